@@ -1,0 +1,72 @@
+// aligned.c: the rest of the malloc family: aligned requests, sized frees, and
+// the size of a block. Each behaves as glibc 2.36's function of the same name.
+#include "mound.h"
+
+#include <errno.h>
+
+#include "base/bits.h"
+#include "malloc_slow.h"
+#include "os/sys.h"
+#include "runtime.h"
+
+EXPORT void *mound_reallocarray(void *p, size_t nmemb, size_t size) {
+    size_t nbytes;
+    if (__builtin_mul_overflow(nmemb, size, &nbytes)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return mound_realloc(p, nbytes);
+}
+
+// glibc takes any alignment and rounds it up to a power of two; one that cannot
+// be rounded is an error.
+EXPORT void *mound_memalign(size_t alignment, size_t size) {
+    if (alignment <= MIN_ALIGN)
+        return mound_malloc(size);
+    if (alignment > SIZE_MAX / 2 + 1) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return memalign_slow((size_t)1 << ceil_log2(alignment), size);
+}
+
+EXPORT void *mound_aligned_alloc(size_t alignment, size_t size) {
+    return mound_memalign(alignment, size);
+}
+
+EXPORT int mound_posix_memalign(void **ret_p, size_t alignment, size_t size) {
+    if (alignment % sizeof(void *) != 0 || !is_pow2(alignment))
+        return EINVAL;
+    int saved = errno;
+    void *p = mound_memalign(alignment, size);
+    errno = saved; // POSIX: the answer is the return value alone
+    if (p == NULL)
+        return ENOMEM;
+    *ret_p = p;
+    return 0;
+}
+
+EXPORT void *mound_valloc(size_t size) {
+    return mound_memalign(sys_page_size(), size);
+}
+
+EXPORT void *mound_pvalloc(size_t size) {
+    size_t page = sys_page_size();
+    if (size > SIZE_MAX - page) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return mound_memalign(page, align_up(size, page));
+}
+
+EXPORT size_t mound_malloc_usable_size(void *p) {
+    return usable_size_slow(p);
+}
+
+EXPORT void mound_free_sized(void *p, size_t size) {
+    free_sized_slow(p, 0, size, "free_sized");
+}
+
+EXPORT void mound_free_aligned_sized(void *p, size_t alignment, size_t size) {
+    free_sized_slow(p, alignment, size, "free_aligned_sized");
+}

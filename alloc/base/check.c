@@ -1,0 +1,14 @@
+// check.c: the end of a process whose heap is broken.
+#include "base/check.h"
+
+#include "base/print.h"
+#include "os/sys.h"
+
+void throw_(const char *phrase) {
+    struct print out = print_to(2);
+    print_str(&out, "mound: fatal: ");
+    print_str(&out, phrase);
+    print_str(&out, "\n");
+    print_flush(&out);
+    sys_abort();
+}

@@ -1,0 +1,23 @@
+// compiler.h: names for what the compiler must be told. Macros only.
+#ifndef MOUND_BASE_COMPILER_H
+#define MOUND_BASE_COMPILER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define COLD __attribute__((cold, noinline))
+#define NOINLINE __attribute__((noinline))
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define CACHELINE_ALIGNED __attribute__((aligned(64)))
+
+// EXPORT marks what libmound.so shows to the world; all else is hidden.
+#define EXPORT __attribute__((visibility("default")))
+
+// TLS_MODEL: anything but initial-exec may call __tls_get_addr, which calls
+// malloc.
+#define TLS_MODEL __attribute__((tls_model("initial-exec")))
+
+#endif // MOUND_BASE_COMPILER_H

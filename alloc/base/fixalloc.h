@@ -1,0 +1,42 @@
+// fixalloc.h: records of one size, type-stable: a record that was freed is used
+// again as the same kind and never unmapped, so a stale pointer to one may be
+// read. After Go 1.19 runtime/mfixalloc.go; unlike there, freed records keep
+// their contents but for the first word, which must be a pointer-sized field
+// whose value means nothing in a free record.
+#ifndef MOUND_BASE_FIXALLOC_H
+#define MOUND_BASE_FIXALLOC_H
+
+#include "base/persistentalloc.h"
+
+// struct fixalloc has no lock: its owner's lock guards it.
+struct fixalloc {
+    struct persistent *source;
+    size_t elemsize;        // bytes of a record
+    void *free;             // records to use again, linked by their first word
+    struct fixchunk *chunks; // all memory ever taken, for walking
+    size_t nfresh;          // records never used, at the end of the chunk
+    size_t ninuse;          // records
+    _Atomic uint64_t sys_bytes;
+};
+
+// struct fixchunk heads the records of one chunk.
+struct fixchunk {
+    struct fixchunk *next;
+    size_t nrecords;
+};
+
+void fixalloc_init(struct fixalloc *f, struct persistent *source,
+                   size_t elemsize);
+
+// fixalloc_alloc returns a record, zeroed if it was never used, or NULL.
+void *fixalloc_alloc(struct fixalloc *f);
+void fixalloc_free(struct fixalloc *f, void *record);
+
+// fixalloc_record returns record i of a chunk, for walks over all of them,
+// live, free and never used (all zero).
+static inline void *fixalloc_record(const struct fixalloc *f,
+                                    struct fixchunk *chunk, size_t i) {
+    return (char *)(chunk + 1) + i * f->elemsize;
+}
+
+#endif // MOUND_BASE_FIXALLOC_H

@@ -1,0 +1,96 @@
+// mutex.h: a lock of one futex word that knows its owner.
+//
+// The owner is kept for fork: while a thread forks it holds every lock, and the
+// handlers of other libraries may allocate on it then. So a lock that its own
+// thread holds is taken again by counting. Elsewhere a thread never asks twice:
+// a signal handler that interrupted a slow path is turned away before any lock
+// (see alloc/thread.h).
+#ifndef MOUND_BASE_MUTEX_H
+#define MOUND_BASE_MUTEX_H
+
+#include <stdatomic.h>
+
+#include "base/check.h"
+#include "base/compiler.h"
+#include "base/lockrank.h"
+#include "os/sys.h"
+
+enum {
+    MUTEX_FREE = 0,
+    MUTEX_HELD = 1,
+    MUTEX_CONTENDED = 2, // held, and somebody sleeps on the word
+};
+
+// All zero is a free lock of rank 0; mutex_init sets the rank.
+struct mutex {
+    _Atomic uint32_t word;
+    uint32_t ntimes;         // taken again by the owner; owner only
+    _Atomic uintptr_t owner; // sys_self() of the holder, 0 when free
+    enum lockrank rank;
+};
+
+static inline void mutex_init(struct mutex *m, enum lockrank rank) {
+    m->rank = rank;
+}
+
+// mutex_lock_slow waits until the lock is free, or counts when it is ours.
+void mutex_lock_slow(struct mutex *m);
+void mutex_unlock_slow(struct mutex *m);
+
+#ifdef MOUND_DEBUG
+void lockrank_acquire(enum lockrank rank);
+void lockrank_release(enum lockrank rank);
+#else
+static inline void lockrank_acquire(enum lockrank rank) {
+    (void)rank;
+}
+static inline void lockrank_release(enum lockrank rank) {
+    (void)rank;
+}
+#endif
+
+static inline bool mutex_held(struct mutex *m) {
+    // relaxed: only our own thread ever writes our own name
+    return atomic_load_explicit(&m->owner, memory_order_relaxed) == sys_self();
+}
+
+static inline void mutex_lock(struct mutex *m) {
+    uint32_t expected = MUTEX_FREE;
+    // acquire: sees what the last holder wrote; partner: release in unlock
+    if (UNLIKELY(!atomic_compare_exchange_strong_explicit(
+            &m->word, &expected, MUTEX_HELD, memory_order_acquire,
+            memory_order_relaxed))) {
+        mutex_lock_slow(m);
+        return;
+    }
+    lockrank_acquire(m->rank);
+    atomic_store_explicit(&m->owner, sys_self(), memory_order_relaxed);
+}
+
+static inline void mutex_unlock(struct mutex *m) {
+    if (UNLIKELY(m->ntimes > 0)) {
+        m->ntimes--;
+        return;
+    }
+    lockrank_release(m->rank);
+    atomic_store_explicit(&m->owner, 0, memory_order_relaxed);
+    // release: partner is the acquire in mutex_lock
+    if (UNLIKELY(atomic_exchange_explicit(&m->word, MUTEX_FREE,
+                                          memory_order_release) ==
+                 MUTEX_CONTENDED))
+        mutex_unlock_slow(m);
+}
+
+static inline void mutex_assert_held(struct mutex *m) {
+    debug_check(mutex_held(m), "mutex: lock is not held");
+}
+
+// mutex_reset frees a lock whose holder does not exist in this process: after
+// a fork that ran no handlers. Only the one thread of the child may call it.
+static inline void mutex_reset(struct mutex *m) {
+    atomic_store_explicit(&m->word, MUTEX_FREE, memory_order_relaxed);
+    atomic_store_explicit(&m->owner, 0, memory_order_relaxed);
+    m->ntimes = 0;
+}
+
+#endif // MOUND_BASE_MUTEX_H

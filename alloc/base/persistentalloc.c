@@ -1,0 +1,45 @@
+// persistentalloc.c: see persistentalloc.h. Chunks are mapped large and touched
+// as they fill, so a small process pays for what it uses.
+#include "base/persistentalloc.h"
+
+#include "base/bits.h"
+#include "os/mem.h"
+#include "os/sys.h"
+
+enum {
+    CHUNK_BYTES = 256 << 10,
+    DIRECT_BYTES = 64 << 10, // as Go: from here on a mapping of its own
+};
+
+void persistent_init(struct persistent *pa) {
+    mutex_init(&pa->lock, LOCKRANK_PERSISTENT);
+}
+
+void *persistentalloc(struct persistent *pa, size_t nbytes, size_t align,
+                      _Atomic uint64_t *sys_bytes) {
+    void *ret = NULL;
+    mutex_lock(&pa->lock);
+    if (nbytes >= DIRECT_BYTES) {
+        nbytes = align_up(nbytes, sys_page_size());
+        ret = mem_map(nbytes);
+        if (ret != NULL)
+            pa->sys_bytes += nbytes;
+    } else {
+        uintptr_t addr = align_up(pa->next, align);
+        if (pa->next == 0 || addr + nbytes > pa->end) {
+            void *chunk = mem_map(CHUNK_BYTES);
+            if (chunk == NULL)
+                goto out;
+            pa->sys_bytes += CHUNK_BYTES;
+            pa->next = addr = (uintptr_t)chunk;
+            pa->end = addr + CHUNK_BYTES;
+        }
+        pa->next = addr + nbytes;
+        ret = (void *)addr;
+    }
+    if (ret != NULL && sys_bytes != NULL)
+        atomic_fetch_add_explicit(sys_bytes, nbytes, memory_order_relaxed);
+out:
+    mutex_unlock(&pa->lock);
+    return ret;
+}

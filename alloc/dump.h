@@ -1,0 +1,18 @@
+// dump.h: where the statistics at exit go.
+#ifndef MOUND_DUMP_H
+#define MOUND_DUMP_H
+
+#include "base/compiler.h"
+
+// dump_init, in the constructor, takes what the dump at exit will need and the
+// program may have closed by then. Once.
+void dump_init(void);
+
+// dump_at_exit writes what MOUND_STATS asks for: at most once in each process,
+// and never in a child of vfork, whose exit is not the end of its program.
+void dump_at_exit(void);
+
+// dump_table writes the table to fd and returns 0 or -errno.
+int dump_table(int fd);
+
+#endif // MOUND_DUMP_H

@@ -1,0 +1,28 @@
+// emergency.h: memory for signal handlers that interrupted a slow path of their
+// own thread. No lock may be taken then, so there is a small store whose slots
+// are claimed by atomic bits, and frees of other memory are put off.
+#ifndef MOUND_EMERGENCY_H
+#define MOUND_EMERGENCY_H
+
+#include "base/compiler.h"
+
+// emergency_alloc returns memory for size bytes aligned to align, or NULL when
+// the store has none left or size is over 64 KiB.
+void *emergency_alloc(size_t size, size_t align);
+
+// emergency_owns says whether p was made by emergency_alloc. Any value.
+bool emergency_owns(const void *p);
+
+// emergency_free gives such a block back. It returns false if it is none, or
+// free already. Any thread, at any time.
+bool emergency_free(void *p);
+
+size_t emergency_usable_size(const void *p);
+
+// emergency_defer adds p to a list of frees to be done later and returns the
+// list, whose memory is the store's; NULL begins one. emergency_free_deferred
+// frees what is in a list, and the list, within a slow path.
+void **emergency_defer(void **list, void *p);
+void emergency_free_deferred(void **list);
+
+#endif // MOUND_EMERGENCY_H

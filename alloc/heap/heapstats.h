@@ -1,0 +1,71 @@
+// heapstats.h: the counters of a heap and who writes each. They lie in one
+// struct without pointers into private records, so that the exported symbol
+// mound_stats can be read by gdb, from a core, and by other processes.
+//
+// Nothing counts single small objects but the magazines (heap/mcache.h). With
+// the locks held, for each class:
+//
+//   live    = nslots - nfree - ntransfer - sum of depths of all magazines
+//   mallocs = nretired + sum of counts of all magazines
+//   frees   = mallocs - live
+#ifndef MOUND_HEAP_HEAPSTATS_H
+#define MOUND_HEAP_HEAPSTATS_H
+
+#include "heap/sizeclass.h"
+
+#define HEAPSTATS_MAGIC 0x31535453646e756fu // "oundSTS1"
+enum { HEAPSTATS_VERSION = 1 };
+
+// Guarded by the lock of mcentral[class].
+struct classstats {
+    uint64_t elemsize;  // bytes of a slot
+    uint64_t nslots;    // slots of all spans of the class
+    uint64_t nfree;     // slots whose bit is set: free, in no cache
+    uint64_t ntransfer; // slots in whole batches between threads
+    uint64_t nretired;  // mallocs counted by no magazine any more
+    uint64_t nspans;
+};
+
+// Guarded by mheap.lock.
+struct largestats {
+    uint64_t nmallocs;
+    uint64_t nfrees;
+    uint64_t alloc_bytes;       // of live large objects, whole pages
+    uint64_t total_alloc_bytes; // of all ever
+};
+
+struct heapstats {
+    uint64_t magic;   // HEAPSTATS_MAGIC once the heap is in use
+    uint32_t version; // HEAPSTATS_VERSION
+    uint32_t nbytes;  // sizeof (struct heapstats)
+    uint32_t nclasses;
+    uint32_t page_bytes;
+
+    // Where to find the live caches: *caches is the link of the first in a
+    // ring whose head is at caches_head; a cache begins cache_link_offset
+    // bytes before its link.
+    uint64_t caches_head;
+    uint32_t cache_link_offset;
+    uint32_t cache_magazines_offset; // magazine of class 0, from the cache
+    uint32_t magazine_bytes;
+    uint32_t magazine_top_offset;
+    uint32_t magazine_bottom_offset;
+    uint32_t magazine_count_offset;
+
+    struct classstats classes[NUM_SIZECLASSES];
+    struct largestats large;
+
+    // Guarded by mheap.lock, in pages of page_bytes.
+    uint64_t inuse_pages;    // in spans
+    uint64_t sys_pages;      // committed
+    uint64_t free_pages;     // in no span, backed by memory
+    uint64_t released_pages; // in no span, not backed
+
+    // Written with atomic adds, read with plain loads.
+    uint64_t emergency_mallocs; // by signal handlers that interrupted mound
+    uint64_t emergency_frees;
+    uint64_t emergency_bytes;       // live
+    uint64_t emergency_total_bytes; // ever
+};
+
+#endif // MOUND_HEAP_HEAPSTATS_H

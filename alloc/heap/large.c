@@ -1,0 +1,23 @@
+// large.c: see large.h.
+#include "heap/large.h"
+
+#include "os/mem.h"
+#include "os/sys.h"
+
+struct mspan *large_move(struct mheap *h, struct mspan *s, size_t npages) {
+    size_t old_pages = s->npages;
+    if (PAGE_SIZE % sys_page_size() != 0)
+        return NULL; // spans do not begin at pages of the system
+    struct mspan *new = mheap_alloc_large(h, npages, 1);
+    if (new == NULL)
+        return NULL;
+    uintptr_t old_addr = mspan_start(s);
+    if (!mem_move(old_addr, mspan_start(new), old_pages << PAGE_SHIFT)) {
+        mheap_abandon_large(h, new);
+        return NULL;
+    }
+    // What the new pages held before is gone with their mapping; the old ones
+    // are Prepared again and read as zero, and so are free as scavenged.
+    mheap_free_large(h, s, old_addr, /* scavenged= */ true);
+    return new;
+}

@@ -1,0 +1,319 @@
+// mcache.c: the slow half of mcache.h. See alloc/malloc.c for the tour.
+//
+// How large a magazine may be. It starts with room for a few slots and doubles
+// when it runs dry and full in turn, which says that the program goes up and
+// down by more than the magazine holds. Capacity is counted in bytes and comes
+// from one budget:
+//
+//   each thread        64 KiB of its own, and at most 2 MiB
+//   all threads        beyond that, together 1/32 of the heap in use
+//
+// A class that wants more when the budget is spent takes it from one of this
+// thread's classes that was not used since the clock hand last came by. So what
+// all caches hold is bounded at any time by the sum above; threads that sleep
+// for ever keep at most theirs.
+#include "heap/mcache.h"
+
+#include <string.h>
+
+#include "heap/mcentral.h"
+#include "heap/mheap.h"
+
+enum {
+    OWN_BYTES = 64 << 10,
+    THREAD_BYTES = 2 << 20,
+    HEAP_SHARE = 32,
+    CAP_BYTES = 128 << 10, // of one magazine
+    CAP_SLOTS = (1 << SLOTARRAY_MAX_LOG2) - 1, // the NULL takes one pointer
+    FIRST_SLOTS = 7,
+    FIRST_BYTES = 8 << 10,
+    HAND_STEPS = 8, // classes asked for capacity by one that wants more
+};
+
+static void *none[1]; // a NULL, and the bottom, top and limit behind it
+
+#define NONE_MAGAZINE                                                          \
+    { .top = none + 1, .limit = none + 1, .bottom = none + 1 }
+struct mcache mcache_none = {
+    .magazines = {[0 ... NUM_SIZECLASSES - 1] = NONE_MAGAZINE},
+};
+
+static void **load(void **_Atomic *field) {
+    return atomic_load_explicit(field, memory_order_relaxed);
+}
+
+static void store(void **_Atomic *field, void **value) {
+    atomic_store_explicit(field, value, memory_order_relaxed);
+}
+
+static size_t depth_of(struct magazine *m) {
+    return (size_t)(load(&m->top) - load(&m->bottom));
+}
+
+// detach_array makes a magazine one without room.
+static void detach_array(struct magazine *m) {
+    store(&m->top, none + 1);
+    store(&m->limit, none + 1);
+    store(&m->bottom, none + 1);
+}
+
+void mcache_init(struct mcache *c, uintptr_t owner) {
+    list_init(&c->link);
+    c->owner = owner;
+    c->cap_bytes = 0;
+    c->hand = 1;
+    c->nslow = 0;
+    memset(c->shapes, 0, sizeof c->shapes);
+    for (unsigned i = 0; i < NUM_SIZECLASSES; i++) {
+        detach_array(&c->magazines[i]);
+        atomic_store_explicit(&c->magazines[i].count, 0, memory_order_relaxed);
+    }
+}
+
+uint64_t mcache_cap_limit(const struct mheap *h, uint64_t nthreads) {
+    uint64_t inuse = h->stats->inuse_pages << PAGE_SHIFT;
+    return inuse / HEAP_SHARE + nthreads * OWN_BYTES;
+}
+
+static size_t cap_max(unsigned sizeclass) {
+    return clamp_size(CAP_BYTES / sizeclass_bytes[sizeclass], 1, CAP_SLOTS);
+}
+
+static size_t cap_first(unsigned sizeclass) {
+    return clamp_size(FIRST_BYTES / sizeclass_bytes[sizeclass], 1, FIRST_SLOTS);
+}
+
+static uint64_t shared_part(uint64_t cap_bytes) {
+    return cap_bytes > OWN_BYTES ? cap_bytes - OWN_BYTES : 0;
+}
+
+// budget_set changes what a cache may hold to cap_bytes, if the budget allows.
+// Less is always allowed.
+static bool budget_set(struct mcache *c, struct mheap *h, uint64_t cap_bytes) {
+    uint64_t old = shared_part(c->cap_bytes);
+    uint64_t new = shared_part(cap_bytes);
+    if (cap_bytes > c->cap_bytes && cap_bytes > THREAD_BYTES)
+        return false;
+    if (new > old) {
+        uint64_t shared = atomic_fetch_add_explicit(
+            &h->shared_cache_bytes, new - old, memory_order_relaxed);
+        if (shared + (new - old) > mcache_cap_limit(h, 0)) {
+            atomic_fetch_sub_explicit(&h->shared_cache_bytes, new - old,
+                                      memory_order_relaxed);
+            return false;
+        }
+    } else if (new < old) {
+        atomic_fetch_sub_explicit(&h->shared_cache_bytes, old - new,
+                                  memory_order_relaxed);
+    }
+    c->cap_bytes = cap_bytes;
+    return true;
+}
+
+// give_older moves the n oldest slots of a magazine to mcentral.
+static void give_older(struct mcache *c, struct mheap *h, unsigned sizeclass,
+                       size_t n) {
+    struct magazine *m = &c->magazines[sizeclass];
+    struct mcentral *mc = &h->central[sizeclass];
+    while (n > 0) {
+        void *batch[BATCH_MAX];
+        size_t now = min_size(n, mc->batch);
+        mutex_lock(&mc->lock);
+        void **bottom = load(&m->bottom);
+        size_t depth = depth_of(m);
+        bool stored = mcentral_store_locked(mc, bottom, now);
+        if (!stored) {
+            memcpy(batch, bottom, now * sizeof *batch);
+            mc->stats->ntransfer += now; // in flight, until taken apart
+        }
+        memmove(bottom, bottom + now, (depth - now) * sizeof *bottom);
+        store(&m->top, bottom + (depth - now));
+        mutex_unlock(&mc->lock);
+        if (!stored)
+            mcentral_give_back(mc, batch, now, /* in_flight= */ true);
+        n -= now;
+    }
+}
+
+// set_array gives a magazine an array of 1 << log2 pointers, moving what it
+// holds. Returns false when there is no memory.
+static bool set_array(struct mcache *c, struct mheap *h, unsigned sizeclass,
+                      unsigned log2) {
+    struct magazine *m = &c->magazines[sizeclass];
+    struct magazine_shape *shape = &c->shapes[sizeclass];
+    struct mcentral *mc = &h->central[sizeclass];
+    void **array = mheap_alloc_slotarray(h, log2);
+    if (array == NULL)
+        return false;
+    array[0] = NULL;
+    mutex_lock(&mc->lock);
+    void **old = load(&m->bottom) - 1;
+    size_t depth = depth_of(m);
+    memcpy(array + 1, old + 1, depth * sizeof *array);
+    store(&m->bottom, array + 1);
+    store(&m->top, array + 1 + depth);
+    store(&m->limit, array + 1 + shape->cap);
+    mutex_unlock(&mc->lock);
+    if (shape->array_log2 != 0)
+        mheap_free_slotarray(h, old, shape->array_log2);
+    shape->array_log2 = (uint8_t)log2;
+    return true;
+}
+
+// drop_array returns the array of an empty magazine.
+static void drop_array(struct mcache *c, struct mheap *h, unsigned sizeclass) {
+    struct magazine *m = &c->magazines[sizeclass];
+    struct magazine_shape *shape = &c->shapes[sizeclass];
+    struct mcentral *mc = &h->central[sizeclass];
+    if (shape->array_log2 == 0)
+        return;
+    mutex_lock(&mc->lock);
+    void **array = load(&m->bottom) - 1;
+    detach_array(m);
+    mutex_unlock(&mc->lock);
+    mheap_free_slotarray(h, array, shape->array_log2);
+    shape->array_log2 = 0;
+    shape->cap = 0;
+}
+
+// set_cap changes the slots a magazine may hold to cap, which is no less than
+// it holds. Returns false, with nothing changed, when budget or memory say no.
+static bool set_cap(struct mcache *c, struct mheap *h, unsigned sizeclass,
+                    size_t cap) {
+    struct magazine_shape *shape = &c->shapes[sizeclass];
+    uint64_t elemsize = sizeclass_bytes[sizeclass];
+    uint64_t old_bytes = c->cap_bytes;
+    size_t old_cap = shape->cap;
+    uint64_t bytes = old_bytes + cap * elemsize - old_cap * elemsize;
+    if (!budget_set(c, h, bytes))
+        return false;
+    unsigned log2 = ceil_log2(cap + 1);
+    if (log2 < SLOTARRAY_MIN_LOG2)
+        log2 = SLOTARRAY_MIN_LOG2;
+    shape->cap = (uint16_t)cap;
+    if (shape->array_log2 == log2) {
+        struct magazine *m = &c->magazines[sizeclass];
+        store(&m->limit, load(&m->bottom) + cap);
+        return true;
+    }
+    if (set_array(c, h, sizeclass, log2))
+        return true;
+    shape->cap = (uint16_t)old_cap;
+    budget_set(c, h, old_bytes);
+    return false;
+}
+
+// steal takes capacity from classes that were idle since the hand last passed.
+static void steal(struct mcache *c, struct mheap *h, unsigned for_class) {
+    for (int i = 0; i < HAND_STEPS; i++) {
+        unsigned sizeclass = c->hand;
+        c->hand = sizeclass + 1 < NUM_SIZECLASSES ? sizeclass + 1 : 1;
+        struct magazine_shape *shape = &c->shapes[sizeclass];
+        if (shape->cap == 0 || sizeclass == for_class)
+            continue;
+        struct magazine *m = &c->magazines[sizeclass];
+        uint32_t count = (uint32_t)atomic_load_explicit(&m->count,
+                                                        memory_order_relaxed);
+        bool idle = count == shape->count_seen;
+        shape->count_seen = count;
+        if (!idle)
+            continue;
+        size_t keep = shape->cap / 2;
+        size_t depth = depth_of(m);
+        if (depth > keep)
+            give_older(c, h, sizeclass, depth - keep);
+        if (keep == 0) {
+            budget_set(c, h, c->cap_bytes - sizeclass_bytes[sizeclass] *
+                                                (uint64_t)shape->cap);
+            drop_array(c, h, sizeclass);
+        } else {
+            set_cap(c, h, sizeclass, keep);
+        }
+    }
+}
+
+// grow makes a magazine larger, if it may be.
+static void grow(struct mcache *c, struct mheap *h, unsigned sizeclass) {
+    struct magazine_shape *shape = &c->shapes[sizeclass];
+    size_t cap = shape->cap == 0 ? cap_first(sizeclass)
+                                 : min_size(shape->cap * 2 + 1,
+                                            cap_max(sizeclass));
+    if (cap <= shape->cap || set_cap(c, h, sizeclass, cap))
+        return;
+    steal(c, h, sizeclass);
+    while (cap > shape->cap && !set_cap(c, h, sizeclass, cap))
+        cap = cap / 2;
+}
+
+void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass) {
+    struct magazine *m = &c->magazines[sizeclass];
+    struct magazine_shape *shape = &c->shapes[sizeclass];
+    struct mcentral *mc = &h->central[sizeclass];
+    if (shape->cap == 0 || shape->last == MAGAZINE_WAS_FULL)
+        grow(c, h, sizeclass);
+    shape->last = MAGAZINE_WAS_DRY;
+    if (shape->cap == 0)
+        return mcentral_alloc_one(mc);
+    size_t want = clamp_size(shape->cap, 1, mc->batch);
+    for (;;) {
+        mutex_lock(&mc->lock);
+        void **bottom = load(&m->bottom);
+        size_t n = mcentral_take_locked(mc, bottom, want);
+        void *p = NULL;
+        if (n > 0) {
+            p = bottom[n - 1];
+            store(&m->top, bottom + n - 1);
+            uint64_t count = atomic_load_explicit(&m->count,
+                                                  memory_order_relaxed);
+            atomic_store_explicit(&m->count, count + 1, memory_order_relaxed);
+        }
+        mutex_unlock(&mc->lock);
+        if (n > 0)
+            return p;
+        if (!mcentral_grow(mc))
+            return NULL;
+    }
+}
+
+void mcache_overflow(struct mcache *c, struct mheap *h, unsigned sizeclass,
+                     void *p) {
+    struct magazine *m = &c->magazines[sizeclass];
+    struct magazine_shape *shape = &c->shapes[sizeclass];
+    if (shape->cap == 0 || shape->last == MAGAZINE_WAS_DRY)
+        grow(c, h, sizeclass);
+    shape->last = MAGAZINE_WAS_FULL;
+    size_t depth = depth_of(m);
+    if (depth > 0 && depth == shape->cap)
+        give_older(c, h, sizeclass, (depth + 1) / 2);
+    if (shape->cap == 0) {
+        mcentral_free_one(&h->central[sizeclass], p);
+        return;
+    }
+    mcache_free(c, sizeclass, p);
+}
+
+void mcache_flush(struct mcache *c, struct mheap *h) {
+    for (unsigned sizeclass = 1; sizeclass < NUM_SIZECLASSES; sizeclass++) {
+        struct magazine *m = &c->magazines[sizeclass];
+        struct mcentral *mc = &h->central[sizeclass];
+        for (;;) {
+            void *batch[BATCH_MAX];
+            mutex_lock(&mc->lock);
+            size_t n = min_size(depth_of(m), BATCH_MAX);
+            void **top = load(&m->top) - n;
+            memcpy(batch, top, n * sizeof *batch);
+            store(&m->top, top);
+            mc->stats->ntransfer += n;
+            mc->stats->nretired += atomic_load_explicit(&m->count,
+                                                        memory_order_relaxed);
+            atomic_store_explicit(&m->count, 0, memory_order_relaxed);
+            mutex_unlock(&mc->lock);
+            if (n == 0)
+                break;
+            mcentral_give_back(mc, batch, n, /* in_flight= */ true);
+        }
+        drop_array(c, h, sizeclass);
+        c->shapes[sizeclass] = (struct magazine_shape){0};
+    }
+    budget_set(c, h, 0);
+}

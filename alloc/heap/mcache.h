@@ -1,0 +1,108 @@
+// mcache.h: tier 1, the cache of one thread: for each size class a magazine of
+// free slots and the count of its mallocs. One owner, no lock on a hit.
+//
+// Only the owner moves `top`; slow paths do so under the lock of the class, so
+// that who holds it may read every magazine of the class (memstats, fork).
+// Hits change `top` and `count` without it: a reader is off by the hits in
+// flight at that moment.
+#ifndef MOUND_HEAP_MCACHE_H
+#define MOUND_HEAP_MCACHE_H
+
+#include <stdatomic.h>
+
+#include "base/list.h"
+#include "heap/pagemap.h"
+#include "heap/sizeclass.h"
+
+struct mheap;
+
+// struct magazine: slots stand in (bottom, top), newest at top - 1; bottom - 1
+// holds NULL, so that an empty magazine yields NULL. Two of them fill a cache
+// line.
+//
+//   bottom <= top <= limit
+//
+// bottom == limit: the class has no magazine (yet), which reads as empty and
+// full at once. All fields but count are atomic for readers in other threads;
+// every access is relaxed.
+struct magazine {
+    void **_Atomic top;
+    void **_Atomic limit;
+    _Atomic uint64_t count; // mallocs served
+    void **_Atomic bottom;
+};
+
+// struct magazine_shape is what only slow paths need to know of a magazine.
+struct magazine_shape {
+    uint16_t cap;        // slots it may hold now
+    uint8_t array_log2;  // pointers in its array
+    uint8_t last;        // what its last slow path was: MAGAZINE_WAS_...
+    uint32_t count_seen; // low half of count when the clock hand came by
+};
+
+enum { MAGAZINE_WAS_NOTHING, MAGAZINE_WAS_DRY, MAGAZINE_WAS_FULL };
+
+// struct mcache: records are type-stable.
+//   (o) owner; others under the lock of the class   (t) lock of the thread list
+struct mcache {
+    struct list link;     // (t) in the list of live caches
+    uintptr_t owner;      // (t) sys_self of the owner
+    uint64_t cap_bytes;   // (o) slots all magazines may hold, in bytes
+    uint32_t hand;        // (o) class that is asked to give up capacity next
+    uint32_t nslow;       // (o) slow paths, for what is done now and then
+    struct magazine magazines[NUM_SIZECLASSES] CACHELINE_ALIGNED; // (o)
+    struct magazine_shape shapes[NUM_SIZECLASSES];                // (o)
+};
+
+// mcache_none is the cache of a thread that has none: every magazine of it is
+// empty and full, so each call takes the slow path. Never written.
+extern struct mcache mcache_none;
+
+// mcache_alloc pops a slot of a class, or returns NULL: the magazine is empty.
+// The first conditions of a hit are the caller's: a class that exists.
+ALWAYS_INLINE void *mcache_alloc(struct mcache *c, unsigned sizeclass) {
+    struct magazine *m = &c->magazines[sizeclass];
+    void **top = atomic_load_explicit(&m->top, memory_order_relaxed);
+    void *p = top[-1];
+    if (UNLIKELY(p == NULL))
+        return NULL;
+    uint64_t count = atomic_load_explicit(&m->count, memory_order_relaxed);
+    atomic_store_explicit(&m->count, count + 1, memory_order_relaxed);
+    atomic_store_explicit(&m->top, top - 1, memory_order_relaxed);
+    return p;
+}
+
+// mcache_free pushes a slot of a class and returns true, or returns false: the
+// magazine is full. Class 0 is always full.
+ALWAYS_INLINE bool mcache_free(struct mcache *c, unsigned sizeclass, void *p) {
+    struct magazine *m = &c->magazines[sizeclass];
+    void **top = atomic_load_explicit(&m->top, memory_order_relaxed);
+    if (UNLIKELY(top ==
+                 atomic_load_explicit(&m->limit, memory_order_relaxed)))
+        return false;
+    *top = p;
+    atomic_store_explicit(&m->top, top + 1, memory_order_relaxed);
+    return true;
+}
+
+// mcache_init makes a fresh record an empty cache.
+void mcache_init(struct mcache *c, uintptr_t owner);
+
+// mcache_refill is called when a magazine is dry: it brings slots from mcentral
+// and returns one of them, counted, or NULL when there is no memory.
+void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass);
+
+// mcache_overflow is called when a magazine is full: it makes room, mostly by
+// giving the older half to mcentral, and keeps p.
+void mcache_overflow(struct mcache *c, struct mheap *h, unsigned sizeclass,
+                     void *p);
+
+// mcache_flush gives every slot back to its span, where misuse is seen, folds
+// the counts and returns the arrays. The cache can go on afterwards. The caller
+// is the owner, or knows that the owner is gone.
+void mcache_flush(struct mcache *c, struct mheap *h);
+
+// mcache_cap_limit returns the bytes that all caches together may hold now.
+uint64_t mcache_cap_limit(const struct mheap *h, uint64_t nthreads);
+
+#endif // MOUND_HEAP_MCACHE_H

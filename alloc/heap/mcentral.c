@@ -1,0 +1,336 @@
+// mcentral.c: see mcentral.h, and alloc/malloc.c for the tour.
+#include "heap/mcentral.h"
+
+#include <string.h>
+
+#include "heap/mheap.h"
+
+enum {
+    BATCH_BYTES = 16 << 10,       // a batch of large slots is short
+    TRANSFER_BYTES = 64 << 10,    // so much is kept whole, or 1/16 of the class
+    TRANSFER_SHARE = 16,
+    GROW_SHARE = 16,              // new spans: 1/16 of those the class has
+    GROW_BYTES = 256 << 10,       // but no more than this at once
+    GROW_SPANS = GROW_BYTES / PAGE_SIZE,
+    EMPTY_SHARE = 16,             // the reserve: 1 + 1/16 of the class's spans
+    // Slots taken apart between two visits of the lock: bounds the stack used.
+    APART = 32,
+    // A refill does not walk more spans than this for a full batch: with one
+    // free slot each, every one of them would cost a cache miss.
+    REFILL_SPANS = 8,
+};
+
+void mcentral_init(struct mcentral *mc, struct mheap *heap,
+                   struct classstats *stats, unsigned sizeclass) {
+    mutex_init(&mc->lock, LOCKRANK_MCENTRAL);
+    mc->heap = heap;
+    mc->stats = stats;
+    mc->sizeclass = (uint16_t)sizeclass;
+    mc->elemsize = sizeclass_bytes[sizeclass];
+    if (sizeclass != 0)
+        mc->batch = (uint16_t)clamp_size(BATCH_BYTES / mc->elemsize, 1,
+                                         BATCH_MAX);
+    for (int i = 0; i < PARTIAL_LISTS; i++)
+        list_init(&mc->partial[i]);
+    list_init(&mc->empty);
+    stats->elemsize = mc->elemsize;
+}
+
+static struct mspan *span_of_link(struct list *link) {
+    return list_entry(link, struct mspan, link);
+}
+
+// relist puts a span into the list that its number of free slots says.
+static void relist(struct mcentral *mc, struct mspan *s) {
+    enum { IN_EMPTY = PARTIAL_LISTS, IN_NONE };
+    unsigned bucket;
+    if (s->nfree == 0)
+        bucket = IN_NONE;
+    else if (s->nfree == s->nelems)
+        bucket = IN_EMPTY;
+    else
+        bucket = 31 - (unsigned)__builtin_clz(s->nfree);
+    if (bucket == s->bucket)
+        return;
+    list_remove(&s->link);
+    if (s->bucket < PARTIAL_LISTS && list_empty(&mc->partial[s->bucket]))
+        mc->partial_mask &= (uint16_t) ~(1u << s->bucket);
+    if (s->bucket == IN_EMPTY)
+        mc->nempty--;
+    if (bucket < PARTIAL_LISTS) {
+        list_push(&mc->partial[bucket], &s->link);
+        mc->partial_mask |= (uint16_t)(1u << bucket);
+    } else if (bucket == IN_EMPTY) {
+        list_push(&mc->empty, &s->link);
+        mc->nempty++;
+    }
+    s->bucket = (uint8_t)bucket;
+}
+
+enum { NEVER_LISTED = PARTIAL_LISTS + 2 };
+
+static struct mspan *fullest(struct mcentral *mc) {
+    if (mc->partial_mask != 0)
+        return span_of_link(
+            mc->partial[__builtin_ctz(mc->partial_mask)].next);
+    if (!list_empty(&mc->empty))
+        return span_of_link(mc->empty.next);
+    return NULL;
+}
+
+static void reverse(void **slots, size_t n) {
+    for (size_t i = 0; i + 1 < n - i; i++) {
+        void *slot = slots[i];
+        slots[i] = slots[n - 1 - i];
+        slots[n - 1 - i] = slot;
+    }
+}
+
+size_t mcentral_take_locked(struct mcentral *mc, void **ret, size_t want) {
+    mutex_assert_held(&mc->lock);
+    mc->activity++;
+    if (mc->ntransfer > 0) {
+        size_t n = min_size(want, mc->ntransfer);
+        mc->ntransfer = (uint16_t)(mc->ntransfer - n);
+        mc->stats->ntransfer -= n;
+        memcpy(ret, mc->transfer + mc->ntransfer, n * sizeof *ret);
+        return n;
+    }
+    size_t n = 0;
+    for (int visits = 0; n < want && visits < REFILL_SPANS; visits++) {
+        struct mspan *s = fullest(mc);
+        if (s == NULL)
+            break;
+        n += mspan_take(s, ret + n, want - n);
+        relist(mc, s);
+    }
+    mc->stats->nfree -= n;
+    reverse(ret, n);
+    return n;
+}
+
+// transfer_room returns how many pointers the store may hold now.
+static size_t transfer_room(const struct mcentral *mc) {
+    size_t nbytes = max_size(
+        TRANSFER_BYTES, mc->stats->nslots * mc->elemsize / TRANSFER_SHARE);
+    return clamp_size(nbytes / mc->elemsize, mc->batch, TRANSFER_SLOTS);
+}
+
+bool mcentral_store_locked(struct mcentral *mc, void *const *slots, size_t n) {
+    mutex_assert_held(&mc->lock);
+    mc->activity++;
+    if (mc->ntransfer + n > transfer_room(mc))
+        return false;
+    if (mc->transfer == NULL) {
+        mc->transfer = persistentalloc(
+            &mc->heap->persistent, TRANSFER_SLOTS * sizeof *mc->transfer,
+            sizeof *mc->transfer, &mc->heap->other_sys);
+        if (mc->transfer == NULL)
+            return false;
+    }
+    memcpy(mc->transfer + mc->ntransfer, slots, n * sizeof *slots);
+    mc->ntransfer = (uint16_t)(mc->ntransfer + n);
+    mc->stats->ntransfer += n;
+    return true;
+}
+
+// retire_span_locked takes an empty span out of the class; mheap gets it once
+// the lock is free. The class byte goes first, so that no free finds it.
+static void retire_span_locked(struct mcentral *mc, struct mspan *s,
+                               struct list *retired) {
+    list_remove(&s->link);
+    mc->nempty--;
+    mc->stats->nslots -= s->nelems;
+    mc->stats->nfree -= s->nelems;
+    mc->stats->nspans--;
+    pagemap_clear(&mc->heap->pagemap, s);
+    atomic_store_explicit(&s->home, NULL, memory_order_relaxed);
+    atomic_store_explicit(&s->state, MSPAN_DEAD, memory_order_relaxed);
+    list_push(retired, &s->link);
+}
+
+static void retire_excess_locked(struct mcentral *mc, uint32_t keep,
+                                 struct list *retired) {
+    while (mc->nempty > keep)
+        retire_span_locked(mc, span_of_link(mc->empty.prev), retired);
+}
+
+static void free_retired(struct mheap *heap, struct list *retired) {
+    while (!list_empty(retired)) {
+        struct mspan *s = span_of_link(retired->next);
+        list_remove(&s->link);
+        mheap_free_span(heap, s);
+    }
+}
+
+// struct apart is some slots on their way back to their spans.
+struct apart {
+    struct mspan *spans[APART];
+    uint16_t slots[APART]; // SLOT_NONE: not a slot of this class
+};
+
+// find_slots does what needs no lock: page map and division.
+static void find_slots(struct mcentral *mc, void *const *slots, size_t n,
+                       struct apart *ret) {
+    for (size_t i = 0; i < n; i++) {
+        uintptr_t addr = (uintptr_t)slots[i];
+        struct mspan *s = pagemap_span(&mc->heap->pagemap, addr);
+        ret->spans[i] = s;
+        ret->slots[i] = SLOT_NONE;
+        if (s != NULL && mspan_state(s) == MSPAN_SMALL && mspan_home(s) == mc)
+            ret->slots[i] = (uint16_t)mspan_slot_of(s, addr);
+    }
+}
+
+// set_bits_locked returns a mask of the slots that were misused.
+static uint32_t set_bits_locked(struct mcentral *mc, struct apart *apart,
+                                size_t n) {
+    uint32_t misused = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct mspan *s = apart->spans[i];
+        unsigned slot = apart->slots[i];
+        // The span may have left the class since find_slots; a good slot keeps
+        // its span, so this is misuse too.
+        if (slot == SLOT_NONE || mspan_home(s) != mc || slot >= s->nelems ||
+            mspan_is_free(s, slot)) {
+            misused |= (uint32_t)1 << i;
+            continue;
+        }
+        mspan_set_free(s, slot);
+        mc->stats->nfree++;
+        relist(mc, s);
+    }
+    return misused;
+}
+
+void mcentral_give_back(struct mcentral *mc, void *const *slots, size_t n,
+                        bool in_flight) {
+    struct list retired;
+    list_init(&retired);
+    while (n > 0) {
+        struct apart apart;
+        size_t now = min_size(n, APART);
+        find_slots(mc, slots, now, &apart);
+
+        mutex_lock(&mc->lock);
+        uint32_t misused = set_bits_locked(mc, &apart, now);
+        if (in_flight)
+            mc->stats->ntransfer -= now;
+        retire_excess_locked(
+            mc, (uint32_t)(1 + mc->stats->nspans / EMPTY_SHARE), &retired);
+        mutex_unlock(&mc->lock);
+
+        free_retired(mc->heap, &retired);
+        while (UNLIKELY(misused != 0)) {
+            mheap_report_misuse(mc->heap, slots[__builtin_ctz(misused)]);
+            misused &= misused - 1;
+        }
+        slots += now;
+        n -= now;
+    }
+}
+
+bool mcentral_grow(struct mcentral *mc) {
+    struct mspan *spans[GROW_SPANS];
+    mutex_lock(&mc->lock);
+    uint64_t nspans = mc->stats->nspans;
+    mutex_unlock(&mc->lock);
+
+    size_t npages = nspans == 0 ? sizeclass_first_pages[mc->sizeclass]
+                                : sizeclass_pages[mc->sizeclass];
+    size_t most = max_size(1, GROW_BYTES / (npages << PAGE_SHIFT));
+    size_t want = clamp_size(nspans / GROW_SHARE, 1, most);
+    size_t n = mheap_alloc_spans(mc->heap, mc->sizeclass, npages, want, spans);
+    if (n == 0)
+        return false;
+
+    mutex_lock(&mc->lock);
+    for (size_t i = n; i-- > 0;) { // the lowest ends up first in the list
+        struct mspan *s = spans[i];
+        s->bucket = NEVER_LISTED;
+        relist(mc, s);
+        mc->stats->nslots += s->nelems;
+        mc->stats->nfree += s->nelems;
+        mc->stats->nspans++;
+        mheap_publish_small(mc->heap, s, mc);
+    }
+    mutex_unlock(&mc->lock);
+    return true;
+}
+
+// take_transfer_locked moves up to BATCH_MAX slots out of the store; they stay
+// counted as in transfer.
+static size_t take_transfer_locked(struct mcentral *mc, void **ret) {
+    size_t n = min_size(mc->ntransfer, BATCH_MAX);
+    mc->ntransfer = (uint16_t)(mc->ntransfer - n);
+    if (n > 0)
+        memcpy(ret, mc->transfer + mc->ntransfer, n * sizeof *ret);
+    return n;
+}
+
+void mcentral_drain(struct mcentral *mc) {
+    struct list retired;
+    list_init(&retired);
+    for (;;) {
+        void *slots[BATCH_MAX];
+        mutex_lock(&mc->lock);
+        size_t n = take_transfer_locked(mc, slots);
+        if (n == 0)
+            retire_excess_locked(mc, 0, &retired);
+        mutex_unlock(&mc->lock);
+        if (n == 0)
+            break;
+        mcentral_give_back(mc, slots, n, true);
+    }
+    free_retired(mc->heap, &retired);
+}
+
+void mcentral_drain_idle(struct mcentral *mc) {
+    mutex_lock(&mc->lock);
+    bool idle = mc->activity == mc->activity_seen;
+    mc->activity_seen = mc->activity;
+    bool something = mc->ntransfer > 0 || mc->nempty > 0;
+    mutex_unlock(&mc->lock);
+    if (idle && something)
+        mcentral_drain(mc);
+}
+
+void *mcentral_alloc_one(struct mcentral *mc) {
+    for (;;) {
+        void *p = NULL;
+        mutex_lock(&mc->lock);
+        size_t n = mcentral_take_locked(mc, &p, 1);
+        mc->stats->nretired += n;
+        mutex_unlock(&mc->lock);
+        if (n == 1)
+            return p;
+        if (!mcentral_grow(mc))
+            return NULL;
+    }
+}
+
+void mcentral_free_one(struct mcentral *mc, void *p) {
+    mcentral_give_back(mc, &p, 1, false);
+}
+
+unsigned mcentral_verify_locked(struct mcentral *mc) {
+    mutex_assert_held(&mc->lock);
+    unsigned nwrong = 0;
+    uint32_t nempty = 0;
+    for (unsigned i = 0; i < PARTIAL_LISTS; i++) {
+        struct list *head = &mc->partial[i];
+        nwrong += list_empty(head) == (mc->partial_mask >> i & 1);
+        for (struct list *l = head->next; l != head; l = l->next) {
+            struct mspan *s = span_of_link(l);
+            nwrong += s->bucket != i || s->nfree >> i != 1 ||
+                      s->nfree == s->nelems || mspan_home(s) != mc;
+        }
+    }
+    for (struct list *l = mc->empty.next; l != &mc->empty; l = l->next) {
+        struct mspan *s = span_of_link(l);
+        nwrong += s->nfree != s->nelems || mspan_home(s) != mc;
+        nempty++;
+    }
+    nwrong += nempty != mc->nempty;
+    return nwrong;
+}

@@ -1,0 +1,84 @@
+// mcentral.h: tier 2, the store of one size class that all threads share. See
+// alloc/malloc.c for the tour.
+//
+// Slots that come back together are first kept together, in the transfer store:
+// passing n slots on costs one copy of n pointers. What overflows it is taken
+// apart: each slot's bit is set in its span. Spans are listed by their number
+// of free slots, and a refill draws from the fullest ones, so that the others
+// can drain and go back to mheap whole.
+#ifndef MOUND_HEAP_MCENTRAL_H
+#define MOUND_HEAP_MCENTRAL_H
+
+#include "base/mutex.h"
+#include "heap/heapstats.h"
+#include "heap/mspan.h"
+
+enum {
+    BATCH_MAX = 64,                 // slots that move at once
+    TRANSFER_SLOTS = 8 * BATCH_MAX, // the store holds so many pointers
+    // Lists of partial spans: list i has spans with 2^i to 2^(i+1) - 1 free.
+    PARTIAL_LISTS = 11,
+};
+
+struct mheap;
+
+// struct mcentral: a span of the class is in the list that its number of free
+// slots says, in `empty` when all are free, and in no list when none is.
+//   (c) constant after mcentral_init   (l) lock
+struct mcentral {
+    struct mutex lock;             // rank LOCKRANK_MCENTRAL
+    struct mheap *heap;            // (c)
+    struct classstats *stats;      // (l) what it points to
+    uint32_t elemsize;             // (c)
+    uint16_t sizeclass;            // (c)
+    uint16_t batch;                // (c) slots that move at once
+    uint16_t ntransfer;            // (l) pointers in transfer
+    uint16_t partial_mask;         // (l) bit i: partial[i] is not empty
+    uint32_t nempty;               // (l) spans in empty
+    uint64_t activity;             // (l) rises with each visit
+    uint64_t activity_seen;        // (l) as mcentral_drain_idle last saw it
+    void **transfer;               // (l) TRANSFER_SLOTS pointers, or NULL yet
+    struct list partial[PARTIAL_LISTS]; // (l)
+    struct list empty;             // (l) all slots free: a small reserve
+} CACHELINE_ALIGNED;
+
+void mcentral_init(struct mcentral *mc, struct mheap *heap,
+                   struct classstats *stats, unsigned sizeclass);
+
+// mcentral_take_locked moves up to want free slots to ret and returns how many;
+// 0 means that the class has none and mcentral_grow is due. The addresses
+// descend, so that a magazine filled with them hands out the lowest first.
+size_t mcentral_take_locked(struct mcentral *mc, void **ret, size_t want);
+
+// mcentral_store_locked keeps n slots, all from one magazine, in the transfer
+// store if there is room. Nothing is checked: they are looked at when taken
+// apart. It returns false, with nothing changed, if there is no room.
+bool mcentral_store_locked(struct mcentral *mc, void *const *slots, size_t n);
+
+// mcentral_give_back sets the bits of n slots. in_flight says that they were
+// counted as in transfer (as mcache does while it holds no lock); else they
+// were live objects. Slots that are no slots, and those already free, are
+// reported as misuse and dropped. Spans that end up empty go to mheap beyond a
+// small reserve. Takes the lock itself; the slots are found before, and looked
+// at again under it.
+void mcentral_give_back(struct mcentral *mc, void *const *slots, size_t n,
+                        bool in_flight);
+
+// mcentral_grow gets more spans from mheap. It returns false when there is no
+// memory. Call it without the lock.
+bool mcentral_grow(struct mcentral *mc);
+
+// mcentral_drain takes the transfer store apart and returns the reserve of
+// empty spans. mcentral_drain_idle does so if nobody came since its last call.
+void mcentral_drain(struct mcentral *mc);
+void mcentral_drain_idle(struct mcentral *mc);
+
+// mcentral_alloc_one and mcentral_free_one serve those without a cache: threads
+// that are past their end, and everybody in hardened mode.
+void *mcentral_alloc_one(struct mcentral *mc);
+void mcentral_free_one(struct mcentral *mc, void *p);
+
+// mcentral_verify_locked returns the number of contradictions in the lists.
+unsigned mcentral_verify_locked(struct mcentral *mc);
+
+#endif // MOUND_HEAP_MCENTRAL_H

@@ -1,0 +1,550 @@
+// mheap.c: see mheap.h, and alloc/malloc.c for the tour.
+//
+// Growing and populating. Address space is reserved in large pieces, committed
+// as needed, and made Ready (populated) ahead of use in steps of 1/16 of what is
+// in use: a page fault costs three times what populating the page costs, but a
+// small process must stay small. The pages of a step are allocated while they
+// are populated, without the lock, and those not asked for become free and
+// backed afterwards; address-ordered first fit hands them out next.
+#include "heap/mheap.h"
+
+#include <string.h>
+
+#include "heap/scavenger.h"
+#include "os/mem.h"
+#include "os/sys.h"
+
+enum {
+    RESERVE_BYTES = 64 << 20,     // a piece of address space
+    RESERVE_LIMIT_SHARE = 32,     // or 1/32 of RLIMIT_AS
+    COMMIT_GRAIN = 64 << 10,      // the largest page of any system
+    COMMIT_MIN = 256 << 10,
+    COMMIT_MAX = 4 << 20,
+    COMMIT_SHARE = 8,
+    POPULATE_MIN = 16 << 10,
+    POPULATE_MAX = 4 << 20,
+    POPULATE_SHARE = 16,
+    HUGE_BYTES = 2 << 20,
+    HUGE_PAGES = HUGE_BYTES / PAGE_SIZE,
+};
+
+void mheap_init(struct mheap *h, struct heapstats *stats, size_t cache_bytes) {
+    mutex_init(&h->lock, LOCKRANK_MHEAP);
+    mutex_init(&h->scavenger, LOCKRANK_SCAVENGER);
+    persistent_init(&h->persistent);
+    pagealloc_init(&h->pages, &h->pagemap, &h->persistent);
+    fixalloc_init(&h->small_spans, &h->persistent,
+                  mspan_record_bytes(MSPAN_SMALL_WORDS));
+    fixalloc_init(&h->large_spans, &h->persistent,
+                  mspan_record_bytes(MSPAN_WORDS));
+    fixalloc_init(&h->caches, &h->persistent, cache_bytes);
+    h->stats = stats;
+    stats->version = HEAPSTATS_VERSION;
+    stats->nbytes = sizeof *stats;
+    stats->nclasses = NUM_SIZECLASSES;
+    stats->page_bytes = PAGE_SIZE;
+    for (unsigned c = 0; c < NUM_SIZECLASSES; c++)
+        mcentral_init(&h->central[c], h, &stats->classes[c], c);
+    stats->magic = HEAPSTATS_MAGIC;
+}
+
+void mheap_report_misuse(struct mheap *h, void *p) {
+    h->misuse(h, p);
+}
+
+// note_pages brings the counters up to date after pages came or went.
+static void note_pages(struct mheap *h, int64_t inuse) {
+    struct heapstats *st = h->stats;
+    st->inuse_pages += (uint64_t)inuse;
+    st->free_pages = h->pages.nbacked;
+    st->released_pages = h->pages.nfree - h->pages.nbacked;
+    if (st->inuse_pages > h->peak_pages)
+        h->peak_pages = st->inuse_pages;
+}
+
+// commit makes nbytes of the reservation usable and free.
+static bool commit_locked(struct mheap *h, size_t nbytes) {
+    if (!mem_commit(h->reserved_next, nbytes))
+        return false;
+    pagealloc_free(&h->pages, h->reserved_next, nbytes >> PAGE_SHIFT,
+                   /* scavenged= */ true);
+    h->reserved_next += nbytes;
+    h->stats->sys_pages += nbytes >> PAGE_SHIFT;
+    note_pages(h, 0);
+    return true;
+}
+
+// use_up_reserved_locked makes what is left of the reservation free pages, or
+// gives it back, so that another can take its place.
+static void use_up_reserved_locked(struct mheap *h) {
+    size_t left = h->reserved_end - h->reserved_next;
+    if (left > 0 && !commit_locked(h, left))
+        mem_unreserve(h->reserved_next, left);
+    h->reserved_next = h->reserved_end = 0;
+}
+
+// reserve_locked gets address space of at least nbytes. Pieces halve when the
+// system refuses; under a limit they are a small share of it from the start,
+// since the program needs addresses too.
+static bool reserve_locked(struct mheap *h, size_t nbytes) {
+    size_t limit = sys_address_limit();
+    size_t piece = RESERVE_BYTES;
+    if (limit != SIZE_MAX)
+        piece = min_size(piece, align_down(limit / RESERVE_LIMIT_SHARE,
+                                           COMMIT_GRAIN));
+    size_t want = max_size(nbytes, piece);
+    for (;;) {
+        size_t align = want >= HUGE_BYTES && limit == SIZE_MAX
+                           ? (size_t)HUGE_BYTES
+                           : (size_t)COMMIT_GRAIN;
+        // Just below the last piece, runs of free pages can span both.
+        uintptr_t hint = h->reserved_low > want ? h->reserved_low - want : 0;
+        uintptr_t addr = mem_reserve(hint, want, align);
+        if (addr != 0) {
+            if (!pagealloc_cover(&h->pages, addr, want)) {
+                mem_unreserve(addr, want);
+                return false;
+            }
+            use_up_reserved_locked(h);
+            h->reserved_next = addr;
+            h->reserved_end = addr + want;
+            if (h->reserved_low == 0 || addr < h->reserved_low)
+                h->reserved_low = addr;
+            return true;
+        }
+        if (want == nbytes)
+            return false;
+        want = max_size(nbytes, align_down(want / 2, COMMIT_GRAIN));
+    }
+}
+
+// grow_locked makes at least npages free in one run, which may begin with free
+// pages just before the committed end. Both system calls are made under the
+// lock: else every thread that finds no page would grow the heap.
+static bool grow_locked(struct mheap *h, size_t npages) {
+    size_t need = align_up(npages << PAGE_SHIFT, COMMIT_GRAIN);
+    if (h->reserved_end - h->reserved_next < need && !reserve_locked(h, need))
+        return false;
+    size_t inuse = h->stats->inuse_pages << PAGE_SHIFT;
+    size_t step = clamp_size(align_down(inuse / COMMIT_SHARE, COMMIT_GRAIN),
+                             COMMIT_MIN, COMMIT_MAX);
+    size_t want = max_size(need, step);
+    want = min_size(want, h->reserved_end - h->reserved_next);
+    return commit_locked(h, want) || (want > need && commit_locked(h, need));
+}
+
+// populate_step returns how many pages to make Ready at once.
+static size_t populate_step(const struct mheap *h) {
+    size_t inuse = h->stats->inuse_pages << PAGE_SHIFT;
+    return clamp_size(inuse / POPULATE_SHARE, POPULATE_MIN, POPULATE_MAX) >>
+           PAGE_SHIFT;
+}
+
+// struct run is a run of pages on its way from pagealloc to a span.
+struct run {
+    uintptr_t addr;       // 0: none
+    size_t npages;
+    size_t nscavenged;    // pages of it without memory
+    size_t nahead;        // pages behind it, to be populated and freed
+    size_t npopulate;     // pages from addr on to populate
+};
+
+// find_run_locked takes pages, growing the heap if it must.
+static struct run find_run_locked(struct mheap *h, size_t npages,
+                                  size_t align) {
+    struct run run = {.npages = npages};
+    run.addr = pagealloc_alloc(&h->pages, npages, align, &run.nscavenged);
+    if (run.addr == 0 && grow_locked(h, npages + align - 1))
+        run.addr = pagealloc_alloc(&h->pages, npages, align, &run.nscavenged);
+    if (run.addr != 0)
+        note_pages(h, (int64_t)npages);
+    return run;
+}
+
+// plan_populate_locked decides how much of a run is populated and how far ahead.
+static void plan_populate_locked(struct mheap *h, struct run *run) {
+    if (run->nscavenged == 0)
+        return;
+    int64_t quiet = atomic_load_explicit(&h->quiet_pages, memory_order_relaxed);
+    if (quiet > 0) {
+        atomic_store_explicit(&h->quiet_pages, quiet - (int64_t)run->npages,
+                              memory_order_relaxed);
+        return;
+    }
+    size_t step = populate_step(h);
+    run->npopulate = min_size(run->npages, step);
+    if (run->npages >= step || run->nscavenged < run->npages)
+        return;
+    uintptr_t behind = run->addr + (run->npages << PAGE_SHIFT);
+    size_t ahead = pagealloc_unbacked_run(&h->pages, behind,
+                                          step - run->npages);
+    size_t nscavenged;
+    if (ahead > 0 &&
+        pagealloc_alloc_at(&h->pages, behind, ahead, &nscavenged))
+        run->nahead = ahead;
+}
+
+// populate does what was planned, without the lock.
+static void populate(struct mheap *h, struct run *run) {
+    if (run->npopulate == 0)
+        return;
+    size_t npages = run->npopulate + run->nahead;
+    bool ok = mem_populate(run->addr, npages << PAGE_SHIFT);
+    if (run->nahead == 0)
+        return;
+    mutex_lock(&h->lock);
+    pagealloc_free(&h->pages, run->addr + (run->npages << PAGE_SHIFT),
+                   run->nahead, /* scavenged= */ !ok);
+    note_pages(h, 0);
+    mutex_unlock(&h->lock);
+}
+
+static struct fixalloc *records_for(struct mheap *h, unsigned nelems) {
+    return nelems <= MSPAN_SMALL_WORDS * WORD_BITS ? &h->small_spans
+                                                   : &h->large_spans;
+}
+
+static struct mspan *alloc_record_locked(struct mheap *h, unsigned nelems) {
+    struct fixalloc *records = records_for(h, nelems);
+    struct mspan *s = fixalloc_alloc(records);
+    if (s != NULL) {
+        s->nwords = records == &h->small_spans ? MSPAN_SMALL_WORDS
+                                               : MSPAN_WORDS;
+        list_init(&s->link);
+    }
+    return s;
+}
+
+static void free_record_locked(struct mheap *h, struct mspan *s) {
+    fixalloc_free(s->nwords == MSPAN_SMALL_WORDS ? &h->small_spans
+                                                 : &h->large_spans,
+                  s);
+}
+
+static void free_run_locked(struct mheap *h, struct run *run) {
+    if (run->nahead > 0)
+        pagealloc_free(&h->pages, run->addr + (run->npages << PAGE_SHIFT),
+                       run->nahead, /* scavenged= */ true);
+    // What of it was scavenged is forgotten: it counts as backed, at the price
+    // of one needless madvise.
+    pagealloc_free(&h->pages, run->addr, run->npages, /* scavenged= */ false);
+    note_pages(h, -(int64_t)run->npages);
+}
+
+size_t mheap_alloc_spans(struct mheap *h, unsigned sizeclass, size_t npages,
+                         size_t want, struct mspan **ret) {
+    unsigned nelems =
+        (unsigned)((npages << PAGE_SHIFT) / sizeclass_bytes[sizeclass]);
+    struct run run;
+    size_t n = 0;
+    mutex_lock(&h->lock);
+    for (;; want /= 2) { // a long run may not be there when a short one is
+        run = find_run_locked(h, npages * want, 1);
+        if (run.addr != 0 || want == 1)
+            break;
+    }
+    if (run.addr == 0)
+        goto out;
+    for (; n < want; n++) {
+        ret[n] = alloc_record_locked(h, nelems);
+        if (ret[n] == NULL)
+            break;
+    }
+    if (n < want) { // no memory for records: make do with those there are
+        struct run rest = {.addr = run.addr + (n * npages << PAGE_SHIFT),
+                           .npages = (want - n) * npages};
+        free_run_locked(h, &rest);
+        run.npages = n * npages;
+        run.nscavenged = min_size(run.nscavenged, run.npages);
+        if (n == 0)
+            goto out;
+    }
+    plan_populate_locked(h, &run);
+out:
+    mutex_unlock(&h->lock);
+    if (n == 0)
+        return 0;
+    populate(h, &run);
+    for (size_t i = 0; i < n; i++) {
+        uintptr_t start = run.addr + (i * npages << PAGE_SHIFT);
+        mspan_init_slots(ret[i], start, npages, sizeclass);
+        ret[i]->needzero = run.nscavenged < run.npages;
+    }
+    return n;
+}
+
+void mheap_publish_small(struct mheap *h, struct mspan *s,
+                         struct mcentral *home) {
+    atomic_store_explicit(&s->home, home, memory_order_relaxed);
+    // release: partner in mspan_state
+    atomic_store_explicit(&s->state, MSPAN_SMALL, memory_order_release);
+    pagemap_set(&h->pagemap, s);
+}
+
+static void want_hugepages(const struct mheap *h, const struct run *run) {
+    if (h->thp == THP_NEVER || run->nscavenged < HUGE_PAGES)
+        return;
+    uintptr_t start = align_up(run->addr, HUGE_BYTES);
+    uintptr_t end = align_down(run->addr + (run->npages << PAGE_SHIFT),
+                               HUGE_BYTES);
+    if (start < end)
+        mem_hugepages(start, end - start);
+}
+
+struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align) {
+    if (npages + align < npages)
+        return NULL;
+    struct largestats *stats = &h->stats->large;
+    mutex_lock(&h->lock);
+    struct run run = find_run_locked(h, npages, align);
+    struct mspan *s = NULL;
+    if (run.addr == 0)
+        goto out;
+    s = alloc_record_locked(h, 1);
+    if (s == NULL) {
+        free_run_locked(h, &run);
+        goto out;
+    }
+    stats->nmallocs++;
+    stats->alloc_bytes += npages << PAGE_SHIFT;
+    stats->total_alloc_bytes += npages << PAGE_SHIFT;
+    atomic_store_explicit(&s->start, run.addr, memory_order_relaxed);
+    s->npages = npages;
+    s->sizeclass = 0;
+    s->elemsize = 0;
+    s->nelems = 1;
+    s->nfree = 0;
+    s->needzero = run.nscavenged < npages;
+    atomic_store_explicit(&s->home, NULL, memory_order_relaxed);
+    // release: partner in mspan_state
+    atomic_store_explicit(&s->state, MSPAN_LARGE, memory_order_release);
+    pagemap_set(&h->pagemap, s);
+out:
+    mutex_unlock(&h->lock);
+    if (s != NULL)
+        want_hugepages(h, &run);
+    return s;
+}
+
+// after_free releases what is above the keep; call it without the lock.
+static void after_free(struct mheap *h, size_t excess) {
+    if (excess > 0)
+        scavenger_release(h, excess);
+}
+
+void mheap_free_span(struct mheap *h, struct mspan *s) {
+    mutex_lock(&h->lock);
+    pagealloc_free(&h->pages, mspan_start(s), s->npages,
+                   /* scavenged= */ false);
+    note_pages(h, -(int64_t)s->npages);
+    free_record_locked(h, s);
+    size_t excess = scavenger_excess_locked(h);
+    mutex_unlock(&h->lock);
+    after_free(h, excess);
+}
+
+// drop_large_locked takes a large object out of the heap.
+static void drop_large_locked(struct mheap *h, struct mspan *s,
+                              bool scavenged) {
+    h->stats->large.alloc_bytes -= s->npages << PAGE_SHIFT;
+    atomic_store_explicit(&s->state, MSPAN_DEAD, memory_order_relaxed);
+    pagealloc_free(&h->pages, mspan_start(s), s->npages, scavenged);
+    note_pages(h, -(int64_t)s->npages);
+    free_record_locked(h, s);
+}
+
+bool mheap_free_large(struct mheap *h, struct mspan *s, uintptr_t addr,
+                      bool scavenged) {
+    mutex_lock(&h->lock);
+    bool live = mspan_state(s) == MSPAN_LARGE && mspan_start(s) == addr;
+    size_t excess = 0;
+    if (live) {
+        h->stats->large.nfrees++;
+        drop_large_locked(h, s, scavenged);
+        excess = scavenger_excess_locked(h);
+    }
+    mutex_unlock(&h->lock);
+    after_free(h, excess);
+    return live;
+}
+
+void mheap_abandon_large(struct mheap *h, struct mspan *s) {
+    struct largestats *stats = &h->stats->large;
+    mutex_lock(&h->lock);
+    stats->nmallocs--;
+    stats->total_alloc_bytes -= s->npages << PAGE_SHIFT;
+    drop_large_locked(h, s, /* scavenged= */ false);
+    mutex_unlock(&h->lock);
+}
+
+// extend_at_end_locked grows the heap where a span that ends at the committed
+// end would need it.
+static bool extend_at_end_locked(struct mheap *h, uintptr_t end,
+                                 size_t npages) {
+    size_t nfree = pagealloc_unbacked_run(&h->pages, end, npages);
+    if (end + (nfree << PAGE_SHIFT) != h->reserved_next)
+        return false;
+    size_t need = align_up((npages - nfree) << PAGE_SHIFT, COMMIT_GRAIN);
+    if (h->reserved_end - h->reserved_next < need)
+        return false;
+    return grow_locked(h, npages - nfree);
+}
+
+bool mheap_resize_large(struct mheap *h, struct mspan *s, size_t npages) {
+    bool done = true;
+    size_t excess = 0;
+    struct run more = {0};
+    mutex_lock(&h->lock);
+    size_t old = s->npages;
+    uintptr_t old_end = mspan_start(s) + (old << PAGE_SHIFT);
+    struct largestats *stats = &h->stats->large;
+    if (npages > old) {
+        more.addr = old_end;
+        more.npages = npages - old;
+        done = pagealloc_alloc_at(&h->pages, old_end, more.npages,
+                                  &more.nscavenged) ||
+               (extend_at_end_locked(h, old_end, more.npages) &&
+                pagealloc_alloc_at(&h->pages, old_end, more.npages,
+                                   &more.nscavenged));
+        if (done)
+            note_pages(h, (int64_t)more.npages);
+    } else if (npages < old) {
+        size_t less = old - npages;
+        pagealloc_free(&h->pages, old_end - (less << PAGE_SHIFT), less,
+                       /* scavenged= */ false);
+        note_pages(h, -(int64_t)less);
+        excess = scavenger_excess_locked(h);
+    }
+    if (done) {
+        s->npages = npages;
+        stats->alloc_bytes += (npages - old) << PAGE_SHIFT;
+    }
+    mutex_unlock(&h->lock);
+    if (done && npages > old)
+        want_hugepages(h, &more);
+    after_free(h, excess);
+    return done;
+}
+
+void **mheap_alloc_slotarray(struct mheap *h, unsigned log2) {
+    mutex_lock(&h->lock);
+    void **array = h->slotarrays[log2];
+    if (array != NULL)
+        h->slotarrays[log2] = array[0];
+    mutex_unlock(&h->lock);
+    if (array == NULL)
+        array = persistentalloc(&h->persistent, sizeof(void *) << log2, 64,
+                                &h->slotarray_sys);
+    return array;
+}
+
+void mheap_free_slotarray(struct mheap *h, void **array, unsigned log2) {
+    mutex_lock(&h->lock);
+    array[0] = h->slotarrays[log2];
+    h->slotarrays[log2] = array;
+    mutex_unlock(&h->lock);
+}
+
+static void for_each_record(struct fixalloc *records,
+                            void (*visit)(struct mspan *s, void *arg),
+                            void *arg) {
+    for (struct fixchunk *c = records->chunks; c != NULL; c = c->next)
+        for (size_t i = 0; i < c->nrecords; i++) {
+            struct mspan *s = fixalloc_record(records, c, i);
+            if (mspan_state(s) != MSPAN_DEAD)
+                visit(s, arg);
+        }
+}
+
+void mheap_for_each_span_locked(struct mheap *h,
+                                void (*visit)(struct mspan *s, void *arg),
+                                void *arg) {
+    mutex_assert_held(&h->lock);
+    for_each_record(&h->small_spans, visit, arg);
+    for_each_record(&h->large_spans, visit, arg);
+}
+
+struct containing {
+    uintptr_t addr;
+    struct mspan *found;
+};
+
+static void look_inside(struct mspan *s, void *arg) {
+    struct containing *c = arg;
+    if (c->addr - mspan_start(s) < s->npages << PAGE_SHIFT)
+        c->found = s;
+}
+
+struct mspan *mheap_span_containing(struct mheap *h, uintptr_t addr) {
+    struct containing c = {.addr = addr};
+    mutex_lock(&h->lock);
+    mheap_for_each_span_locked(h, look_inside, &c);
+    mutex_unlock(&h->lock);
+    return c.found;
+}
+
+// struct recount is what a walk over all spans finds.
+struct recount {
+    struct mheap *h;
+    struct classstats classes[NUM_SIZECLASSES];
+    uint64_t inuse_pages;
+    uint64_t large_bytes;
+    uint64_t nlarge;
+    unsigned nwrong;
+};
+
+static void recount_span(struct mspan *s, void *arg) {
+    struct recount *r = arg;
+    uintptr_t start = mspan_start(s);
+    r->inuse_pages += s->npages;
+    for (size_t i = 0; i < s->npages; i++)
+        r->nwrong +=
+            pagealloc_is_free(&r->h->pages, start + (i << PAGE_SHIFT));
+    r->nwrong += pagemap_span(&r->h->pagemap, start) != s;
+    r->nwrong += pagemap_class(&r->h->pagemap, start) != s->sizeclass;
+    if (mspan_state(s) == MSPAN_LARGE) {
+        r->nlarge++;
+        r->large_bytes += s->npages << PAGE_SHIFT;
+        return;
+    }
+    struct classstats *c = &r->classes[s->sizeclass];
+    c->nspans++;
+    c->nslots += s->nelems;
+    c->nfree += s->nfree;
+    r->nwrong += mspan_verify(s);
+}
+
+unsigned mheap_verify(struct mheap *h) {
+    // 3 KiB of counts: too much for a stack of 16 KiB threads, and only one
+    // walk is useful at a time.
+    static struct recount recount;
+    struct recount *r = &recount;
+    unsigned nwrong = 0;
+    for (unsigned c = 0; c < NUM_SIZECLASSES; c++)
+        mutex_lock(&h->central[c].lock);
+    mutex_lock(&h->lock);
+    memset(r, 0, sizeof *r);
+    r->h = h;
+    mheap_for_each_span_locked(h, recount_span, r);
+    nwrong += r->nwrong;
+    for (unsigned c = 1; c < NUM_SIZECLASSES; c++) {
+        const struct classstats *st = &h->stats->classes[c];
+        nwrong += r->classes[c].nspans != st->nspans;
+        nwrong += r->classes[c].nslots != st->nslots;
+        nwrong += r->classes[c].nfree != st->nfree;
+        nwrong += st->nfree + st->ntransfer > st->nslots;
+        nwrong += mcentral_verify_locked(&h->central[c]);
+    }
+    const struct largestats *large = &h->stats->large;
+    nwrong += r->nlarge != large->nmallocs - large->nfrees;
+    nwrong += r->large_bytes != large->alloc_bytes;
+    // Pages between pagealloc and a span (being populated or released, or in
+    // a span that its class does not know yet) are in use for the counters.
+    nwrong += r->inuse_pages > h->stats->inuse_pages;
+    nwrong += h->stats->inuse_pages + h->pages.nfree > h->stats->sys_pages;
+    nwrong += pagealloc_verify(&h->pages);
+    mutex_unlock(&h->lock);
+    for (unsigned c = NUM_SIZECLASSES; c-- > 0;)
+        mutex_unlock(&h->central[c].lock);
+    return nwrong;
+}

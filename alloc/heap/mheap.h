@@ -1,0 +1,112 @@
+// mheap.h: tier 3, the heap of the whole process: pages to spans and back,
+// address space from the system, records. See alloc/malloc.c for the tour.
+#ifndef MOUND_HEAP_MHEAP_H
+#define MOUND_HEAP_MHEAP_H
+
+#include "base/fixalloc.h"
+#include "base/mutex.h"
+#include "heap/heapstats.h"
+#include "heap/mcentral.h"
+#include "heap/pagealloc.h"
+
+enum {
+    // Arrays of pointers for magazines: 2^3 to 2^10 pointers.
+    SLOTARRAY_MIN_LOG2 = 3,
+    SLOTARRAY_MAX_LOG2 = 10,
+};
+
+enum thp_mode { THP_AUTO, THP_NEVER, THP_ALWAYS };
+
+// struct mheap is one heap; all zero but for mheap_init. A process has one, a
+// test as many as it likes.
+//   (c) constant after mheap_init   (h) lock   (a) atomic, see each use
+struct mheap {
+    struct pagemap pagemap; // first: malloc.c's fast path reads it
+    struct mutex lock;      // rank LOCKRANK_MHEAP
+    struct persistent persistent;
+    struct pagealloc pages;          // (h)
+    struct fixalloc small_spans;     // (h) records for up to 128 slots
+    struct fixalloc large_spans;     // (h) records for up to MAX_SLOTS
+    struct fixalloc caches;          // (h) struct mcache
+    void *slotarrays[SLOTARRAY_MAX_LOG2 + 1]; // (h) free ones, by size
+    _Atomic uint64_t slotarray_sys;  // (a) bytes taken for such arrays
+    _Atomic uint64_t other_sys;      // (a) bytes of transfer stores
+    uintptr_t reserved_next; // (h) reserved, not committed: [next, end)
+    uintptr_t reserved_end;  // (h)
+    uintptr_t reserved_low;  // (h) the lowest address ever reserved
+    struct heapstats *stats; // (c) the counters, written under their locks
+    enum thp_mode thp;       // (c)
+
+    // The decaying peak that the scavenger keeps pages for; see scavenger.c.
+    uint64_t peak_pages;        // (h)
+    uint64_t peak_ns;           // (h) when it was last looked at
+    struct mutex scavenger;     // rank LOCKRANK_SCAVENGER
+    _Atomic uint64_t tick_ns;   // (a) relaxed: when slow paths look again
+    _Atomic bool release_refused; // (a) relaxed: madvise is not permitted
+    _Atomic int64_t quiet_pages;  // (a) a fork child does not populate or
+                                  // release until so many pages were asked
+
+    // The budget of all magazines, in bytes of slots they may hold.
+    _Atomic uint64_t shared_cache_bytes; // (a) relaxed; beyond each thread's own
+
+    // misuse reports a pointer that was freed but should not have been. It is
+    // handed in from above and may not return. (c)
+    void (*misuse)(struct mheap *h, void *p);
+
+    struct mcentral central[NUM_SIZECLASSES];
+};
+
+void mheap_init(struct mheap *h, struct heapstats *stats, size_t cache_bytes);
+
+// mheap_alloc_spans makes up to want spans of npages for a class and returns
+// how many, 0 when there is no memory. They are in the caller's hands until
+// mheap_publish_small. want is at most 256 KiB of pages.
+size_t mheap_alloc_spans(struct mheap *h, unsigned sizeclass, size_t npages,
+                         size_t want, struct mspan **ret);
+
+// mheap_publish_small lets frees find a span. Caller holds the class's lock.
+void mheap_publish_small(struct mheap *h, struct mspan *s,
+                         struct mcentral *home);
+
+// mheap_alloc_large returns a span of one object of npages, aligned to align
+// pages (a power of two), counted as a malloc; or NULL.
+struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align);
+
+// mheap_free_large gives a large object back. It returns false, with nothing
+// changed, if s is not a live large span that begins at addr (a double free
+// that lost a race, say). scavenged says that no memory stands behind it.
+bool mheap_free_large(struct mheap *h, struct mspan *s, uintptr_t addr,
+                      bool scavenged);
+
+// mheap_abandon_large takes back a large object that was never handed out, and
+// the malloc counted for it.
+void mheap_abandon_large(struct mheap *h, struct mspan *s);
+
+// mheap_resize_large grows or shrinks a large object where it is. It returns
+// false, with nothing changed, when the pages behind it are taken.
+bool mheap_resize_large(struct mheap *h, struct mspan *s, size_t npages);
+
+// mheap_free_span returns the pages and the record of a span whose state is
+// MSPAN_DEAD already. Pages above the keep go back to the system at once.
+void mheap_free_span(struct mheap *h, struct mspan *s);
+
+// mheap_alloc_slotarray returns an array of 1 << log2 pointers, or NULL.
+void **mheap_alloc_slotarray(struct mheap *h, unsigned log2);
+void mheap_free_slotarray(struct mheap *h, void **array, unsigned log2);
+
+void mheap_report_misuse(struct mheap *h, void *p);
+
+// mheap_for_each_span calls visit for every live span. Caller holds lock.
+void mheap_for_each_span_locked(struct mheap *h,
+                                void (*visit)(struct mspan *s, void *arg),
+                                void *arg);
+
+// mheap_span_containing finds the live span that addr lies in, by a walk over
+// all of them if the page map does not know. For reports.
+struct mspan *mheap_span_containing(struct mheap *h, uintptr_t addr);
+
+// mheap_verify walks everything below the caches and returns the number of
+// contradictions. It takes the locks itself, one class after the other.
+unsigned mheap_verify(struct mheap *h);
+
+#endif // MOUND_HEAP_MHEAP_H

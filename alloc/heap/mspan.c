@@ -1,0 +1,55 @@
+// mspan.c: see mspan.h.
+#include "heap/mspan.h"
+
+#include <string.h>
+
+void mspan_init_slots(struct mspan *s, uintptr_t start, size_t npages,
+                      unsigned sizeclass) {
+    uint32_t elemsize = sizeclass_bytes[sizeclass];
+    unsigned nelems = (unsigned)((npages << PAGE_SHIFT) / elemsize);
+    atomic_store_explicit(&s->start, start, memory_order_relaxed);
+    s->npages = npages;
+    s->sizeclass = (uint8_t)sizeclass;
+    s->elemsize = elemsize;
+    s->magic = sizeclass_magic[sizeclass];
+    s->nelems = (uint16_t)nelems;
+    s->nfree = (uint16_t)nelems;
+    s->bucket = 0;
+    list_init(&s->link);
+    memset(s->freebits, 0, s->nwords * sizeof s->freebits[0]);
+    for (unsigned slot = 0; slot < nelems; slot += WORD_BITS) {
+        unsigned left = nelems - slot;
+        s->freebits[slot / WORD_BITS] =
+            word_range(0, left < WORD_BITS ? left : WORD_BITS);
+    }
+}
+
+size_t mspan_take(struct mspan *s, void **ret, size_t want) {
+    uintptr_t start = mspan_start(s);
+    size_t n = 0;
+    for (unsigned w = 0; w < s->nwords && n < want && n < s->nfree; w++) {
+        uint64_t bits = s->freebits[w];
+        while (bits != 0 && n < want) {
+            unsigned bit = (unsigned)__builtin_ctzl(bits);
+            bits &= bits - 1;
+            uintptr_t slot = w * WORD_BITS + bit;
+            ret[n++] = (void *)(start + slot * s->elemsize);
+        }
+        s->freebits[w] = bits;
+    }
+    s->nfree = (uint16_t)(s->nfree - n);
+    return n;
+}
+
+unsigned mspan_verify(const struct mspan *s) {
+    unsigned nset = 0;
+    for (unsigned w = 0; w < s->nwords; w++)
+        nset += (unsigned)__builtin_popcountl(s->freebits[w]);
+    unsigned nwrong = 0;
+    nwrong += nset != s->nfree;
+    nwrong += s->nfree > s->nelems;
+    nwrong += (size_t)s->nelems * s->elemsize > s->npages << PAGE_SHIFT;
+    for (unsigned slot = s->nelems; slot < s->nwords * WORD_BITS; slot++)
+        nwrong += mspan_is_free(s, slot);
+    return nwrong;
+}

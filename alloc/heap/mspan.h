@@ -1,0 +1,105 @@
+// mspan.h: a span, a run of heap pages that is cut into equal slots or is one
+// large object. The record lies apart from the pages: a free slot is a bit in
+// it, and the memory of a freed object is never written.
+//
+// A set bit means: free, and not handed out to any cache. A slot in a magazine
+// or in a batch has its bit clear, as a live object has.
+#ifndef MOUND_HEAP_MSPAN_H
+#define MOUND_HEAP_MSPAN_H
+
+#include <stdatomic.h>
+
+#include "base/bits.h"
+#include "base/list.h"
+#include "heap/sizeclass.h"
+
+enum mspan_state {
+    MSPAN_DEAD = 0, // the record is free, or its span is being given back
+    MSPAN_SMALL,    // slots of a class
+    MSPAN_LARGE,    // one object
+};
+
+enum {
+    // Two kinds of records, by the number of slots they have bits for. Most
+    // classes need the small one.
+    MSPAN_SMALL_WORDS = 2,
+    MSPAN_WORDS = MAX_SLOTS / WORD_BITS,
+};
+
+struct mcentral;
+
+// Records are type-stable (base/fixalloc.h): a stale pointer to one may be
+// read at any time, but only what is read under the lock is to be believed.
+//   (h) mheap.lock   (l) lock of the span's class   (c) constant while the
+//   state is not MSPAN_DEAD
+struct mspan {
+    struct list link;        // (l) in mcentral's lists; free records: (h)
+    _Atomic uintptr_t start; // (c) address of the first page
+    size_t npages;           // (c); (h) for a large span, which may grow
+    _Atomic(struct mcentral *) home; // (c) where its slots go back; or NULL
+    _Atomic uint8_t state;   // (h), and (l) when MSPAN_SMALL is left or entered
+    uint8_t sizeclass;       // (c) 0 when large
+    uint8_t nwords;          // constant for ever: words of freebits
+    bool needzero;           // (c) pages may hold old data
+    uint8_t bucket;          // (l) which list of mcentral
+    uint16_t nelems;         // (c) slots
+    uint16_t nfree;          // (l) set bits
+    uint32_t elemsize;       // (c) bytes of a slot; small spans only
+    uint32_t magic;          // (c) sizeclass_magic
+    uint64_t freebits[];     // (l) nwords of them
+};
+
+static inline size_t mspan_record_bytes(unsigned nwords) {
+    return sizeof(struct mspan) + nwords * sizeof(uint64_t);
+}
+
+static inline uintptr_t mspan_start(const struct mspan *s) {
+    return atomic_load_explicit(&s->start, memory_order_relaxed);
+}
+
+static inline enum mspan_state mspan_state(const struct mspan *s) {
+    // acquire: sees the fields of the span; partner: release in mheap
+    return (enum mspan_state)atomic_load_explicit(&s->state,
+                                                  memory_order_acquire);
+}
+
+static inline struct mcentral *mspan_home(const struct mspan *s) {
+    return atomic_load_explicit(&s->home, memory_order_relaxed);
+}
+
+enum { SLOT_NONE = MAX_SLOTS };
+
+// mspan_slot_of returns the slot that begins at addr, or SLOT_NONE when no
+// slot of this small span begins there.
+static inline unsigned mspan_slot_of(const struct mspan *s, uintptr_t addr) {
+    uintptr_t offset = addr - mspan_start(s);
+    if (offset >= s->npages << PAGE_SHIFT)
+        return SLOT_NONE;
+    unsigned slot = (unsigned)((uint64_t)offset * s->magic >> 32);
+    if (slot >= s->nelems || (uintptr_t)slot * s->elemsize != offset)
+        return SLOT_NONE;
+    return slot;
+}
+
+static inline bool mspan_is_free(const struct mspan *s, unsigned slot) {
+    return s->freebits[slot / WORD_BITS] >> (slot % WORD_BITS) & 1;
+}
+
+static inline void mspan_set_free(struct mspan *s, unsigned slot) {
+    s->freebits[slot / WORD_BITS] |= (uint64_t)1 << (slot % WORD_BITS);
+    s->nfree++;
+}
+
+// mspan_init_slots cuts a run of pages into slots of a class, all free. The
+// caller publishes the span.
+void mspan_init_slots(struct mspan *s, uintptr_t start, size_t npages,
+                      unsigned sizeclass);
+
+// mspan_take takes up to want free slots, lowest first, and writes their
+// addresses to ret. It returns how many.
+size_t mspan_take(struct mspan *s, void **ret, size_t want);
+
+// mspan_verify returns the number of contradictions in a small span's record.
+unsigned mspan_verify(const struct mspan *s);
+
+#endif // MOUND_HEAP_MSPAN_H

@@ -1,0 +1,79 @@
+// pagealloc.h: which pages are free. Address-ordered first fit over bitmaps and
+// a tree of summaries, after Go 1.19 runtime/mpagealloc.go.
+//
+//   arenas, by address      256 MiB each, one summary each
+//     groups                 32 MiB, 8 summaries an arena
+//       chunks                4 MiB, 8 summaries a group
+//         bits                8 KiB, 8 words a chunk
+//
+// Go's tree spans the whole address space and so reserves 600 MiB for its
+// summaries; here the upper levels exist for the arenas that are ours alone.
+// A search looks at the arenas one after the other and then at 8 + 8 summaries
+// and 8 words: its cost grows with the heap (4 000 arenas a TiB), never with
+// the number of free runs. Merging is implicit: nothing is stored in free pages.
+//
+// All calls need mheap.lock.
+#ifndef MOUND_HEAP_PAGEALLOC_H
+#define MOUND_HEAP_PAGEALLOC_H
+
+#include "base/persistentalloc.h"
+#include "heap/pagemap.h"
+
+struct pagealloc {
+    struct pagemap *map;
+    struct persistent *source;
+    struct arena **arenas; // ours, by address
+    size_t narenas;
+    size_t arenas_cap;
+    size_t first;          // no arena before this one has a free page
+    uint64_t nfree;        // free pages, backed or not
+    uint64_t nbacked;      // those with memory behind them
+    _Atomic uint64_t sys_bytes;   // of arenas and of the array of them
+    _Atomic uint64_t arena_bytes; // of arenas
+};
+
+void pagealloc_init(struct pagealloc *pa, struct pagemap *map,
+                    struct persistent *source);
+
+// pagealloc_cover makes metadata for [addr, addr + nbytes). It returns false,
+// with nothing lost, when there is no memory for it.
+bool pagealloc_cover(struct pagealloc *pa, uintptr_t addr, size_t nbytes);
+
+// pagealloc_alloc takes the lowest run of npages free pages whose first is
+// aligned to align pages (a power of two), and returns its address, or 0.
+// *ret_nscavenged is how many of them have no memory behind them (and so are
+// zero).
+uintptr_t pagealloc_alloc(struct pagealloc *pa, size_t npages, size_t align,
+                          size_t *ret_nscavenged);
+
+// pagealloc_alloc_at takes the pages from addr on if all npages are free.
+bool pagealloc_alloc_at(struct pagealloc *pa, uintptr_t addr, size_t npages,
+                        size_t *ret_nscavenged);
+
+// pagealloc_free makes pages free; scavenged says that no memory stands behind
+// them. New address space enters by it as well.
+void pagealloc_free(struct pagealloc *pa, uintptr_t addr, size_t npages,
+                    bool scavenged);
+
+// pagealloc_unbacked_run returns how many pages from addr on are free and not
+// backed, looking at no more than most.
+size_t pagealloc_unbacked_run(struct pagealloc *pa, uintptr_t addr,
+                              size_t most);
+
+// pagealloc_take_backed allocates a run of free backed pages for the scavenger,
+// which will free it as scavenged: the highest addresses first, and whole huge
+// pages (huge_pages each; 1 for any) while there are some. The run is aligned
+// to align pages, has at most most pages, and lies in one chunk. Returns 0 when
+// there is none.
+uintptr_t pagealloc_take_backed(struct pagealloc *pa, size_t align,
+                                size_t huge_pages, size_t most,
+                                size_t *ret_npages);
+
+// pagealloc_is_free says whether the page at addr is free.
+bool pagealloc_is_free(const struct pagealloc *pa, uintptr_t addr);
+
+// pagealloc_verify returns the number of contradictions between bits, sums and
+// counters.
+unsigned pagealloc_verify(const struct pagealloc *pa);
+
+#endif // MOUND_HEAP_PAGEALLOC_H

@@ -1,0 +1,115 @@
+// pagemap.h: address -> class byte and span, for any 64-bit value.
+//
+// Address space is divided into arenas of 256 MiB. A table of 4 MiB, nearly all
+// of it never touched, has an entry for every arena that can exist; with Go's
+// arenas of 64 MiB it would be 16 MiB, which processes under RLIMIT_AS would
+// miss. The metadata of an arena is mapped when its first page becomes ours,
+// touched as its pages come into use, and stays.
+//
+//   addr = [ arena: 19 bits ][ page in arena: 15 bits ][ offset: 13 bits ]
+#ifndef MOUND_HEAP_PAGEMAP_H
+#define MOUND_HEAP_PAGEMAP_H
+
+#include "heap/mspan.h"
+#include "heap/pallocbits.h"
+
+enum {
+#if defined(__x86_64__)
+    ADDR_BITS = 47, // of user space; the kernel goes above only when asked to
+#else
+    ADDR_BITS = 48,
+#endif
+    ARENA_SHIFT = 28,
+    ARENA_PAGES = 1 << (ARENA_SHIFT - PAGE_SHIFT),
+    ARENA_CHUNKS = ARENA_PAGES / CHUNK_PAGES,
+    GROUP_CHUNKS = 8,
+    ARENA_GROUPS = ARENA_CHUNKS / GROUP_CHUNKS,
+    GROUP_PAGES = GROUP_CHUNKS * CHUNK_PAGES,
+    PAGEMAP_ENTRIES = 1 << (ADDR_BITS - ARENA_SHIFT),
+};
+#define ARENA_BYTES ((size_t)1 << ARENA_SHIFT)
+
+// struct arena is the metadata of one arena: 300 KiB of addresses, of which a
+// small process touches five pages. Never freed.
+//   (a) atomic, written under the class's lock or mheap.lock
+//   (h) mheap.lock
+struct arena {
+    _Atomic uint8_t class_of_page[ARENA_PAGES];        // (a) 0: not small
+    _Atomic(struct mspan *) span_of_page[ARENA_PAGES]; // (a) stale when free;
+                                   // of a large span only the first page's
+    uint64_t free[ARENA_CHUNKS][CHUNK_WORDS];      // (h) page is free
+    uint64_t scavenged[ARENA_CHUNKS][CHUNK_WORDS]; // (h) free and not backed
+    struct palloc_sum chunk_sums[ARENA_CHUNKS];    // (h) of free
+    struct palloc_sum group_sums[ARENA_GROUPS];    // (h)
+    struct palloc_sum sum;                         // (h)
+    uint16_t nbacked[ARENA_CHUNKS]; // (h) free pages that are backed, by chunk
+    uint32_t nbacked_total;         // (h)
+    uintptr_t base;                 // constant
+};
+
+// struct pagemap: entry i is the distance in bytes from pagemap_none to the
+// arena, so that an entry of zero leads to an arena without pages and a lookup
+// needs no test for it.
+struct pagemap {
+    _Atomic uintptr_t arenas[PAGEMAP_ENTRIES]; // (a) zero, then set for good
+};
+
+extern const uint8_t pagemap_none[ARENA_PAGES]; // all zero
+
+// pagemap_class returns the class byte of the page at addr: 0 unless it is in a
+// small span of ours. Two dependent loads; any value of addr.
+ALWAYS_INLINE unsigned pagemap_class(const struct pagemap *pm, uintptr_t addr) {
+    uintptr_t i = addr >> ARENA_SHIFT;
+    if (UNLIKELY(i >= PAGEMAP_ENTRIES))
+        return 0;
+    // relaxed: whoever has a pointer to an object got it after its page was
+    // published, by whatever handed it over
+    uintptr_t distance =
+        atomic_load_explicit(&pm->arenas[i], memory_order_relaxed);
+    const _Atomic uint8_t *classes =
+        (const _Atomic uint8_t *)((uintptr_t)pagemap_none + distance);
+    return atomic_load_explicit(&classes[addr >> PAGE_SHIFT & (ARENA_PAGES - 1)],
+                                memory_order_relaxed);
+}
+
+// pagemap_arena returns the metadata of the arena at addr, or NULL.
+static inline struct arena *pagemap_arena(const struct pagemap *pm,
+                                          uintptr_t addr) {
+    uintptr_t i = addr >> ARENA_SHIFT;
+    if (i >= PAGEMAP_ENTRIES)
+        return NULL;
+    // acquire: sees the arena's base; partner: release in pagemap_add
+    uintptr_t distance =
+        atomic_load_explicit(&pm->arenas[i], memory_order_acquire);
+    if (distance == 0)
+        return NULL;
+    return (struct arena *)((uintptr_t)pagemap_none + distance);
+}
+
+static inline size_t arena_page(uintptr_t addr) {
+    return addr >> PAGE_SHIFT & (ARENA_PAGES - 1);
+}
+
+// pagemap_span returns the span whose page addr is in, or was: the caller looks
+// at its state and bounds. NULL if there never was one. A large span is found
+// by its first page only.
+static inline struct mspan *pagemap_span(const struct pagemap *pm,
+                                         uintptr_t addr) {
+    struct arena *a = pagemap_arena(pm, addr);
+    if (a == NULL)
+        return NULL;
+    // acquire: sees the span's fields; partner: release in pagemap_set
+    return atomic_load_explicit(&a->span_of_page[arena_page(addr)],
+                                memory_order_acquire);
+}
+
+// pagemap_add makes the arena at addr known. Caller holds mheap.lock.
+void pagemap_add(struct pagemap *pm, struct arena *a, uintptr_t base);
+
+// pagemap_set publishes a span: the span of each page first, the class byte
+// last. pagemap_clear takes the class bytes away; the spans stay as stale
+// entries, since records are type-stable.
+void pagemap_set(struct pagemap *pm, struct mspan *s);
+void pagemap_clear(struct pagemap *pm, struct mspan *s);
+
+#endif // MOUND_HEAP_PAGEMAP_H

@@ -1,0 +1,154 @@
+// pallocbits.c: see pallocbits.h.
+#include "heap/pallocbits.h"
+
+static unsigned trailing_ones(uint64_t x) {
+    return ~x == 0 ? WORD_BITS : (unsigned)__builtin_ctzl(~x);
+}
+
+static unsigned leading_ones(uint64_t x) {
+    return ~x == 0 ? WORD_BITS : (unsigned)__builtin_clzl(~x);
+}
+
+// longest_within returns the longest run of ones in x, or best if that is more.
+// Cost: the number of steps grows with what is found, not with the word.
+static uint32_t longest_within(uint64_t x, uint32_t best) {
+    while (best < WORD_BITS && word_find_run(x, best + 1) != WORD_BITS)
+        best++;
+    return best;
+}
+
+struct palloc_sum pallocbits_summarize(const uint64_t bits[CHUNK_WORDS]) {
+    struct palloc_sum sum = {0, 0, 0};
+    uint32_t run = 0;
+    bool hole = false; // seen a page that is not free
+    for (unsigned w = 0; w < CHUNK_WORDS; w++) {
+        uint64_t x = bits[w];
+        if (~x == 0) {
+            run += WORD_BITS;
+            continue;
+        }
+        run += trailing_ones(x);
+        if (!hole)
+            sum.start = run;
+        hole = true;
+        if (run > sum.max)
+            sum.max = run;
+        if (x != 0)
+            sum.max = longest_within(x, sum.max);
+        run = leading_ones(x);
+    }
+    if (!hole)
+        sum.start = run;
+    if (run > sum.max)
+        sum.max = run;
+    sum.end = run;
+    return sum;
+}
+
+unsigned pallocbits_find(const uint64_t bits[CHUNK_WORDS], size_t npages) {
+    size_t run = 0; // free pages just before word w
+    for (unsigned w = 0; w < CHUNK_WORDS; w++) {
+        uint64_t x = bits[w];
+        unsigned low = trailing_ones(x);
+        if (run + low >= npages)
+            return w * WORD_BITS - (unsigned)run;
+        if (low == WORD_BITS) {
+            run += WORD_BITS;
+            continue;
+        }
+        if (npages <= WORD_BITS) {
+            unsigned at = word_find_run(x, (unsigned)npages);
+            if (at != WORD_BITS)
+                return w * WORD_BITS + at;
+        }
+        run = leading_ones(x);
+    }
+    return CHUNK_PAGES;
+}
+
+// struct piece is the part of a page range that lies in one word.
+struct piece {
+    unsigned word;
+    unsigned n; // pages
+    uint64_t mask;
+};
+
+static struct piece piece_at(unsigned page, unsigned npages) {
+    unsigned lo = page % WORD_BITS;
+    unsigned n = npages < WORD_BITS - lo ? npages : WORD_BITS - lo;
+    return (struct piece){page / WORD_BITS, n, word_range(lo, n)};
+}
+
+void pallocbits_set(uint64_t bits[CHUNK_WORDS], unsigned page,
+                    unsigned npages) {
+    for (unsigned end = page + npages; page < end;) {
+        struct piece piece = piece_at(page, end - page);
+        bits[piece.word] |= piece.mask;
+        page += piece.n;
+    }
+}
+
+void pallocbits_clear(uint64_t bits[CHUNK_WORDS], unsigned page,
+                      unsigned npages) {
+    for (unsigned end = page + npages; page < end;) {
+        struct piece piece = piece_at(page, end - page);
+        bits[piece.word] &= ~piece.mask;
+        page += piece.n;
+    }
+}
+
+unsigned pallocbits_count(const uint64_t bits[CHUNK_WORDS], unsigned page,
+                          unsigned npages) {
+    unsigned count = 0;
+    for (unsigned end = page + npages; page < end;) {
+        struct piece piece = piece_at(page, end - page);
+        count += (unsigned)__builtin_popcountl(bits[piece.word] & piece.mask);
+        page += piece.n;
+    }
+    return count;
+}
+
+unsigned pallocbits_ones(const uint64_t bits[CHUNK_WORDS], unsigned page,
+                         unsigned most) {
+    unsigned n = 0;
+    while (page < CHUNK_PAGES && n < most) {
+        unsigned lo = page % WORD_BITS;
+        unsigned here = trailing_ones(bits[page / WORD_BITS] >> lo);
+        if (here > WORD_BITS - lo)
+            here = WORD_BITS - lo;
+        n += here;
+        page += here;
+        if (here < WORD_BITS - lo)
+            break;
+    }
+    return n < most ? n : most;
+}
+
+struct palloc_sum palloc_sum_merge(const struct palloc_sum *parts,
+                                   unsigned nparts, uint32_t unit) {
+    struct palloc_sum sum = {0, 0, 0};
+    uint32_t run = 0;
+    bool hole = false;
+    for (unsigned i = 0; i < nparts; i++) {
+        const struct palloc_sum *part = &parts[i];
+        if (part->max == unit) {
+            run += unit;
+            continue;
+        }
+        run += part->start;
+        if (!hole)
+            sum.start = run;
+        hole = true;
+        if (run > sum.max)
+            sum.max = run;
+        if (part->max > sum.max)
+            sum.max = part->max;
+        run = part->end;
+    }
+    if (!hole)
+        sum.start = run;
+    if (run > sum.max)
+        sum.max = run;
+    sum.end = run;
+    return sum;
+}

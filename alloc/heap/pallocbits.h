@@ -1,0 +1,48 @@
+// pallocbits.h: the free pages of one chunk (512 pages, 4 MiB) as bits, and
+// what summarises them. Pure functions. A set bit is a free page: the opposite
+// of Go's, so that address space that is not ours (all zero) is never free.
+#ifndef MOUND_HEAP_PALLOCBITS_H
+#define MOUND_HEAP_PALLOCBITS_H
+
+#include "base/bits.h"
+
+enum {
+    CHUNK_PAGES = 512,
+    CHUNK_WORDS = CHUNK_PAGES / WORD_BITS,
+};
+
+// struct palloc_sum describes the free pages of a stretch of address space.
+struct palloc_sum {
+    uint32_t start; // free pages at its beginning
+    uint32_t max;   // the longest run of free pages
+    uint32_t end;   // free pages at its end
+};
+
+// pallocbits_summarize looks at one chunk. Cost: a few steps per word.
+struct palloc_sum pallocbits_summarize(const uint64_t bits[CHUNK_WORDS]);
+
+// pallocbits_find returns the first page of the lowest run of npages free
+// pages in a chunk, or CHUNK_PAGES.
+unsigned pallocbits_find(const uint64_t bits[CHUNK_WORDS], size_t npages);
+
+// pallocbits_set and _clear change pages [page, page + npages) of a chunk.
+void pallocbits_set(uint64_t bits[CHUNK_WORDS], unsigned page,
+                    unsigned npages);
+void pallocbits_clear(uint64_t bits[CHUNK_WORDS], unsigned page,
+                      unsigned npages);
+
+// pallocbits_count returns how many pages of a range are set.
+unsigned pallocbits_count(const uint64_t bits[CHUNK_WORDS], unsigned page,
+                          unsigned npages);
+
+// pallocbits_ones returns how many set pages follow each other from page on,
+// looking at no more than most.
+unsigned pallocbits_ones(const uint64_t bits[CHUNK_WORDS], unsigned page,
+                         unsigned most);
+
+// palloc_sum_merge joins the summaries of nparts stretches that lie one behind
+// the other, each of unit pages.
+struct palloc_sum palloc_sum_merge(const struct palloc_sum *parts,
+                                   unsigned nparts, uint32_t unit);
+
+#endif // MOUND_HEAP_PALLOCBITS_H

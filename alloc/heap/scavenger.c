@@ -1,0 +1,109 @@
+// scavenger.c: see scavenger.h. After Go 1.19 runtime/mgcscavenge.go, with its
+// goal replaced: Go keeps what its next heap goal will need, but malloc does not
+// know the heap's future. Instead the peak of pages in use decays:
+//
+//   keep = max(FLOOR, peak + peak / 16 - inuse),  peak halves every second
+//
+// so that what was freed is kept for a while (the second use of a page must not
+// fault again), and goes when it stays unused. A free that leaves more than
+// max(64 MiB, peak / 12) unused releases the excess at once: 1/12, so that a
+// process that frees its whole heap and then only sleeps is within 10 % of the
+// peak of where it was.
+#include "heap/scavenger.h"
+
+#include "os/mem.h"
+#include "os/sys.h"
+
+enum {
+    KEEP_SHARE = 12,
+    SLACK_SHARE = 16,
+    TICK_NS = 50 * 1000 * 1000,
+    HUGE_PAGES = (2 << 20) / PAGE_SIZE,
+    // One madvise: a few hundred microseconds at 0.3 us a page of 4 KiB.
+    RELEASE_PAGES = CHUNK_PAGES,
+    TICK_PAGES = 4 * CHUNK_PAGES, // what one tick releases at most
+};
+static const uint64_t KEEP_PAGES = (64 << 20) / PAGE_SIZE;
+static const uint64_t FLOOR_PAGES = (512 << 10) / PAGE_SIZE;
+static const uint64_t HALF_LIFE_NS = 1000 * 1000 * 1000;
+
+size_t scavenger_excess_locked(struct mheap *h) {
+    uint64_t keep = h->peak_pages / KEEP_SHARE;
+    if (keep < KEEP_PAGES)
+        keep = KEEP_PAGES;
+    return h->pages.nbacked > keep ? h->pages.nbacked - keep : 0;
+}
+
+// take_locked picks the pages to release next: the highest whole huge pages,
+// and only when there are none, the highest of any.
+static uintptr_t take_locked(struct mheap *h, size_t most, size_t *ret_npages) {
+    size_t os_pages = max_size(1, sys_page_size() >> PAGE_SHIFT);
+    uintptr_t addr = pagealloc_take_backed(&h->pages, os_pages, HUGE_PAGES,
+                                           most, ret_npages);
+    if (addr == 0)
+        addr = pagealloc_take_backed(&h->pages, os_pages, 1, most, ret_npages);
+    return addr;
+}
+
+size_t scavenger_release(struct mheap *h, size_t npages) {
+    size_t released = 0;
+    if (atomic_load_explicit(&h->release_refused, memory_order_relaxed))
+        return 0;
+    while (released < npages) {
+        size_t n = 0;
+        mutex_lock(&h->lock);
+        uintptr_t addr = take_locked(
+            h, min_size(npages - released, RELEASE_PAGES), &n);
+        mutex_unlock(&h->lock);
+        if (addr == 0)
+            break;
+        // The pages are allocated meanwhile: nobody else can have them.
+        bool ok = mem_release(addr, n << PAGE_SHIFT);
+        mutex_lock(&h->lock);
+        pagealloc_free(&h->pages, addr, n, /* scavenged= */ ok);
+        h->stats->free_pages = h->pages.nbacked;
+        h->stats->released_pages = h->pages.nfree - h->pages.nbacked;
+        mutex_unlock(&h->lock);
+        if (!ok) {
+            // Locked in memory, or forbidden: it will not be otherwise soon,
+            // and asking at every free would cost what it should save.
+            atomic_store_explicit(&h->release_refused, true,
+                                  memory_order_relaxed);
+            break;
+        }
+        released += n;
+    }
+    return released;
+}
+
+uint64_t scavenger_goal_locked(struct mheap *h, uint64_t now_ns) {
+    uint64_t inuse = h->stats->inuse_pages;
+    uint64_t past = now_ns - h->peak_ns;
+    h->peak_ns = now_ns;
+    // peak * 2^-(past / half life), to first order between whole half lives
+    uint64_t halves = past / HALF_LIFE_NS;
+    uint64_t peak = halves >= 64 ? 0 : h->peak_pages >> halves;
+    peak -= peak / 2 * (past % HALF_LIFE_NS) / HALF_LIFE_NS;
+    h->peak_pages = peak > inuse ? peak : inuse;
+    uint64_t goal = h->peak_pages + h->peak_pages / SLACK_SHARE - inuse;
+    return goal > FLOOR_PAGES ? goal : FLOOR_PAGES;
+}
+
+void scavenger_tick(struct mheap *h) {
+    uint64_t now = sys_now_ns();
+    uint64_t due = atomic_load_explicit(&h->tick_ns, memory_order_relaxed);
+    if (now < due)
+        return;
+    // Two threads may both find it due; both then look, and no harm is done.
+    atomic_store_explicit(&h->tick_ns, now + TICK_NS, memory_order_relaxed);
+    if (atomic_load_explicit(&h->quiet_pages, memory_order_relaxed) > 0)
+        return;
+    for (unsigned c = 1; c < NUM_SIZECLASSES; c++)
+        mcentral_drain_idle(&h->central[c]);
+    mutex_lock(&h->lock);
+    uint64_t goal = scavenger_goal_locked(h, now);
+    uint64_t nbacked = h->pages.nbacked;
+    mutex_unlock(&h->lock);
+    if (nbacked > goal)
+        scavenger_release(h, min_size(nbacked - goal, TICK_PAGES));
+}

@@ -1,0 +1,24 @@
+// scavenger.h: idle pages back to the system. Slow paths do the work; there is
+// no thread. See scavenger.c for what is kept and for how long.
+#ifndef MOUND_HEAP_SCAVENGER_H
+#define MOUND_HEAP_SCAVENGER_H
+
+#include "heap/mheap.h"
+
+// scavenger_excess_locked returns how many free backed pages are more than a
+// heap may keep even for a moment. Caller holds mheap.lock.
+size_t scavenger_excess_locked(struct mheap *h);
+
+// scavenger_release gives up to npages free pages back and returns how many it
+// gave. Call it without locks of rank mheap or above.
+size_t scavenger_release(struct mheap *h, size_t npages);
+
+// scavenger_tick lets a slow path do what is due, within a budget of time.
+// Cheap when nothing is: one reading of a coarse clock. Without locks.
+void scavenger_tick(struct mheap *h);
+
+// scavenger_tune tells the goal, in pages of free backed memory, for the time
+// now_ns, and lets the peak decay. Caller holds mheap.lock.
+uint64_t scavenger_goal_locked(struct mheap *h, uint64_t now_ns);
+
+#endif // MOUND_HEAP_SCAVENGER_H

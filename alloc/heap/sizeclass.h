@@ -1,0 +1,48 @@
+// sizeclass.h: size -> class -> (bytes of a slot, pages of a span, slots).
+// The tables are Go's (sizeclasses.c, generated); class 24 is in them but is
+// never chosen for malloc, since its slots are only 8-aligned.
+#ifndef MOUND_HEAP_SIZECLASS_H
+#define MOUND_HEAP_SIZECLASS_H
+
+#include "base/compiler.h"
+
+enum {
+    PAGE_SHIFT = 13,
+    PAGE_SIZE = 1 << PAGE_SHIFT, // a heap page: Go's 8 KiB, not the system's
+    NUM_SIZECLASSES = 68,        // class 0 is "large, or not ours"
+    MAX_SMALL_SIZE = 32768,
+    LOOKUP_SHIFT = 3,
+    LOOKUP_STEP = 1 << LOOKUP_SHIFT,
+    MAX_SLOTS = 1024, // of any span
+    MAX_CLASS_PAGES = 10,
+    MIN_ALIGN = 16,
+};
+
+extern const uint16_t sizeclass_bytes[NUM_SIZECLASSES];
+// Pages of the first span of a class, as Go; small processes need no more.
+extern const uint8_t sizeclass_first_pages[NUM_SIZECLASSES];
+extern const uint8_t sizeclass_pages[NUM_SIZECLASSES];
+// offset * magic >> 32 is the slot at offset, for every offset in a span.
+extern const uint32_t sizeclass_magic[NUM_SIZECLASSES];
+extern const uint8_t sizeclass_of_size[MAX_SMALL_SIZE / LOOKUP_STEP + 1];
+
+// sizeclass_for returns the class for a request of size bytes, at most
+// MAX_SMALL_SIZE. One table of 4 KiB and not Go's two: it saves a branch, and
+// a program touches only the lines of the sizes it uses.
+ALWAYS_INLINE unsigned sizeclass_for(size_t size) {
+    return sizeclass_of_size[(size + LOOKUP_STEP - 1) >> LOOKUP_SHIFT];
+}
+
+// sizeclass_for_aligned returns the first class that holds size bytes in slots
+// aligned to align (a power of two up to a page), or 0. Spans begin at page
+// boundaries, so a slot has the alignment of its size.
+static inline unsigned sizeclass_for_aligned(size_t size, size_t align) {
+    if (size > MAX_SMALL_SIZE || align > PAGE_SIZE)
+        return 0;
+    for (unsigned c = sizeclass_for(size); c < NUM_SIZECLASSES; c++)
+        if (sizeclass_bytes[c] % align == 0)
+            return c;
+    return 0;
+}
+
+#endif // MOUND_HEAP_SIZECLASS_H

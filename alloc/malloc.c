@@ -1,0 +1,97 @@
+// malloc.c: the fast paths, and the tour of the allocator.
+//
+// mound is the Go runtime's heap with an explicit free. Memory comes from three
+// tiers, each a file of heap/:
+//
+//   mcache     for each thread and size class a magazine: an array of pointers
+//              to free slots, popped newest first. No lock.        (mcache.h)
+//   mcentral   for each class what threads gave back: first in whole batches,
+//              then as bits in the spans they belong to. One lock a class.
+//                                                                  (mcentral.h)
+//   mheap      pages of 8 KiB for spans and for large objects, found by address
+//              in bitmaps. One lock for the process.               (mheap.h)
+//
+// Beside them: size classes (sizeclass.h), the record of a span (mspan.h), the
+// page map that leads from any address to its class byte and span (pagemap.h),
+// free pages (pagealloc.h), and their way back to the system (scavenger.h).
+//
+// One malloc(n):
+//   1. n up to 32 KiB: its class by one load from a table of 4 KiB.
+//   2. This thread's magazine of the class: pop the newest pointer, count one.
+//      That is all (mound_malloc below). The object is not touched.
+//   3. The magazine is dry: mcache_refill takes the class's lock and brings a
+//      batch from mcentral's transfer store, or free slots of its fullest spans.
+//   4. No slot is free: mcentral_grow asks mheap for a run of pages, cuts it
+//      into slots, all free, and publishes it in the page map.
+//   5. No run is free: mheap reserves address space and commits some of it.
+//   6. n above 32 KiB: steps 4 and 5 for a span of one object (mheap_alloc_large).
+//
+// One free(p):
+//   1. The class byte of p's page, by two loads that any value of p may ask for.
+//      0 says: large, or not ours, or nothing at all; that is a slow path.
+//   2. The magazine of the class has room: push p. That is all (mound_free).
+//   3. It is full: mcache_overflow gives the older half to the transfer store.
+//   4. That is full too: each slot is looked up, its bit in its span is set; a
+//      bit that was set before is a double free, a remainder in the division an
+//      interior pointer.
+//   5. A span whose slots are all free goes back to mheap, its pages merge with
+//      their neighbours by being bits in the same bitmap, and stay backed for a
+//      while (scavenger.c).
+//
+// A thread without a cache (new, past its end, in hardened mode, in the middle
+// of a slow path) has mcache_none, whose magazines are empty and full at once:
+// the fast paths need no test for it. Nothing is counted on the way but the
+// mallocs of each magazine; heapstats.h says how the rest follows from that.
+//
+// The fast paths must stay short: tests/golden/ holds their instructions.
+#include "mound.h"
+
+#include <string.h>
+
+#include "malloc_slow.h"
+#include "runtime.h"
+#include "thread.h"
+
+// A hit when: size is small, and the magazine of its class is not empty.
+EXPORT void *mound_malloc(size_t size) {
+    if (LIKELY(size <= MAX_SMALL_SIZE)) {
+        void *p = mcache_alloc(thread_cache(), sizeclass_for(size));
+        if (LIKELY(p != NULL))
+            return p;
+    }
+    return malloc_slow(size);
+}
+
+// A hit when: p is in a small span of ours, and the magazine has room.
+EXPORT void mound_free(void *p) {
+    unsigned sizeclass = pagemap_class(&mound_heap.pagemap, (uintptr_t)p);
+    if (LIKELY(mcache_free(thread_cache(), sizeclass, p)))
+        return;
+    free_slow(p);
+}
+
+// A hit when: as mound_malloc, and the product is small without overflow.
+EXPORT void *mound_calloc(size_t nmemb, size_t size) {
+    size_t nbytes;
+    if (LIKELY(!__builtin_mul_overflow(nmemb, size, &nbytes)) &&
+        LIKELY(nbytes <= MAX_SMALL_SIZE)) {
+        void *p = mcache_alloc(thread_cache(), sizeclass_for(nbytes));
+        if (LIKELY(p != NULL))
+            return memset(p, 0, nbytes);
+    }
+    return calloc_slow(nmemb, size);
+}
+
+// A hit when: p is NULL and malloc would hit; or p is in a small span and its
+// slot serves size without wasting half of it. A hit does not look at the bit
+// of p; hardened mode has no hits.
+EXPORT void *mound_realloc(void *p, size_t size) {
+    if (p == NULL)
+        return mound_malloc(size);
+    unsigned sizeclass = pagemap_class(&mound_heap.pagemap, (uintptr_t)p);
+    size_t usable = sizeclass_bytes[sizeclass];
+    if (LIKELY(size <= usable) && LIKELY(size > usable / 2) &&
+        LIKELY(thread_cache() != &mcache_none))
+        return p;
+    return realloc_slow(p, size);
+}

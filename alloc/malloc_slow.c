@@ -1,0 +1,375 @@
+// malloc_slow.c: see malloc_slow.h, and malloc.c for the tour.
+//
+// Every function here has the same shape: enter the slow path (or find that
+// this is a signal handler which interrupted one, and serve it without locks),
+// do the work, leave, and only then set errno.
+#include "malloc_slow.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "emergency.h"
+#include "heap/large.h"
+#include "heap/scavenger.h"
+#include "prof/report.h"
+#include "runtime.h"
+#include "thread.h"
+
+enum {
+    // The scavenger's clock is read at every so many slow paths, and at every
+    // large free.
+    TICK_EVERY = 64,
+};
+
+// enter begins a slow path; false: serve this call without locks.
+static bool enter(void) {
+    if (!thread_enter())
+        return false;
+    runtime_start();
+    runtime_check_fork();
+    return true;
+}
+
+static void leave(void) {
+    struct thread_tls *t = &thread_tls;
+    if (++t->nticks >= TICK_EVERY) {
+        t->nticks = 0;
+        scavenger_tick(&mound_heap);
+    }
+    thread_leave();
+}
+
+static void *fail(int error) {
+    errno = error;
+    return NULL;
+}
+
+static void *small_alloc(unsigned sizeclass) {
+    struct mcache *c = thread_mcache();
+    if (c != NULL)
+        return mcache_refill(c, &mound_heap, sizeclass);
+    return mcentral_alloc_one(&mound_heap.central[sizeclass]);
+}
+
+static struct mspan *large_alloc(size_t size, size_t align) {
+    size_t npages = large_pages(size);
+    if (npages == 0 || size > PTRDIFF_MAX)
+        return NULL;
+    size_t align_pages = max_size(align >> PAGE_SHIFT, 1);
+    return mheap_alloc_large(&mound_heap, npages, align_pages);
+}
+
+// alloc_inside returns a block and whether it is known to be zero.
+static void *alloc_once(size_t size, size_t align, bool *ret_zero) {
+    *ret_zero = false;
+    unsigned sizeclass = 0;
+    if (size <= MAX_SMALL_SIZE)
+        sizeclass = align <= MIN_ALIGN ? sizeclass_for(size)
+                                       : sizeclass_for_aligned(size, align);
+    if (sizeclass != 0)
+        return small_alloc(sizeclass);
+    struct mspan *s = large_alloc(max_size(size, 1), align);
+    if (s == NULL)
+        return NULL;
+    *ret_zero = !s->needzero;
+    return (void *)mspan_start(s);
+}
+
+static void *alloc_inside(size_t size, size_t align, bool *ret_zero) {
+    void *p = alloc_once(size, align, ret_zero);
+    if (LIKELY(p != NULL) || size > PTRDIFF_MAX)
+        return p;
+    // At a limit: what the shared stores hold may be what is missing.
+    struct mcache *c = thread_tls.own;
+    if (c != NULL)
+        mcache_flush(c, &mound_heap);
+    runtime_reclaim();
+    return alloc_once(size, align, ret_zero);
+}
+
+static void *alloc(size_t size, size_t align, bool *ret_zero) {
+    void *p;
+    *ret_zero = false;
+    if (UNLIKELY(!enter())) {
+        p = emergency_alloc(size, max_size(align, MIN_ALIGN));
+    } else {
+        p = alloc_inside(size, align, ret_zero);
+        leave();
+    }
+    return p != NULL ? p : fail(ENOMEM);
+}
+
+void *malloc_slow(size_t size) {
+    bool zero;
+    if (UNLIKELY(runtime_passive()))
+        return runtime_next.malloc(size);
+    return alloc(size, MIN_ALIGN, &zero);
+}
+
+void *memalign_slow(size_t align, size_t size) {
+    bool zero;
+    if (UNLIKELY(runtime_passive()))
+        return runtime_next.memalign(align, size);
+    if (size > PTRDIFF_MAX || align > PTRDIFF_MAX)
+        return fail(ENOMEM);
+    return alloc(size, align, &zero);
+}
+
+void *calloc_slow(size_t nmemb, size_t size) {
+    size_t nbytes;
+    bool zero;
+    if (UNLIKELY(runtime_passive()))
+        return runtime_next.calloc(nmemb, size);
+    if (__builtin_mul_overflow(nmemb, size, &nbytes))
+        return fail(ENOMEM);
+    void *p = alloc(nbytes, MIN_ALIGN, &zero);
+    if (p != NULL && !zero)
+        memset(p, 0, nbytes);
+    return p;
+}
+
+// struct block is what is known of a pointer that should be one of ours.
+struct block {
+    enum misuse misuse;  // MISUSE_NONE: it is a live object's
+    struct mspan *span;  // or NULL: of the emergency store
+    size_t usable;       // bytes
+};
+
+// look_up finds out about a pointer without trusting it. That a small slot is
+// in a magazine, and so free, is not seen here.
+static struct block look_up(const void *p) {
+    uintptr_t addr = (uintptr_t)p;
+    if (emergency_owns(p))
+        return (struct block){MISUSE_NONE, NULL, emergency_usable_size(p)};
+    struct mspan *s = pagemap_span(&mound_heap.pagemap, addr);
+    if (s == NULL)
+        return (struct block){.misuse = MISUSE_FOREIGN};
+    enum mspan_state state = mspan_state(s);
+    size_t offset = addr - mspan_start(s);
+    size_t npages = s->npages;
+    if (state == MSPAN_DEAD || offset >= npages << PAGE_SHIFT)
+        return (struct block){.misuse = MISUSE_FREED_SPAN};
+    if (state == MSPAN_LARGE) {
+        if (offset != 0)
+            return (struct block){MISUSE_INTERIOR, s, 0};
+        return (struct block){MISUSE_NONE, s, npages << PAGE_SHIFT};
+    }
+    unsigned slot = mspan_slot_of(s, addr);
+    if (slot == SLOT_NONE)
+        return (struct block){MISUSE_INTERIOR, s, 0};
+    if (mspan_is_free(s, slot))
+        return (struct block){MISUSE_DOUBLE_FREE, s, 0};
+    return (struct block){MISUSE_NONE, s, s->elemsize};
+}
+
+// look_up_locked is look_up with the bit of a small slot read under its lock.
+static struct block look_up_locked(const void *p) {
+    struct mspan *s = pagemap_span(&mound_heap.pagemap, (uintptr_t)p);
+    struct mcentral *home = s != NULL ? mspan_home(s) : NULL;
+    if (home == NULL)
+        return look_up(p);
+    mutex_lock(&home->lock);
+    struct block b = look_up(p);
+    mutex_unlock(&home->lock);
+    return b;
+}
+
+void slow_misuse(struct mheap *h, void *p) {
+    struct block b = look_up_locked(p);
+    // The heap found it wrong when the slot came back a second time, so the
+    // bit that is set now was set by the first.
+    if (b.misuse == MISUSE_NONE)
+        b.misuse = MISUSE_DOUBLE_FREE;
+    report_misuse(h, "free", b.misuse, p, 0);
+}
+
+// free_inside gives one block back. The class byte said that no magazine takes
+// it, or the magazine is full.
+static void free_inside(void *p, const char *call) {
+    struct mheap *h = &mound_heap;
+    unsigned sizeclass = pagemap_class(&h->pagemap, (uintptr_t)p);
+    if (LIKELY(sizeclass != 0)) {
+        struct mcache *c = thread_mcache();
+        if (LIKELY(c != NULL)) {
+            mcache_overflow(c, h, sizeclass, p);
+            return;
+        }
+        mcentral_free_one(&h->central[sizeclass], p);
+        return;
+    }
+    if (emergency_owns(p)) {
+        if (!emergency_free(p))
+            report_misuse(h, call, MISUSE_DOUBLE_FREE, p, 0);
+        return;
+    }
+    struct block b = look_up(p);
+    if (b.misuse == MISUSE_NONE && mspan_state(b.span) == MSPAN_LARGE &&
+        mheap_free_large(h, b.span, (uintptr_t)p, /* scavenged= */ false)) {
+        thread_tls.nticks = TICK_EVERY; // look at the clock when leaving
+        return;
+    }
+    if (b.misuse == MISUSE_NONE)
+        b.misuse = MISUSE_FREED_SPAN;
+    report_misuse(h, call, b.misuse, p, 0);
+}
+
+void slow_free_inside(void *p) {
+    unsigned sizeclass = pagemap_class(&mound_heap.pagemap, (uintptr_t)p);
+    if (sizeclass != 0)
+        mcentral_free_one(&mound_heap.central[sizeclass], p);
+    else
+        free_inside(p, "free");
+}
+
+// ours says whether a pointer is of this heap; for passive mode, which may have
+// handed some out before it knew.
+static bool ours(const void *p) {
+    return emergency_owns(p) ||
+           pagemap_span(&mound_heap.pagemap, (uintptr_t)p) != NULL;
+}
+
+void free_slow(void *p) {
+    if (p == NULL)
+        return;
+    if (UNLIKELY(runtime_passive()) && !ours(p)) {
+        runtime_next.free(p);
+        return;
+    }
+    if (UNLIKELY(!enter())) {
+        if (!emergency_owns(p) || !emergency_free(p))
+            thread_defer_free(p);
+        return;
+    }
+    free_inside(p, "free");
+    leave();
+}
+
+size_t usable_size_slow(void *p) {
+    if (p == NULL)
+        return 0;
+    if (UNLIKELY(runtime_passive()) && !ours(p))
+        return runtime_next.malloc_usable_size(p);
+    bool inside = enter();
+    struct block b = inside ? look_up_locked(p) : look_up(p);
+    if (inside)
+        leave();
+    if (UNLIKELY(b.misuse != MISUSE_NONE)) {
+        report_misuse(&mound_heap, "malloc_usable_size", b.misuse, p, 0);
+        return 0;
+    }
+    return b.usable;
+}
+
+void free_sized_slow(void *p, size_t align, size_t size, const char *call) {
+    if (p == NULL)
+        return;
+    if (UNLIKELY(runtime_passive()) && !ours(p)) {
+        runtime_next.free(p);
+        return;
+    }
+    if (!emergency_owns(p) && enter()) {
+        struct block b = look_up_locked(p);
+        leave();
+        enum misuse misuse = b.misuse;
+        if (misuse == MISUSE_NONE) {
+            unsigned want = 0;
+            if (size <= MAX_SMALL_SIZE)
+                want = align <= MIN_ALIGN ? sizeclass_for(size)
+                                          : sizeclass_for_aligned(size, align);
+            bool same = want == b.span->sizeclass &&
+                        (want != 0 ||
+                         large_pages(max_size(size, 1)) == b.span->npages);
+            if (!same)
+                misuse = MISUSE_SIZE;
+        }
+        if (misuse != MISUSE_NONE) {
+            report_misuse(&mound_heap, call, misuse, p, size);
+            return;
+        }
+    }
+    free_slow(p);
+}
+
+// resize_in_place does what a large object can do where it is; and tells how
+// the object may move otherwise.
+enum resize { RESIZED, MOVE_PAGES, MOVE_BYTES };
+
+static enum resize resize_in_place(struct mspan *s, size_t size) {
+    size_t npages = large_pages(size);
+    size_t old = s->npages;
+    if (size <= MAX_SMALL_SIZE || npages == 0 || size > PTRDIFF_MAX)
+        return MOVE_BYTES;
+    if (npages == old || mheap_resize_large(&mound_heap, s, npages))
+        return RESIZED;
+    return npages > old && large_moves(old) ? MOVE_PAGES : MOVE_BYTES;
+}
+
+// move_pages moves a very large object by mremap; NULL: copy it.
+static void *move_pages(struct mspan *s, size_t size) {
+    struct mspan *new = large_move(&mound_heap, s, large_pages(size));
+    return new == NULL ? NULL : (void *)mspan_start(new);
+}
+
+// realloc_large returns p where it is or moved, or NULL: copy it.
+static void *realloc_large(void *p, struct mspan *s, size_t size) {
+    switch (resize_in_place(s, size)) {
+    case RESIZED:
+        return p;
+    case MOVE_PAGES:
+        return move_pages(s, size);
+    default:
+        return NULL;
+    }
+}
+
+static void *realloc_passive(void *p, size_t size) {
+    if (p == NULL || !ours(p))
+        return runtime_next.realloc(p, size);
+    void *new = runtime_next.malloc(size);
+    if (new != NULL) {
+        memcpy(new, p, min_size(size, look_up(p).usable));
+        free_slow(p);
+    }
+    return new;
+}
+
+void *realloc_slow(void *p, size_t size) {
+    if (UNLIKELY(runtime_passive()))
+        return realloc_passive(p, size);
+    if (p == NULL)
+        return malloc_slow(size);
+    struct block b;
+    void *new = NULL;
+    if (enter()) {
+        b = look_up_locked(p);
+        if (b.misuse == MISUSE_NONE && b.span != NULL && size != 0 &&
+            mspan_state(b.span) == MSPAN_LARGE)
+            new = realloc_large(p, b.span, size);
+        leave();
+    } else {
+        b = look_up(p);
+    }
+    if (new != NULL)
+        return new;
+    if (UNLIKELY(b.misuse != MISUSE_NONE)) {
+        report_misuse(&mound_heap, "realloc", b.misuse, p, size);
+        return fail(EINVAL);
+    }
+    if (size == 0) { // as glibc: the block is freed and NULL comes back
+        free_slow(p);
+        return NULL;
+    }
+    // The slot it is in serves again if it wastes less than half, or if no
+    // smaller one would do.
+    if (size <= b.usable && b.usable <= MAX_SMALL_SIZE &&
+        (size > b.usable / 2 ||
+         sizeclass_bytes[sizeclass_for(size)] == b.usable))
+        return p;
+    new = malloc_slow(size);
+    if (new == NULL)
+        return size <= b.usable ? p : NULL; // shrinking cannot fail
+    memcpy(new, p, min_size(size, b.usable));
+    free_slow(p);
+    return new;
+}

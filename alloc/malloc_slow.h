@@ -1,0 +1,29 @@
+// malloc_slow.h: the cold twins of the fast paths in malloc.c. Each sets errno
+// as the standard says and keeps it otherwise.
+#ifndef MOUND_MALLOC_SLOW_H
+#define MOUND_MALLOC_SLOW_H
+
+#include "base/compiler.h"
+
+COLD void *malloc_slow(size_t size);
+COLD void *calloc_slow(size_t nmemb, size_t size);
+COLD void free_slow(void *p);
+COLD void *realloc_slow(void *p, size_t size);
+
+// memalign_slow serves every alignment (a power of two) and size, as memalign.
+COLD void *memalign_slow(size_t align, size_t size);
+COLD size_t usable_size_slow(void *p);
+
+// free_sized_slow checks that an object of size bytes, aligned to align (0: as
+// malloc), has the class of p's, and frees p.
+COLD void free_sized_slow(void *p, size_t align, size_t size,
+                          const char *call);
+
+// slow_free_inside frees a block of ours within a slow path, with no cache.
+void slow_free_inside(void *p);
+
+// slow_misuse is what the heap calls for a pointer that came back wrong.
+struct mheap;
+void slow_misuse(struct mheap *h, void *p);
+
+#endif // MOUND_MALLOC_SLOW_H

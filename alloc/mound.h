@@ -1,0 +1,139 @@
+// mound.h: the public interface of mound, a malloc built like Go's heap.
+//
+// Everything here may be called from any thread. No call changes errno when it
+// succeeds. A program that is merely preloaded needs none of it.
+#ifndef MOUND_H
+#define MOUND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MOUND_VERSION_MAJOR 0
+#define MOUND_VERSION_MINOR 1
+#define MOUND_VERSION_PATCH 0
+
+// mound_version returns major * 10000 + minor * 100 + patch of the library that
+// is loaded, which may be newer than the header a program was built with.
+int mound_version(void);
+
+// The malloc family under names of its own. Each behaves as the function of the
+// C library (glibc 2.36) whose name follows mound_. Memory from any of these,
+// and from malloc when libmound.so is preloaded, may be given to any of them.
+void *mound_malloc(size_t size);
+void mound_free(void *p);
+void *mound_calloc(size_t nmemb, size_t size);
+void *mound_realloc(void *p, size_t size);
+void *mound_reallocarray(void *p, size_t nmemb, size_t size);
+void *mound_aligned_alloc(size_t alignment, size_t size);
+int mound_posix_memalign(void **ret_p, size_t alignment, size_t size);
+void *mound_memalign(size_t alignment, size_t size);
+void *mound_valloc(size_t size);
+void *mound_pvalloc(size_t size);
+size_t mound_malloc_usable_size(void *p);
+
+// mound_free_sized and mound_free_aligned_sized are C23's: size and alignment
+// are those the object was asked for with. A size that belongs to another size
+// class is reported as misuse.
+void mound_free_sized(void *p, size_t size);
+void mound_free_aligned_sized(void *p, size_t alignment, size_t size);
+
+// mound_malloc_trim returns every page that can be returned to the system,
+// after emptying the calling thread's cache and the shared stores. The pages
+// that pad bytes take are kept for the next allocations. It returns 1 if memory
+// was released, else 0. Cost: one system call for each run of free pages.
+int mound_malloc_trim(size_t pad);
+
+// Size classes: 0 stands for large objects (over 32 KiB), 1 to 67 are Go's.
+#define MOUND_NSIZECLASSES 68
+
+struct mound_bysize {
+    uint64_t size;    // bytes in a slot of this class; 0 for class 0
+    uint64_t mallocs; // objects of this class allocated since start
+    uint64_t frees;   // objects of this class freed since start
+};
+
+// struct mound_memstats is Go's runtime.MemStats for a C process, its fields in
+// Go's order and meaning. Sizes are in bytes; an object counts with the size of
+// its slot (or its pages, when large). Fields that describe garbage collection
+// are always zero.
+//
+// The figures are exact at a quiet moment: no thread is between the entry and
+// the return of an allocation call, and all earlier calls happened before this
+// one. Otherwise they are off by at most the calls in flight, and those that
+// only rise (total_alloc, mallocs, frees, by_size) are never seen to fall.
+struct mound_memstats {
+    uint64_t alloc;       // bytes of live objects; the same as heap_alloc
+    uint64_t total_alloc; // bytes of all objects ever allocated; only rises
+    uint64_t sys;         // bytes obtained from the system: the sum of all
+                          // fields that end in _sys (reservations excluded)
+    uint64_t lookups;     // always 0, as in Go
+    uint64_t mallocs;     // objects ever allocated; only rises
+    uint64_t frees;       // objects ever freed; only rises
+
+    uint64_t heap_alloc;    // bytes of live objects
+    uint64_t heap_sys;      // heap_inuse + heap_idle
+    uint64_t heap_idle;     // bytes of pages in no span, backed or released
+    uint64_t heap_inuse;    // bytes of pages in spans
+    uint64_t heap_released; // the part of heap_idle the system has (back)
+    uint64_t heap_objects;  // mallocs - frees
+
+    uint64_t stack_inuse; // 0: mound has no stacks
+    uint64_t stack_sys;   // 0
+
+    uint64_t mspan_inuse;  // bytes of span records in use
+    uint64_t mspan_sys;    // bytes obtained for span records
+    uint64_t mcache_inuse; // bytes of the thread caches in use
+    uint64_t mcache_sys;   // bytes obtained for thread caches
+    uint64_t buckhash_sys; // bytes of profile tables
+    uint64_t gc_sys;       // bytes of heap metadata: page map and page bitmaps
+    uint64_t other_sys;    // bytes of all other records
+
+    uint64_t next_gc;         // 0
+    uint64_t last_gc;         // 0
+    uint64_t pause_total_ns;  // 0
+    uint64_t pause_ns[256];   // 0
+    uint64_t pause_end[256];  // 0
+    uint32_t num_gc;          // 0
+    uint32_t num_forced_gc;   // 0
+    double gc_cpu_fraction;   // 0
+    bool enable_gc;           // false: there is no collector
+    bool debug_gc;            // false
+
+    struct mound_bysize by_size[MOUND_NSIZECLASSES]; // all classes; [0] large
+
+    // What follows has no counterpart in Go.
+    uint64_t cache_bytes;       // free slots held by thread caches
+    uint64_t transfer_bytes;    // free slots held in batches between threads
+    uint64_t large_alloc;       // bytes of live large objects
+    uint64_t large_total_alloc; // bytes of all large objects ever; only rises
+    uint64_t nthreads;          // thread caches in use
+    uint64_t nspans;            // spans in use
+};
+
+// mound_read_memstats fills the first size bytes of *ret_stats; pass sizeof
+// *ret_stats. A program built with an older header gets the fields it knows; a
+// field this library does not know yet is set to zero. It does not allocate.
+// Cost: threads x classes, some microseconds for a few threads; allocation hits
+// of other threads go on meanwhile.
+void mound_read_memstats(struct mound_memstats *ret_stats, size_t size);
+
+// mound_write_memstats writes the table that MOUND_STATS=1 prints to descriptor
+// fd. It does not allocate. It returns 0, or -1 if not all could be written.
+int mound_write_memstats(int fd);
+
+// mound_verify walks the whole heap and compares every span, bitmap and page
+// summary with the counters. It returns the number of contradictions, 0 in a
+// sound heap. It holds all locks of the heap meanwhile: for tests, not for
+// production.
+int mound_verify(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif // MOUND_H

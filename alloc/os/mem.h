@@ -1,0 +1,51 @@
+// mem.h: address space and the memory behind it. The three states are Go's:
+//
+//   Reserved   ours, but touching it faults (PROT_NONE, not charged)
+//   Prepared   may be touched; no memory stands behind it, reads as zero
+//   Ready      has been touched
+//
+//   mem_reserve: none -> Reserved      mem_commit: Reserved -> Prepared
+//   mem_populate: Prepared -> Ready    mem_release: Ready -> Prepared
+//
+// Addresses and sizes are multiples of the system's page unless said
+// otherwise. No function allocates or changes errno.
+#ifndef MOUND_OS_MEM_H
+#define MOUND_OS_MEM_H
+
+#include "base/compiler.h"
+
+// mem_reserve returns nbytes of Reserved address space aligned to align (a
+// power of two), or 0. hint, if not 0, is where it would fit best.
+uintptr_t mem_reserve(uintptr_t hint, size_t nbytes, size_t align);
+
+// mem_unreserve gives address space back that mem_reserve returned, or a part.
+void mem_unreserve(uintptr_t addr, size_t nbytes);
+
+// mem_commit makes Reserved space Prepared. It returns false, with nothing
+// changed, when the system refuses.
+bool mem_commit(uintptr_t addr, size_t nbytes);
+
+// mem_map returns nbytes of Prepared memory for records, or NULL.
+void *mem_map(size_t nbytes);
+
+// mem_release gives the memory back and keeps the addresses. Only when it
+// returns true are the pages known to be zero.
+bool mem_release(uintptr_t addr, size_t nbytes);
+
+// mem_populate makes memory stand behind Prepared pages, as touching each
+// would, at a third of the cost. It returns false if it did not; after an
+// answer that will not change (not known, not permitted) it asks no more.
+bool mem_populate(uintptr_t addr, size_t nbytes);
+
+// mem_hugepages asks for transparent huge pages in a range. A wish only.
+void mem_hugepages(uintptr_t addr, size_t nbytes);
+
+// mem_move moves the memory behind old to new, which is Prepared, and leaves
+// old Prepared. It returns false, with nothing changed, when the system can't.
+bool mem_move(uintptr_t old_addr, uintptr_t new_addr, size_t nbytes);
+
+// mem_fork_stamp returns a word that is 1 until a fork of any kind, and 0 in
+// the child (MADV_WIPEONFORK), or NULL where the kernel knows no such thing.
+_Atomic uint32_t *mem_fork_stamp(void);
+
+#endif // MOUND_OS_MEM_H

@@ -1,0 +1,105 @@
+// mem_linux.c: mem.h on Linux.
+//
+// Memory is committed by mapping over the reservation and not by mprotect:
+// seccomp filters that forbid mprotect are common, and neighbours of equal
+// flags still melt into one mapping.
+#include "os/mem.h"
+
+#include <stdatomic.h>
+#include <sys/mman.h>
+
+#include "base/bits.h"
+#include "os/sys.h"
+#include "os/syscall.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+enum {
+    RESERVED = PROT_NONE,
+    PREPARED = PROT_READ | PROT_WRITE,
+};
+
+static long map(uintptr_t addr, size_t nbytes, int prot, int flags) {
+    return syscall6(SYS_mmap, (long)addr, (long)nbytes, prot,
+                    MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+}
+
+static bool failed(long ret) {
+    return (unsigned long)ret > (unsigned long)-4096;
+}
+
+void mem_unreserve(uintptr_t addr, size_t nbytes) {
+    if (nbytes > 0)
+        syscall2(SYS_munmap, addr, nbytes);
+}
+
+uintptr_t mem_reserve(uintptr_t hint, size_t nbytes, size_t align) {
+    long ret = map(hint, nbytes, RESERVED, MAP_NORESERVE);
+    if (failed(ret))
+        return 0;
+    uintptr_t addr = (uintptr_t)ret;
+    if (addr % align == 0)
+        return addr;
+    mem_unreserve(addr, nbytes);
+    ret = map(0, nbytes + align, RESERVED, MAP_NORESERVE);
+    if (failed(ret))
+        return 0;
+    uintptr_t start = (uintptr_t)ret;
+    addr = align_up(start, align);
+    mem_unreserve(start, addr - start);
+    mem_unreserve(addr + nbytes, start + align - addr);
+    return addr;
+}
+
+bool mem_commit(uintptr_t addr, size_t nbytes) {
+    return !failed(map(addr, nbytes, PREPARED, MAP_FIXED));
+}
+
+void *mem_map(size_t nbytes) {
+    long ret = map(0, nbytes, PREPARED, 0);
+    return failed(ret) ? NULL : (void *)ret;
+}
+
+bool mem_release(uintptr_t addr, size_t nbytes) {
+    return syscall3(SYS_madvise, addr, nbytes, MADV_DONTNEED) == 0;
+}
+
+bool mem_populate(uintptr_t addr, size_t nbytes) {
+    static _Atomic bool refused; // set once, by whoever hears it first
+    if (atomic_load_explicit(&refused, memory_order_relaxed))
+        return false;
+    long ret = syscall3(SYS_madvise, addr, nbytes, MADV_POPULATE_WRITE);
+    if (ret == -EINVAL || ret == -ENOSYS || ret == -EPERM)
+        atomic_store_explicit(&refused, true, memory_order_relaxed);
+    return ret == 0;
+}
+
+void mem_hugepages(uintptr_t addr, size_t nbytes) {
+    syscall3(SYS_madvise, addr, nbytes, MADV_HUGEPAGE);
+}
+
+bool mem_move(uintptr_t old_addr, uintptr_t new_addr, size_t nbytes) {
+    long ret = syscall5(SYS_mremap, old_addr, nbytes, nbytes,
+                        MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
+                        new_addr);
+    return !failed(ret);
+}
+
+_Atomic uint32_t *mem_fork_stamp(void) {
+    size_t nbytes = sys_page_size();
+    long ret = map(0, nbytes, PREPARED, 0);
+    if (failed(ret))
+        return NULL;
+    if (syscall3(SYS_madvise, ret, nbytes, MADV_WIPEONFORK) != 0) {
+        mem_unreserve((uintptr_t)ret, nbytes);
+        return NULL;
+    }
+    _Atomic uint32_t *stamp = (_Atomic uint32_t *)ret;
+    atomic_store_explicit(stamp, 1, memory_order_relaxed);
+    return stamp;
+}

@@ -1,0 +1,95 @@
+// sys.h: what the process is and where it runs. No function here allocates,
+// takes a lock or changes errno; those that can fail return -errno as the
+// kernel does.
+#ifndef MOUND_OS_SYS_H
+#define MOUND_OS_SYS_H
+
+#include "base/compiler.h"
+
+// sys_page_size returns the size of a page of the system in bytes (4, 16 or 64
+// KiB). Constant after the first call.
+size_t sys_page_size(void);
+
+// sys_self returns a word that no other live thread has: the thread pointer.
+ALWAYS_INLINE uintptr_t sys_self(void) {
+#if defined(__x86_64__)
+    uintptr_t self;
+    __asm__("mov %%fs:0, %0" : "=r"(self));
+    return self;
+#elif defined(__aarch64__)
+    uintptr_t self;
+    __asm__("mrs %0, tpidr_el0" : "=r"(self));
+    return self;
+#else
+    return (uintptr_t)__builtin_thread_pointer();
+#endif
+}
+
+// sys_pid asks the kernel, since a cached number is wrong after vfork.
+int sys_pid(void);
+
+// sys_now_ns returns coarse monotonic time (some milliseconds of grain).
+uint64_t sys_now_ns(void);
+
+// sys_unix_ns returns the time of day in nanoseconds since 1970.
+uint64_t sys_unix_ns(void);
+
+// sys_write writes all n bytes and returns 0 or -errno; it resumes after EINTR.
+int sys_write(int fd, const void *buf, size_t n);
+long sys_read(int fd, void *buf, size_t n);
+int sys_open_read(const char *path);
+
+// sys_open_new creates a file that must not exist; no link is followed.
+int sys_open_new(const char *path);
+int sys_rename(const char *from, const char *to);
+int sys_unlink(const char *path);
+bool sys_exists(const char *path);
+void sys_close(int fd);
+
+// sys_dup_high returns a close-on-exec duplicate of fd with a number programs
+// do not expect to be theirs, or -errno.
+int sys_dup_high(int fd);
+
+// struct sys_file names what stands behind a descriptor.
+struct sys_file {
+    uint64_t device;
+    uint64_t inode;
+    uint32_t mode;
+};
+
+// sys_file_of fills *ret_file with what stands behind fd; false if it is closed.
+bool sys_file_of(int fd, struct sys_file *ret_file);
+bool sys_file_same(const struct sys_file *a, const struct sys_file *b);
+
+// sys_getcwd writes the current directory and returns its length, or -errno.
+long sys_getcwd(char *buf, size_t n);
+
+// sys_program_path writes the path of the running program and returns its
+// length, or -errno.
+long sys_program_path(char *buf, size_t n);
+
+// sys_secure says whether the program runs with more rights than its user.
+bool sys_secure(void);
+
+// sys_address_limit returns RLIMIT_AS in bytes; SIZE_MAX when unlimited.
+size_t sys_address_limit(void);
+
+// sys_yield_spin is one step of a short wait for another core.
+ALWAYS_INLINE void sys_spin(void) {
+#if defined(__x86_64__)
+    __asm__ volatile("pause");
+#elif defined(__aarch64__)
+    __asm__ volatile("isb");
+#endif
+}
+
+void sys_futex_wait(_Atomic uint32_t *word, uint32_t expected);
+void sys_futex_wake(_Atomic uint32_t *word);
+
+// sys_abort ends the process with SIGABRT; a handler of the program may run.
+__attribute__((noreturn)) void sys_abort(void);
+
+// sys_exit_group ends the process at once with this status.
+__attribute__((noreturn)) void sys_exit_group(int status);
+
+#endif // MOUND_OS_SYS_H

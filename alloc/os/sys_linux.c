@@ -1,0 +1,175 @@
+// sys_linux.c: sys.h on Linux, by raw system calls.
+#include "os/sys.h"
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <sys/auxv.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "os/syscall.h"
+
+enum {
+    // Shells keep their own descriptors at 10 and 255; stay above both.
+    FD_HIGH = 512,
+    FD_LOW = 64,
+    FILE_MODE = 0600,
+};
+
+size_t sys_page_size(void) {
+    static size_t page_size; // written with one value only, by whoever is first
+    size_t n = __atomic_load_n(&page_size, __ATOMIC_RELAXED);
+    if (n == 0) {
+        n = getauxval(AT_PAGESZ);
+        if (n == 0)
+            n = 4096; // the kernel always says; this is for a stripped auxv
+        __atomic_store_n(&page_size, n, __ATOMIC_RELAXED);
+    }
+    return n;
+}
+
+int sys_pid(void) {
+    return (int)syscall0(SYS_getpid);
+}
+
+static uint64_t clock_ns(int clock) {
+    struct timespec ts = {0};
+    syscall2(SYS_clock_gettime, clock, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t sys_now_ns(void) {
+    return clock_ns(CLOCK_MONOTONIC_COARSE);
+}
+
+uint64_t sys_unix_ns(void) {
+    return clock_ns(CLOCK_REALTIME);
+}
+
+int sys_write(int fd, const void *buf, size_t n) {
+    const char *p = buf;
+    while (n > 0) {
+        long ret = syscall3(SYS_write, fd, p, n);
+        if (ret == -EINTR)
+            continue;
+        if (ret < 0)
+            return (int)ret;
+        p += ret;
+        n -= (size_t)ret;
+    }
+    return 0;
+}
+
+long sys_read(int fd, void *buf, size_t n) {
+    long ret;
+    do {
+        ret = syscall3(SYS_read, fd, buf, n);
+    } while (ret == -EINTR);
+    return ret;
+}
+
+int sys_open_read(const char *path) {
+    return (int)syscall4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+}
+
+int sys_open_new(const char *path) {
+    int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    return (int)syscall4(SYS_openat, AT_FDCWD, path, flags, FILE_MODE);
+}
+
+int sys_rename(const char *from, const char *to) {
+    return (int)syscall5(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+int sys_unlink(const char *path) {
+    return (int)syscall3(SYS_unlinkat, AT_FDCWD, path, 0);
+}
+
+bool sys_exists(const char *path) {
+    return syscall3(SYS_faccessat, AT_FDCWD, path, F_OK) == 0;
+}
+
+void sys_close(int fd) {
+    syscall1(SYS_close, fd);
+}
+
+int sys_dup_high(int fd) {
+    long ret = syscall3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, FD_HIGH);
+    if (ret == -EINVAL || ret == -EMFILE) // RLIMIT_NOFILE lies below
+        ret = syscall3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, FD_LOW);
+    if (ret == -EINVAL || ret == -EMFILE)
+        ret = syscall3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3);
+    return (int)ret;
+}
+
+bool sys_file_of(int fd, struct sys_file *ret_file) {
+    struct stat st;
+    // newfstatat with an empty path is fstat on every architecture.
+    if (syscall4(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH) != 0)
+        return false;
+    ret_file->device = st.st_dev;
+    ret_file->inode = st.st_ino;
+    ret_file->mode = st.st_mode;
+    return true;
+}
+
+bool sys_file_same(const struct sys_file *a, const struct sys_file *b) {
+    return a->device == b->device && a->inode == b->inode &&
+           (a->mode & S_IFMT) == (b->mode & S_IFMT);
+}
+
+long sys_getcwd(char *buf, size_t n) {
+    long ret = syscall2(SYS_getcwd, buf, n);
+    return ret > 0 ? ret - 1 : ret; // the kernel counts the final NUL
+}
+
+long sys_program_path(char *buf, size_t n) {
+    return syscall4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", buf, n);
+}
+
+bool sys_secure(void) {
+    return getauxval(AT_SECURE) != 0;
+}
+
+size_t sys_address_limit(void) {
+    struct rlimit limit = {0, 0};
+    if (syscall4(SYS_prlimit64, 0, RLIMIT_AS, 0, &limit) != 0 ||
+        limit.rlim_cur == RLIM_INFINITY)
+        return SIZE_MAX;
+    return limit.rlim_cur;
+}
+
+void sys_futex_wait(_Atomic uint32_t *word, uint32_t expected) {
+    syscall6(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE, expected, 0, 0, 0);
+}
+
+void sys_futex_wake(_Atomic uint32_t *word) {
+    syscall6(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0);
+}
+
+void sys_abort(void) {
+    long pid = syscall0(SYS_getpid);
+    long tid = syscall0(SYS_gettid);
+    syscall3(SYS_tgkill, pid, tid, SIGABRT);
+    // The program handled or blocks SIGABRT and came back here: take the
+    // default action, by force.
+    struct {
+        void (*handler)(int);
+        unsigned long flags;
+        void (*restorer)(void);
+        uint64_t mask;
+    } action = {0};
+    syscall4(SYS_rt_sigaction, SIGABRT, &action, 0, sizeof(uint64_t));
+    uint64_t abort_only = (uint64_t)1 << (SIGABRT - 1);
+    syscall4(SYS_rt_sigprocmask, SIG_UNBLOCK, &abort_only, 0, sizeof(uint64_t));
+    syscall3(SYS_tgkill, pid, tid, SIGABRT);
+    for (;;)
+        sys_exit_group(127);
+}
+
+void sys_exit_group(int status) {
+    for (;;)
+        syscall1(SYS_exit_group, status);
+}

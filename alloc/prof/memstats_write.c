@@ -1,0 +1,253 @@
+// memstats_write.c: see memstats_write.h.
+#include "prof/memstats_write.h"
+
+#include "base/print.h"
+#include "os/sys.h"
+
+enum {
+    NAME_COLUMN = 14,
+    SIZE_COLUMN = 12,
+    COUNT_COLUMN = 14,
+};
+
+static void row(struct print *out, const char *name, const char *meaning) {
+    print_str(out, "   ");
+    print_str(out, meaning);
+    print_str(out, "\n");
+    (void)name;
+}
+
+static void size_row(struct print *out, const char *name, uint64_t nbytes,
+                     const char *meaning) {
+    print_str(out, "  ");
+    print_str_left(out, name, NAME_COLUMN);
+    print_size(out, nbytes, SIZE_COLUMN);
+    print_u64_right(out, nbytes, COUNT_COLUMN + 2);
+    row(out, name, meaning);
+}
+
+static void count_row(struct print *out, const char *name, uint64_t n,
+                      const char *meaning) {
+    print_str(out, "  ");
+    print_str_left(out, name, NAME_COLUMN);
+    print_str_left(out, "", SIZE_COLUMN);
+    print_u64_right(out, n, COUNT_COLUMN + 2);
+    row(out, name, meaning);
+}
+
+static void print_version(struct print *out) {
+    print_u64(out, MOUND_VERSION_MAJOR);
+    print_char(out, '.');
+    print_u64(out, MOUND_VERSION_MINOR);
+    print_char(out, '.');
+    print_u64(out, MOUND_VERSION_PATCH);
+}
+
+static void write_totals(struct print *out, const struct mound_memstats *st) {
+    size_row(out, "Alloc", st->alloc, "bytes of live objects");
+    size_row(out, "TotalAlloc", st->total_alloc,
+             "bytes of all objects ever allocated");
+    size_row(out, "Sys", st->sys, "bytes obtained from the system");
+    count_row(out, "Mallocs", st->mallocs, "objects ever allocated");
+    count_row(out, "Frees", st->frees, "objects ever freed");
+    count_row(out, "HeapObjects", st->heap_objects, "live objects");
+    size_row(out, "HeapSys", st->heap_sys, "pages: HeapInuse + HeapIdle");
+    size_row(out, "HeapInuse", st->heap_inuse, "pages in spans");
+    size_row(out, "HeapIdle", st->heap_idle, "pages in no span");
+    size_row(out, "HeapReleased", st->heap_released,
+             "of HeapIdle: no memory behind it");
+    size_row(out, "MSpanSys", st->mspan_sys, "records of spans");
+    size_row(out, "MCacheSys", st->mcache_sys, "caches of threads");
+    size_row(out, "GCSys", st->gc_sys, "page map and page bitmaps");
+    size_row(out, "OtherSys", st->other_sys, "other records");
+    size_row(out, "in caches", st->cache_bytes,
+             "free slots held by threads");
+    size_row(out, "between", st->transfer_bytes,
+             "free slots on their way between threads");
+    count_row(out, "threads", st->nthreads, "with a cache");
+}
+
+enum {
+    CLASS_COLUMN = 7,
+    BYTES_COLUMN = 8,
+    CALLS_COLUMN = 13,
+    LIVE_COLUMN = 11,
+    WASTE_COLUMN = 9,
+};
+
+// write_class prints one class in use. "unused" is what of its spans no live
+// object has; "rounding" what an object loses at worst to the next class below.
+static void write_class(struct print *out, const struct mound_memstats *st,
+                        const struct classstats *cs, unsigned c) {
+    const struct mound_bysize *by = &st->by_size[c];
+    uint64_t live = by->mallocs - by->frees;
+    uint64_t span_bytes = cs->nslots * by->size;
+    uint64_t unused = span_bytes - live * by->size;
+    // Below 32 comes 16: the slots of 24 bytes are never used.
+    enum { CLASS_24 = 3 };
+    unsigned below = c - 1 == CLASS_24 ? c - 2 : c - 1;
+    uint64_t lost = by->size - sizeclass_bytes[below] - 1;
+    print_u64_right(out, c, CLASS_COLUMN);
+    print_u64_right(out, by->size, BYTES_COLUMN);
+    print_u64_right(out, by->mallocs, CALLS_COLUMN);
+    print_u64_right(out, by->frees, CALLS_COLUMN);
+    print_u64_right(out, live, LIVE_COLUMN);
+    print_size(out, live * by->size, SIZE_COLUMN);
+    print_size(out, span_bytes, SIZE_COLUMN);
+    print_percent(out, (int64_t)unused < 0 ? 0 : unused, span_bytes,
+                  WASTE_COLUMN);
+    print_percent(out, lost, by->size, WASTE_COLUMN + 1);
+    print_str(out, "\n");
+}
+
+static void write_large(struct print *out, const struct mound_memstats *st) {
+    const struct mound_bysize *by = &st->by_size[0];
+    if (by->mallocs == 0)
+        return;
+    print_str_right(out, "large", CLASS_COLUMN);
+    print_str_right(out, "> 32768", BYTES_COLUMN);
+    print_u64_right(out, by->mallocs, CALLS_COLUMN);
+    print_u64_right(out, by->frees, CALLS_COLUMN);
+    print_u64_right(out, by->mallocs - by->frees, LIVE_COLUMN);
+    print_size(out, st->large_alloc, SIZE_COLUMN);
+    print_size(out, st->large_alloc, SIZE_COLUMN);
+    print_str(out, "\n");
+}
+
+int memstats_write_table(const struct mound_memstats *st,
+                         const struct memstats_about *about, int fd) {
+    struct print out = print_to(fd);
+    print_str(&out, "mound ");
+    print_version(&out);
+    print_str(&out, ": MemStats of ");
+    print_str(&out, about->program);
+    print_str(&out, ", pid ");
+    print_u64(&out, (uint64_t)about->pid);
+    if (about->options[0] != '\0') {
+        print_str(&out, ", ");
+        print_str(&out, about->options);
+    }
+    print_str(&out, "\n\n");
+    write_totals(&out, st);
+    print_str(&out, "\n");
+    print_str_right(&out, "class", CLASS_COLUMN);
+    print_str_right(&out, "bytes", BYTES_COLUMN);
+    print_str_right(&out, "mallocs", CALLS_COLUMN);
+    print_str_right(&out, "frees", CALLS_COLUMN);
+    print_str_right(&out, "live", LIVE_COLUMN);
+    print_str_right(&out, "live bytes", SIZE_COLUMN);
+    print_str_right(&out, "in spans", SIZE_COLUMN);
+    print_str_right(&out, "unused", WASTE_COLUMN);
+    print_str_right(&out, "rounding", WASTE_COLUMN + 1);
+    print_str(&out, "\n");
+    for (unsigned c = 1; c < NUM_SIZECLASSES; c++)
+        if (st->by_size[c].mallocs > 0)
+            write_class(&out, st, &about->classes[c], c);
+    write_large(&out, st);
+    print_flush(&out);
+    return out.error;
+}
+
+static void write_cmdline(struct print *out) {
+    char arg[PRINT_BUFFER];
+    size_t n = 0;
+    bool first = true;
+    print_str(out, "[");
+    int fd = sys_open_read("/proc/self/cmdline");
+    char c;
+    while (fd >= 0 && sys_read(fd, &c, 1) == 1) {
+        if (c != '\0') { // longer arguments are cut
+            if (n < sizeof arg)
+                arg[n++] = c;
+            continue;
+        }
+        if (!first)
+            print_str(out, ",");
+        first = false;
+        print_json_str(out, arg, n);
+        n = 0;
+    }
+    if (fd >= 0)
+        sys_close(fd);
+    print_str(out, "]");
+}
+
+static void write_ring(struct print *out, const char *name,
+                       const uint64_t ring[256]) {
+    print_str(out, ",\"");
+    print_str(out, name);
+    print_str(out, "\":[");
+    for (int i = 0; i < 256; i++) {
+        if (i > 0)
+            print_char(out, ',');
+        print_u64(out, ring[i]);
+    }
+    print_str(out, "]");
+}
+
+int memstats_write_json(const struct mound_memstats *st, int fd) {
+    const struct {
+        const char *name;
+        uint64_t value;
+    } fields[] = {
+        {"Alloc", st->alloc},
+        {"TotalAlloc", st->total_alloc},
+        {"Sys", st->sys},
+        {"Lookups", st->lookups},
+        {"Mallocs", st->mallocs},
+        {"Frees", st->frees},
+        {"HeapAlloc", st->heap_alloc},
+        {"HeapSys", st->heap_sys},
+        {"HeapIdle", st->heap_idle},
+        {"HeapInuse", st->heap_inuse},
+        {"HeapReleased", st->heap_released},
+        {"HeapObjects", st->heap_objects},
+        {"StackInuse", st->stack_inuse},
+        {"StackSys", st->stack_sys},
+        {"MSpanInuse", st->mspan_inuse},
+        {"MSpanSys", st->mspan_sys},
+        {"MCacheInuse", st->mcache_inuse},
+        {"MCacheSys", st->mcache_sys},
+        {"BuckHashSys", st->buckhash_sys},
+        {"GCSys", st->gc_sys},
+        {"OtherSys", st->other_sys},
+        {"NextGC", st->next_gc},
+        {"LastGC", st->last_gc},
+        {"PauseTotalNs", st->pause_total_ns},
+        {"NumGC", st->num_gc},
+        {"NumForcedGC", st->num_forced_gc},
+        {"GCCPUFraction", 0},
+        // Not Go's:
+        {"CacheBytes", st->cache_bytes},
+        {"TransferBytes", st->transfer_bytes},
+        {"LargeAlloc", st->large_alloc},
+        {"LargeTotalAlloc", st->large_total_alloc},
+        {"Threads", st->nthreads},
+        {"Spans", st->nspans},
+    };
+    struct print out = print_to(fd);
+    print_str(&out, "{\"cmdline\":");
+    write_cmdline(&out);
+    print_str(&out, ",\"memstats\":{");
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        print_str(&out, i == 0 ? "\"" : ",\"");
+        print_str(&out, fields[i].name);
+        print_str(&out, "\":");
+        print_u64(&out, fields[i].value);
+    }
+    write_ring(&out, "PauseNs", st->pause_ns);
+    write_ring(&out, "PauseEnd", st->pause_end);
+    print_str(&out, ",\"EnableGC\":false,\"DebugGC\":false,\"BySize\":[");
+    for (int c = 0; c < MOUND_NSIZECLASSES; c++) {
+        print_str(&out, c == 0 ? "{\"Size\":" : ",{\"Size\":");
+        print_u64(&out, st->by_size[c].size);
+        print_str(&out, ",\"Mallocs\":");
+        print_u64(&out, st->by_size[c].mallocs);
+        print_str(&out, ",\"Frees\":");
+        print_u64(&out, st->by_size[c].frees);
+        print_str(&out, "}");
+    }
+    print_str(&out, "]}}\n");
+    print_flush(&out);
+    return out.error;
+}

@@ -1,0 +1,25 @@
+// memstats_write.h: a reading of MemStats as text for people and as JSON for
+// tools, to a descriptor. Allocates nothing and takes no lock.
+#ifndef MOUND_PROF_MEMSTATS_WRITE_H
+#define MOUND_PROF_MEMSTATS_WRITE_H
+
+#include "heap/heapstats.h"
+#include "mound.h"
+
+// struct memstats_about says whose figures they are.
+struct memstats_about {
+    const char *program; // its name without folders
+    int pid;
+    const char *options; // what was set, for people; "" if nothing
+    const struct classstats *classes;
+};
+
+// memstats_write_table writes the table of MOUND_STATS=1. Both return 0 or
+// -errno of the first write that failed.
+int memstats_write_table(const struct mound_memstats *st,
+                         const struct memstats_about *about, int fd);
+
+// memstats_write_json writes {"cmdline":[...],"memstats":{...}} as Go's expvar.
+int memstats_write_json(const struct mound_memstats *st, int fd);
+
+#endif // MOUND_PROF_MEMSTATS_WRITE_H

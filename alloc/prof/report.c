@@ -1,0 +1,83 @@
+// report.c: see report.h.
+#include "prof/report.h"
+
+#include "base/print.h"
+#include "os/sys.h"
+
+static _Atomic int current_action; // written once at start
+
+void report_set_action(enum report_action action) {
+    atomic_store_explicit(&current_action, (int)action, memory_order_relaxed);
+}
+
+static void print_what(struct print *out, enum misuse misuse, size_t size) {
+    switch (misuse) {
+    case MISUSE_DOUBLE_FREE:
+        print_str(out, "double free or never allocated");
+        break;
+    case MISUSE_INTERIOR:
+        print_str(out, "interior pointer");
+        break;
+    case MISUSE_FREED_SPAN:
+        print_str(out, "freed span");
+        break;
+    case MISUSE_SIZE:
+        print_str(out, "size mismatch (given ");
+        print_u64(out, size);
+        print_str(out, ")");
+        break;
+    default:
+        print_str(out, "not allocated by mound");
+    }
+}
+
+static void print_span(struct print *out, const struct mspan *s,
+                       uintptr_t addr) {
+    uintptr_t offset = addr - mspan_start(s);
+    unsigned slot = 0;
+    print_str(out, "(span ");
+    print_hex(out, mspan_start(s));
+    if (s->sizeclass == 0) {
+        print_str(out, ", large of ");
+        print_u64(out, (uint64_t)s->npages << PAGE_SHIFT);
+    } else {
+        print_str(out, ", class ");
+        print_u64(out, s->sizeclass);
+        print_str(out, " of ");
+        print_u64(out, s->elemsize);
+        slot = (unsigned)(offset / s->elemsize);
+        offset -= (uintptr_t)slot * s->elemsize;
+    }
+    print_str(out, " bytes, slot ");
+    print_u64(out, slot);
+    print_str(out, ", offset ");
+    print_u64(out, offset);
+    print_str(out, ")\n");
+}
+
+void report_misuse(struct mheap *h, const char *call, enum misuse misuse,
+                   const void *p, size_t size) {
+    int action = atomic_load_explicit(&current_action, memory_order_relaxed);
+    if (action == REPORT_IGNORE)
+        return;
+    uintptr_t addr = (uintptr_t)p;
+    struct mspan *s = mheap_span_containing(h, addr);
+    // Inside a large object the page map knows nothing: the walk does.
+    if (s != NULL && misuse != MISUSE_DOUBLE_FREE && misuse != MISUSE_SIZE)
+        misuse = MISUSE_INTERIOR;
+    struct print out = print_to(2);
+    print_str(&out, "mound: ");
+    print_str(&out, call);
+    print_str(&out, "(): ");
+    print_what(&out, misuse, size);
+    print_str(&out, ": ");
+    print_hex(&out, addr);
+    print_str(&out, " ");
+    if (s == NULL)
+        print_str(&out, "(no span)\n");
+    else
+        print_span(&out, s, addr);
+    print_flush(&out);
+    if (action == REPORT_ABORT)
+        sys_abort();
+}

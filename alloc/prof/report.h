@@ -1,0 +1,32 @@
+// report.h: what is printed when the heap was misused.
+#ifndef MOUND_PROF_REPORT_H
+#define MOUND_PROF_REPORT_H
+
+#include "heap/mheap.h"
+
+enum misuse {
+    MISUSE_NONE,
+    MISUSE_DOUBLE_FREE, // the slot is free
+    MISUSE_INTERIOR,    // inside an object or between two
+    MISUSE_FREED_SPAN,  // in pages that were an object's once
+    MISUSE_FOREIGN,     // never handed out
+    MISUSE_SIZE,        // another size than it was asked for with
+};
+
+enum report_action { REPORT_ABORT, REPORT_GO_ON, REPORT_IGNORE };
+
+// report_set_action says what a report does; at first it aborts.
+void report_set_action(enum report_action action);
+
+// report_misuse writes one line to descriptor 2:
+//
+//   mound: CALL(): WHAT: 0xPTR (span 0xBASE, class N of SIZE bytes, slot S,
+//   offset O)
+//
+// and then aborts, or returns. size is that of a sized free. Takes mheap.lock
+// if its thread may; never a lock that its own thread holds half way through a
+// change.
+void report_misuse(struct mheap *h, const char *call, enum misuse misuse,
+                   const void *p, size_t size);
+
+#endif // MOUND_PROF_REPORT_H

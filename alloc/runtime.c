@@ -1,0 +1,152 @@
+// runtime.c: see runtime.h.
+#include "runtime.h"
+
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/mutex.h"
+#include "malloc_slow.h"
+#include "os/mem.h"
+#include "os/sys.h"
+#include "thread.h"
+
+struct mheap mound_heap;
+EXPORT struct heapstats mound_stats;
+struct runtime_next runtime_next;
+
+enum { NOT_STARTED, STARTING, STARTED };
+static _Atomic uint32_t phase;
+static _Atomic bool passive;
+static _Atomic uint32_t *fork_stamp; // written once, while starting
+static unsigned nforks;              // written in the child only, when alone
+static int pid;                      // likewise
+
+// A child that was made by fork does not populate or release pages before it
+// has asked for so much itself: most children exec or exit soon.
+enum { CHILD_QUIET_BYTES = 1 << 20 };
+
+extern char **environ;
+
+static COLD void start(char **envp) {
+    uint32_t expected = NOT_STARTED;
+    if (!atomic_compare_exchange_strong_explicit(
+            &phase, &expected, STARTING, memory_order_acquire,
+            memory_order_acquire)) {
+        // Another thread is at it. (Threads before the first malloc: only a
+        // program that makes them by raw system calls can have those.)
+        while (atomic_load_explicit(&phase, memory_order_acquire) != STARTED)
+            sys_spin();
+        return;
+    }
+    options_read(envp);
+    mheap_init(&mound_heap, &mound_stats, sizeof(struct mcache));
+    mound_heap.misuse = slow_misuse;
+    mound_heap.thp = options->thp;
+    report_set_action(options->misuse);
+    fork_stamp = mem_fork_stamp();
+    pid = sys_pid();
+    // release: partner is the acquire in runtime_started
+    atomic_store_explicit(&phase, STARTED, memory_order_release);
+}
+
+void runtime_start(void) {
+    if (UNLIKELY(!runtime_started()))
+        start(environ);
+}
+
+void runtime_start_from(char **envp) {
+    if (!runtime_started())
+        start(envp);
+}
+
+bool runtime_started(void) {
+    return atomic_load_explicit(&phase, memory_order_acquire) == STARTED;
+}
+
+bool runtime_passive(void) {
+    return atomic_load_explicit(&passive, memory_order_acquire);
+}
+
+void runtime_set_passive(const struct runtime_next *next) {
+    runtime_next = *next;
+    // release: who sees passive sees where to pass on to
+    atomic_store_explicit(&passive, true, memory_order_release);
+}
+
+void runtime_before_fork(void) {
+    runtime_start();
+    thread_lock_list();
+    mutex_lock(&mound_heap.scavenger);
+    for (unsigned c = 0; c < NUM_SIZECLASSES; c++)
+        mutex_lock(&mound_heap.central[c].lock);
+    mutex_lock(&mound_heap.lock);
+    mutex_lock(&mound_heap.persistent.lock);
+}
+
+void runtime_after_fork_parent(void) {
+    mutex_unlock(&mound_heap.persistent.lock);
+    mutex_unlock(&mound_heap.lock);
+    for (unsigned c = NUM_SIZECLASSES; c-- > 0;)
+        mutex_unlock(&mound_heap.central[c].lock);
+    mutex_unlock(&mound_heap.scavenger);
+    thread_unlock_list();
+}
+
+static _Atomic bool child_must_drain; // other threads' caches are still here
+
+static void become_child(void) {
+    nforks++;
+    pid = sys_pid();
+    if (fork_stamp != NULL)
+        atomic_store_explicit(fork_stamp, 1, memory_order_relaxed);
+    atomic_store_explicit(&mound_heap.quiet_pages,
+                          CHILD_QUIET_BYTES / PAGE_SIZE, memory_order_relaxed);
+    atomic_store_explicit(&child_must_drain, true, memory_order_relaxed);
+}
+
+void runtime_after_fork_child(void) {
+    // The forking thread holds every lock, here as in the parent.
+    runtime_after_fork_parent();
+    become_child();
+}
+
+// A child without handlers: locks may be held by threads that are not here, and
+// a list may be half changed. What can be mended is: the locks.
+static COLD void repair_child(void) {
+    thread_reset_lock();
+    mutex_reset(&mound_heap.scavenger);
+    for (unsigned c = 0; c < NUM_SIZECLASSES; c++)
+        mutex_reset(&mound_heap.central[c].lock);
+    mutex_reset(&mound_heap.lock);
+    mutex_reset(&mound_heap.persistent.lock);
+    become_child();
+}
+
+static COLD void drain_gone_threads(void) {
+    atomic_store_explicit(&child_must_drain, false, memory_order_relaxed);
+    thread_forked();
+}
+
+void runtime_check_fork(void) {
+    if (fork_stamp != NULL &&
+        UNLIKELY(atomic_load_explicit(fork_stamp, memory_order_relaxed) == 0))
+        repair_child();
+    if (UNLIKELY(atomic_load_explicit(&child_must_drain,
+                                      memory_order_relaxed)))
+        drain_gone_threads();
+}
+
+unsigned runtime_forks(void) {
+    return nforks;
+}
+
+int runtime_pid(void) {
+    return pid;
+}
+
+bool runtime_reclaim(void) {
+    for (unsigned c = 1; c < NUM_SIZECLASSES; c++)
+        mcentral_drain(&mound_heap.central[c]);
+    return true;
+}

@@ -1,0 +1,64 @@
+// runtime.h: the one heap of the process, its start and its forks.
+#ifndef MOUND_RUNTIME_H
+#define MOUND_RUNTIME_H
+
+#include "heap/mheap.h"
+#include "options.h"
+
+// mound_heap is the heap of the process. All zero until runtime_start, which is
+// enough for the fast paths: they find nothing and go the slow way.
+extern struct mheap mound_heap __attribute__((visibility("hidden")));
+
+// mound_stats is what gdb and other processes read: see heap/heapstats.h.
+extern struct heapstats mound_stats;
+
+// runtime_start makes the heap usable, once. Any slow path may be the first;
+// cost afterwards: one load.
+void runtime_start(void);
+
+// runtime_start_from is runtime_start with the environment at hand, for the
+// constructor: libc has not set its own pointer to it yet.
+void runtime_start_from(char **envp);
+
+// runtime_started says whether the heap is usable; cheap.
+bool runtime_started(void);
+
+// runtime_passive says whether calls pass on to the C library's allocator: the
+// user asked for it, or the program brings its own.
+bool runtime_passive(void);
+
+// struct runtime_next is the C library's allocator, for passive mode. Filled by
+// preload/startup.c before runtime_set_passive.
+struct runtime_next {
+    void *(*malloc)(size_t);
+    void (*free)(void *);
+    void *(*calloc)(size_t, size_t);
+    void *(*realloc)(void *, size_t);
+    void *(*memalign)(size_t, size_t);
+    size_t (*malloc_usable_size)(void *);
+};
+extern struct runtime_next runtime_next;
+void runtime_set_passive(const struct runtime_next *next);
+
+// runtime_before_fork takes every lock, so that the child finds every shared
+// record whole; the others undo it.
+void runtime_before_fork(void);
+void runtime_after_fork_parent(void);
+void runtime_after_fork_child(void);
+
+// runtime_check_fork repairs the heap in a child that was made without fork
+// handlers (_Fork, clone). Each slow path calls it. Cost: one load.
+void runtime_check_fork(void);
+
+// runtime_forks counts the forks between the first process and this one.
+unsigned runtime_forks(void);
+
+// runtime_pid is the number of the process this memory belongs to. A child of
+// vfork, which only borrows it, has another.
+int runtime_pid(void);
+
+// runtime_reclaim empties what can be emptied, for an allocation that found no
+// memory. Returns true if it is worth trying again.
+bool runtime_reclaim(void);
+
+#endif // MOUND_RUNTIME_H

@@ -1,0 +1,81 @@
+// thread.h: this thread's mcache. The only thread-local memory of mound.
+#ifndef MOUND_THREAD_H
+#define MOUND_THREAD_H
+
+#include "heap/mcache.h"
+
+enum thread_state {
+    THREAD_NEW = 0,   // no slow path yet
+    THREAD_ATTACHING, // a call made by its own attach
+    THREAD_LIVE,      // has an mcache
+    THREAD_BARE,      // lives without one: hardened mode, or no memory for it
+    THREAD_DEAD,      // past its end; served one slot at a time, under locks
+};
+
+enum { DEFERRED_MAX = 32 };
+
+// struct thread_tls must be usable when all zero: the dynamic loader may call
+// malloc before it has copied the initial values of thread-local memory. So the
+// cache is held as its distance from mcache_none, whose zero is "none".
+struct thread_tls {
+    uintptr_t cache_distance;
+    struct mcache *own;   // the cache, while slow paths hide it; or NULL
+    uint32_t depth;       // slow paths entered and not left
+    uint8_t state;        // enum thread_state
+    uint8_t nrounds;      // times the destructor of our key has run
+    uint16_t nticks;      // slow paths since the scavenger was asked
+    void **deferred;      // frees of signal handlers that interrupted us
+};
+_Static_assert(sizeof(struct thread_tls) <= 64,
+               "thread-local memory is cut from every thread's stack");
+
+extern __thread struct thread_tls thread_tls TLS_MODEL
+    __attribute__((visibility("hidden")));
+
+// thread_cache returns this thread's cache; mcache_none if it has none, or is
+// in a slow path.
+ALWAYS_INLINE struct mcache *thread_cache(void) {
+    return (struct mcache *)((uintptr_t)&mcache_none +
+                             thread_tls.cache_distance);
+}
+
+// thread_enter begins a slow path: hits are turned off for this thread until
+// thread_leave, so that a signal handler comes this way too. It returns false
+// if this is such a handler: then nothing may be locked, and thread_leave is
+// not called.
+bool thread_enter(void);
+void thread_leave(void);
+
+// thread_mcache, within a slow path, returns this thread's cache, made on the
+// first call, or NULL when it must do without.
+struct mcache *thread_mcache(void);
+
+// thread_defer_free keeps the block of a handler that interrupted a slow path
+// until that path ends. If there is no room it is leaked, and counted so.
+void thread_defer_free(void *p);
+
+// thread_drop_cache gives this thread's cache back and leaves it THREAD_BARE.
+// Within a slow path.
+void thread_drop_cache(void);
+
+// thread_lock_list guards the list of live caches; see base/lockrank.h.
+void thread_lock_list(void);
+void thread_unlock_list(void);
+
+// thread_list is its head; thread_count the number of caches in it. Under lock.
+struct list *thread_list(void);
+size_t thread_count(void);
+
+// thread_init_exit makes sure that caches come back when threads end. Called
+// once by the constructor, which may allocate.
+void thread_init_exit(void);
+
+// thread_reset_lock frees the lock of the list in such a child, if a thread
+// that is not there held it.
+void thread_reset_lock(void);
+
+// thread_forked drops the caches of threads that do not exist in this process,
+// after a fork of any kind.
+void thread_forked(void);
+
+#endif // MOUND_THREAD_H

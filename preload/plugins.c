@@ -1,0 +1,30 @@
+// plugins.c: dlopen without RTLD_DEEPBIND.
+//
+// A plugin loaded with that flag finds libc's free before ours, while libc's
+// strdup took the block from us: every preloaded allocator crashes there. We
+// take the flag away, and jump to the real dlopen, so that it still sees the
+// caller's address and searches the caller's RUNPATH. MOUND_DEEPBIND=keep
+// leaves the flag.
+#include <dlfcn.h>
+
+#include "interpose.h"
+#include "shim.h"
+
+typedef void *dlopen_fn(const char *path, int mode);
+
+static dlopen_fn *real_dlopen;
+
+static dlopen_fn *find_dlopen(void) {
+    if (real_dlopen == NULL)
+        *(void **)&real_dlopen = dlsym(RTLD_NEXT, "dlopen");
+    return real_dlopen;
+}
+
+// A call in tail position is a jump only when optimised.
+__attribute__((optimize("O2"))) EXPORT void *dlopen(const char *path,
+                                                    int mode) {
+    dlopen_fn *next = find_dlopen();
+    if ((mode & RTLD_DEEPBIND) && !shim_keep_deepbind())
+        mode &= ~RTLD_DEEPBIND;
+    return next(path, mode);
+}
