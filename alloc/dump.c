@@ -197,7 +197,7 @@ static void dump_to_file(void) {
 void dump_at_exit(void) {
     if (!runtime_started() || options->stats == STATS_OFF)
         return;
-    runtime_check_fork();
+    runtime_enter();
     int pid = sys_pid();
     if (pid != runtime_pid())
         return; // a child of vfork, in its parent's memory

@@ -21,8 +21,7 @@ EXPORT void mound_read_memstats(struct mound_memstats *ret_stats, size_t size) {
     memset(ret_stats, 0, size);
     if (!thread_enter())
         return; // in a handler that interrupted a slow path: no locks
-    runtime_start();
-    runtime_check_fork();
+    runtime_enter();
     thread_lock_list();
     memstats_read_locked(&mound_heap, thread_list(), thread_count(), &reading);
     memcpy(ret_stats, &reading, known);
@@ -38,8 +37,7 @@ EXPORT int mound_malloc_trim(size_t pad) {
     struct mheap *h = &mound_heap;
     if (!thread_enter())
         return 0;
-    runtime_start();
-    runtime_check_fork();
+    runtime_enter();
     struct mcache *c = thread_mcache();
     if (c != NULL)
         mcache_flush(c, h);
@@ -60,8 +58,7 @@ EXPORT int mound_malloc_trim(size_t pad) {
 EXPORT int mound_verify(void) {
     if (!thread_enter())
         return 0;
-    runtime_start();
-    runtime_check_fork();
+    runtime_enter();
     unsigned nwrong = mheap_verify(&mound_heap);
     thread_leave();
     return (int)nwrong;

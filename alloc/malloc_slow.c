@@ -26,8 +26,7 @@ enum {
 static bool enter(void) {
     if (!thread_enter())
         return false;
-    runtime_start();
-    runtime_check_fork();
+    runtime_enter();
     return true;
 }
 

@@ -15,10 +15,15 @@ struct mheap mound_heap;
 EXPORT struct heapstats mound_stats;
 struct runtime_next runtime_next;
 
+// The stamp: a word that says what state the heap is in, and reads as 0 in a
+// child of any kind of fork (os/mem.h). NULL: not started.
+enum { STAMP_FORKED = 0, STAMP_GOOD = 1, STAMP_DRAIN = 2 };
+_Atomic uint32_t *_Atomic runtime_stamp;
+static _Atomic uint32_t plain_stamp; // where the kernel wipes no pages
+
 enum { NOT_STARTED, STARTING, STARTED };
 static _Atomic uint32_t phase;
 static _Atomic bool passive;
-static _Atomic uint32_t *fork_stamp; // written once, while starting
 static unsigned nforks;              // written in the child only, when alone
 static int pid;                      // likewise
 
@@ -44,15 +49,15 @@ static COLD void start(char **envp) {
     mound_heap.misuse = slow_misuse;
     mound_heap.thp = options->thp;
     report_set_action(options->misuse);
-    fork_stamp = mem_fork_stamp();
     pid = sys_pid();
+    _Atomic uint32_t *stamp = mem_fork_stamp();
+    if (stamp == NULL)
+        stamp = &plain_stamp;
+    atomic_store_explicit(stamp, STAMP_GOOD, memory_order_relaxed);
+    // release: partner in runtime_enter
+    atomic_store_explicit(&runtime_stamp, stamp, memory_order_release);
     // release: partner is the acquire in runtime_started
     atomic_store_explicit(&phase, STARTED, memory_order_release);
-}
-
-void runtime_start(void) {
-    if (UNLIKELY(!runtime_started()))
-        start(environ);
 }
 
 void runtime_start_from(char **envp) {
@@ -75,7 +80,7 @@ void runtime_set_passive(const struct runtime_next *next) {
 }
 
 void runtime_before_fork(void) {
-    runtime_start();
+    runtime_enter();
     thread_lock_list();
     mutex_lock(&mound_heap.scavenger);
     for (unsigned c = 0; c < NUM_SIZECLASSES; c++)
@@ -93,16 +98,19 @@ void runtime_after_fork_parent(void) {
     thread_unlock_list();
 }
 
-static _Atomic bool child_must_drain; // other threads' caches are still here
+static void set_stamp(uint32_t value) {
+    _Atomic uint32_t *stamp = atomic_load_explicit(&runtime_stamp,
+                                                   memory_order_relaxed);
+    atomic_store_explicit(stamp, value, memory_order_relaxed);
+}
 
 static void become_child(void) {
     nforks++;
     pid = sys_pid();
-    if (fork_stamp != NULL)
-        atomic_store_explicit(fork_stamp, 1, memory_order_relaxed);
     atomic_store_explicit(&mound_heap.quiet_pages,
                           CHILD_QUIET_BYTES / PAGE_SIZE, memory_order_relaxed);
-    atomic_store_explicit(&child_must_drain, true, memory_order_relaxed);
+    // Other threads' caches are still here; the next slow path drains them.
+    set_stamp(STAMP_DRAIN);
 }
 
 void runtime_after_fork_child(void) {
@@ -123,18 +131,18 @@ static COLD void repair_child(void) {
     become_child();
 }
 
-static COLD void drain_gone_threads(void) {
-    atomic_store_explicit(&child_must_drain, false, memory_order_relaxed);
-    thread_forked();
-}
-
-void runtime_check_fork(void) {
-    if (fork_stamp != NULL &&
-        UNLIKELY(atomic_load_explicit(fork_stamp, memory_order_relaxed) == 0))
+void runtime_enter_slow(void) {
+    if (!runtime_started())
+        start(environ);
+    uint32_t stamp = atomic_load_explicit(
+        atomic_load_explicit(&runtime_stamp, memory_order_relaxed),
+        memory_order_relaxed);
+    if (stamp == STAMP_FORKED)
         repair_child();
-    if (UNLIKELY(atomic_load_explicit(&child_must_drain,
-                                      memory_order_relaxed)))
-        drain_gone_threads();
+    if (stamp != STAMP_GOOD) {
+        set_stamp(STAMP_GOOD);
+        thread_forked();
+    }
 }
 
 unsigned runtime_forks(void) {

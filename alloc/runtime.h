@@ -7,16 +7,26 @@
 
 // mound_heap is the heap of the process. All zero until runtime_start, which is
 // enough for the fast paths: they find nothing and go the slow way.
-extern struct mheap mound_heap __attribute__((visibility("hidden")));
+extern struct mheap mound_heap HIDDEN;
 
 // mound_stats is what gdb and other processes read: see heap/heapstats.h.
 extern struct heapstats mound_stats;
 
-// runtime_start makes the heap usable, once. Any slow path may be the first;
-// cost afterwards: one load.
-void runtime_start(void);
+// runtime_enter makes sure that the heap is usable by this process: started,
+// and mended if a fork without handlers (_Fork, clone) made this process. Each
+// slow path calls it. Cost: two loads.
+extern _Atomic uint32_t *_Atomic runtime_stamp HIDDEN; // see runtime.c
+COLD void runtime_enter_slow(void);
+ALWAYS_INLINE void runtime_enter(void) {
+    // acquire: sees the heap that runtime_start made
+    _Atomic uint32_t *stamp = atomic_load_explicit(&runtime_stamp,
+                                                   memory_order_acquire);
+    if (UNLIKELY(stamp == NULL) ||
+        UNLIKELY(atomic_load_explicit(stamp, memory_order_relaxed) != 1))
+        runtime_enter_slow();
+}
 
-// runtime_start_from is runtime_start with the environment at hand, for the
+// runtime_start_from starts the heap with the environment at hand, for the
 // constructor: libc has not set its own pointer to it yet.
 void runtime_start_from(char **envp);
 
@@ -45,10 +55,6 @@ void runtime_set_passive(const struct runtime_next *next);
 void runtime_before_fork(void);
 void runtime_after_fork_parent(void);
 void runtime_after_fork_child(void);
-
-// runtime_check_fork repairs the heap in a child that was made without fork
-// handlers (_Fork, clone). Each slow path calls it. Cost: one load.
-void runtime_check_fork(void);
 
 // runtime_forks counts the forks between the first process and this one.
 unsigned runtime_forks(void);

@@ -49,34 +49,15 @@ size_t thread_count(void) {
     return ncaches;
 }
 
-static void set_cache(struct mcache *c) {
-    thread_tls.cache_distance =
-        c == NULL ? 0 : (uintptr_t)c - (uintptr_t)&mcache_none;
-}
-
-bool thread_enter(void) {
+void thread_run_deferred(void) {
     struct thread_tls *t = &thread_tls;
-    if (UNLIKELY(t->depth > 0))
-        return false;
-    t->depth = 1;
-    t->cache_distance = 0;
-    // A handler of this thread sees both before we touch any shared record.
-    atomic_signal_fence(memory_order_seq_cst);
-    return true;
-}
-
-void thread_leave(void) {
-    struct thread_tls *t = &thread_tls;
-    // Handlers may have left frees for us; one may do so again meanwhile.
-    while (UNLIKELY(t->deferred != NULL)) {
+    // A handler may put off more while we are at it.
+    while (t->deferred != NULL) {
         void **deferred = t->deferred;
         t->deferred = NULL;
         atomic_signal_fence(memory_order_seq_cst);
         emergency_free_deferred(deferred);
     }
-    atomic_signal_fence(memory_order_seq_cst);
-    set_cache(t->own);
-    t->depth = 0;
 }
 
 // adopt looks for a cache of this thread that its thread-local memory does not

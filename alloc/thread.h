@@ -29,8 +29,7 @@ struct thread_tls {
 _Static_assert(sizeof(struct thread_tls) <= 64,
                "thread-local memory is cut from every thread's stack");
 
-extern __thread struct thread_tls thread_tls TLS_MODEL
-    __attribute__((visibility("hidden")));
+extern __thread struct thread_tls thread_tls TLS_MODEL HIDDEN;
 
 // thread_cache returns this thread's cache; mcache_none if it has none, or is
 // in a slow path.
@@ -43,8 +42,29 @@ ALWAYS_INLINE struct mcache *thread_cache(void) {
 // thread_leave, so that a signal handler comes this way too. It returns false
 // if this is such a handler: then nothing may be locked, and thread_leave is
 // not called.
-bool thread_enter(void);
-void thread_leave(void);
+ALWAYS_INLINE bool thread_enter(void) {
+    struct thread_tls *t = &thread_tls;
+    if (UNLIKELY(t->depth > 0))
+        return false;
+    t->depth = 1;
+    t->cache_distance = 0;
+    // A handler of this thread sees both before we touch any shared record.
+    atomic_signal_fence(memory_order_seq_cst);
+    return true;
+}
+
+// thread_run_deferred does what handlers left for us.
+COLD void thread_run_deferred(void);
+
+ALWAYS_INLINE void thread_leave(void) {
+    struct thread_tls *t = &thread_tls;
+    if (UNLIKELY(t->deferred != NULL))
+        thread_run_deferred();
+    atomic_signal_fence(memory_order_seq_cst);
+    if (t->own != NULL)
+        t->cache_distance = (uintptr_t)t->own - (uintptr_t)&mcache_none;
+    t->depth = 0;
+}
 
 // thread_mcache, within a slow path, returns this thread's cache, made on the
 // first call, or NULL when it must do without.

@@ -3,7 +3,6 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/single_threaded.h>
 #include <unistd.h>
 
 #include "interpose.h"
@@ -23,7 +22,7 @@ void _IO_list_resetlock(void);
 static bool list_locked; // between before_fork and after; one forker at a time
 
 static void before_fork(void) {
-    bool lock = !__libc_single_threaded;
+    bool lock = !sys_single_threaded();
     if (lock)
         _IO_list_lock();
     runtime_before_fork();

@@ -19,11 +19,12 @@ struct fixalloc {
     _Atomic uint64_t sys_bytes;
 };
 
-// struct fixchunk heads the records of one chunk.
+// struct fixchunk heads the records of one chunk. Its size keeps records of
+// whole cache lines aligned to them.
 struct fixchunk {
     struct fixchunk *next;
     size_t nrecords;
-};
+} CACHELINE_ALIGNED;
 
 void fixalloc_init(struct fixalloc *f, struct persistent *source,
                    size_t elemsize);

@@ -12,12 +12,9 @@ void mutex_lock_slow(struct mutex *m) {
         return;
     }
     for (int i = 0; i < NSPINS; i++) {
-        uint32_t expected = MUTEX_FREE;
         if (atomic_load_explicit(&m->word, memory_order_relaxed) ==
                 MUTEX_FREE &&
-            atomic_compare_exchange_strong_explicit(
-                &m->word, &expected, MUTEX_HELD, memory_order_acquire,
-                memory_order_relaxed))
+            mutex_trylock_word(m))
             goto locked;
         sys_spin();
     }

@@ -28,6 +28,7 @@ enum {
     FIRST_SLOTS = 7,
     FIRST_BYTES = 8 << 10,
     HAND_STEPS = 8, // classes asked for capacity by one that wants more
+    PATIENCE = 256, // slow paths until a class that was refused asks again
 };
 
 static void *none[1]; // a NULL, and the bottom, top and limit behind it
@@ -63,6 +64,7 @@ void mcache_init(struct mcache *c, uintptr_t owner) {
     c->cap_bytes = 0;
     c->hand = 1;
     c->nslow = 0;
+    c->refused_until = 0;
     memset(c->shapes, 0, sizeof c->shapes);
     for (unsigned i = 0; i < NUM_SIZECLASSES; i++) {
         detach_array(&c->magazines[i]);
@@ -95,6 +97,10 @@ static bool budget_set(struct mcache *c, struct mheap *h, uint64_t cap_bytes) {
     if (cap_bytes > c->cap_bytes && cap_bytes > THREAD_BYTES)
         return false;
     if (new > old) {
+        if (atomic_load_explicit(&h->shared_cache_bytes, memory_order_relaxed) +
+                (new - old) >
+            mcache_cap_limit(h, 0))
+            return false; // the usual no, without a locked instruction
         uint64_t shared = atomic_fetch_add_explicit(
             &h->shared_cache_bytes, new - old, memory_order_relaxed);
         if (shared + (new - old) > mcache_cap_limit(h, 0)) {
@@ -240,21 +246,30 @@ static void grow(struct mcache *c, struct mheap *h, unsigned sizeclass) {
                                             cap_max(sizeclass));
     if (cap <= shape->cap || set_cap(c, h, sizeclass, cap))
         return;
+    if (shape->cap > 0 && (int32_t)(c->nslow - c->refused_until) < 0)
+        return; // another asked in vain a moment ago
     steal(c, h, sizeclass);
     while (cap > shape->cap && !set_cap(c, h, sizeclass, cap))
         cap = cap / 2;
+    if (cap <= shape->cap)
+        c->refused_until = c->nslow + PATIENCE;
 }
 
 void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     struct magazine *m = &c->magazines[sizeclass];
     struct magazine_shape *shape = &c->shapes[sizeclass];
     struct mcentral *mc = &h->central[sizeclass];
+    c->nslow++;
     if (shape->cap == 0 || shape->last == MAGAZINE_WAS_FULL)
         grow(c, h, sizeclass);
-    shape->last = MAGAZINE_WAS_DRY;
     if (shape->cap == 0)
         return mcentral_alloc_one(mc);
-    size_t want = clamp_size(shape->cap, 1, mc->batch);
+    // A program that only grows wants all there is room for; one that goes up
+    // and down wants room for its next frees as well.
+    size_t want = shape->last == MAGAZINE_WAS_DRY ? shape->cap
+                                                  : (shape->cap + 1) / 2;
+    want = clamp_size(want, 1, mc->batch);
+    shape->last = MAGAZINE_WAS_DRY;
     for (;;) {
         mutex_lock(&mc->lock);
         void **bottom = load(&m->bottom);
@@ -279,6 +294,7 @@ void mcache_overflow(struct mcache *c, struct mheap *h, unsigned sizeclass,
                      void *p) {
     struct magazine *m = &c->magazines[sizeclass];
     struct magazine_shape *shape = &c->shapes[sizeclass];
+    c->nslow++;
     if (shape->cap == 0 || shape->last == MAGAZINE_WAS_DRY)
         grow(c, h, sizeclass);
     shape->last = MAGAZINE_WAS_FULL;

@@ -45,18 +45,20 @@ enum { MAGAZINE_WAS_NOTHING, MAGAZINE_WAS_DRY, MAGAZINE_WAS_FULL };
 // struct mcache: records are type-stable.
 //   (o) owner; others under the lock of the class   (t) lock of the thread list
 struct mcache {
+    struct magazine magazines[NUM_SIZECLASSES] CACHELINE_ALIGNED; // (o) first:
+                          // the fast paths then add nothing to reach them
     struct list link;     // (t) in the list of live caches
     uintptr_t owner;      // (t) sys_self of the owner
     uint64_t cap_bytes;   // (o) slots all magazines may hold, in bytes
     uint32_t hand;        // (o) class that is asked to give up capacity next
-    uint32_t nslow;       // (o) slow paths, for what is done now and then
-    struct magazine magazines[NUM_SIZECLASSES] CACHELINE_ALIGNED; // (o)
+    uint32_t nslow;       // (o) slow paths
+    uint32_t refused_until; // (o) nslow when the budget may be asked again
     struct magazine_shape shapes[NUM_SIZECLASSES];                // (o)
 };
 
 // mcache_none is the cache of a thread that has none: every magazine of it is
 // empty and full, so each call takes the slow path. Never written.
-extern struct mcache mcache_none;
+extern struct mcache mcache_none HIDDEN;
 
 // mcache_alloc pops a slot of a class, or returns NULL: the magazine is empty.
 // The first conditions of a hit are the caller's: a class that exists.

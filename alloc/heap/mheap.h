@@ -41,7 +41,8 @@ struct mheap {
     uint64_t peak_pages;        // (h)
     uint64_t peak_ns;           // (h) when it was last looked at
     struct mutex scavenger;     // rank LOCKRANK_SCAVENGER
-    _Atomic uint64_t tick_ns;   // (a) relaxed: when slow paths look again
+    _Atomic uint64_t tick_ns;    // (a) relaxed: when slow paths look again
+    _Atomic uint64_t tick_ticks; // (a) relaxed: when they last read the clock
     _Atomic bool release_refused; // (a) relaxed: madvise is not permitted
     _Atomic int64_t quiet_pages;  // (a) a fork child does not populate or
                                   // release until so many pages were asked

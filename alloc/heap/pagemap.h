@@ -54,7 +54,7 @@ struct pagemap {
     _Atomic uintptr_t arenas[PAGEMAP_ENTRIES]; // (a) zero, then set for good
 };
 
-extern const uint8_t pagemap_none[ARENA_PAGES]; // all zero
+extern const uint8_t pagemap_none[ARENA_PAGES] HIDDEN; // all zero
 
 // pagemap_class returns the class byte of the page at addr: 0 unless it is in a
 // small span of ours. Two dependent loads; any value of addr.

@@ -90,6 +90,12 @@ uint64_t scavenger_goal_locked(struct mheap *h, uint64_t now_ns) {
 }
 
 void scavenger_tick(struct mheap *h) {
+    // The clock is a system call; the counter of cycles says when to ask it.
+    uint64_t ticks = sys_ticks();
+    uint64_t last = atomic_load_explicit(&h->tick_ticks, memory_order_relaxed);
+    if (ticks - last < SYS_TICKS_STEP)
+        return;
+    atomic_store_explicit(&h->tick_ticks, ticks, memory_order_relaxed);
     uint64_t now = sys_now_ns();
     uint64_t due = atomic_load_explicit(&h->tick_ns, memory_order_relaxed);
     if (now < due)

@@ -18,13 +18,13 @@ enum {
     MIN_ALIGN = 16,
 };
 
-extern const uint16_t sizeclass_bytes[NUM_SIZECLASSES];
+extern const uint16_t sizeclass_bytes[NUM_SIZECLASSES] HIDDEN;
 // Pages of the first span of a class, as Go; small processes need no more.
-extern const uint8_t sizeclass_first_pages[NUM_SIZECLASSES];
-extern const uint8_t sizeclass_pages[NUM_SIZECLASSES];
+extern const uint8_t sizeclass_first_pages[NUM_SIZECLASSES] HIDDEN;
+extern const uint8_t sizeclass_pages[NUM_SIZECLASSES] HIDDEN;
 // offset * magic >> 32 is the slot at offset, for every offset in a span.
-extern const uint32_t sizeclass_magic[NUM_SIZECLASSES];
-extern const uint8_t sizeclass_of_size[MAX_SMALL_SIZE / LOOKUP_STEP + 1];
+extern const uint32_t sizeclass_magic[NUM_SIZECLASSES] HIDDEN;
+extern const uint8_t sizeclass_of_size[MAX_SMALL_SIZE / LOOKUP_STEP + 1] HIDDEN;
 
 // sizeclass_for returns the class for a request of size bytes, at most
 // MAX_SMALL_SIZE. One table of 4 KiB and not Go's two: it saves a branch, and

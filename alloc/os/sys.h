@@ -4,6 +4,8 @@
 #ifndef MOUND_OS_SYS_H
 #define MOUND_OS_SYS_H
 
+#include <sys/single_threaded.h>
+
 #include "base/compiler.h"
 
 // sys_page_size returns the size of a page of the system in bytes (4, 16 or 64
@@ -30,6 +32,33 @@ int sys_pid(void);
 
 // sys_now_ns returns coarse monotonic time (some milliseconds of grain).
 uint64_t sys_now_ns(void);
+
+// sys_ticks reads a counter that only rises, for a few cycles: a hint of how much
+// time went by. SYS_TICKS_STEP of them are between 0.2 and 20 ms.
+ALWAYS_INLINE uint64_t sys_ticks(void) {
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+    uint64_t ticks;
+    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+    return ticks;
+#else
+    return sys_now_ns();
+#endif
+}
+#if defined(__x86_64__)
+enum { SYS_TICKS_STEP = 1 << 25 };
+#elif defined(__aarch64__)
+enum { SYS_TICKS_STEP = 1 << 18 };
+#else
+enum { SYS_TICKS_STEP = 1 << 24 };
+#endif
+
+// sys_single_threaded says whether the C library knows of one thread only.
+// Threads made by raw system calls are not seen, here as in glibc's malloc.
+ALWAYS_INLINE bool sys_single_threaded(void) {
+    return __libc_single_threaded;
+}
 
 // sys_unix_ns returns the time of day in nanoseconds since 1970.
 uint64_t sys_unix_ns(void);
