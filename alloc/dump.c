@@ -14,10 +14,10 @@
 
 enum { SEQUENCE_MAX = 1000000 };
 
-static int stderr_copy = -1;      // our own descriptor of the first stderr
+static int stderr_copy = -1;        // our own descriptor of the first stderr
 static struct sys_file stderr_file; // what it was
 static bool stderr_known;
-static _Atomic int dumped_pid;    // the process that has dumped
+static _Atomic int dumped_pid; // the process that has dumped
 static char program_path[OPTION_PATH_MAX];
 
 void dump_init(void) {
@@ -182,8 +182,8 @@ static void dump_to_file(void) {
     }
     int error = fd;
     if (fd >= 0) {
-        error = ends_in_json(options->stats_path) ? dump_json(fd)
-                                                  : dump_table(fd);
+        error =
+            ends_in_json(options->stats_path) ? dump_json(fd) : dump_table(fd);
         sys_close(fd);
         if (error == 0)
             error = sys_rename(temporary.text, path.text);

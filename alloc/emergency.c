@@ -43,8 +43,8 @@ void *emergency_alloc(size_t size, size_t align) {
         if (kinds[k].slot_bytes < size || kinds[k].slot_bytes % align != 0)
             continue;
         uint64_t all = word_range(0, kinds[k].nslots);
-        uint64_t used = atomic_load_explicit(&kinds[k].used,
-                                             memory_order_relaxed);
+        uint64_t used =
+            atomic_load_explicit(&kinds[k].used, memory_order_relaxed);
         while ((used & all) != all) {
             unsigned slot = (unsigned)__builtin_ctzl(~used);
             // acquire: what the last owner did in the slot is over; partner:

@@ -130,9 +130,9 @@ void *calloc_slow(size_t nmemb, size_t size) {
 
 // struct block is what is known of a pointer that should be one of ours.
 struct block {
-    enum misuse misuse;  // MISUSE_NONE: it is a live object's
-    struct mspan *span;  // or NULL: of the emergency store
-    size_t usable;       // bytes
+    enum misuse misuse; // MISUSE_NONE: it is a live object's
+    struct mspan *span; // or NULL: of the emergency store
+    size_t usable;      // bytes
 };
 
 // look_up finds out about a pointer without trusting it. That a small slot is
@@ -276,9 +276,9 @@ void free_sized_slow(void *p, size_t align, size_t size, const char *call) {
             if (size <= MAX_SMALL_SIZE)
                 want = align <= MIN_ALIGN ? sizeclass_for(size)
                                           : sizeclass_for_aligned(size, align);
-            bool same = want == b.span->sizeclass &&
-                        (want != 0 ||
-                         large_pages(max_size(size, 1)) == b.span->npages);
+            bool same =
+                want == b.span->sizeclass &&
+                (want != 0 || large_pages(max_size(size, 1)) == b.span->npages);
             if (!same)
                 misuse = MISUSE_SIZE;
         }

@@ -16,8 +16,7 @@ COLD size_t usable_size_slow(void *p);
 
 // free_sized_slow checks that an object of size bytes, aligned to align (0: as
 // malloc), has the class of p's, and frees p.
-COLD void free_sized_slow(void *p, size_t align, size_t size,
-                          const char *call);
+COLD void free_sized_slow(void *p, size_t align, size_t size, const char *call);
 
 // slow_free_inside frees a block of ours within a slow path, with no cache.
 void slow_free_inside(void *p);

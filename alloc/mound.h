@@ -93,16 +93,16 @@ struct mound_memstats {
     uint64_t gc_sys;       // bytes of heap metadata: page map and page bitmaps
     uint64_t other_sys;    // bytes of all other records
 
-    uint64_t next_gc;         // 0
-    uint64_t last_gc;         // 0
-    uint64_t pause_total_ns;  // 0
-    uint64_t pause_ns[256];   // 0
-    uint64_t pause_end[256];  // 0
-    uint32_t num_gc;          // 0
-    uint32_t num_forced_gc;   // 0
-    double gc_cpu_fraction;   // 0
-    bool enable_gc;           // false: there is no collector
-    bool debug_gc;            // false
+    uint64_t next_gc;        // 0
+    uint64_t last_gc;        // 0
+    uint64_t pause_total_ns; // 0
+    uint64_t pause_ns[256];  // 0
+    uint64_t pause_end[256]; // 0
+    uint32_t num_gc;         // 0
+    uint32_t num_forced_gc;  // 0
+    double gc_cpu_fraction;  // 0
+    bool enable_gc;          // false: there is no collector
+    bool debug_gc;           // false
 
     struct mound_bysize by_size[MOUND_NSIZECLASSES]; // all classes; [0] large
 

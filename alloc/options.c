@@ -82,9 +82,9 @@ static void read_misuse(const char *value) {
                                             {"report", REPORT_GO_ON},
                                             {"ignore", REPORT_IGNORE},
                                             {NULL, 0}};
-    values.misuse = (enum report_action)choose("MOUND_MISUSE", value, choices,
-                                             "abort, report or ignore",
-                                             REPORT_ABORT);
+    values.misuse =
+        (enum report_action)choose("MOUND_MISUSE", value, choices,
+                                   "abort, report or ignore", REPORT_ABORT);
 }
 
 static void read_deepbind(const char *value) {

@@ -24,8 +24,8 @@ static _Atomic uint32_t plain_stamp; // where the kernel wipes no pages
 enum { NOT_STARTED, STARTING, STARTED };
 static _Atomic uint32_t phase;
 static _Atomic bool passive;
-static unsigned nforks;              // written in the child only, when alone
-static int pid;                      // likewise
+static unsigned nforks; // written in the child only, when alone
+static int pid;         // likewise
 
 // A child that was made by fork does not populate or release pages before it
 // has asked for so much itself: most children exec or exit soon.
@@ -35,9 +35,9 @@ extern char **environ;
 
 static COLD void start(char **envp) {
     uint32_t expected = NOT_STARTED;
-    if (!atomic_compare_exchange_strong_explicit(
-            &phase, &expected, STARTING, memory_order_acquire,
-            memory_order_acquire)) {
+    if (!atomic_compare_exchange_strong_explicit(&phase, &expected, STARTING,
+                                                 memory_order_acquire,
+                                                 memory_order_acquire)) {
         // Another thread is at it. (Threads before the first malloc: only a
         // program that makes them by raw system calls can have those.)
         while (atomic_load_explicit(&phase, memory_order_acquire) != STARTED)
@@ -99,8 +99,8 @@ void runtime_after_fork_parent(void) {
 }
 
 static void set_stamp(uint32_t value) {
-    _Atomic uint32_t *stamp = atomic_load_explicit(&runtime_stamp,
-                                                   memory_order_relaxed);
+    _Atomic uint32_t *stamp =
+        atomic_load_explicit(&runtime_stamp, memory_order_relaxed);
     atomic_store_explicit(stamp, value, memory_order_relaxed);
 }
 

@@ -19,8 +19,8 @@ extern _Atomic uint32_t *_Atomic runtime_stamp HIDDEN; // see runtime.c
 COLD void runtime_enter_slow(void);
 ALWAYS_INLINE void runtime_enter(void) {
     // acquire: sees the heap that runtime_start made
-    _Atomic uint32_t *stamp = atomic_load_explicit(&runtime_stamp,
-                                                   memory_order_acquire);
+    _Atomic uint32_t *stamp =
+        atomic_load_explicit(&runtime_stamp, memory_order_acquire);
     if (UNLIKELY(stamp == NULL) ||
         UNLIKELY(atomic_load_explicit(stamp, memory_order_relaxed) != 1))
         runtime_enter_slow();

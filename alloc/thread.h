@@ -19,12 +19,12 @@ enum { DEFERRED_MAX = 32 };
 // cache is held as its distance from mcache_none, whose zero is "none".
 struct thread_tls {
     uintptr_t cache_distance;
-    struct mcache *own;   // the cache, while slow paths hide it; or NULL
-    uint32_t depth;       // slow paths entered and not left
-    uint8_t state;        // enum thread_state
-    uint8_t nrounds;      // times the destructor of our key has run
-    uint16_t nticks;      // slow paths since the scavenger was asked
-    void **deferred;      // frees of signal handlers that interrupted us
+    struct mcache *own; // the cache, while slow paths hide it; or NULL
+    uint32_t depth;     // slow paths entered and not left
+    uint8_t state;      // enum thread_state
+    uint8_t nrounds;    // times the destructor of our key has run
+    uint16_t nticks;    // slow paths since the scavenger was asked
+    void **deferred;    // frees of signal handlers that interrupted us
 };
 _Static_assert(sizeof(struct thread_tls) <= 64,
                "thread-local memory is cut from every thread's stack");

@@ -19,8 +19,8 @@ void *fixalloc_alloc(struct fixalloc *f) {
     }
     if (f->nfresh == 0) {
         enum { LINE = 64 };
-        struct fixchunk *chunk = persistentalloc(f->source, CHUNK_BYTES, LINE,
-                                                 &f->sys_bytes);
+        struct fixchunk *chunk =
+            persistentalloc(f->source, CHUNK_BYTES, LINE, &f->sys_bytes);
         if (chunk == NULL)
             return NULL;
         chunk->nrecords = (CHUNK_BYTES - sizeof *chunk) / f->elemsize;

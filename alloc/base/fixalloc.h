@@ -11,11 +11,11 @@
 // struct fixalloc has no lock: its owner's lock guards it.
 struct fixalloc {
     struct persistent *source;
-    size_t elemsize;        // bytes of a record
-    void *free;             // records to use again, linked by their first word
+    size_t elemsize;         // bytes of a record
+    void *free;              // records to use again, linked by their first word
     struct fixchunk *chunks; // all memory ever taken, for walking
-    size_t nfresh;          // records never used, at the end of the chunk
-    size_t ninuse;          // records
+    size_t nfresh;           // records never used, at the end of the chunk
+    size_t ninuse;           // records
     _Atomic uint64_t sys_bytes;
 };
 

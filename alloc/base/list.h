@@ -11,7 +11,7 @@ struct list {
 };
 
 #define list_entry(link, type, member)                                         \
-    ((type *)((char *)(link) - offsetof(type, member)))
+    ((type *)((char *)(link)-offsetof(type, member)))
 
 static inline void list_init(struct list *head) {
     head->next = head;

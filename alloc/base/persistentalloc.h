@@ -8,10 +8,10 @@
 // struct persistent is a source of such memory. All zero is a valid one.
 //   (l) lock
 struct persistent {
-    struct mutex lock;    // rank LOCKRANK_PERSISTENT
-    uintptr_t next;       // (l) free bytes of the current chunk: [next, end)
-    uintptr_t end;        // (l)
-    uint64_t sys_bytes;   // (l) all bytes mapped
+    struct mutex lock;  // rank LOCKRANK_PERSISTENT
+    uintptr_t next;     // (l) free bytes of the current chunk: [next, end)
+    uintptr_t end;      // (l)
+    uint64_t sys_bytes; // (l) all bytes mapped
 };
 
 void persistent_init(struct persistent *pa);

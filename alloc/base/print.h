@@ -10,9 +10,9 @@ enum { PRINT_BUFFER = 512 };
 // struct print collects text and writes it when full and at print_flush. It
 // lives on the caller's stack.
 struct print {
-    int fd;     // or -1: text beyond the buffer is dropped
-    int error;  // 0, or the first -errno of a write
-    size_t n;   // bytes in buf
+    int fd;    // or -1: text beyond the buffer is dropped
+    int error; // 0, or the first -errno of a write
+    size_t n;  // bytes in buf
     char buf[PRINT_BUFFER];
 };
 

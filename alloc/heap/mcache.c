@@ -23,7 +23,7 @@ enum {
     OWN_BYTES = 64 << 10,
     THREAD_BYTES = 2 << 20,
     HEAP_SHARE = 32,
-    CAP_BYTES = 128 << 10, // of one magazine
+    CAP_BYTES = 128 << 10,                     // of one magazine
     CAP_SLOTS = (1 << SLOTARRAY_MAX_LOG2) - 1, // the NULL takes one pointer
     FIRST_SLOTS = 7,
     FIRST_BYTES = 8 << 10,
@@ -218,8 +218,8 @@ static void steal(struct mcache *c, struct mheap *h, unsigned for_class) {
         if (shape->cap == 0 || sizeclass == for_class)
             continue;
         struct magazine *m = &c->magazines[sizeclass];
-        uint32_t count = (uint32_t)atomic_load_explicit(&m->count,
-                                                        memory_order_relaxed);
+        uint32_t count =
+            (uint32_t)atomic_load_explicit(&m->count, memory_order_relaxed);
         bool idle = count == shape->count_seen;
         shape->count_seen = count;
         if (!idle)
@@ -229,8 +229,9 @@ static void steal(struct mcache *c, struct mheap *h, unsigned for_class) {
         if (depth > keep)
             give_older(c, h, sizeclass, depth - keep);
         if (keep == 0) {
-            budget_set(c, h, c->cap_bytes - sizeclass_bytes[sizeclass] *
-                                                (uint64_t)shape->cap);
+            budget_set(c, h,
+                       c->cap_bytes -
+                           sizeclass_bytes[sizeclass] * (uint64_t)shape->cap);
             drop_array(c, h, sizeclass);
         } else {
             set_cap(c, h, sizeclass, keep);
@@ -241,9 +242,9 @@ static void steal(struct mcache *c, struct mheap *h, unsigned for_class) {
 // grow makes a magazine larger, if it may be.
 static void grow(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     struct magazine_shape *shape = &c->shapes[sizeclass];
-    size_t cap = shape->cap == 0 ? cap_first(sizeclass)
-                                 : min_size(shape->cap * 2 + 1,
-                                            cap_max(sizeclass));
+    size_t cap = shape->cap == 0
+                     ? cap_first(sizeclass)
+                     : min_size(shape->cap * 2 + 1, cap_max(sizeclass));
     if (cap <= shape->cap || set_cap(c, h, sizeclass, cap))
         return;
     if (shape->cap > 0 && (int32_t)(c->nslow - c->refused_until) < 0)
@@ -266,8 +267,8 @@ void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass) {
         return mcentral_alloc_one(mc);
     // A program that only grows wants all there is room for; one that goes up
     // and down wants room for its next frees as well.
-    size_t want = shape->last == MAGAZINE_WAS_DRY ? shape->cap
-                                                  : (shape->cap + 1) / 2;
+    size_t want =
+        shape->last == MAGAZINE_WAS_DRY ? shape->cap : (shape->cap + 1) / 2;
     want = clamp_size(want, 1, mc->batch);
     shape->last = MAGAZINE_WAS_DRY;
     for (;;) {
@@ -278,8 +279,8 @@ void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass) {
         if (n > 0) {
             p = bottom[n - 1];
             store(&m->top, bottom + n - 1);
-            uint64_t count = atomic_load_explicit(&m->count,
-                                                  memory_order_relaxed);
+            uint64_t count =
+                atomic_load_explicit(&m->count, memory_order_relaxed);
             atomic_store_explicit(&m->count, count + 1, memory_order_relaxed);
         }
         mutex_unlock(&mc->lock);
@@ -320,8 +321,8 @@ void mcache_flush(struct mcache *c, struct mheap *h) {
             memcpy(batch, top, n * sizeof *batch);
             store(&m->top, top);
             mc->stats->ntransfer += n;
-            mc->stats->nretired += atomic_load_explicit(&m->count,
-                                                        memory_order_relaxed);
+            mc->stats->nretired +=
+                atomic_load_explicit(&m->count, memory_order_relaxed);
             atomic_store_explicit(&m->count, 0, memory_order_relaxed);
             mutex_unlock(&mc->lock);
             if (n == 0)

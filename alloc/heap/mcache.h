@@ -46,14 +46,14 @@ enum { MAGAZINE_WAS_NOTHING, MAGAZINE_WAS_DRY, MAGAZINE_WAS_FULL };
 //   (o) owner; others under the lock of the class   (t) lock of the thread list
 struct mcache {
     struct magazine magazines[NUM_SIZECLASSES] CACHELINE_ALIGNED; // (o) first:
-                          // the fast paths then add nothing to reach them
-    struct list link;     // (t) in the list of live caches
-    uintptr_t owner;      // (t) sys_self of the owner
-    uint64_t cap_bytes;   // (o) slots all magazines may hold, in bytes
-    uint32_t hand;        // (o) class that is asked to give up capacity next
-    uint32_t nslow;       // (o) slow paths
+        // the fast paths then add nothing to reach them
+    struct list link;       // (t) in the list of live caches
+    uintptr_t owner;        // (t) sys_self of the owner
+    uint64_t cap_bytes;     // (o) slots all magazines may hold, in bytes
+    uint32_t hand;          // (o) class that is asked to give up capacity next
+    uint32_t nslow;         // (o) slow paths
     uint32_t refused_until; // (o) nslow when the budget may be asked again
-    struct magazine_shape shapes[NUM_SIZECLASSES];                // (o)
+    struct magazine_shape shapes[NUM_SIZECLASSES]; // (o)
 };
 
 // mcache_none is the cache of a thread that has none: every magazine of it is
@@ -79,8 +79,7 @@ ALWAYS_INLINE void *mcache_alloc(struct mcache *c, unsigned sizeclass) {
 ALWAYS_INLINE bool mcache_free(struct mcache *c, unsigned sizeclass, void *p) {
     struct magazine *m = &c->magazines[sizeclass];
     void **top = atomic_load_explicit(&m->top, memory_order_relaxed);
-    if (UNLIKELY(top ==
-                 atomic_load_explicit(&m->limit, memory_order_relaxed)))
+    if (UNLIKELY(top == atomic_load_explicit(&m->limit, memory_order_relaxed)))
         return false;
     *top = p;
     atomic_store_explicit(&m->top, top + 1, memory_order_relaxed);

@@ -6,13 +6,13 @@
 #include "heap/mheap.h"
 
 enum {
-    BATCH_BYTES = 16 << 10,       // a batch of large slots is short
-    TRANSFER_BYTES = 64 << 10,    // so much is kept whole, or 1/16 of the class
+    BATCH_BYTES = 16 << 10,    // a batch of large slots is short
+    TRANSFER_BYTES = 64 << 10, // so much is kept whole, or 1/16 of the class
     TRANSFER_SHARE = 16,
-    GROW_SHARE = 16,              // new spans: 1/16 of those the class has
-    GROW_BYTES = 256 << 10,       // but no more than this at once
+    GROW_SHARE = 16,        // new spans: 1/16 of those the class has
+    GROW_BYTES = 256 << 10, // but no more than this at once
     GROW_SPANS = GROW_BYTES / PAGE_SIZE,
-    EMPTY_SHARE = 16,             // the reserve: 1 + 1/16 of the class's spans
+    EMPTY_SHARE = 16, // the reserve: 1 + 1/16 of the class's spans
     // Slots taken apart between two visits of the lock: bounds the stack used.
     APART = 32,
     // A refill does not walk more spans than this for a full batch: with one
@@ -28,8 +28,8 @@ void mcentral_init(struct mcentral *mc, struct mheap *heap,
     mc->sizeclass = (uint16_t)sizeclass;
     mc->elemsize = sizeclass_bytes[sizeclass];
     if (sizeclass != 0)
-        mc->batch = (uint16_t)clamp_size(BATCH_BYTES / mc->elemsize, 1,
-                                         BATCH_MAX);
+        mc->batch =
+            (uint16_t)clamp_size(BATCH_BYTES / mc->elemsize, 1, BATCH_MAX);
     for (int i = 0; i < PARTIAL_LISTS; i++)
         list_init(&mc->partial[i]);
     list_init(&mc->empty);
@@ -71,8 +71,7 @@ enum { NEVER_LISTED = PARTIAL_LISTS + 2 };
 
 static struct mspan *fullest(struct mcentral *mc) {
     if (mc->partial_mask != 0)
-        return span_of_link(
-            mc->partial[__builtin_ctz(mc->partial_mask)].next);
+        return span_of_link(mc->partial[__builtin_ctz(mc->partial_mask)].next);
     if (!list_empty(&mc->empty))
         return span_of_link(mc->empty.next);
     return NULL;
@@ -111,8 +110,8 @@ size_t mcentral_take_locked(struct mcentral *mc, void **ret, size_t want) {
 
 // transfer_room returns how many pointers the store may hold now.
 static size_t transfer_room(const struct mcentral *mc) {
-    size_t nbytes = max_size(
-        TRANSFER_BYTES, mc->stats->nslots * mc->elemsize / TRANSFER_SHARE);
+    size_t nbytes = max_size(TRANSFER_BYTES,
+                             mc->stats->nslots * mc->elemsize / TRANSFER_SHARE);
     return clamp_size(nbytes / mc->elemsize, mc->batch, TRANSFER_SLOTS);
 }
 

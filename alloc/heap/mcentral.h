@@ -26,20 +26,20 @@ struct mheap;
 // slots says, in `empty` when all are free, and in no list when none is.
 //   (c) constant after mcentral_init   (l) lock
 struct mcentral {
-    struct mutex lock;             // rank LOCKRANK_MCENTRAL
-    struct mheap *heap;            // (c)
-    struct classstats *stats;      // (l) what it points to
-    uint32_t elemsize;             // (c)
-    uint16_t sizeclass;            // (c)
-    uint16_t batch;                // (c) slots that move at once
-    uint16_t ntransfer;            // (l) pointers in transfer
-    uint16_t partial_mask;         // (l) bit i: partial[i] is not empty
-    uint32_t nempty;               // (l) spans in empty
-    uint64_t activity;             // (l) rises with each visit
-    uint64_t activity_seen;        // (l) as mcentral_drain_idle last saw it
-    void **transfer;               // (l) TRANSFER_SLOTS pointers, or NULL yet
+    struct mutex lock;        // rank LOCKRANK_MCENTRAL
+    struct mheap *heap;       // (c)
+    struct classstats *stats; // (l) what it points to
+    uint32_t elemsize;        // (c)
+    uint16_t sizeclass;       // (c)
+    uint16_t batch;           // (c) slots that move at once
+    uint16_t ntransfer;       // (l) pointers in transfer
+    uint16_t partial_mask;    // (l) bit i: partial[i] is not empty
+    uint32_t nempty;          // (l) spans in empty
+    uint64_t activity;        // (l) rises with each visit
+    uint64_t activity_seen;   // (l) as mcentral_drain_idle last saw it
+    void **transfer;          // (l) TRANSFER_SLOTS pointers, or NULL yet
     struct list partial[PARTIAL_LISTS]; // (l)
-    struct list empty;             // (l) all slots free: a small reserve
+    struct list empty;                  // (l) all slots free: a small reserve
 } CACHELINE_ALIGNED;
 
 void mcentral_init(struct mcentral *mc, struct mheap *heap,

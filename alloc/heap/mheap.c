@@ -15,9 +15,9 @@
 #include "os/sys.h"
 
 enum {
-    RESERVE_BYTES = 64 << 20,     // a piece of address space
-    RESERVE_LIMIT_SHARE = 32,     // or 1/32 of RLIMIT_AS
-    COMMIT_GRAIN = 64 << 10,      // the largest page of any system
+    RESERVE_BYTES = 64 << 20, // a piece of address space
+    RESERVE_LIMIT_SHARE = 32, // or 1/32 of RLIMIT_AS
+    COMMIT_GRAIN = 64 << 10,  // the largest page of any system
     COMMIT_MIN = 256 << 10,
     COMMIT_MAX = 4 << 20,
     COMMIT_SHARE = 8,
@@ -90,8 +90,8 @@ static bool reserve_locked(struct mheap *h, size_t nbytes) {
     size_t limit = sys_address_limit();
     size_t piece = RESERVE_BYTES;
     if (limit != SIZE_MAX)
-        piece = min_size(piece, align_down(limit / RESERVE_LIMIT_SHARE,
-                                           COMMIT_GRAIN));
+        piece = min_size(piece,
+                         align_down(limit / RESERVE_LIMIT_SHARE, COMMIT_GRAIN));
     size_t want = max_size(nbytes, piece);
     for (;;) {
         size_t align = want >= HUGE_BYTES && limit == SIZE_MAX
@@ -142,11 +142,11 @@ static size_t populate_step(const struct mheap *h) {
 
 // struct run is a run of pages on its way from pagealloc to a span.
 struct run {
-    uintptr_t addr;       // 0: none
+    uintptr_t addr; // 0: none
     size_t npages;
-    size_t nscavenged;    // pages of it without memory
-    size_t nahead;        // pages behind it, to be populated and freed
-    size_t npopulate;     // pages from addr on to populate
+    size_t nscavenged; // pages of it without memory
+    size_t nahead;     // pages behind it, to be populated and freed
+    size_t npopulate;  // pages from addr on to populate
 };
 
 // find_run_locked takes pages, growing the heap if it must.
@@ -176,11 +176,10 @@ static void plan_populate_locked(struct mheap *h, struct run *run) {
     if (run->npages >= step || run->nscavenged < run->npages)
         return;
     uintptr_t behind = run->addr + (run->npages << PAGE_SHIFT);
-    size_t ahead = pagealloc_unbacked_run(&h->pages, behind,
-                                          step - run->npages);
+    size_t ahead =
+        pagealloc_unbacked_run(&h->pages, behind, step - run->npages);
     size_t nscavenged;
-    if (ahead > 0 &&
-        pagealloc_alloc_at(&h->pages, behind, ahead, &nscavenged))
+    if (ahead > 0 && pagealloc_alloc_at(&h->pages, behind, ahead, &nscavenged))
         run->nahead = ahead;
 }
 
@@ -208,17 +207,16 @@ static struct mspan *alloc_record_locked(struct mheap *h, unsigned nelems) {
     struct fixalloc *records = records_for(h, nelems);
     struct mspan *s = fixalloc_alloc(records);
     if (s != NULL) {
-        s->nwords = records == &h->small_spans ? MSPAN_SMALL_WORDS
-                                               : MSPAN_WORDS;
+        s->nwords =
+            records == &h->small_spans ? MSPAN_SMALL_WORDS : MSPAN_WORDS;
         list_init(&s->link);
     }
     return s;
 }
 
 static void free_record_locked(struct mheap *h, struct mspan *s) {
-    fixalloc_free(s->nwords == MSPAN_SMALL_WORDS ? &h->small_spans
-                                                 : &h->large_spans,
-                  s);
+    fixalloc_free(
+        s->nwords == MSPAN_SMALL_WORDS ? &h->small_spans : &h->large_spans, s);
 }
 
 static void free_run_locked(struct mheap *h, struct run *run) {
@@ -285,8 +283,8 @@ static void want_hugepages(const struct mheap *h, const struct run *run) {
     if (h->thp == THP_NEVER || run->nscavenged < HUGE_PAGES)
         return;
     uintptr_t start = align_up(run->addr, HUGE_BYTES);
-    uintptr_t end = align_down(run->addr + (run->npages << PAGE_SHIFT),
-                               HUGE_BYTES);
+    uintptr_t end =
+        align_down(run->addr + (run->npages << PAGE_SHIFT), HUGE_BYTES);
     if (start < end)
         mem_hugepages(start, end - start);
 }
@@ -498,8 +496,7 @@ static void recount_span(struct mspan *s, void *arg) {
     uintptr_t start = mspan_start(s);
     r->inuse_pages += s->npages;
     for (size_t i = 0; i < s->npages; i++)
-        r->nwrong +=
-            pagealloc_is_free(&r->h->pages, start + (i << PAGE_SHIFT));
+        r->nwrong += pagealloc_is_free(&r->h->pages, start + (i << PAGE_SHIFT));
     r->nwrong += pagemap_span(&r->h->pagemap, start) != s;
     r->nwrong += pagemap_class(&r->h->pagemap, start) != s->sizeclass;
     if (mspan_state(s) == MSPAN_LARGE) {

@@ -24,13 +24,13 @@ struct mheap {
     struct pagemap pagemap; // first: malloc.c's fast path reads it
     struct mutex lock;      // rank LOCKRANK_MHEAP
     struct persistent persistent;
-    struct pagealloc pages;          // (h)
-    struct fixalloc small_spans;     // (h) records for up to 128 slots
-    struct fixalloc large_spans;     // (h) records for up to MAX_SLOTS
-    struct fixalloc caches;          // (h) struct mcache
+    struct pagealloc pages;                   // (h)
+    struct fixalloc small_spans;              // (h) records for up to 128 slots
+    struct fixalloc large_spans;              // (h) records for up to MAX_SLOTS
+    struct fixalloc caches;                   // (h) struct mcache
     void *slotarrays[SLOTARRAY_MAX_LOG2 + 1]; // (h) free ones, by size
-    _Atomic uint64_t slotarray_sys;  // (a) bytes taken for such arrays
-    _Atomic uint64_t other_sys;      // (a) bytes of transfer stores
+    _Atomic uint64_t slotarray_sys;           // (a) bytes taken for such arrays
+    _Atomic uint64_t other_sys;               // (a) bytes of transfer stores
     uintptr_t reserved_next; // (h) reserved, not committed: [next, end)
     uintptr_t reserved_end;  // (h)
     uintptr_t reserved_low;  // (h) the lowest address ever reserved
@@ -38,17 +38,18 @@ struct mheap {
     enum thp_mode thp;       // (c)
 
     // The decaying peak that the scavenger keeps pages for; see scavenger.c.
-    uint64_t peak_pages;        // (h)
-    uint64_t peak_ns;           // (h) when it was last looked at
-    struct mutex scavenger;     // rank LOCKRANK_SCAVENGER
-    _Atomic uint64_t tick_ns;    // (a) relaxed: when slow paths look again
-    _Atomic uint64_t tick_ticks; // (a) relaxed: when they last read the clock
+    uint64_t peak_pages;          // (h)
+    uint64_t peak_ns;             // (h) when it was last looked at
+    struct mutex scavenger;       // rank LOCKRANK_SCAVENGER
+    _Atomic uint64_t tick_ns;     // (a) relaxed: when slow paths look again
+    _Atomic uint64_t tick_ticks;  // (a) relaxed: when they last read the clock
     _Atomic bool release_refused; // (a) relaxed: madvise is not permitted
     _Atomic int64_t quiet_pages;  // (a) a fork child does not populate or
                                   // release until so many pages were asked
 
     // The budget of all magazines, in bytes of slots they may hold.
-    _Atomic uint64_t shared_cache_bytes; // (a) relaxed; beyond each thread's own
+    _Atomic uint64_t
+        shared_cache_bytes; // (a) relaxed; beyond each thread's own
 
     // misuse reports a pointer that was freed but should not have been. It is
     // handed in from above and may not return. (c)

@@ -37,16 +37,16 @@ struct mspan {
     _Atomic uintptr_t start; // (c) address of the first page
     size_t npages;           // (c); (h) for a large span, which may grow
     _Atomic(struct mcentral *) home; // (c) where its slots go back; or NULL
-    _Atomic uint8_t state;   // (h), and (l) when MSPAN_SMALL is left or entered
-    uint8_t sizeclass;       // (c) 0 when large
-    uint8_t nwords;          // constant for ever: words of freebits
-    bool needzero;           // (c) pages may hold old data
-    uint8_t bucket;          // (l) which list of mcentral
-    uint16_t nelems;         // (c) slots
-    uint16_t nfree;          // (l) set bits
-    uint32_t elemsize;       // (c) bytes of a slot; small spans only
-    uint32_t magic;          // (c) sizeclass_magic
-    uint64_t freebits[];     // (l) nwords of them
+    _Atomic uint8_t state; // (h), and (l) when MSPAN_SMALL is left or entered
+    uint8_t sizeclass;     // (c) 0 when large
+    uint8_t nwords;        // constant for ever: words of freebits
+    bool needzero;         // (c) pages may hold old data
+    uint8_t bucket;        // (l) which list of mcentral
+    uint16_t nelems;       // (c) slots
+    uint16_t nfree;        // (l) set bits
+    uint32_t elemsize;     // (c) bytes of a slot; small spans only
+    uint32_t magic;        // (c) sizeclass_magic
+    uint64_t freebits[];   // (l) nwords of them
 };
 
 static inline size_t mspan_record_bytes(unsigned nwords) {

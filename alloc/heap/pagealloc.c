@@ -19,8 +19,8 @@ static bool room_for_arena(struct pagealloc *pa) {
         return true;
     enum { FIRST_CAP = 16 };
     size_t cap = pa->arenas_cap == 0 ? FIRST_CAP : pa->arenas_cap * 2;
-    struct arena **arenas = persistentalloc(
-        pa->source, cap * sizeof *arenas, sizeof *arenas, &pa->sys_bytes);
+    struct arena **arenas = persistentalloc(pa->source, cap * sizeof *arenas,
+                                            sizeof *arenas, &pa->sys_bytes);
     if (arenas == NULL)
         return false;
     if (pa->narenas > 0)
@@ -100,12 +100,12 @@ static size_t take(struct pagealloc *pa, uintptr_t addr, size_t npages) {
     for (size_t left = npages; left > 0;) {
         struct part part = part_at(pa, addr, left);
         struct arena *a = part.a;
-        unsigned n = pallocbits_count(a->scavenged[part.chunk], part.page,
-                                      part.n);
+        unsigned n =
+            pallocbits_count(a->scavenged[part.chunk], part.page, part.n);
         pallocbits_clear(a->free[part.chunk], part.page, part.n);
         pallocbits_clear(a->scavenged[part.chunk], part.page, part.n);
-        a->nbacked[part.chunk] = (uint16_t)(a->nbacked[part.chunk] -
-                                            (part.n - n));
+        a->nbacked[part.chunk] =
+            (uint16_t)(a->nbacked[part.chunk] - (part.n - n));
         a->nbacked_total -= part.n - n;
         pa->nbacked -= part.n - n;
         nscavenged += n;
@@ -133,8 +133,8 @@ void pagealloc_free(struct pagealloc *pa, uintptr_t addr, size_t npages,
         if (scavenged) {
             pallocbits_set(a->scavenged[part.chunk], part.page, part.n);
         } else {
-            a->nbacked[part.chunk] = (uint16_t)(a->nbacked[part.chunk] +
-                                                part.n);
+            a->nbacked[part.chunk] =
+                (uint16_t)(a->nbacked[part.chunk] + part.n);
             a->nbacked_total += part.n;
         }
         resum(a, part.chunk);
@@ -170,8 +170,8 @@ static enum found find_part(const struct palloc_sum *parts, unsigned nparts,
 // summary says that there is one.
 static size_t find_in_arena(const struct arena *a, size_t npages) {
     size_t at = 0;
-    enum found f = find_part(a->group_sums, ARENA_GROUPS, GROUP_PAGES, npages,
-                             &at);
+    enum found f =
+        find_part(a->group_sums, ARENA_GROUPS, GROUP_PAGES, npages, &at);
     if (f == FOUND)
         return at;
     check(f == INSIDE, "pagealloc: arena has not the run its summary tells");
@@ -243,8 +243,8 @@ size_t pagealloc_unbacked_run(struct pagealloc *pa, uintptr_t addr,
         if (part.a == NULL)
             break;
         // scavenged implies free
-        unsigned n = pallocbits_ones(part.a->scavenged[part.chunk], part.page,
-                                     part.n);
+        unsigned n =
+            pallocbits_ones(part.a->scavenged[part.chunk], part.page, part.n);
         total += n;
         addr += (uintptr_t)n << PAGE_SHIFT;
         if (n < part.n)
@@ -268,9 +268,8 @@ static unsigned highest_run(const struct arena *a, unsigned chunk,
                !(backed[(end - 1) / WORD_BITS] >> ((end - 1) % WORD_BITS) & 1))
             end--;
         unsigned start = end;
-        while (start > 0 && backed[(start - 1) / WORD_BITS] >>
-                                    ((start - 1) % WORD_BITS) &
-                                1)
+        while (start > 0 &&
+               backed[(start - 1) / WORD_BITS] >> ((start - 1) % WORD_BITS) & 1)
             start--;
         unsigned top = (unsigned)align_down(end, align);
         unsigned bottom = (unsigned)align_up(start, align);
@@ -303,13 +302,12 @@ uintptr_t pagealloc_take_backed(struct pagealloc *pa, size_t align,
             unsigned page = 0;
             if (a->nbacked[chunk] < unit)
                 continue;
-            unsigned n = highest_run(a, chunk, unit, unit,
-                                     cut > 0 ? cut : unit, &page);
+            unsigned n =
+                highest_run(a, chunk, unit, unit, cut > 0 ? cut : unit, &page);
             if (n == 0)
                 continue;
-            uintptr_t addr =
-                a->base +
-                (((uintptr_t)chunk * CHUNK_PAGES + page) << PAGE_SHIFT);
+            uintptr_t addr = a->base + (((uintptr_t)chunk * CHUNK_PAGES + page)
+                                        << PAGE_SHIFT);
             take(pa, addr, n);
             *ret_npages = n;
             return addr;
@@ -343,21 +341,20 @@ unsigned pagealloc_verify(const struct pagealloc *pa) {
             for (unsigned w = 0; w < CHUNK_WORDS; w++)
                 nwrong += (a->scavenged[c][w] & ~a->free[c][w]) != 0;
             nwrong += a->nbacked[c] != n - gone;
-            nwrong += !sum_equal(a->chunk_sums[c],
-                                 pallocbits_summarize(a->free[c]));
+            nwrong +=
+                !sum_equal(a->chunk_sums[c], pallocbits_summarize(a->free[c]));
             nfree += n;
             backed_here += n - gone;
         }
         nwrong += a->nbacked_total != backed_here;
         nbacked += backed_here;
         for (unsigned g = 0; g < ARENA_GROUPS; g++)
-            nwrong += !sum_equal(
-                a->group_sums[g],
-                palloc_sum_merge(&a->chunk_sums[g * GROUP_CHUNKS],
-                                 GROUP_CHUNKS, CHUNK_PAGES));
-        nwrong += !sum_equal(a->sum, palloc_sum_merge(a->group_sums,
-                                                      ARENA_GROUPS,
-                                                      GROUP_PAGES));
+            nwrong +=
+                !sum_equal(a->group_sums[g],
+                           palloc_sum_merge(&a->chunk_sums[g * GROUP_CHUNKS],
+                                            GROUP_CHUNKS, CHUNK_PAGES));
+        nwrong += !sum_equal(
+            a->sum, palloc_sum_merge(a->group_sums, ARENA_GROUPS, GROUP_PAGES));
     }
     nwrong += nfree != pa->nfree;
     nwrong += nbacked != pa->nbacked;

@@ -25,9 +25,9 @@ struct pagealloc {
     struct arena **arenas; // ours, by address
     size_t narenas;
     size_t arenas_cap;
-    size_t first;          // no arena before this one has a free page
-    uint64_t nfree;        // free pages, backed or not
-    uint64_t nbacked;      // those with memory behind them
+    size_t first;                 // no arena before this one has a free page
+    uint64_t nfree;               // free pages, backed or not
+    uint64_t nbacked;             // those with memory behind them
     _Atomic uint64_t sys_bytes;   // of arenas and of the array of them
     _Atomic uint64_t arena_bytes; // of arenas
 };

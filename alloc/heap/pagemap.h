@@ -36,7 +36,7 @@ enum {
 struct arena {
     _Atomic uint8_t class_of_page[ARENA_PAGES];        // (a) 0: not small
     _Atomic(struct mspan *) span_of_page[ARENA_PAGES]; // (a) stale when free;
-                                   // of a large span only the first page's
+        // of a large span only the first page's
     uint64_t free[ARENA_CHUNKS][CHUNK_WORDS];      // (h) page is free
     uint64_t scavenged[ARENA_CHUNKS][CHUNK_WORDS]; // (h) free and not backed
     struct palloc_sum chunk_sums[ARENA_CHUNKS];    // (h) of free
@@ -68,8 +68,8 @@ ALWAYS_INLINE unsigned pagemap_class(const struct pagemap *pm, uintptr_t addr) {
         atomic_load_explicit(&pm->arenas[i], memory_order_relaxed);
     const _Atomic uint8_t *classes =
         (const _Atomic uint8_t *)((uintptr_t)pagemap_none + distance);
-    return atomic_load_explicit(&classes[addr >> PAGE_SHIFT & (ARENA_PAGES - 1)],
-                                memory_order_relaxed);
+    return atomic_load_explicit(
+        &classes[addr >> PAGE_SHIFT & (ARENA_PAGES - 1)], memory_order_relaxed);
 }
 
 // pagemap_arena returns the metadata of the arena at addr, or NULL.

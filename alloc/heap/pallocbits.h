@@ -26,8 +26,7 @@ struct palloc_sum pallocbits_summarize(const uint64_t bits[CHUNK_WORDS]);
 unsigned pallocbits_find(const uint64_t bits[CHUNK_WORDS], size_t npages);
 
 // pallocbits_set and _clear change pages [page, page + npages) of a chunk.
-void pallocbits_set(uint64_t bits[CHUNK_WORDS], unsigned page,
-                    unsigned npages);
+void pallocbits_set(uint64_t bits[CHUNK_WORDS], unsigned page, unsigned npages);
 void pallocbits_clear(uint64_t bits[CHUNK_WORDS], unsigned page,
                       unsigned npages);
 

@@ -52,8 +52,8 @@ size_t scavenger_release(struct mheap *h, size_t npages) {
     while (released < npages) {
         size_t n = 0;
         mutex_lock(&h->lock);
-        uintptr_t addr = take_locked(
-            h, min_size(npages - released, RELEASE_PAGES), &n);
+        uintptr_t addr =
+            take_locked(h, min_size(npages - released, RELEASE_PAGES), &n);
         mutex_unlock(&h->lock);
         if (addr == 0)
             break;

@@ -84,9 +84,9 @@ void mem_hugepages(uintptr_t addr, size_t nbytes) {
 }
 
 bool mem_move(uintptr_t old_addr, uintptr_t new_addr, size_t nbytes) {
-    long ret = syscall5(SYS_mremap, old_addr, nbytes, nbytes,
-                        MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
-                        new_addr);
+    long ret =
+        syscall5(SYS_mremap, old_addr, nbytes, nbytes,
+                 MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, new_addr);
     return !failed(ret);
 }
 

@@ -40,9 +40,9 @@ static struct class_reading read_class(struct mheap *h, struct list *caches,
         struct mcache *c = list_entry(l, struct mcache, link);
         struct magazine *m = &c->magazines[sizeclass];
         r.mallocs += atomic_load_explicit(&m->count, memory_order_relaxed);
-        r.cached += (uint64_t)(
-            atomic_load_explicit(&m->top, memory_order_relaxed) -
-            atomic_load_explicit(&m->bottom, memory_order_relaxed));
+        r.cached +=
+            (uint64_t)(atomic_load_explicit(&m->top, memory_order_relaxed) -
+                       atomic_load_explicit(&m->bottom, memory_order_relaxed));
     }
     r.live = st->nslots - st->nfree - st->ntransfer - r.cached;
     mutex_unlock(&mc->lock);
@@ -62,8 +62,8 @@ static void read_small(struct mheap *h, struct list *caches,
         struct mound_bysize *by = &ret->by_size[c];
         by->size = sizeclass_bytes[c];
         by->mallocs = not_less(&said.mallocs[c], r.mallocs);
-        by->frees = not_less(&said.frees[c],
-                             not_negative(by->mallocs - r.live));
+        by->frees =
+            not_less(&said.frees[c], not_negative(by->mallocs - r.live));
         ret->total_alloc += by->mallocs * by->size;
         ret->heap_alloc += (by->mallocs - by->frees) * by->size;
         ret->cache_bytes += r.cached * by->size;
@@ -106,8 +106,8 @@ static void add_emergency(const struct heapstats *st,
         __atomic_load_n(&st->emergency_total_bytes, __ATOMIC_RELAXED);
 }
 
-void memstats_read_locked(struct mheap *h, struct list *caches,
-                          size_t ncaches, struct mound_memstats *ret_stats) {
+void memstats_read_locked(struct mheap *h, struct list *caches, size_t ncaches,
+                          struct mound_memstats *ret_stats) {
     struct mound_memstats *ret = ret_stats;
     memset(ret, 0, sizeof *ret);
     read_small(h, caches, ret);
@@ -133,7 +133,7 @@ void memstats_read_locked(struct mheap *h, struct list *caches,
     ret->total_alloc += ret->large_total_alloc;
     ret->heap_objects = ret->mallocs - ret->frees;
     ret->alloc = ret->heap_alloc;
-    ret->sys = ret->heap_sys + ret->mspan_sys + ret->mcache_sys +
-               ret->gc_sys + ret->other_sys;
+    ret->sys = ret->heap_sys + ret->mspan_sys + ret->mcache_sys + ret->gc_sys +
+               ret->other_sys;
     ret->nthreads = ncaches;
 }

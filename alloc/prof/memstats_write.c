@@ -60,8 +60,7 @@ static void write_totals(struct print *out, const struct mound_memstats *st) {
     size_row(out, "MCacheSys", st->mcache_sys, "caches of threads");
     size_row(out, "GCSys", st->gc_sys, "page map and page bitmaps");
     size_row(out, "OtherSys", st->other_sys, "other records");
-    size_row(out, "in caches", st->cache_bytes,
-             "free slots held by threads");
+    size_row(out, "in caches", st->cache_bytes, "free slots held by threads");
     size_row(out, "between", st->transfer_bytes,
              "free slots on their way between threads");
     count_row(out, "threads", st->nthreads, "with a cache");
