@@ -64,9 +64,11 @@ EXPORT void *mound_malloc(size_t size) {
 
 // A hit when: p is in a small span of ours, and the magazine has room.
 EXPORT void mound_free(void *p) {
-    unsigned sizeclass = pagemap_class(&mound_heap.pagemap, (uintptr_t)p);
-    if (LIKELY(mcache_free(thread_cache(), sizeclass, p)))
-        return;
+    if (LIKELY(pagemap_in_range((uintptr_t)p))) {
+        unsigned sizeclass = pagemap_class(&mound_heap.pagemap, (uintptr_t)p);
+        if (LIKELY(mcache_free(thread_cache(), sizeclass, p)))
+            return;
+    }
     free_slow(p);
 }
 
@@ -88,10 +90,12 @@ EXPORT void *mound_calloc(size_t nmemb, size_t size) {
 EXPORT void *mound_realloc(void *p, size_t size) {
     if (p == NULL)
         return mound_malloc(size);
-    unsigned sizeclass = pagemap_class(&mound_heap.pagemap, (uintptr_t)p);
-    size_t usable = sizeclass_bytes[sizeclass];
-    if (LIKELY(size <= usable) && LIKELY(size > usable / 2) &&
-        LIKELY(thread_cache() != &mcache_none))
-        return p;
+    if (LIKELY(pagemap_in_range((uintptr_t)p))) {
+        unsigned sizeclass = pagemap_class(&mound_heap.pagemap, (uintptr_t)p);
+        size_t usable = sizeclass_bytes[sizeclass];
+        if (LIKELY(size <= usable) && LIKELY(size > usable / 2) &&
+            LIKELY(thread_cache() != &mcache_none))
+            return p;
+    }
     return realloc_slow(p, size);
 }

@@ -183,11 +183,18 @@ void slow_misuse(struct mheap *h, void *p) {
     report_misuse(h, "free", b.misuse, p, 0);
 }
 
+// class_of is pagemap_class for any pointer.
+static unsigned class_of(const void *p) {
+    uintptr_t addr = (uintptr_t)p;
+    return pagemap_in_range(addr) ? pagemap_class(&mound_heap.pagemap, addr)
+                                  : 0;
+}
+
 // free_inside gives one block back. The class byte said that no magazine takes
 // it, or the magazine is full.
 static void free_inside(void *p, const char *call) {
     struct mheap *h = &mound_heap;
-    unsigned sizeclass = pagemap_class(&h->pagemap, (uintptr_t)p);
+    unsigned sizeclass = class_of(p);
     if (LIKELY(sizeclass != 0)) {
         struct mcache *c = thread_mcache();
         if (LIKELY(c != NULL)) {
@@ -214,7 +221,7 @@ static void free_inside(void *p, const char *call) {
 }
 
 void slow_free_inside(void *p) {
-    unsigned sizeclass = pagemap_class(&mound_heap.pagemap, (uintptr_t)p);
+    unsigned sizeclass = class_of(p);
     if (sizeclass != 0)
         mcentral_free_one(&mound_heap.central[sizeclass], p);
     else

@@ -56,16 +56,18 @@ struct pagemap {
 
 extern const uint8_t pagemap_none[ARENA_PAGES] HIDDEN; // all zero
 
-// pagemap_class returns the class byte of the page at addr: 0 unless it is in a
-// small span of ours. Two dependent loads; any value of addr.
+// pagemap_in_range says whether an address can be ours at all.
+ALWAYS_INLINE bool pagemap_in_range(uintptr_t addr) {
+    return addr >> ADDR_BITS == 0;
+}
+
+// pagemap_class returns the class byte of the page at addr, which is in range:
+// 0 unless it is in a small span of ours. Two dependent loads.
 ALWAYS_INLINE unsigned pagemap_class(const struct pagemap *pm, uintptr_t addr) {
-    uintptr_t i = addr >> ARENA_SHIFT;
-    if (UNLIKELY(i >= PAGEMAP_ENTRIES))
-        return 0;
     // relaxed: whoever has a pointer to an object got it after its page was
     // published, by whatever handed it over
-    uintptr_t distance =
-        atomic_load_explicit(&pm->arenas[i], memory_order_relaxed);
+    uintptr_t distance = atomic_load_explicit(&pm->arenas[addr >> ARENA_SHIFT],
+                                              memory_order_relaxed);
     const _Atomic uint8_t *classes =
         (const _Atomic uint8_t *)((uintptr_t)pagemap_none + distance);
     return atomic_load_explicit(
@@ -75,12 +77,11 @@ ALWAYS_INLINE unsigned pagemap_class(const struct pagemap *pm, uintptr_t addr) {
 // pagemap_arena returns the metadata of the arena at addr, or NULL.
 static inline struct arena *pagemap_arena(const struct pagemap *pm,
                                           uintptr_t addr) {
-    uintptr_t i = addr >> ARENA_SHIFT;
-    if (i >= PAGEMAP_ENTRIES)
+    if (!pagemap_in_range(addr))
         return NULL;
     // acquire: sees the arena's base; partner: release in pagemap_add
-    uintptr_t distance =
-        atomic_load_explicit(&pm->arenas[i], memory_order_acquire);
+    uintptr_t distance = atomic_load_explicit(&pm->arenas[addr >> ARENA_SHIFT],
+                                              memory_order_acquire);
     if (distance == 0)
         return NULL;
     return (struct arena *)((uintptr_t)pagemap_none + distance);
