@@ -46,8 +46,11 @@ static void *fail(int error) {
 
 static void *small_alloc(unsigned sizeclass) {
     struct mcache *c = thread_mcache();
-    if (c != NULL)
-        return mcache_refill(c, &mound_heap, sizeclass);
+    if (c != NULL) {
+        // Aligned requests and realloc come here without having tried a hit.
+        void *p = mcache_alloc(c, sizeclass);
+        return p != NULL ? p : mcache_refill(c, &mound_heap, sizeclass);
+    }
     return mcentral_alloc_one(&mound_heap.central[sizeclass]);
 }
 
@@ -198,7 +201,8 @@ static void free_inside(void *p, const char *call) {
     if (LIKELY(sizeclass != 0)) {
         struct mcache *c = thread_mcache();
         if (LIKELY(c != NULL)) {
-            mcache_overflow(c, h, sizeclass, p);
+            if (!mcache_free(c, sizeclass, p)) // sized frees have not tried
+                mcache_overflow(c, h, sizeclass, p);
             return;
         }
         mcentral_free_one(&h->central[sizeclass], p);

@@ -16,6 +16,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "heap/mcentral.h"
 #include "heap/mheap.h"
 
@@ -260,6 +261,7 @@ void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     struct magazine *m = &c->magazines[sizeclass];
     struct magazine_shape *shape = &c->shapes[sizeclass];
     struct mcentral *mc = &h->central[sizeclass];
+    check(depth_of(m) == 0, "mcache: refill of a magazine that holds slots");
     c->nslow++;
     if (shape->cap == 0 || shape->last == MAGAZINE_WAS_FULL)
         grow(c, h, sizeclass);

@@ -1,0 +1,56 @@
+# tree.py: where things are in this checkout.
+#
+# A script that cannot do what it was asked raises Refusal with one clear line;
+# its main function prints that line and ends with status 2.
+
+import glob
+import json
+import os
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+
+
+class Refusal(Exception):
+    pass
+
+
+def bench_program(build, name):
+    """The path of a program of tests/bench, built in the directory build."""
+    path = os.path.join(build, 'tests', 'bench', 'bench-' + name)
+    if not os.access(path, os.X_OK):
+        raise Refusal(
+            f'{path} is not built; run: meson setup build && '
+            'meson compile -C build (--build names another directory)')
+    return path
+
+
+def mound_library(build):
+    """The library to test: MOUND_LIB, or the one in build; None if neither."""
+    named = os.environ.get('MOUND_LIB')
+    if named:
+        if not os.path.isfile(named):
+            raise Refusal(f'MOUND_LIB={named}: there is no such file')
+        return os.path.abspath(named)
+    found = sorted(glob.glob(os.path.join(build, '**', 'libmound.so'),
+                             recursive=True))
+    return os.path.abspath(found[0]) if found else None
+
+
+def build_type(library, build):
+    """Meson's build type of a library of the directory build, else None."""
+    if not library.startswith(os.path.abspath(build) + os.sep):
+        return None
+    try:
+        with open(os.path.join(build, 'meson-info',
+                               'intro-buildoptions.json')) as f:
+            options = json.load(f)
+    except OSError:
+        return None
+    return next((o['value'] for o in options if o['name'] == 'buildtype'), None)
+
+
+def is_mound(library):
+    """Whether a library is mound, whatever its file is called."""
+    with open(library, 'rb') as f:
+        return b'mound_read_memstats\0' in f.read()

@@ -1,0 +1,137 @@
+// bench.h: what the benchmark programs share: arguments, a clock, a sink that
+// keeps the compiler honest, a generator of random numbers, the line of JSON.
+//
+// A program prints one line of JSON on stdout and nothing else:
+//   {"ops": 5, "wall_ns": 10, "cpu_ns": 10, "ns_per_op": 2.0, "malloc": "/..."}
+// cpu_ns is user and system time of all threads. The last field is the file
+// malloc came from, so that scripts/bench can tell that a preload worked.
+#ifndef BENCH_H
+#define BENCH_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BENCH_PAGE = 4096, BENCH_NSIZES = 4096, BENCH_FAILED = 3 };
+
+struct bench {
+    struct timespec wall;
+    struct rusage usage;
+};
+
+// bench_fail ends the program with one line on stderr.
+static inline void bench_fail(const char *what) {
+    fprintf(stderr, "%s: %s\n", program_invocation_short_name, what);
+    exit(BENCH_FAILED);
+}
+
+// bench_number returns argument i as a number of at least 1.
+static inline uint64_t bench_number(int argc, char **argv, int i) {
+    char *end = NULL;
+    uint64_t n = i < argc ? strtoull(argv[i], &end, 10) : 0;
+    if (n == 0 || *end != '\0') {
+        bench_fail("arguments are missing or wrong; scripts/bench has them");
+    }
+    return n;
+}
+
+// bench_word returns argument i.
+static inline const char *bench_word(int argc, char **argv, int i) {
+    if (i >= argc) {
+        bench_fail("arguments are missing or wrong; scripts/bench has them");
+    }
+    return argv[i];
+}
+
+// bench_use makes the compiler believe that p is looked at. Without it a pair
+// of malloc and free is deleted, and a benchmark of nothing is very fast.
+static inline void bench_use(void *p) {
+    __asm__ volatile("" : : "r"(p) : "memory");
+}
+
+// bench_touch_first writes the first byte of an object, as any user of it
+// would.
+static inline void bench_touch_first(void *p) {
+    if (p == NULL) {
+        bench_fail("out of memory");
+    }
+    *(volatile char *)p = 1;
+}
+
+// bench_touch_pages writes one byte in each page from byte first to byte size.
+static inline void bench_touch_pages(char *p, size_t first, size_t size) {
+    for (size_t i = first; i < size; i += BENCH_PAGE) {
+        *(volatile char *)(p + i) = 1;
+    }
+}
+
+// bench_random is xorshift64: the same numbers in every run and under every
+// allocator. The state must not be 0.
+static inline uint64_t bench_random(uint64_t *state) {
+    uint64_t x = *state;
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    *state = x;
+    return x;
+}
+
+// bench_sizes fills a table with sizes from 16 to 1023 bytes, as many between
+// 16 and 32 as between 512 and 1024: programs ask for small things most often.
+static inline void bench_sizes(uint16_t ret_sizes[BENCH_NSIZES]) {
+    enum { SMALLEST = 16, NDOUBLINGS = 6 };
+    uint64_t state = 88172645463325252u;
+    for (int i = 0; i < BENCH_NSIZES; i++) {
+        uint32_t low = SMALLEST << bench_random(&state) % NDOUBLINGS;
+        ret_sizes[i] = (uint16_t)(low + bench_random(&state) % low);
+    }
+}
+
+static inline void bench_begin(struct bench *b) {
+    getrusage(RUSAGE_SELF, &b->usage);
+    clock_gettime(CLOCK_MONOTONIC, &b->wall);
+}
+
+static inline int64_t bench_timeval_ns(struct timeval a, struct timeval b) {
+    return (b.tv_sec - a.tv_sec) * 1000000000ll +
+           (b.tv_usec - a.tv_usec) * 1000ll;
+}
+
+// bench_end stops the clock and prints the line. It writes through a buffer on
+// the stack: stdio would allocate one and show up in the peak memory.
+static inline void bench_end(const struct bench *b, uint64_t nops) {
+    struct timespec wall;
+    struct rusage usage;
+    clock_gettime(CLOCK_MONOTONIC, &wall);
+    getrusage(RUSAGE_SELF, &usage);
+
+    int64_t wall_ns = (wall.tv_sec - b->wall.tv_sec) * 1000000000ll +
+                      (wall.tv_nsec - b->wall.tv_nsec);
+    int64_t cpu_ns = bench_timeval_ns(b->usage.ru_utime, usage.ru_utime) +
+                     bench_timeval_ns(b->usage.ru_stime, usage.ru_stime);
+    Dl_info info = {0};
+    dladdr(dlsym(RTLD_DEFAULT, "malloc"), &info);
+
+    char line[8192];
+    int n = snprintf(line, sizeof line,
+                     "{\"ops\": %llu, \"wall_ns\": %lld, \"cpu_ns\": %lld, "
+                     "\"ns_per_op\": %.4f, \"malloc\": \"%s\"}\n",
+                     (unsigned long long)nops, (long long)wall_ns,
+                     (long long)cpu_ns, (double)wall_ns / (double)nops,
+                     info.dli_fname ? info.dli_fname : "");
+    if (n < 0 || (size_t)n >= sizeof line || write(1, line, (size_t)n) != n) {
+        bench_fail("cannot write the result");
+    }
+}
+
+#endif // BENCH_H

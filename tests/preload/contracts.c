@@ -1,0 +1,269 @@
+// contracts.c: runs the probes of tests/probes/contracts with libmound.so
+// preloaded: what the kernel may refuse, and what callers may rely on.
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "probe.h"
+
+enum { LONG_RUN_S = 180, MAX_ARGS = 10 };
+
+// passes runs a probe with its arguments.
+#define passes(name, ...)                                                      \
+    probe_passes_with(spawn_lib(),                                             \
+                      (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL},  \
+                      NULL, "contracts/" name)
+
+Test(contracts, objects_of_more_than_8_bytes_are_aligned_to_16) {
+    passes("align16");
+}
+
+Test(contracts, usable_size_is_constant_and_writable) {
+    passes("usable");
+}
+
+Test(contracts, calloc_is_zero_whatever_was_there_before) {
+    passes("calloc_zero");
+}
+
+Test(contracts, realloc_keeps_contents_between_all_kinds_of_sizes) {
+    passes("realloc_pairs");
+}
+
+Test(contracts, impossible_requests_are_refused) {
+    passes("limits");
+}
+
+Test(contracts, every_name_of_the_family_is_ours) {
+    passes("aliases", "cfree", "free_sized", "free_aligned_sized");
+}
+
+Test(contracts, sized_frees_take_back_what_they_are_for) {
+    passes("sized");
+}
+
+Test(contracts, information_calls_follow_the_program) {
+    passes("info");
+}
+
+// run starts a probe and returns all it said.
+static struct spawn_result run(const char *preload, const char *const *env,
+                               const char *name, const char *arg) {
+    const char *argv[] = {spawn_probe(name), arg, NULL};
+    struct spawn cmd = {
+        .argv = argv, .env = env, .preload = preload, .timeout_s = LONG_RUN_S};
+    return spawn_run(&cmd);
+}
+
+Test(contracts, malloc_info_writes_valid_xml) {
+    struct spawn_result r = run(spawn_lib(), NULL, "contracts/info", "xml");
+    cr_assert(spawn_exited(&r, 0), "%s", spawn_describe(&r));
+    cr_assert(r.nout > 0, "malloc_info wrote nothing");
+
+    const char *const parser[] = {
+        "python3", "-c",
+        "import sys, xml.dom.minidom as d\n"
+        "e = d.parseString(sys.stdin.read()).documentElement\n"
+        "assert e.tagName == 'malloc' and e.getAttribute('version')\n"
+        "assert e.getElementsByTagName('system')\n",
+        NULL};
+    struct spawn check = {.argv = parser, .input = r.out};
+    struct spawn_result parsed = spawn_run(&check);
+
+    cr_assert(spawn_exited(&parsed, 0), "%s\n%s", r.out,
+              spawn_describe(&parsed));
+    spawn_free(&parsed);
+    spawn_free(&r);
+}
+
+Test(contracts, malloc_stats_writes_on_stderr) {
+    struct spawn_result r = run(spawn_lib(), NULL, "contracts/info", "stats");
+    cr_assert(spawn_exited(&r, 0), "%s", spawn_describe(&r));
+    cr_assert(r.nerr > 0, "malloc_stats wrote nothing");
+    cr_assert(r.nout == 0, "malloc_stats wrote on stdout: %s", r.out);
+    spawn_free(&r);
+}
+
+// next_line cuts the first line off *text.
+static char *next_line(char **text) {
+    char *line = *text;
+    char *end = line + strcspn(line, "\n");
+    *text = *end ? end + 1 : end;
+    *end = '\0';
+    return line;
+}
+
+// same_transcript compares what glibc and mound answer, line by line.
+static void same_transcript(const char *const *env) {
+    struct spawn_result theirs = run(NULL, NULL, "contracts/entrypoints", NULL);
+    struct spawn_result ours =
+        run(spawn_lib(), env, "contracts/entrypoints", NULL);
+    cr_assert(spawn_exited(&theirs, 0), "%s", spawn_describe(&theirs));
+    cr_assert(spawn_exited(&ours, 0), "%s", spawn_describe(&ours));
+    cr_assert(theirs.nout > 0, "glibc's transcript is empty");
+
+    char *a = theirs.out;
+    char *b = ours.out;
+    int ndifferent = 0;
+    while (*a || *b) {
+        char *want = next_line(&a);
+        char *have = next_line(&b);
+        if (strcmp(want, have) != 0 && ndifferent++ < MAX_ARGS) {
+            fprintf(stderr, "glibc: %s\nmound: %s\n", want, have);
+        }
+    }
+    cr_assert(ndifferent == 0, "%d lines differ", ndifferent);
+    spawn_free(&theirs);
+    spawn_free(&ours);
+}
+
+Test(contracts, every_entry_point_answers_as_glibc_does) {
+    same_transcript(NULL);
+}
+
+Test(contracts, every_entry_point_answers_as_glibc_does_when_hardened) {
+    same_transcript((const char *const[]){"MOUND_HARDENED=1", NULL});
+}
+
+// denied runs the workload with system calls denied, in each of the two ways in
+// which filters deny.
+#define denied(when, ...)                                                      \
+    do {                                                                       \
+        passes("seccomp", "EPERM", when, __VA_ARGS__);                         \
+        passes("seccomp", "ENOSYS", when, __VA_ARGS__);                        \
+    } while (0)
+
+Test(seccomp, madvise_denied_from_the_start) {
+    denied("start", "madvise");
+}
+
+Test(seccomp, madvise_denied_later) {
+    denied("later", "madvise");
+}
+
+Test(seccomp, mremap_denied_from_the_start) {
+    denied("start", "mremap");
+}
+
+Test(seccomp, mremap_denied_later) {
+    denied("later", "mremap");
+}
+
+// The dynamic linker itself needs mprotect: it can only be denied later.
+Test(seccomp, mprotect_denied_later) {
+    denied("later", "mprotect");
+}
+
+Test(seccomp, prctl_denied_from_the_start) {
+    denied("start", "prctl");
+}
+
+Test(seccomp, getrandom_denied_from_the_start) {
+    denied("start", "getrandom");
+}
+
+Test(seccomp, all_denied_from_the_start_but_mprotect) {
+    denied("start", "madvise", "mremap", "prctl", "getrandom");
+}
+
+Test(seccomp, all_denied_later) {
+    denied("later", "madvise", "mremap", "mprotect", "prctl", "getrandom");
+}
+
+// Limits on address space and on data, in MiB.
+#define limited(which, mib)                                                    \
+    do {                                                                       \
+        passes("limit_memory", which, "self", mib);                            \
+        passes("limit_memory", which, "start", mib);                           \
+    } while (0)
+
+Test(limits, address_space_of_64_mib) {
+    limited("as", "64");
+}
+
+Test(limits, address_space_of_100_mib) {
+    limited("as", "100");
+}
+
+Test(limits, address_space_of_256_mib) {
+    limited("as", "256");
+}
+
+Test(limits, data_of_64_mib) {
+    limited("data", "64");
+}
+
+Test(limits, data_of_256_mib) {
+    limited("data", "256");
+}
+
+Test(limits, strict_overcommit) {
+    passes("limit_memory", "overcommit");
+}
+
+Test(limits, all_memory_locked) {
+    passes("mlockall");
+}
+
+Test(limits, many_large_objects_in_few_mappings) {
+    passes("many_mappings");
+}
+
+Test(memory, a_peak_returns_to_the_system_from_one_thread) {
+    passes("rss_returns", "single", "512");
+}
+
+Test(memory, a_peak_returns_to_the_system_from_sleeping_threads) {
+    passes("rss_returns", "threads", "512");
+}
+
+Test(memory, a_peak_of_huge_objects_returns_to_the_system) {
+    passes("rss_returns", "large", "512");
+}
+
+Test(memory, trim_returns_everything_at_once) {
+    passes("rss_returns", "trim", "512");
+}
+
+Test(memory, trim_returns_what_lies_between_live_objects) {
+    passes("trim_around_live");
+}
+
+Test(memory, freed_address_space_serves_other_sizes) {
+    passes("reuse_space");
+}
+
+Test(memory, a_forked_child_dirties_nothing_by_freeing) {
+    passes("cow");
+}
+
+Test(process, is_left_as_it_was) {
+    passes("manners");
+}
+
+// asan_run starts a program that was built with AddressSanitizer, if it was.
+static void asan_run(const char *name, const char *arg, int code) {
+    if (access(spawn_probe(name), X_OK) != 0) {
+        cr_skip("built without AddressSanitizer");
+    }
+    const char *const env[] = {
+        "ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0", NULL};
+    struct spawn_result r = run(spawn_lib(), env, name, arg);
+    cr_assert(spawn_exited(&r, code), "%s %s", name, spawn_describe(&r));
+    bool found = strstr(r.err, "heap-buffer-overflow") != NULL;
+    cr_assert(found == (code != 0), "%s %s", name, r.err);
+    spawn_free(&r);
+}
+
+Test(process, with_a_sanitizer_in_a_library_keeps_the_sanitizers_malloc) {
+    asan_run("contracts/asan_app", NULL, 0);
+    asan_run("contracts/asan_app", "badly", 1);
+}
+
+Test(process, with_a_sanitizer_inside_keeps_the_sanitizers_malloc) {
+    asan_run("contracts/asan_app_static", NULL, 0);
+    asan_run("contracts/asan_app_static", "badly", 1);
+}

@@ -1,0 +1,342 @@
+// The dump at exit arrives: for every way a program may end, once per process,
+// on stderr or in a file, and nothing else comes with it (traps 37, 38, 40).
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "folder.h"
+#include "probe.h"
+
+// The first line of every table holds this, then the program's name.
+static const char table_start[] = "MemStats of ";
+
+static int count(const char *text, const char *word) {
+    int n = 0;
+    for (; (text = strstr(text, word)); text += strlen(word)) {
+        n++;
+    }
+    return n;
+}
+
+// setting_for returns MOUND_STATS=FOLDER/NAME in a static buffer.
+static const char *setting_for(const struct folder *folder, const char *name) {
+    static char setting[900];
+    snprintf(setting, sizeof setting, "MOUND_STATS=%s",
+             folder_join(folder, name));
+    return setting;
+}
+
+static struct spawn_result run_argv(const char *setting,
+                                    const char *const *argv) {
+    const char *const env[] = {setting, NULL};
+    struct spawn cmd = {.argv = argv, .env = env, .preload = spawn_lib()};
+    return spawn_run(&cmd);
+}
+
+// run_way runs the probe that ends in that way.
+static struct spawn_result run_way(const char *setting, const char *way) {
+    const char *const argv[] = {spawn_probe("exit_ways"), way, NULL};
+    return run_argv(setting, argv);
+}
+
+// has_table asserts that stderr holds the table of that program and pid.
+static void has_table(struct spawn_result *r, const char *program,
+                      int ntables) {
+    char start[200];
+    snprintf(start, sizeof start, "%s%s, pid ", table_start, program);
+    cr_assert(count(r->err, start) == ntables, "%d tables of %s, not %d: %s",
+              count(r->err, start), program, ntables, spawn_describe(r));
+    cr_assert(count(r->err, table_start) == ntables, "other tables: %s",
+              spawn_describe(r));
+    cr_assert(count(r->err, "Mallocs") == ntables, "no figures: %s",
+              spawn_describe(r));
+    if (ntables == 1) {
+        snprintf(start, sizeof start, "%s%s, pid %d", table_start, program,
+                 r->pid);
+        cr_assert(strstr(r->err, start), "not of pid %d: %s", r->pid,
+                  spawn_describe(r));
+    }
+}
+
+Test(exit_dump, arrives_for_common_programs) {
+    static const char *const commands[][4] = {
+        {"true", "/bin/true"},         {"ls", "/bin/ls", "/"},
+        {"sort", "sort", "/dev/null"}, {"sh", "/bin/sh", "-c", ":"},
+        {"cat", "cat", "/dev/null"},   {"false", "/bin/false"},
+    };
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        const char *const argv[] = {commands[i][1], commands[i][2],
+                                    commands[i][3], NULL};
+        struct spawn_result plain = run_argv("MOUND_STATS=0", argv);
+        struct spawn_result r = run_argv("MOUND_STATS=1", argv);
+        const char *name = commands[i][0];
+        if (strcmp(name, "sh") == 0) {
+            // Whatever shell stands behind that name.
+            has_table(&r, strstr(r.err, "of dash") ? "dash" : "sh", 1);
+        } else {
+            has_table(&r, name, 1);
+        }
+        cr_assert(r.status == plain.status && plain.nerr == 0, "%s: %s", name,
+                  spawn_describe(&r));
+        cr_assert(r.nout == plain.nout && memcmp(r.out, plain.out, r.nout) == 0,
+                  "%s wrote something else", name);
+        spawn_free(&plain);
+        spawn_free(&r);
+    }
+}
+
+Test(exit_dump, arrives_for_every_way_to_leave) {
+    static const char *const ways[] = {"return",       "exit",   "exit3",
+                                       "_exit",        "_Exit",  "quick_exit",
+                                       "pthread_exit", "thread", "atexit",
+                                       "thread_exits", "vfork"};
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        struct spawn_result r = run_way("MOUND_STATS=1", ways[i]);
+        cr_assert(spawn_exited(&r, strcmp(ways[i], "exit3") == 0 ? 3 : 0),
+                  "%s: %s", ways[i], spawn_describe(&r));
+        cr_assert(count(r.err, table_start) == 1, "%s: %d tables: %s", ways[i],
+                  count(r.err, table_start), spawn_describe(&r));
+        has_table(&r, "exit_ways", 1);
+        cr_assert(r.nout == 0, "%s wrote on stdout", ways[i]);
+        spawn_free(&r);
+    }
+}
+
+Test(exit_dump, arrives_though_malloc_came_before_constructors) {
+    const char *const argv[] = {spawn_probe("ifunc"), NULL};
+    struct spawn_result r = run_argv("MOUND_STATS=1", argv);
+    cr_assert(spawn_exited(&r, 0), "%s", spawn_describe(&r));
+    has_table(&r, "ifunc", 1);
+    spawn_free(&r);
+}
+
+Test(exit_dump, comes_once_from_each_forked_child) {
+    static const char *const ways[] = {"fork", "raw_fork"};
+    for (size_t i = 0; i < 2; i++) {
+        struct spawn_result r = run_way("MOUND_STATS=1", ways[i]);
+        cr_assert(spawn_exited(&r, 0), "%s: %s", ways[i], spawn_describe(&r));
+        has_table(&r, "exit_ways", 3);
+        spawn_free(&r);
+    }
+}
+
+Test(exit_dump, comes_from_the_new_program_after_exec) {
+    struct spawn_result r = run_way("MOUND_STATS=1", "exec");
+    cr_assert(spawn_exited(&r, 0), "%s", spawn_describe(&r));
+    has_table(&r, "true", 1);
+    spawn_free(&r);
+}
+
+Test(exit_dump, does_not_come_after_a_deadly_signal) {
+    static const char *const ways[] = {"kill", "abort"};
+    for (size_t i = 0; i < 2; i++) {
+        struct spawn_result r = run_way("MOUND_STATS=1", ways[i]);
+        cr_assert(!spawn_exited(&r, 0) && !r.timed_out, "%s",
+                  spawn_describe(&r));
+        cr_assert(r.nerr == 0, "%s: %s", ways[i], spawn_describe(&r));
+        spawn_free(&r);
+    }
+}
+
+Test(exit_dump, is_written_to_a_file_of_that_name) {
+    struct folder folder = folder_make();
+    struct spawn_result r = run_way(setting_for(&folder, "stats"), "return");
+    cr_assert(spawn_exited(&r, 0) && r.nerr == 0 && r.nout == 0, "%s",
+              spawn_describe(&r));
+    char *text = folder_read(&folder, "stats", NULL);
+    cr_assert(text && strstr(text, table_start) && strstr(text, "Mallocs"),
+              "not a table: %s", text ? text : "no file");
+    cr_assert(folder_count(&folder, "", NULL) == 1, "other files are left");
+    free(text);
+    spawn_free(&r);
+    folder_remove(&folder);
+}
+
+Test(exit_dump, is_relative_to_the_directory_at_start) {
+    static const char *const names[] = {"stats", "./stats"};
+    for (size_t i = 0; i < 2; i++) {
+        struct folder folder = folder_make();
+        char setting[100];
+        snprintf(setting, sizeof setting, "MOUND_STATS=%s", names[i]);
+        const char *const argv[] = {spawn_probe("exit_ways"), "chdir", NULL};
+        const char *const env[] = {setting, NULL};
+        struct spawn cmd = {.argv = argv,
+                            .env = env,
+                            .preload = spawn_lib(),
+                            .dir = folder.path};
+        struct spawn_result r = spawn_run(&cmd);
+        cr_assert(spawn_exited(&r, 0) && r.nerr == 0, "%s", spawn_describe(&r));
+        cr_assert(folder_has(&folder, "stats"), "no file");
+        spawn_free(&r);
+        folder_remove(&folder);
+    }
+}
+
+Test(exit_dump, puts_pid_program_and_sequence_into_the_name) {
+    struct folder folder = folder_make();
+    char name[100];
+
+    struct spawn_result r =
+        run_way(setting_for(&folder, "%e-%p-%n.json"), "return");
+    snprintf(name, sizeof name, "exit_ways-%d-1.json", r.pid);
+    cr_assert(spawn_exited(&r, 0) && r.nerr == 0, "%s", spawn_describe(&r));
+    cr_assert(folder_has(&folder, name), "no file %s", name);
+    spawn_free(&r);
+
+    for (int i = 1; i <= 3; i++) {
+        r = run_way(setting_for(&folder, "run%n"), "_exit");
+        cr_assert(spawn_exited(&r, 0) && r.nerr == 0, "%s", spawn_describe(&r));
+        spawn_free(&r);
+        snprintf(name, sizeof name, "run%d", i);
+        cr_assert(folder_has(&folder, name), "no file %s", name);
+    }
+    cr_assert(folder_count(&folder, "run", NULL) == 3, "too many files");
+    folder_remove(&folder);
+}
+
+Test(exit_dump, of_a_forked_child_goes_to_a_file_of_its_own) {
+    struct folder folder = folder_make();
+    char name[256];
+    // Without %p a child adds its pid.
+    struct spawn_result r = run_way(setting_for(&folder, "plain"), "fork");
+    cr_assert(spawn_exited(&r, 0) && r.nerr == 0, "%s", spawn_describe(&r));
+    cr_assert(folder_has(&folder, "plain"), "no file of the parent");
+    cr_assert(folder_count(&folder, "plain.", name) == 2,
+              "%d files of children", folder_count(&folder, "plain.", NULL));
+    cr_assert(atoi(name + strlen("plain.")) > 1, "%s has no pid", name);
+    spawn_free(&r);
+
+    // With it, the name tells already.
+    r = run_way(setting_for(&folder, "pid%p"), "fork");
+    cr_assert(spawn_exited(&r, 0) && r.nerr == 0, "%s", spawn_describe(&r));
+    char own[100];
+    snprintf(own, sizeof own, "pid%d", r.pid);
+    cr_assert(folder_has(&folder, own), "no file %s", own);
+    cr_assert(folder_count(&folder, "pid", NULL) == 3, "%d files",
+              folder_count(&folder, "pid", NULL));
+    spawn_free(&r);
+
+    r = run_way(setting_for(&folder, "raw"), "raw_fork");
+    cr_assert(spawn_exited(&r, 0) && r.nerr == 0, "%s", spawn_describe(&r));
+    cr_assert(folder_count(&folder, "raw", NULL) == 3, "%d files",
+              folder_count(&folder, "raw", NULL));
+    spawn_free(&r);
+
+    // A vfork child's _exit is not the end of the process.
+    r = run_way(setting_for(&folder, "vfork"), "vfork");
+    cr_assert(spawn_exited(&r, 0) && r.nerr == 0, "%s", spawn_describe(&r));
+    cr_assert(folder_count(&folder, "vfork", NULL) == 1, "%d files",
+              folder_count(&folder, "vfork", NULL));
+    spawn_free(&r);
+    folder_remove(&folder);
+}
+
+// check_expvar asserts that the file is sound JSON of the right shape, with
+// that command line (NULL: any).
+static void check_expvar(const char *path, const char *const *cmdline) {
+    char script[5000];
+    const char *argv[20] = {"python3", script, path};
+    snprintf(script, sizeof script, "%s/tests/support/check_expvar.py",
+             getenv("MOUND_SOURCE"));
+    for (size_t i = 0; cmdline && cmdline[i]; i++) {
+        argv[3 + i] = cmdline[i];
+    }
+    struct spawn cmd = {.argv = argv};
+    struct spawn_result r = spawn_run(&cmd);
+    cr_assert(spawn_exited(&r, 0), "%s: %s", path, spawn_describe(&r));
+    spawn_free(&r);
+}
+
+Test(exit_dump, is_expvar_when_the_name_ends_in_json) {
+    struct folder folder = folder_make();
+    const char *const argv[] = {spawn_probe("exit_ways"),
+                                "return",
+                                "100",
+                                "a \"quoted\" \\ backslash",
+                                "a\nb\tc\001d",
+                                "\303\251t\303\251 \342\202\254",
+                                "",
+                                NULL};
+    struct spawn_result r = run_argv(setting_for(&folder, "stats.json"), argv);
+    cr_assert(spawn_exited(&r, 0) && r.nerr == 0, "%s", spawn_describe(&r));
+    check_expvar(folder_join(&folder, "stats.json"), argv);
+    spawn_free(&r);
+
+    // Bytes that are no UTF-8 must not make the whole unreadable.
+    const char *const odd[] = {argv[0], "return", "0", "\377\376 \300\257",
+                               NULL};
+    r = run_argv(setting_for(&folder, "odd.json"), odd);
+    cr_assert(spawn_exited(&r, 0) && r.nerr == 0, "%s", spawn_describe(&r));
+    check_expvar(folder_join(&folder, "odd.json"), NULL);
+    spawn_free(&r);
+
+    // Forked children too.
+    r = run_way(setting_for(&folder, "fork-%p.json"), "fork");
+    cr_assert(spawn_exited(&r, 0) && r.nerr == 0, "%s", spawn_describe(&r));
+    char name[256];
+    cr_assert(folder_count(&folder, "fork-", name) == 3, "files of children");
+    check_expvar(folder_join(&folder, name), NULL);
+    spawn_free(&r);
+    folder_remove(&folder);
+}
+
+Test(exit_dump, replaces_a_file_and_follows_no_link) {
+    struct folder folder = folder_make();
+    folder_write(&folder, "stats", "old text\n");
+    folder_write(&folder, "victim", "precious\n");
+    cr_assert(symlink(folder_join(&folder, "victim"),
+                      folder_join(&folder, "link")) == 0,
+              "symlink");
+
+    struct spawn_result r = run_way(setting_for(&folder, "stats"), "return");
+    cr_assert(spawn_exited(&r, 0) && r.nerr == 0, "%s", spawn_describe(&r));
+    spawn_free(&r);
+    r = run_way(setting_for(&folder, "link"), "return");
+    cr_assert(spawn_exited(&r, 0), "%s", spawn_describe(&r));
+    spawn_free(&r);
+
+    char *text = folder_read(&folder, "stats", NULL);
+    cr_assert(text && strstr(text, table_start) && !strstr(text, "old text"),
+              "the old file was not replaced");
+    free(text);
+    text = folder_read(&folder, "victim", NULL);
+    cr_assert(text && strcmp(text, "precious\n") == 0, "a link was followed");
+    free(text);
+    folder_remove(&folder);
+}
+
+Test(exit_dump, that_cannot_be_written_changes_nothing_else) {
+    static const char *const settings[] = {
+        "MOUND_STATS=/nowhere/at/all", "MOUND_STATS=/", "MOUND_STATS=/proc/x",
+        "MOUND_STATS=/dev/full"};
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        struct spawn_result r = run_way(settings[i], "exit3");
+        cr_assert(spawn_exited(&r, 3) && r.nout == 0, "%s: %s", settings[i],
+                  spawn_describe(&r));
+        cr_assert(count(r.err, "\n") <= 1, "%s: %s", settings[i],
+                  spawn_describe(&r));
+        spawn_free(&r);
+    }
+}
+
+Test(exit_dump, is_inherited_by_the_programs_one_starts) {
+    struct folder folder = folder_make();
+    const char *const argv[] = {"/bin/sh", "-c", "/bin/true; /bin/true", NULL};
+    struct spawn_result r = run_argv(setting_for(&folder, "%e.%p"), argv);
+    cr_assert(spawn_exited(&r, 0) && r.nerr == 0, "%s", spawn_describe(&r));
+    // The shell itself and each program; a shell that execs the last one is
+    // two of them in one process.
+    cr_assert(folder_count(&folder, "true.", NULL) == 2, "%d files of true",
+              folder_count(&folder, "true.", NULL));
+    spawn_free(&r);
+    folder_remove(&folder);
+}
+
+Test(exit_dump, does_not_come_unasked) {
+    struct spawn_result r = run_way("MOUND_STATS=0", "fork");
+    cr_assert(spawn_exited(&r, 0) && r.nerr == 0 && r.nout == 0, "%s",
+              spawn_describe(&r));
+    spawn_free(&r);
+}

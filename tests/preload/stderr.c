@@ -1,0 +1,131 @@
+// The dump on stderr when descriptor 2 is not what it was (trap 39): closed,
+// or the number of a file, a socket, another program's. Nothing may ever be
+// written to the wrong place.
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "folder.h"
+#include "probe.h"
+
+static const char table_start[] = "MemStats of ";
+
+// run_fd2 runs the probe; its own file is in the folder under the name "own".
+static struct spawn_result run_fd2(const struct folder *folder, const char *way,
+                                   const char *setting) {
+    const char *const argv[] = {spawn_probe("fd2"), way,
+                                folder_join(folder, "own"), NULL};
+    const char *const env[] = {setting, NULL};
+    struct spawn cmd = {.argv = argv, .env = env, .preload = spawn_lib()};
+    return spawn_run(&cmd);
+}
+
+static void own_file_is(const struct folder *folder, const char *expected) {
+    char *text = folder_read(folder, "own", NULL);
+    cr_assert(text && strcmp(text, expected) == 0,
+              "the program's own file holds: %s", text ? text : "(no file)");
+    free(text);
+}
+
+static void dumped_on_stderr(const char *way) {
+    struct folder folder = folder_make();
+    struct spawn_result r = run_fd2(&folder, way, "MOUND_STATS=1");
+    cr_assert(spawn_exited(&r, 0), "%s: %s", way, spawn_describe(&r));
+    cr_assert(strstr(r.err, table_start) && strstr(r.err, "Mallocs"),
+              "%s: no dump: %s", way, spawn_describe(&r));
+    cr_assert(r.nout == 0, "%s: wrote on stdout", way);
+    spawn_free(&r);
+    folder_remove(&folder);
+}
+
+Test(stderr_dump, arrives_though_the_program_closed_it) {
+    dumped_on_stderr("closed");
+    dumped_on_stderr("stdio_closed");
+}
+
+Test(stderr_dump, arrives_though_all_above_it_was_closed) {
+    dumped_on_stderr("closefrom3");
+}
+
+Test(stderr_dump, never_reaches_a_file_that_took_its_number) {
+    struct folder folder = folder_make();
+    struct spawn_result r = run_fd2(&folder, "file", "MOUND_STATS=1");
+    cr_assert(spawn_exited(&r, 0), "%s", spawn_describe(&r));
+    own_file_is(&folder, "data\n");
+    cr_assert(strstr(r.err, table_start), "no dump on the old stderr: %s",
+              spawn_describe(&r));
+    spawn_free(&r);
+    folder_remove(&folder);
+}
+
+Test(stderr_dump, never_reaches_a_socket_that_took_its_number) {
+    struct folder folder = folder_make();
+    struct spawn_result r = run_fd2(&folder, "socket", "MOUND_STATS=1");
+    cr_assert(spawn_exited(&r, 0), "the socket got more than its program sent");
+    spawn_free(&r);
+    folder_remove(&folder);
+}
+
+Test(stderr_dump, never_reaches_files_that_took_every_number) {
+    static const char *const ways[] = {"all_reused", "closefrom3_reused"};
+    for (size_t i = 0; i < 2; i++) {
+        struct folder folder = folder_make();
+        struct spawn_result r = run_fd2(&folder, ways[i], "MOUND_STATS=1");
+        cr_assert(spawn_exited(&r, 0), "%s: %s", ways[i], spawn_describe(&r));
+        own_file_is(&folder, "");
+        spawn_free(&r);
+        folder_remove(&folder);
+    }
+}
+
+Test(stderr_dump, of_a_program_started_without_it_reaches_no_file) {
+    struct folder folder = folder_make();
+    char script[6000];
+    snprintf(script, sizeof script,
+             "MOUND_STATS=1 LD_PRELOAD='%s' exec '%s' file '%s' 2>&-",
+             spawn_lib(), spawn_probe("fd2"), folder_join(&folder, "own"));
+    const char *const argv[] = {"/bin/sh", "-c", script, NULL};
+    struct spawn cmd = {.argv = argv};
+    struct spawn_result r = spawn_run(&cmd);
+    cr_assert(spawn_exited(&r, 0) && r.nout == 0, "%s", spawn_describe(&r));
+    own_file_is(&folder, "data\n");
+    spawn_free(&r);
+    folder_remove(&folder);
+}
+
+Test(stderr_dump, ends_no_program_whose_reader_is_gone) {
+    struct folder folder = folder_make();
+    struct spawn_result r = run_fd2(&folder, "broken_pipe", "MOUND_STATS=1");
+    cr_assert(spawn_exited(&r, 0), "%s", spawn_describe(&r));
+    spawn_free(&r);
+    folder_remove(&folder);
+}
+
+Test(stderr_dump, ends_no_program_with_a_limit_on_files) {
+    struct folder folder = folder_make();
+    char setting[900];
+    snprintf(setting, sizeof setting, "MOUND_STATS=%s",
+             folder_join(&folder, "stats"));
+    struct spawn_result r = run_fd2(&folder, "file_limit", setting);
+    cr_assert(spawn_exited(&r, 0), "%s", spawn_describe(&r));
+    cr_assert(folder_count(&folder, "", NULL) <= 1, "pieces are left");
+    spawn_free(&r);
+    folder_remove(&folder);
+}
+
+Test(stderr_dump, leaves_no_descriptor_to_other_programs) {
+    struct folder folder = folder_make();
+    struct spawn_result without = run_fd2(&folder, "leak", "MOUND_STATS=0");
+    struct spawn_result with = run_fd2(&folder, "leak", "MOUND_STATS=1");
+    cr_assert(spawn_exited(&without, 0) && spawn_exited(&with, 0), "%s",
+              spawn_describe(&with));
+    // The shell dumps too; ls and wc run in children of its own. What it has
+    // open itself beyond that is its own duplicate, which the next exec closes.
+    cr_assert(atoi(without.out) > 0, "%s", spawn_describe(&without));
+    cr_assert(atoi(with.out) <= atoi(without.out) + 1,
+              "%d descriptors became %d", atoi(without.out), atoi(with.out));
+    spawn_free(&without);
+    spawn_free(&with);
+    folder_remove(&folder);
+}

@@ -1,0 +1,79 @@
+// Probes trap 26: a signal handler that interrupted malloc forks. fork takes
+// the allocator's locks, and the thread it interrupted may hold one. The main
+// loop uses sizes that always take a slow path: a handler that interrupts a hit
+// is not promised anything.
+#include "expect.h"
+
+#include <pthread.h>
+#include <sys/time.h>
+
+enum { NFORKS = 300, NTHREADS = 2, PERIOD_US = 500 };
+
+static volatile sig_atomic_t nforks, nfailed;
+static _Atomic bool stop;
+
+// rearm asks for one more signal, so that however slow fork is, the main loop
+// gets its turn in between.
+static void rearm(void) {
+    struct itimerval once = {{0, 0}, {0, nforks < NFORKS ? PERIOD_US : 0}};
+    setitimer(ITIMER_REAL, &once, NULL);
+}
+
+static void on_timer(int signo) {
+    (void)signo;
+    int saved = errno;
+    pid_t pid = fork();
+    if (pid == 0) {
+        // After such a fork a child may only do what a handler may.
+        _exit(23);
+    }
+    int status = 0;
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 23) {
+        nfailed++;
+    }
+    nforks++;
+    rearm();
+    errno = saved;
+}
+
+static void *other(void *arg) {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
+    while (!stop) {
+        free(malloc(50000));
+        free(malloc(500));
+    }
+    return arg;
+}
+
+int main(int argc, char **argv) {
+    bool threaded = argc > 1 && strcmp(argv[1], "threads") == 0;
+    pthread_t threads[NTHREADS];
+    for (int i = 0; i < NTHREADS && threaded; i++) {
+        expect(pthread_create(&threads[i], NULL, other, NULL) == 0, "thread");
+    }
+    struct sigaction act = {.sa_handler = on_timer, .sa_flags = SA_RESTART};
+    sigaction(SIGALRM, &act, NULL);
+    rearm();
+    uint64_t state = 1;
+    while (nforks < NFORKS) {
+        size_t n = 33 * KIB + probe_random(&state) % (300 * KIB);
+        char *p = malloc(n);
+        expect(p, "malloc");
+        p[0] = p[n - 1] = 1;
+        p = realloc(p, n * 2);
+        expect(p && p[n - 1] == 1, "realloc");
+        free(p);
+    }
+    stop = true;
+    for (int i = 0; i < NTHREADS && threaded; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    expect(nfailed == 0, "%d children did not arrive", (int)nfailed);
+    probe_workout();
+    probe_sound();
+    return 0;
+}

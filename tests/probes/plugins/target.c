@@ -1,0 +1,6 @@
+// What caller.c finds through its RUNPATH.
+#include <stdlib.h>
+
+void *target_block(void) {
+    return malloc(77);
+}

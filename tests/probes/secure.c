@@ -1,0 +1,17 @@
+// Probes trap 7. The runner copies this program, which is linked to libmound.so
+// (LD_PRELOAD with a path is ignored for such programs), makes the copy
+// set-user-ID and asks for a dump by path: in a program that runs with rights
+// of another the environment must not name files to be written.
+// Prints whether it is secure; the runner looks for the file.
+#include "expect.h"
+
+#include <sys/auxv.h>
+
+#include "mound.h"
+
+int main(void) {
+    expect(mound_version() > 0, "libmound.so is not loaded");
+    probe_workout();
+    printf(getauxval(AT_SECURE) ? "secure\n" : "plain\n");
+    return 0;
+}

@@ -1,0 +1,70 @@
+// Probes traps 17, 18 and 20: 10 000 short threads, joined and detached, each
+// with a little of every size; memory stays flat and no cache is left behind.
+#include "expect.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+
+#include "mound.h"
+
+enum { NTHREADS = 10000, AT_ONCE = 8, WARM_UP = 2000 };
+
+static sem_t ended;
+
+static void *work(void *arg) {
+    void *blocks[40];
+    for (size_t i = 0; i < 40; i++) {
+        blocks[i] = malloc(16 << (i % 12));
+        memset(blocks[i], 1, 16);
+    }
+    for (size_t i = 0; i < 40; i++) {
+        free(blocks[i]);
+    }
+    if (arg) {
+        sem_post(&ended);
+    }
+    return NULL;
+}
+
+int main(void) {
+    static char detached[1];
+    sem_init(&ended, 0, 0);
+    size_t warm = 0;
+    for (int made = 0; made < NTHREADS; made += AT_ONCE) {
+        pthread_t threads[AT_ONCE];
+        for (int i = 0; i < AT_ONCE; i++) {
+            void *arg = i % 2 ? detached : NULL;
+            expect(pthread_create(&threads[i], NULL, work, arg) == 0, "thread");
+        }
+        for (int i = 0; i < AT_ONCE; i++) {
+            if (i % 2) {
+                pthread_detach(threads[i]);
+                sem_wait(&ended);
+            } else {
+                pthread_join(threads[i], NULL);
+            }
+        }
+        if (made == WARM_UP) {
+            warm = probe_rss();
+        }
+    }
+    size_t end = probe_rss();
+    expect(warm > 0, "never warm");
+    expect(end < warm + 4 * MIB, "memory grew from %zu to %zu KiB", warm / KIB,
+           end / KIB);
+
+    void (*read_stats)(struct mound_memstats *, size_t) =
+        (void (*)(struct mound_memstats *, size_t))dlsym(RTLD_DEFAULT,
+                                                         "mound_read_memstats");
+    if (read_stats) {
+        struct mound_memstats stats;
+        read_stats(&stats, sizeof stats);
+        // The last detached ones may still be on their way out.
+        expect(stats.nthreads <= 1 + AT_ONCE, "%lu thread caches are left",
+               (unsigned long)stats.nthreads);
+        expect(stats.mcache_sys < 16 * MIB, "caches took %lu KiB",
+               (unsigned long)stats.mcache_sys / KIB);
+    }
+    probe_sound();
+    return 0;
+}

@@ -1,0 +1,152 @@
+// mutex.c: the futex lock, its owner, and the order of locks.
+#include "base/mutex.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+enum { NTHREADS = 4, NROUNDS = 20000 };
+
+static struct mutex lock;
+static uint64_t counter; // (lock)
+
+static void *count_up(void *arg) {
+    (void)arg;
+    for (int i = 0; i < NROUNDS; i++) {
+        mutex_lock(&lock);
+        uint64_t n = counter;
+        if (i % 64 == 0)
+            sys_spin();
+        counter = n + 1;
+        mutex_unlock(&lock);
+    }
+    return NULL;
+}
+
+Test(mutex, no_increment_is_lost_between_threads) {
+    pthread_t threads[NTHREADS];
+    mutex_init(&lock, LOCKRANK_MHEAP);
+
+    for (int i = 0; i < NTHREADS; i++)
+        pthread_create(&threads[i], NULL, count_up, NULL);
+    for (int i = 0; i < NTHREADS; i++)
+        pthread_join(threads[i], NULL);
+
+    cr_assert(eq(u64, counter, (uint64_t)NTHREADS * NROUNDS));
+    cr_assert(eq(u32, lock.word, MUTEX_FREE));
+}
+
+static _Atomic int step;
+
+static void *wait_for_lock(void *arg) {
+    (void)arg;
+    step = 1;
+    mutex_lock(&lock);
+    step = 2;
+    mutex_unlock(&lock);
+    return NULL;
+}
+
+Test(mutex, a_sleeper_is_woken_when_the_holder_lets_go) {
+    pthread_t thread;
+    mutex_init(&lock, LOCKRANK_MHEAP);
+    mutex_lock(&lock);
+    pthread_create(&thread, NULL, wait_for_lock, NULL);
+    while (atomic_load(&lock.word) != MUTEX_CONTENDED)
+        usleep(100); // until it sleeps on the word
+
+    cr_assert(eq(int, step, 1));
+    mutex_unlock(&lock);
+    pthread_join(thread, NULL);
+
+    cr_assert(eq(int, step, 2));
+}
+
+static void *look_whether_held(void *ret) {
+    *(bool *)ret = mutex_held(&lock);
+    return NULL;
+}
+
+Test(mutex, only_its_holder_sees_it_held) {
+    bool held_elsewhere = true;
+    pthread_t thread;
+    mutex_init(&lock, LOCKRANK_MHEAP);
+    cr_assert(not(mutex_held(&lock)));
+
+    mutex_lock(&lock);
+    pthread_create(&thread, NULL, look_whether_held, &held_elsewhere);
+    pthread_join(thread, NULL);
+
+    cr_assert(mutex_held(&lock));
+    cr_assert(not(held_elsewhere));
+    mutex_unlock(&lock);
+    cr_assert(not(mutex_held(&lock)));
+}
+
+Test(mutex, its_holder_may_take_it_again_and_lets_go_as_often) {
+    mutex_init(&lock, LOCKRANK_MHEAP);
+    mutex_lock(&lock);
+    mutex_lock(&lock);
+    mutex_lock(&lock);
+
+    mutex_unlock(&lock);
+    mutex_unlock(&lock);
+    cr_assert(mutex_held(&lock));
+    mutex_unlock(&lock);
+
+    cr_assert(not(mutex_held(&lock)));
+    cr_assert(eq(u32, lock.word, MUTEX_FREE));
+}
+
+static void *lock_and_leave(void *arg) {
+    (void)arg;
+    mutex_lock(&lock);
+    mutex_lock(&lock);
+    return NULL;
+}
+
+Test(mutex, a_lock_whose_holder_is_gone_can_be_freed) {
+    pthread_t thread;
+    mutex_init(&lock, LOCKRANK_MHEAP);
+    pthread_create(&thread, NULL, lock_and_leave, NULL);
+    pthread_join(thread, NULL);
+
+    mutex_reset(&lock);
+    mutex_lock(&lock);
+    mutex_unlock(&lock);
+
+    cr_assert(eq(u32, lock.word, MUTEX_FREE));
+}
+
+Test(mutex, locks_in_their_order_are_accepted) {
+    static struct mutex low, high;
+    mutex_init(&low, LOCKRANK_THREADS);
+    mutex_init(&high, LOCKRANK_MHEAP);
+
+    for (int i = 0; i < 3; i++) {
+        mutex_lock(&low);
+        mutex_lock(&high);
+        mutex_unlock(&high);
+        mutex_unlock(&low);
+    }
+
+    cr_assert(eq(u32, low.word, MUTEX_FREE));
+}
+
+Test(mutex, a_lock_out_of_order_ends_the_process, .signal = SIGABRT) {
+    static struct mutex low, high;
+    mutex_init(&low, LOCKRANK_THREADS);
+    mutex_init(&high, LOCKRANK_MHEAP);
+    mutex_lock(&high);
+
+    mutex_lock(&low);
+}
+
+Test(mutex, claiming_a_lock_that_is_not_held_ends_the_process,
+     .signal = SIGABRT) {
+    mutex_init(&lock, LOCKRANK_MHEAP);
+
+    mutex_assert_held(&lock);
+}
