@@ -99,7 +99,7 @@ static void path_add(struct path *path, const char *s, size_t n) {
 }
 
 static void path_add_number(struct path *path, uint64_t number) {
-    struct print digits = print_to(-1);
+    struct print digits = print_to(PRINT_NOWHERE);
     print_u64(&digits, number);
     path_add(path, digits.buf, digits.n);
 }
@@ -150,14 +150,28 @@ static bool ends_in_json(const char *s) {
            strcmp(s + n - (sizeof ending - 1), ending) == 0;
 }
 
-static void complain(const char *path, int error) {
+static void complain(const char *path, const char *why, int error) {
     struct print out = print_to(2);
     print_str(&out, "mound: MOUND_STATS: cannot write ");
     print_str(&out, path);
-    print_str(&out, " (errno ");
-    print_u64(&out, (uint64_t)-error);
-    print_str(&out, ")\n");
+    print_str(&out, why);
+    if (error != 0)
+        print_u64(&out, (uint64_t)-error);
+    print_str(&out, "\n");
     print_flush(&out);
+}
+
+// replaceable says whether a file may be put at path. By rename a privileged
+// process would put one in the place of /dev/stdout, for every other program.
+static bool replaceable(const char *path) {
+    static const char *const never[] = {"/dev/", "/proc/", "/sys/"};
+    static const char shared[] = "/dev/shm/";
+    if (sys_is_special(path))
+        return false;
+    for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
+        if (strncmp(path, never[i], strlen(never[i])) == 0)
+            return strncmp(path, shared, sizeof shared - 1) == 0;
+    return true;
 }
 
 // dump_to_file writes beside the file and renames: a reader sees all or nothing,
@@ -173,8 +187,10 @@ static void dump_to_file(void) {
     path_add(&temporary, path.text, path.n);
     path_add(&temporary, ".tmp", 4);
     path_add_number(&temporary, (uint64_t)sys_pid());
-    if (temporary.too_long)
+    if (temporary.too_long || !replaceable(path.text)) {
+        complain(path.text, ": not the name of a plain file", 0);
         return;
+    }
     int fd = sys_open_new(temporary.text);
     if (fd < 0) {
         sys_unlink(temporary.text); // left by a process of our number
@@ -191,7 +207,7 @@ static void dump_to_file(void) {
             sys_unlink(temporary.text);
     }
     if (error < 0)
-        complain(path.text, error);
+        complain(path.text, ", errno ", error);
 }
 
 void dump_at_exit(void) {

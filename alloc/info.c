@@ -35,6 +35,8 @@ EXPORT int mound_write_memstats(int fd) {
 
 EXPORT int mound_malloc_trim(size_t pad) {
     struct mheap *h = &mound_heap;
+    if (runtime_passive())
+        return runtime_next.malloc_trim(pad);
     if (!thread_enter())
         return 0;
     runtime_enter();

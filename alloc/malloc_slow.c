@@ -271,6 +271,19 @@ size_t usable_size_slow(void *p) {
     return b.usable;
 }
 
+// size_fits says whether an object of size bytes may be in this block: malloc
+// would have put it there, or realloc left it there (see realloc_slow).
+static bool size_fits(const struct block *b, size_t align, size_t size) {
+    if (size > b->usable)
+        return false;
+    if (size > b->usable / 2 && b->usable <= MAX_SMALL_SIZE)
+        return true;
+    if (b->span->sizeclass == 0)
+        return large_pages(max_size(size, 1)) == b->span->npages;
+    return sizeclass_for_aligned(size, max_size(align, 1)) ==
+           b->span->sizeclass;
+}
+
 void free_sized_slow(void *p, size_t align, size_t size, const char *call) {
     if (p == NULL)
         return;
@@ -282,17 +295,8 @@ void free_sized_slow(void *p, size_t align, size_t size, const char *call) {
         struct block b = look_up_locked(p);
         leave();
         enum misuse misuse = b.misuse;
-        if (misuse == MISUSE_NONE) {
-            unsigned want = 0;
-            if (size <= MAX_SMALL_SIZE)
-                want = align <= MIN_ALIGN ? sizeclass_for(size)
-                                          : sizeclass_for_aligned(size, align);
-            bool same =
-                want == b.span->sizeclass &&
-                (want != 0 || large_pages(max_size(size, 1)) == b.span->npages);
-            if (!same)
-                misuse = MISUSE_SIZE;
-        }
+        if (misuse == MISUSE_NONE && !size_fits(&b, align, size))
+            misuse = MISUSE_SIZE;
         if (misuse != MISUSE_NONE) {
             report_misuse(&mound_heap, call, misuse, p, size);
             return;

@@ -49,7 +49,7 @@ static const struct choice on_off[] = {{"0", 0}, {"1", 1}, {NULL, 0}};
 static void read_stats(const char *value) {
     if (strcmp(value, "0") == 0)
         return;
-    if (strcmp(value, "1") == 0) {
+    if (strcmp(value, "1") == 0 || strcmp(value, "/dev/stderr") == 0) {
         values.stats = STATS_STDERR;
         return;
     }

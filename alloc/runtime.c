@@ -8,6 +8,7 @@
 #include "base/mutex.h"
 #include "malloc_slow.h"
 #include "os/mem.h"
+#include "process.h"
 #include "os/sys.h"
 #include "thread.h"
 
@@ -65,6 +66,16 @@ void runtime_start_from(char **envp) {
         start(envp);
 }
 
+// With -z initfirst this runs before every other constructor, libc's included;
+// malloc may have been called before all the same.
+__attribute__((constructor)) static void runtime_constructor(int argc,
+                                                             char **argv,
+                                                             char **envp) {
+    (void)argc;
+    (void)argv;
+    process_start(envp);
+}
+
 bool runtime_started(void) {
     return atomic_load_explicit(&phase, memory_order_acquire) == STARTED;
 }
@@ -109,6 +120,7 @@ static void become_child(void) {
     pid = sys_pid();
     atomic_store_explicit(&mound_heap.quiet_pages,
                           CHILD_QUIET_BYTES / PAGE_SIZE, memory_order_relaxed);
+    helper_forked(&mound_heap.helper);
     // Other threads' caches are still here; the next slow path drains them.
     set_stamp(STAMP_DRAIN);
 }

@@ -46,6 +46,7 @@ struct runtime_next {
     void *(*realloc)(void *, size_t);
     void *(*memalign)(size_t, size_t);
     size_t (*malloc_usable_size)(void *);
+    int (*malloc_trim)(size_t);
 };
 extern struct runtime_next runtime_next;
 void runtime_set_passive(const struct runtime_next *next);

@@ -4,6 +4,7 @@
 #define MOUND_INTERPOSE_H
 
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define EXPORT __attribute__((visibility("default")))
@@ -21,6 +22,18 @@ void *__libc_valloc(size_t size);
 void *__libc_pvalloc(size_t size);
 struct mallinfo __libc_mallinfo(void);
 int __libc_mallopt(int param, int value);
+
+// struct interpose_next is what of the C library's allocator only preload/
+// passes on to, in passive mode; all NULL otherwise.
+struct interpose_next {
+    int (*mallopt)(int param, int value);
+    struct mallinfo (*mallinfo)(void);
+    struct mallinfo2 (*mallinfo2)(void);
+    int (*malloc_info)(int options, FILE *f);
+    void (*malloc_stats)(void);
+};
+extern struct interpose_next interpose_next
+    __attribute__((visibility("hidden")));
 
 // interpose_malloc returns our own malloc, whatever the name leads to in this
 // process.

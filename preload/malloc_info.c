@@ -9,11 +9,12 @@
 
 #include <errno.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "mound.h"
 
 EXPORT struct mallinfo2 mallinfo2(void) {
+    if (interpose_next.mallinfo2 != NULL)
+        return interpose_next.mallinfo2();
     struct mound_memstats st;
     mound_read_memstats(&st, sizeof st);
     struct mallinfo2 info = {0};
@@ -32,6 +33,8 @@ static int as_int(size_t n) {
 }
 
 EXPORT struct mallinfo mallinfo(void) {
+    if (interpose_next.mallinfo != NULL)
+        return interpose_next.mallinfo();
     struct mallinfo2 wide = mallinfo2();
     struct mallinfo info = {0};
     info.arena = as_int(wide.arena);
@@ -47,24 +50,15 @@ EXPORT struct mallinfo __libc_mallinfo(void) {
     return mallinfo();
 }
 
-// Nothing here can be tuned by these: they describe glibc's heap. A parameter
-// glibc knows is accepted, as programs expect; others are not.
+// Nothing here can be tuned by these: they describe glibc's heap. As glibc 2.36
+// does, every parameter is accepted, but for a fast-bin limit out of range.
 EXPORT int mallopt(int param, int value) {
-    switch (param) {
-    case M_MXFAST:
-        return value >= 0 && (size_t)value <= 80 * sizeof(size_t) / 4;
-    case M_TRIM_THRESHOLD:
-    case M_TOP_PAD:
-    case M_MMAP_THRESHOLD:
-    case M_MMAP_MAX:
-    case M_CHECK_ACTION:
-    case M_PERTURB:
-    case M_ARENA_TEST:
-    case M_ARENA_MAX:
-        return 1;
-    default:
-        return 1; // glibc 2.36 answers 1 for those it does not know, too
-    }
+    enum { FAST_MAX = 80 * sizeof(size_t) / 4 };
+    if (interpose_next.mallopt != NULL)
+        return interpose_next.mallopt(param, value);
+    if (param == M_MXFAST)
+        return value >= 0 && value <= (int)FAST_MAX;
+    return 1;
 }
 
 EXPORT int __libc_mallopt(int param, int value) {
@@ -72,10 +66,16 @@ EXPORT int __libc_mallopt(int param, int value) {
 }
 
 EXPORT void malloc_stats(void) {
+    if (interpose_next.malloc_stats != NULL) {
+        interpose_next.malloc_stats();
+        return;
+    }
     mound_write_memstats(2);
 }
 
 EXPORT int malloc_info(int options, FILE *f) {
+    if (interpose_next.malloc_info != NULL)
+        return interpose_next.malloc_info(options, f);
     if (options != 0)
         return EINVAL;
     struct mound_memstats st;

@@ -8,7 +8,7 @@
 #include <dlfcn.h>
 
 #include "interpose.h"
-#include "shim.h"
+#include "process.h"
 
 typedef void *dlopen_fn(const char *path, int mode);
 
@@ -24,7 +24,7 @@ static dlopen_fn *find_dlopen(void) {
 __attribute__((optimize("O2"))) EXPORT void *dlopen(const char *path,
                                                     int mode) {
     dlopen_fn *next = find_dlopen();
-    if ((mode & RTLD_DEEPBIND) && !shim_keep_deepbind())
+    if ((mode & RTLD_DEEPBIND) && !process_keep_deepbind())
         mode &= ~RTLD_DEEPBIND;
     return next(path, mode);
 }

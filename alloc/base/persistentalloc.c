@@ -43,3 +43,11 @@ out:
     mutex_unlock(&pa->lock);
     return ret;
 }
+
+void persistent_feed(struct persistent *pa, void *memory, size_t nbytes) {
+    mutex_lock(&pa->lock);
+    pa->sys_bytes += nbytes;
+    pa->next = (uintptr_t)memory;
+    pa->end = pa->next + nbytes;
+    mutex_unlock(&pa->lock);
+}

@@ -22,4 +22,9 @@ void persistent_init(struct persistent *pa);
 void *persistentalloc(struct persistent *pa, size_t nbytes, size_t align,
                       _Atomic uint64_t *sys_bytes);
 
+// persistent_feed gives pa memory to hand out that the system would not give:
+// zeroed, and never to be used otherwise. What was left of the last chunk is
+// lost.
+void persistent_feed(struct persistent *pa, void *memory, size_t nbytes);
+
 #endif // MOUND_BASE_PERSISTENTALLOC_H

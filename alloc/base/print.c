@@ -16,10 +16,11 @@ struct print print_to(int fd) {
 }
 
 void print_flush(struct print *out) {
-    if (out->n > 0 && out->fd >= 0 && out->error == 0)
+    if (out->fd == PRINT_NOWHERE)
+        return;
+    if (out->n > 0 && out->error == 0)
         out->error = sys_write(out->fd, out->buf, out->n);
-    if (out->fd >= 0)
-        out->n = 0;
+    out->n = 0;
 }
 
 void print_char(struct print *out, char c) {
@@ -117,21 +118,42 @@ void print_percent(struct print *out, uint64_t part, uint64_t whole,
     print_tenths(out, tenths, "%", width);
 }
 
+// utf8_length returns how many bytes at s, of n, are one valid character of
+// UTF-8; 0 if none is.
+static size_t utf8_length(const unsigned char *s, size_t n) {
+    size_t length = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2
+                  : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+    if (length == 0 || length > n)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    // Overlong forms, surrogates, and what is above U+10FFFF.
+    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+        return 0;
+    return length;
+}
+
 void print_json_str(struct print *out, const char *s, size_t n) {
     print_char(out, '"');
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n;) {
         unsigned char c = (unsigned char)s[i];
-        if (c == '"' || c == '\\') {
+        size_t length = utf8_length((const unsigned char *)s + i, n - i);
+        if (length == 0) { // as Go's: U+FFFD for each byte that is no text
+            print_str(out, "\\ufffd");
+            length = 1;
+        } else if (c == '"' || c == '\\') {
             print_char(out, '\\');
             print_char(out, (char)c);
-        } else if (c < 0x20 || c >= 0x7f) {
-            // Bytes that may be no UTF-8: shown one by one, never invalid.
+        } else if (c < 0x20) {
             print_str(out, "\\u00");
             print_char(out, "0123456789abcdef"[c >> 4]);
             print_char(out, "0123456789abcdef"[c & 15]);
         } else {
-            print_char(out, (char)c);
+            print_bytes(out, s + i, length);
         }
+        i += length;
     }
     print_char(out, '"');
 }

@@ -5,12 +5,15 @@
 
 #include "base/compiler.h"
 
-enum { PRINT_BUFFER = 512 };
+enum {
+    PRINT_BUFFER = 512,
+    PRINT_NOWHERE = INT32_MIN, // no descriptor: only buf is filled
+};
 
 // struct print collects text and writes it when full and at print_flush. It
 // lives on the caller's stack.
 struct print {
-    int fd;    // or -1: text beyond the buffer is dropped
+    int fd;    // or PRINT_NOWHERE: text beyond the buffer is dropped
     int error; // 0, or the first -errno of a write
     size_t n;  // bytes in buf
     char buf[PRINT_BUFFER];

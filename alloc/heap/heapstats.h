@@ -56,7 +56,7 @@ struct heapstats {
     struct largestats large;
 
     // Guarded by mheap.lock, in pages of page_bytes.
-    uint64_t inuse_pages;    // in spans
+    uint64_t inuse_pages;    // in spans; written atomically
     uint64_t sys_pages;      // committed
     uint64_t free_pages;     // in no span, backed by memory
     uint64_t released_pages; // in no span, not backed

@@ -74,7 +74,8 @@ void mcache_init(struct mcache *c, uintptr_t owner) {
 }
 
 uint64_t mcache_cap_limit(const struct mheap *h, uint64_t nthreads) {
-    uint64_t inuse = h->stats->inuse_pages << PAGE_SHIFT;
+    uint64_t inuse = __atomic_load_n(&h->stats->inuse_pages, __ATOMIC_RELAXED)
+                     << PAGE_SHIFT;
     return inuse / HEAP_SHARE + nthreads * OWN_BYTES;
 }
 

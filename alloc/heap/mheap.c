@@ -55,7 +55,9 @@ void mheap_report_misuse(struct mheap *h, void *p) {
 // note_pages brings the counters up to date after pages came or went.
 static void note_pages(struct mheap *h, int64_t inuse) {
     struct heapstats *st = h->stats;
-    st->inuse_pages += (uint64_t)inuse;
+    // Atomic for mcache_cap_limit, which reads it without the lock.
+    __atomic_store_n(&st->inuse_pages, st->inuse_pages + (uint64_t)inuse,
+                     __ATOMIC_RELAXED);
     st->free_pages = h->pages.nbacked;
     st->released_pages = h->pages.nfree - h->pages.nbacked;
     if (st->inuse_pages > h->peak_pages)
@@ -94,9 +96,12 @@ static bool reserve_locked(struct mheap *h, size_t nbytes) {
                          align_down(limit / RESERVE_LIMIT_SHARE, COMMIT_GRAIN));
     size_t want = max_size(nbytes, piece);
     for (;;) {
-        size_t align = want >= HUGE_BYTES && limit == SIZE_MAX
-                           ? (size_t)HUGE_BYTES
-                           : (size_t)COMMIT_GRAIN;
+        size_t align = COMMIT_GRAIN;
+        if (want >= HUGE_BYTES && limit == SIZE_MAX) {
+            // Also the size, or the next piece could not be just below.
+            align = HUGE_BYTES;
+            want = align_up(want, HUGE_BYTES);
+        }
         // Just below the last piece, runs of free pages can span both.
         uintptr_t hint = h->reserved_low > want ? h->reserved_low - want : 0;
         uintptr_t addr = mem_reserve(hint, want, align);
@@ -112,7 +117,7 @@ static bool reserve_locked(struct mheap *h, size_t nbytes) {
                 h->reserved_low = addr;
             return true;
         }
-        if (want == nbytes)
+        if (want <= align_up(nbytes, align))
             return false;
         want = max_size(nbytes, align_down(want / 2, COMMIT_GRAIN));
     }
@@ -203,9 +208,27 @@ static struct fixalloc *records_for(struct mheap *h, unsigned nelems) {
                                                    : &h->large_spans;
 }
 
+// feed_records_locked turns free pages of the heap into memory for records. At a
+// limit (RLIMIT_AS, RLIMIT_DATA) the heap may have taken all there was; without
+// a record its free pages could serve nobody.
+static bool feed_records_locked(struct mheap *h) {
+    enum { FEED_PAGES = 4 }; // two chunks of records
+    size_t nscavenged;
+    uintptr_t addr = pagealloc_alloc(&h->pages, FEED_PAGES, 1, &nscavenged);
+    if (addr == 0)
+        return false;
+    memset((void *)addr, 0, FEED_PAGES << PAGE_SHIFT);
+    h->stats->sys_pages -= FEED_PAGES; // they are records now, no heap
+    note_pages(h, 0);
+    persistent_feed(&h->persistent, (void *)addr, FEED_PAGES << PAGE_SHIFT);
+    return true;
+}
+
 static struct mspan *alloc_record_locked(struct mheap *h, unsigned nelems) {
     struct fixalloc *records = records_for(h, nelems);
     struct mspan *s = fixalloc_alloc(records);
+    if (s == NULL && feed_records_locked(h))
+        s = fixalloc_alloc(records);
     if (s != NULL) {
         s->nwords =
             records == &h->small_spans ? MSPAN_SMALL_WORDS : MSPAN_WORDS;
@@ -324,10 +347,22 @@ out:
     return s;
 }
 
-// after_free releases what is above the keep; call it without the lock.
-static void after_free(struct mheap *h, size_t excess) {
-    if (excess > 0)
-        scavenger_release(h, excess);
+// struct leftover is what a free leaves to be done once the lock is free.
+struct leftover {
+    size_t excess; // pages above the keep
+    bool help;     // a helper should see to the rest
+};
+
+static struct leftover leftover_locked(struct mheap *h) {
+    return (struct leftover){scavenger_excess_locked(h),
+                             scavenger_help_locked(h)};
+}
+
+static void after_free(struct mheap *h, struct leftover left) {
+    if (left.excess > 0)
+        scavenger_release(h, left.excess);
+    if (left.help)
+        scavenger_help(h);
 }
 
 void mheap_free_span(struct mheap *h, struct mspan *s) {
@@ -336,9 +371,9 @@ void mheap_free_span(struct mheap *h, struct mspan *s) {
                    /* scavenged= */ false);
     note_pages(h, -(int64_t)s->npages);
     free_record_locked(h, s);
-    size_t excess = scavenger_excess_locked(h);
+    struct leftover left = leftover_locked(h);
     mutex_unlock(&h->lock);
-    after_free(h, excess);
+    after_free(h, left);
 }
 
 // drop_large_locked takes a large object out of the heap.
@@ -355,14 +390,14 @@ bool mheap_free_large(struct mheap *h, struct mspan *s, uintptr_t addr,
                       bool scavenged) {
     mutex_lock(&h->lock);
     bool live = mspan_state(s) == MSPAN_LARGE && mspan_start(s) == addr;
-    size_t excess = 0;
+    struct leftover left = {0, false};
     if (live) {
         h->stats->large.nfrees++;
         drop_large_locked(h, s, scavenged);
-        excess = scavenger_excess_locked(h);
+        left = leftover_locked(h);
     }
     mutex_unlock(&h->lock);
-    after_free(h, excess);
+    after_free(h, left);
     return live;
 }
 
@@ -390,7 +425,7 @@ static bool extend_at_end_locked(struct mheap *h, uintptr_t end,
 
 bool mheap_resize_large(struct mheap *h, struct mspan *s, size_t npages) {
     bool done = true;
-    size_t excess = 0;
+    struct leftover left = {0, false};
     struct run more = {0};
     mutex_lock(&h->lock);
     size_t old = s->npages;
@@ -411,7 +446,7 @@ bool mheap_resize_large(struct mheap *h, struct mspan *s, size_t npages) {
         pagealloc_free(&h->pages, old_end - (less << PAGE_SHIFT), less,
                        /* scavenged= */ false);
         note_pages(h, -(int64_t)less);
-        excess = scavenger_excess_locked(h);
+        left = leftover_locked(h);
     }
     if (done) {
         s->npages = npages;
@@ -420,7 +455,7 @@ bool mheap_resize_large(struct mheap *h, struct mspan *s, size_t npages) {
     mutex_unlock(&h->lock);
     if (done && npages > old)
         want_hugepages(h, &more);
-    after_free(h, excess);
+    after_free(h, left);
     return done;
 }
 
@@ -479,6 +514,13 @@ struct mspan *mheap_span_containing(struct mheap *h, uintptr_t addr) {
     mheap_for_each_span_locked(h, look_inside, &c);
     mutex_unlock(&h->lock);
     return c.found;
+}
+
+bool mheap_page_is_free(struct mheap *h, uintptr_t addr) {
+    mutex_lock(&h->lock);
+    bool is_free = pagealloc_is_free(&h->pages, addr);
+    mutex_unlock(&h->lock);
+    return is_free;
 }
 
 // struct recount is what a walk over all spans finds.

@@ -8,6 +8,7 @@
 #include "heap/heapstats.h"
 #include "heap/mcentral.h"
 #include "heap/pagealloc.h"
+#include "os/helper.h"
 
 enum {
     // Arrays of pointers for magazines: 2^3 to 2^10 pointers.
@@ -43,6 +44,7 @@ struct mheap {
     struct mutex scavenger;       // rank LOCKRANK_SCAVENGER
     _Atomic uint64_t tick_ns;     // (a) relaxed: when slow paths look again
     _Atomic uint64_t tick_ticks;  // (a) relaxed: when they last read the clock
+    struct helper helper;       // (a) runs while there is something to return
     _Atomic bool release_refused; // (a) relaxed: madvise is not permitted
     _Atomic int64_t quiet_pages;  // (a) a fork child does not populate or
                                   // release until so many pages were asked
@@ -106,6 +108,10 @@ void mheap_for_each_span_locked(struct mheap *h,
 // mheap_span_containing finds the live span that addr lies in, by a walk over
 // all of them if the page map does not know. For reports.
 struct mspan *mheap_span_containing(struct mheap *h, uintptr_t addr);
+
+// mheap_page_is_free says whether addr is in a page of the heap that no span
+// has.
+bool mheap_page_is_free(struct mheap *h, uintptr_t addr);
 
 // mheap_verify walks everything below the caches and returns the number of
 // contradictions. It takes the locks itself, one class after the other.

@@ -9,6 +9,11 @@
 // max(64 MiB, peak / 12) unused releases the excess at once: 1/12, so that a
 // process that frees its whole heap and then only sleeps is within 10 % of the
 // peak of where it was.
+//
+// Slow paths do this work. When a program has threads they may all go to sleep
+// after the last free, so that free starts a helper (os/helper.h), which looks
+// every 100 ms and ends when a second has gone by with nothing to do. A program
+// with one thread is never given another.
 #include "heap/scavenger.h"
 
 #include "os/mem.h"
@@ -22,6 +27,9 @@ enum {
     // One madvise: a few hundred microseconds at 0.3 us a page of 4 KiB.
     RELEASE_PAGES = CHUNK_PAGES,
     TICK_PAGES = 4 * CHUNK_PAGES, // what one tick releases at most
+    HELP_PAGES = (4 << 20) / PAGE_SIZE, // less is not worth a thread
+    HELPER_NS = 100 * 1000 * 1000,
+    HELPER_IDLE = 10, // looks with nothing to do, then the helper ends
 };
 static const uint64_t KEEP_PAGES = (64 << 20) / PAGE_SIZE;
 static const uint64_t FLOOR_PAGES = (512 << 10) / PAGE_SIZE;
@@ -76,6 +84,12 @@ size_t scavenger_release(struct mheap *h, size_t npages) {
     return released;
 }
 
+// rest_pages is the goal when the peak has decayed.
+static uint64_t rest_pages(const struct mheap *h) {
+    uint64_t slack = h->stats->inuse_pages / SLACK_SHARE;
+    return slack > FLOOR_PAGES ? slack : FLOOR_PAGES;
+}
+
 uint64_t scavenger_goal_locked(struct mheap *h, uint64_t now_ns) {
     uint64_t inuse = h->stats->inuse_pages;
     uint64_t past = now_ns - h->peak_ns;
@@ -87,6 +101,21 @@ uint64_t scavenger_goal_locked(struct mheap *h, uint64_t now_ns) {
     h->peak_pages = peak > inuse ? peak : inuse;
     uint64_t goal = h->peak_pages + h->peak_pages / SLACK_SHARE - inuse;
     return goal > FLOOR_PAGES ? goal : FLOOR_PAGES;
+}
+
+// look does what is due at now_ns, and returns how many pages are above what a
+// heap at rest keeps.
+static uint64_t look(struct mheap *h, uint64_t now_ns) {
+    for (unsigned c = 1; c < NUM_SIZECLASSES; c++)
+        mcentral_drain_idle(&h->central[c]);
+    mutex_lock(&h->lock);
+    uint64_t goal = scavenger_goal_locked(h, now_ns);
+    uint64_t nbacked = h->pages.nbacked;
+    uint64_t rest = rest_pages(h);
+    mutex_unlock(&h->lock);
+    if (nbacked > goal)
+        nbacked -= scavenger_release(h, min_size(nbacked - goal, TICK_PAGES));
+    return nbacked > rest ? nbacked - rest : 0;
 }
 
 void scavenger_tick(struct mheap *h) {
@@ -102,14 +131,29 @@ void scavenger_tick(struct mheap *h) {
         return;
     // Two threads may both find it due; both then look, and no harm is done.
     atomic_store_explicit(&h->tick_ns, now + TICK_NS, memory_order_relaxed);
-    if (atomic_load_explicit(&h->quiet_pages, memory_order_relaxed) > 0)
-        return;
-    for (unsigned c = 1; c < NUM_SIZECLASSES; c++)
-        mcentral_drain_idle(&h->central[c]);
-    mutex_lock(&h->lock);
-    uint64_t goal = scavenger_goal_locked(h, now);
-    uint64_t nbacked = h->pages.nbacked;
-    mutex_unlock(&h->lock);
-    if (nbacked > goal)
-        scavenger_release(h, min_size(nbacked - goal, TICK_PAGES));
+    if (atomic_load_explicit(&h->quiet_pages, memory_order_relaxed) <= 0)
+        look(h, now);
+}
+
+bool scavenger_help_locked(struct mheap *h) {
+    return !sys_single_threaded() &&
+           h->pages.nbacked > rest_pages(h) + HELP_PAGES &&
+           atomic_load_explicit(&h->helper.tid, memory_order_relaxed) == 0 &&
+           !atomic_load_explicit(&h->release_refused, memory_order_relaxed) &&
+           atomic_load_explicit(&h->quiet_pages, memory_order_relaxed) <= 0;
+}
+
+// help is the helper thread: it ends once there was nothing to do for a while.
+static void help(void *arg) {
+    struct mheap *h = arg;
+    for (int nidle = 0; nidle < HELPER_IDLE; nidle++) {
+        sys_sleep_ns(HELPER_NS);
+        if (look(h, sys_now_ns()) > 0 &&
+            !atomic_load_explicit(&h->release_refused, memory_order_relaxed))
+            nidle = 0;
+    }
+}
+
+void scavenger_help(struct mheap *h) {
+    helper_start(&h->helper, help, h);
 }

@@ -1,5 +1,6 @@
-// scavenger.h: idle pages back to the system. Slow paths do the work; there is
-// no thread. See scavenger.c for what is kept and for how long.
+// scavenger.h: idle pages back to the system. Slow paths do the work; in programs
+// with threads a helper does it while all sleep. See scavenger.c for what is
+// kept and for how long.
 #ifndef MOUND_HEAP_SCAVENGER_H
 #define MOUND_HEAP_SCAVENGER_H
 
@@ -12,6 +13,12 @@ size_t scavenger_excess_locked(struct mheap *h);
 // scavenger_release gives up to npages free pages back and returns how many it
 // gave. Call it without locks of rank mheap or above.
 size_t scavenger_release(struct mheap *h, size_t npages);
+
+// scavenger_help_locked says whether a helper thread should see to it that idle
+// pages go back: the program has threads, which may all go to sleep now, and
+// there is much to return. scavenger_help starts it, without locks.
+bool scavenger_help_locked(struct mheap *h);
+void scavenger_help(struct mheap *h);
 
 // scavenger_tick lets a slow path do what is due, within a budget of time.
 // Cheap when nothing is: one reading of a coarse clock. Without locks.

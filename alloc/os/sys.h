@@ -54,11 +54,19 @@ enum { SYS_TICKS_STEP = 1 << 18 };
 enum { SYS_TICKS_STEP = 1 << 24 };
 #endif
 
-// sys_single_threaded says whether the C library knows of one thread only.
-// Threads made by raw system calls are not seen, here as in glibc's malloc.
+// sys_helper_made: a thread that the C library does not know was made, by
+// os/helper.h. Written before that thread starts.
+extern bool sys_helper_made HIDDEN;
+
+// sys_single_threaded says whether the C library knows of one thread only, and
+// we of no other. Threads that the program makes by raw system calls are not
+// seen, here as in glibc's malloc.
 ALWAYS_INLINE bool sys_single_threaded(void) {
-    return __libc_single_threaded;
+    return __libc_single_threaded && !sys_helper_made;
 }
+
+// sys_sleep_ns sleeps; a signal may end it early.
+void sys_sleep_ns(uint64_t delay_ns);
 
 // sys_unix_ns returns the time of day in nanoseconds since 1970.
 uint64_t sys_unix_ns(void);
@@ -73,6 +81,10 @@ int sys_open_new(const char *path);
 int sys_rename(const char *from, const char *to);
 int sys_unlink(const char *path);
 bool sys_exists(const char *path);
+
+// sys_is_special says whether something stands at path that is no regular file
+// and no link: a device, a pipe, a folder.
+bool sys_is_special(const char *path);
 void sys_close(int fd);
 
 // sys_dup_high returns a close-on-exec duplicate of fd with a number programs

@@ -34,6 +34,15 @@ int sys_pid(void) {
     return (int)syscall0(SYS_getpid);
 }
 
+bool sys_helper_made;
+
+void sys_sleep_ns(uint64_t delay_ns) {
+    const uint64_t second = 1000 * 1000 * 1000;
+    struct timespec ts = {.tv_sec = (time_t)(delay_ns / second),
+                          .tv_nsec = (long)(delay_ns % second)};
+    syscall2(SYS_nanosleep, &ts, 0);
+}
+
 static uint64_t clock_ns(int clock) {
     struct timespec ts = {0};
     syscall2(SYS_clock_gettime, clock, &ts);
@@ -48,8 +57,8 @@ uint64_t sys_unix_ns(void) {
     return clock_ns(CLOCK_REALTIME);
 }
 
-int sys_write(int fd, const void *buf, size_t n) {
-    const char *p = buf;
+// write_all writes until all is written or an error comes.
+static int write_all(int fd, const char *p, size_t n) {
     while (n > 0) {
         long ret = syscall3(SYS_write, fd, p, n);
         if (ret == -EINTR)
@@ -60,6 +69,26 @@ int sys_write(int fd, const void *buf, size_t n) {
         n -= (size_t)ret;
     }
     return 0;
+}
+
+// A reader that is gone, or a limit on the size of files, ends a process by a
+// signal. That is not to happen for what we print: the signal is blocked, and
+// taken if it came from this write.
+int sys_write(int fd, const void *buf, size_t n) {
+    const uint64_t ours = (uint64_t)1 << (SIGPIPE - 1) |
+                          (uint64_t)1 << (SIGXFSZ - 1);
+    uint64_t before = 0;
+    uint64_t pending = 0;
+    syscall4(SYS_rt_sigprocmask, SIG_BLOCK, &ours, &before, sizeof before);
+    syscall2(SYS_rt_sigpending, &pending, sizeof pending);
+    int error = write_all(fd, buf, n);
+    uint64_t take = ours & ~pending;
+    if ((error == -EPIPE || error == -EFBIG) && take != 0) {
+        const struct timespec at_once = {0, 0};
+        syscall4(SYS_rt_sigtimedwait, &take, 0, &at_once, sizeof take);
+    }
+    syscall4(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof before);
+    return error;
 }
 
 long sys_read(int fd, void *buf, size_t n) {
@@ -89,6 +118,13 @@ int sys_unlink(const char *path) {
 
 bool sys_exists(const char *path) {
     return syscall3(SYS_faccessat, AT_FDCWD, path, F_OK) == 0;
+}
+
+bool sys_is_special(const char *path) {
+    struct stat st;
+    return syscall4(SYS_newfstatat, AT_FDCWD, path, &st,
+                    AT_SYMLINK_NOFOLLOW) == 0 &&
+           !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode);
 }
 
 void sys_close(int fd) {

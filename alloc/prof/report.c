@@ -65,6 +65,8 @@ void report_misuse(struct mheap *h, const char *call, enum misuse misuse,
     // Inside a large object the page map knows nothing: the walk does.
     if (s != NULL && misuse != MISUSE_DOUBLE_FREE && misuse != MISUSE_SIZE)
         misuse = MISUSE_INTERIOR;
+    if (s == NULL && misuse == MISUSE_FOREIGN && mheap_page_is_free(h, addr))
+        misuse = MISUSE_FREED_SPAN;
     struct print out = print_to(2);
     print_str(&out, "mound: ");
     print_str(&out, call);

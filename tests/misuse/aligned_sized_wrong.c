@@ -1,5 +1,5 @@
-// aligned_sized_wrong.c: an aligned object is freed with a size that it does not
-// have.
+// aligned_sized_wrong.c: an aligned object is freed with a size that it does
+// not have.
 #include "misuse.h"
 
 int main(void) {

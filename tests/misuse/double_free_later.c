@@ -1,5 +1,5 @@
-// double_free_later.c: an object is freed twice, with other frees between, so that
-// it is not the newest one in any list.
+// double_free_later.c: an object is freed twice, with other frees between, so
+// that it is not the newest one in any list.
 #include "misuse.h"
 
 enum { NOTHERS = 20 };

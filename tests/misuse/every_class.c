@@ -1,6 +1,6 @@
-// every_class.c: objects of every size class are misused in every way. It says how
-// many misuses there were; the program must survive them, so this is run with
-// MOUND_MISUSE=report or ignore.
+// every_class.c: objects of every size class are misused in every way. It says
+// how many misuses there were; the program must survive them, so this is run
+// with MOUND_MISUSE=report or ignore.
 #include "misuse.h"
 
 enum { TOP = 32768, STEP_PCT = 8 };

@@ -1,5 +1,5 @@
-// freed_span.c: an object is freed again when all of its neighbours are free too,
-// and their memory may have become something else.
+// freed_span.c: an object is freed again when all of its neighbours are free
+// too, and their memory may have become something else.
 #include "misuse.h"
 
 enum { N = 600, SIZE = 30000 };

@@ -1,5 +1,5 @@
-// interior_large.c: a pointer into the middle of a large object is freed, a page
-// from its start and so aligned as well as any.
+// interior_large.c: a pointer into the middle of a large object is freed, a
+// page from its start and so aligned as well as any.
 #include "misuse.h"
 
 int main(void) {

@@ -92,6 +92,25 @@ Test(startup, it_may_be_opened_late_without_preload) {
     probe_passes_with(NULL, args, NULL, "loaded_late");
 }
 
+Test(startup, glibcs_debugging_library_may_stand_on_either_side) {
+    static const char debugging[] = "libc_malloc_debug.so.0";
+    for (int in_front = 0; in_front < 2; in_front++) {
+        char preload[5000];
+        snprintf(preload, sizeof preload, "%s:%s",
+                 in_front ? debugging : spawn_lib(),
+                 in_front ? spawn_lib() : debugging);
+        const char *const argv[] = {spawn_probe("first_call"), "malloc", NULL};
+        static const char *const env[] = {"MALLOC_CHECK_=3", NULL};
+        struct spawn cmd = {.argv = argv, .env = env, .preload = preload};
+        struct spawn_result r = spawn_run(&cmd);
+        if (strstr(r.err, debugging)) {
+            cr_skip_test("there is no such library here");
+        }
+        cr_assert(spawn_exited(&r, 0) && r.nerr == 0, "%s", spawn_describe(&r));
+        spawn_free(&r);
+    }
+}
+
 Test(startup, operators_of_cxx_throw_and_call_their_handler) {
     probe_passes("operators", NULL);
 }

@@ -43,8 +43,16 @@ static void *other(void *arg) {
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, NULL);
     while (!stop) {
+        // Large ones, and enough small ones that spans come and go.
+        enum { N = 300 };
+        void *blocks[N];
         free(malloc(50000));
-        free(malloc(500));
+        for (int i = 0; i < N; i++) {
+            blocks[i] = malloc(i % 2 ? 2000 : 500);
+        }
+        for (int i = 0; i < N; i++) {
+            free(blocks[i]);
+        }
     }
     return arg;
 }

@@ -11,8 +11,8 @@
 // Built twice: with -DSTRESS_MOUND it calls the mound_ names of libmound.a and
 // verifies the heap at the end; without, malloc and its family, for LD_PRELOAD.
 // Every byte of an object up to a page is checked, and of a larger one its ends
-// and a byte in every page. Threads share nothing without a lock, so a race that
-// a sanitizer finds is the allocator's.
+// and a byte in every page. Threads share nothing without a lock, so a race
+// that a sanitizer finds is the allocator's.
 #include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>

@@ -1,0 +1,295 @@
+// large.c: objects of whole pages: growing, shrinking, moving.
+#include "heap/large.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <string.h>
+
+#include "fixture.h"
+#include "mem_fake.h"
+
+enum { MIB_PAGES = (1 << 20) / PAGE_SIZE };
+
+static char *memory(const struct mspan *s) {
+    return (char *)mspan_start(s);
+}
+
+static void write_pages(const struct mspan *s, size_t npages, char c) {
+    memset(memory(s), c, npages << PAGE_SHIFT);
+}
+
+static bool all_are(const char *p, size_t nbytes, char c) {
+    return nbytes == 0 || (p[0] == c && memcmp(p, p + 1, nbytes - 1) == 0);
+}
+
+static void release(struct fixture *f, struct mspan *s) {
+    cr_assert(mheap_free_large(f->heap, s, mspan_start(s), false));
+}
+
+Test(large, pages_for_a_size_are_rounded_up_and_never_wrap) {
+    cr_assert(eq(sz, large_pages(1), 1));
+    cr_assert(eq(sz, large_pages(PAGE_SIZE), 1));
+    cr_assert(eq(sz, large_pages(PAGE_SIZE + 1), 2));
+    cr_assert(eq(sz, large_pages(32769), 5));
+    cr_assert(
+        eq(sz, large_pages(SIZE_MAX - PAGE_SIZE), SIZE_MAX >> PAGE_SHIFT));
+    cr_assert(zero(sz, large_pages(SIZE_MAX - PAGE_SIZE + 1)));
+    cr_assert(zero(sz, large_pages(SIZE_MAX)));
+}
+
+Test(large, an_object_is_counted_when_it_comes_and_when_it_goes) {
+    struct fixture f = fixture_start();
+    const struct largestats *st = &f.stats->large;
+
+    struct mspan *s = mheap_alloc_large(f.heap, 10, 1);
+    cr_assert(eq(u64, st->nmallocs, 1));
+    cr_assert(eq(u64, st->alloc_bytes, 10 * PAGE_SIZE));
+    release(&f, s);
+
+    cr_assert(eq(u64, st->nfrees, 1));
+    cr_assert(zero(u64, st->alloc_bytes));
+    cr_assert(eq(u64, st->total_alloc_bytes, 10 * PAGE_SIZE));
+    cr_assert(zero(u64, f.stats->inuse_pages));
+    fixture_verify(&f);
+}
+
+Test(large, a_second_free_changes_nothing) {
+    struct fixture f = fixture_start();
+    struct mspan *s = mheap_alloc_large(f.heap, 10, 1);
+    uintptr_t start = mspan_start(s);
+    release(&f, s);
+
+    cr_assert(not(mheap_free_large(f.heap, s, start, false)));
+    struct mspan *other = mheap_alloc_large(f.heap, 10, 1);
+    cr_assert(not(mheap_free_large(f.heap, other, start + PAGE_SIZE, false)));
+
+    cr_assert(eq(u64, f.stats->large.nfrees, 1));
+    fixture_verify(&f);
+}
+
+Test(large, freed_pages_are_used_again_for_objects_of_any_other_size) {
+    struct fixture f = fixture_start();
+    struct mspan *a = mheap_alloc_large(f.heap, 60, 1);
+    mheap_alloc_large(f.heap, 1, 1); // keeps what follows from merging
+    uintptr_t start = mspan_start(a);
+    release(&f, a);
+
+    struct mspan *b = mheap_alloc_large(f.heap, 20, 1);
+    struct mspan *c = mheap_alloc_large(f.heap, 40, 1);
+
+    cr_assert(eq(uptr, mspan_start(b), start));
+    cr_assert(eq(uptr, mspan_start(c), start + 20 * PAGE_SIZE));
+    fixture_verify(&f);
+}
+
+Test(large, every_alignment_up_to_a_gibibyte_is_kept) {
+    struct fixture f = fixture_start();
+    for (size_t align = 1; align <= ((size_t)1 << 30) / PAGE_SIZE; align *= 2) {
+        struct mspan *s = mheap_alloc_large(f.heap, 3, align);
+        cr_assert(ne(ptr, s, NULL));
+        cr_assert(zero(uptr, mspan_start(s) % (align << PAGE_SHIFT)));
+        release(&f, s);
+        fixture_verify(&f);
+    }
+}
+
+Test(large, memory_said_to_be_zero_is_zero_and_used_memory_is_not_said_so) {
+    struct random r = random_from(9);
+    struct fixture f = fixture_start();
+    static struct mspan *live[40];
+    int nzero = 0, ndirty = 0;
+    for (int step = 0; step < 3000; step++) {
+        unsigned i = (unsigned)random_below(&r, 40);
+        if (live[i] != NULL) {
+            release(&f, live[i]);
+            live[i] = NULL;
+            if (random_below(&r, 8) == 0)
+                mem_fake_fail_at(MEM_RELEASE, 1, random_below(&r, 2) == 0);
+            if (random_below(&r, 8) == 0) {
+                atomic_store(&f.heap->release_refused, false);
+                // what is released reads as zero afterwards
+                mutex_lock(&f.heap->lock);
+                uint64_t nbacked = f.heap->pages.nbacked;
+                mutex_unlock(&f.heap->lock);
+                extern size_t scavenger_release(struct mheap * h,
+                                                size_t npages);
+                scavenger_release(f.heap, nbacked / 2);
+            }
+            continue;
+        }
+        live[i] = mheap_alloc_large(f.heap, 5 + random_below(&r, 60), 1);
+        size_t nbytes = live[i]->npages << PAGE_SHIFT;
+        nzero += !live[i]->needzero;
+        ndirty += live[i]->needzero;
+        if (!live[i]->needzero && !all_are(memory(live[i]), nbytes, 0))
+            cr_fatal("step %d: said to be zero, but is not", step);
+        write_pages(live[i], live[i]->npages, 'x');
+    }
+    cr_assert(gt(int, nzero, 100));
+    cr_assert(gt(int, ndirty, 100));
+    fixture_verify(&f);
+}
+
+Test(large, an_object_grows_where_it_is_while_the_pages_behind_are_free) {
+    struct fixture f = fixture_start();
+    struct mspan *s = mheap_alloc_large(f.heap, 10, 1);
+    uintptr_t start = mspan_start(s);
+    write_pages(s, 10, 'a');
+
+    for (size_t npages = 11; npages <= 40 * MIB_PAGES; npages += npages / 2)
+        cr_assert(mheap_resize_large(f.heap, s, npages));
+
+    cr_assert(eq(uptr, mspan_start(s), start));
+    cr_assert(all_are(memory(s), 10 * PAGE_SIZE, 'a'));
+    memory(s)[(s->npages << PAGE_SHIFT) - 1] = 'z'; // it may be touched
+    cr_assert(eq(u64, f.stats->large.alloc_bytes, s->npages << PAGE_SHIFT));
+    cr_assert(eq(u64, f.stats->inuse_pages, s->npages));
+    cr_assert(eq(u64, f.stats->large.nmallocs, 1));
+    fixture_verify(&f);
+}
+
+Test(large, an_object_does_not_grow_over_its_neighbour) {
+    struct fixture f = fixture_start();
+    struct mspan *s = mheap_alloc_large(f.heap, 10, 1);
+    struct mspan *next = mheap_alloc_large(f.heap, 10, 1);
+    cr_assert(eq(uptr, mspan_start(next), mspan_start(s) + 10 * PAGE_SIZE));
+
+    cr_assert(not(mheap_resize_large(f.heap, s, 11)));
+
+    cr_assert(eq(sz, s->npages, 10));
+    cr_assert(eq(u64, f.stats->inuse_pages, 20));
+    fixture_verify(&f);
+    release(&f, next);
+    cr_assert(mheap_resize_large(f.heap, s, 20));
+    fixture_verify(&f);
+}
+
+Test(large, an_object_does_not_grow_beyond_the_address_space) {
+    static const size_t npages[] = {(size_t)1 << 35, (size_t)1 << 49,
+                                    PTRDIFF_MAX >> PAGE_SHIFT};
+    struct fixture f = fixture_start();
+    struct mspan *s = mheap_alloc_large(f.heap, 10, 1);
+
+    for (unsigned i = 0; i < 3; i++)
+        cr_assert(not(mheap_resize_large(f.heap, s, npages[i])));
+
+    cr_assert(eq(sz, s->npages, 10));
+    fixture_verify(&f);
+}
+
+Test(large, a_refused_commit_keeps_an_object_from_growing_and_nothing_else) {
+    struct fixture f = fixture_start();
+    struct mspan *s = mheap_alloc_large(f.heap, 10, 1);
+    write_pages(s, 10, 'a');
+    mem_fake_fail_at(MEM_COMMIT, 1, MEM_FOR_EVER);
+
+    cr_assert(not(mheap_resize_large(f.heap, s, 4 * MIB_PAGES)));
+
+    cr_assert(eq(sz, s->npages, 10));
+    cr_assert(all_are(memory(s), 10 * PAGE_SIZE, 'a'));
+    fixture_verify(&f);
+    mem_fake_fail_at(MEM_COMMIT, 0, 0);
+    cr_assert(mheap_resize_large(f.heap, s, 4 * MIB_PAGES));
+    fixture_verify(&f);
+}
+
+Test(large, what_an_object_gives_up_serves_others) {
+    struct fixture f = fixture_start();
+    struct mspan *s = mheap_alloc_large(f.heap, 100, 1);
+    mheap_alloc_large(f.heap, 1, 1);
+
+    cr_assert(mheap_resize_large(f.heap, s, 30));
+    struct mspan *other = mheap_alloc_large(f.heap, 70, 1);
+
+    cr_assert(eq(uptr, mspan_start(other), mspan_start(s) + 30 * PAGE_SIZE));
+    cr_assert(eq(u64, f.stats->inuse_pages, 101));
+    fixture_verify(&f);
+}
+
+Test(large, a_moved_object_keeps_its_contents_and_frees_its_old_place) {
+    struct fixture f = fixture_start();
+    struct mspan *s = mheap_alloc_large(f.heap, 3 * MIB_PAGES, 1);
+    uintptr_t old = mspan_start(s);
+    write_pages(s, s->npages, 'm');
+    mheap_alloc_large(f.heap, 1, 1);
+
+    struct mspan *new = large_move(f.heap, s, 8 * MIB_PAGES);
+
+    cr_assert(ne(ptr, new, NULL));
+    cr_assert(ne(uptr, mspan_start(new), old));
+    cr_assert(all_are(memory(new), 3 * MIB_PAGES << PAGE_SHIFT, 'm'));
+    memset(memory(new) + (3 * MIB_PAGES << PAGE_SHIFT), 'n',
+           5 * MIB_PAGES << PAGE_SHIFT);
+    cr_assert(eq(u64, f.stats->inuse_pages, 8 * MIB_PAGES + 1));
+    fixture_verify(&f);
+    // The old place is free, and known to be zero.
+    struct mspan *again = mheap_alloc_large(f.heap, 3 * MIB_PAGES, 1);
+    cr_assert(eq(uptr, mspan_start(again), old));
+    cr_assert(not(again->needzero));
+    cr_assert(all_are(memory(again), 3 * MIB_PAGES << PAGE_SHIFT, 0));
+    fixture_verify(&f);
+}
+
+Test(large, a_move_that_the_system_refuses_changes_nothing) {
+    struct fixture f = fixture_start();
+    struct mspan *s = mheap_alloc_large(f.heap, 3 * MIB_PAGES, 1);
+    write_pages(s, s->npages, 'm');
+    mheap_alloc_large(f.heap, 1, 1);
+    struct largestats before = f.stats->large;
+    uint64_t inuse = f.stats->inuse_pages;
+    mem_fake_fail_at(MEM_MOVE, 1, 1);
+
+    cr_assert(eq(ptr, large_move(f.heap, s, 8 * MIB_PAGES), NULL));
+
+    cr_assert(all_are(memory(s), s->npages << PAGE_SHIFT, 'm'));
+    cr_assert(eq(u64, f.stats->large.nmallocs, before.nmallocs));
+    cr_assert(eq(u64, f.stats->large.nfrees, before.nfrees));
+    cr_assert(eq(u64, f.stats->large.alloc_bytes, before.alloc_bytes));
+    cr_assert(
+        eq(u64, f.stats->large.total_alloc_bytes, before.total_alloc_bytes));
+    cr_assert(eq(u64, f.stats->inuse_pages, inuse));
+    fixture_verify(&f);
+}
+
+Test(large, a_move_without_room_changes_nothing) {
+    struct fixture f = fixture_start();
+    struct mspan *s = mheap_alloc_large(f.heap, 3 * MIB_PAGES, 1);
+    write_pages(s, s->npages, 'm');
+    mem_fake_fail_at(MEM_RESERVE, 1, MEM_FOR_EVER);
+    mem_fake_fail_at(MEM_COMMIT, 1, MEM_FOR_EVER);
+
+    cr_assert(eq(ptr, large_move(f.heap, s, 100 * MIB_PAGES), NULL));
+
+    cr_assert(all_are(memory(s), s->npages << PAGE_SHIFT, 'm'));
+    cr_assert(zero(u64, mem_fake_calls(MEM_MOVE)));
+    fixture_verify(&f);
+}
+
+Test(large, an_object_that_was_abandoned_was_never_counted) {
+    struct fixture f = fixture_start();
+    struct mspan *s = mheap_alloc_large(f.heap, 10, 1);
+
+    mheap_abandon_large(f.heap, s);
+
+    cr_assert(zero(u64, f.stats->large.nmallocs));
+    cr_assert(zero(u64, f.stats->large.nfrees));
+    cr_assert(zero(u64, f.stats->large.total_alloc_bytes));
+    cr_assert(zero(u64, f.stats->inuse_pages));
+    fixture_verify(&f);
+}
+
+Test(large, huge_pages_are_asked_for_whole_ones_of_fresh_memory_only) {
+    struct fixture f = fixture_start();
+    struct mspan *s = mheap_alloc_large(f.heap, MIB_PAGES, 1);
+    cr_assert(zero(u64, mem_fake_calls(MEM_HUGEPAGES)));
+
+    s = mheap_alloc_large(f.heap, 10 * MIB_PAGES, 1);
+    cr_assert(eq(u64, mem_fake_calls(MEM_HUGEPAGES), 1));
+    release(&f, s);
+    mheap_alloc_large(f.heap, 10 * MIB_PAGES, 1); // backed now
+
+    cr_assert(eq(u64, mem_fake_calls(MEM_HUGEPAGES), 1));
+    f.heap->thp = THP_NEVER;
+    mheap_alloc_large(f.heap, 20 * MIB_PAGES, 1);
+    cr_assert(eq(u64, mem_fake_calls(MEM_HUGEPAGES), 1));
+}

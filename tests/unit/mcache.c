@@ -1,0 +1,460 @@
+// mcache.c: the cache of one thread; here several in one thread.
+#include "heap/mcache.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <string.h>
+
+#include "fixture.h"
+#include "mem_fake.h"
+
+enum { MANY = 20000, OWN_BYTES = 64 << 10, HEAP_SHARE = 32 };
+
+static size_t depth(struct mcache *c, unsigned sizeclass) {
+    struct magazine *m = &c->magazines[sizeclass];
+    return (size_t)(atomic_load_explicit(&m->top, memory_order_relaxed) -
+                    atomic_load_explicit(&m->bottom, memory_order_relaxed));
+}
+
+static uint64_t budget(struct fixture *f) {
+    return (f->stats->inuse_pages << PAGE_SHIFT) / HEAP_SHARE +
+           f->ncaches * OWN_BYTES;
+}
+
+static void check_budget(struct fixture *f) {
+    uint64_t nbytes = fixture_cap_bytes(f);
+    if (nbytes > budget(f))
+        cr_fatal("caches may hold %lu bytes, the budget is %lu",
+                 (unsigned long)nbytes, (unsigned long)budget(f));
+}
+
+Test(mcache, the_cache_of_threads_without_one_is_empty_and_full) {
+    void *p = &p;
+    for (unsigned c = 0; c < NUM_SIZECLASSES; c++) {
+        cr_assert(eq(ptr, mcache_alloc(&mcache_none, c), NULL));
+        cr_assert(not(mcache_free(&mcache_none, c, p)));
+    }
+}
+
+Test(mcache, a_new_cache_is_empty_and_full) {
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    void *p = &p;
+    for (unsigned i = 0; i < NUM_SIZECLASSES; i++) {
+        cr_assert(eq(ptr, mcache_alloc(c, i), NULL));
+        cr_assert(not(mcache_free(c, i, p)));
+    }
+    fixture_verify(&f);
+}
+
+Test(mcache, class_0_is_always_full) {
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    for (size_t size = 1; size <= MAX_SMALL_SIZE; size *= 2)
+        fixture_free(&f, c, fixture_malloc(&f, c, size));
+
+    cr_assert(not(mcache_free(c, 0, c)));
+    cr_assert(eq(ptr, mcache_alloc(c, 0), NULL));
+}
+
+Test(mcache, addresses_from_a_fresh_span_ascend_by_the_size_of_a_slot) {
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    for (unsigned i = 1; i < NUM_SIZECLASSES; i++) {
+        size_t size = sizeclass_bytes[i];
+        if (sizeclass_for(size) != i)
+            continue; // 24 bytes
+        uintptr_t first = (uintptr_t)fixture_malloc(&f, c, size);
+        struct mspan *s = fixture_span_of(&f, (void *)first);
+        for (unsigned k = 1; k < s->nelems; k++) {
+            uintptr_t p = (uintptr_t)fixture_malloc(&f, c, size);
+            if (p != first + k * size)
+                cr_fatal("%zu bytes: slot %u is %ld from the first", size, k,
+                         (long)(p - first));
+        }
+        cr_assert(zero(u32, s->nfree));
+        cr_assert(eq(uptr, first, mspan_start(s)));
+    }
+}
+
+Test(mcache, the_last_freed_slot_is_the_next_handed_out) {
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    void *a = fixture_malloc(&f, c, 100);
+    void *b = fixture_malloc(&f, c, 100);
+
+    fixture_free(&f, c, a);
+    fixture_free(&f, c, b);
+
+    cr_assert(eq(ptr, fixture_malloc(&f, c, 100), b));
+    cr_assert(eq(ptr, fixture_malloc(&f, c, 100), a));
+}
+
+Test(mcache, every_malloc_is_counted_once) {
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    unsigned class = sizeclass_for(200);
+    static void *p[1000];
+
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 1000; i++)
+            p[i] = fixture_malloc(&f, c, 200);
+        cr_assert(eq(u64, fixture_count(&f, class).live, 1000));
+        for (int i = 0; i < 1000; i++)
+            fixture_free(&f, c, p[i]);
+    }
+
+    cr_assert(eq(u64, fixture_count(&f, class).mallocs, 3000));
+    cr_assert(zero(u64, fixture_count(&f, class).live));
+    mcache_flush(c, f.heap);
+    cr_assert(eq(u64, f.stats->classes[class].nretired, 3000));
+    cr_assert(zero(u64, fixture_count(&f, class).live));
+}
+
+Test(mcache, what_another_thread_freed_is_handed_out_after_a_refill) {
+    enum { N = 500 };
+    static void *p[N];
+    struct fixture f = fixture_start();
+    struct mcache *owner = fixture_cache(&f);
+    struct mcache *other = fixture_cache(&f);
+    unsigned class = sizeclass_for(64);
+    for (int i = 0; i < N; i++)
+        p[i] = fixture_malloc(&f, owner, 64);
+    uint64_t nslots = f.stats->classes[class].nslots;
+    for (int i = 0; i < N; i++)
+        fixture_free(&f, other, p[i]);
+    mcache_flush(other, f.heap);
+
+    for (int i = 0; i < N; i++)
+        p[i] = fixture_malloc(&f, owner, 64);
+
+    cr_assert(eq(u64, f.stats->classes[class].nslots, nslots));
+    fixture_verify(&f);
+}
+
+Test(mcache, producer_and_consumer_do_not_make_the_heap_grow) {
+    struct fixture f = fixture_start();
+    struct mcache *producer = fixture_cache(&f);
+    struct mcache *consumer = fixture_cache(&f);
+    static void *queue[1000];
+    uint64_t after_warmup = 0;
+    for (int round = 0; round < 100; round++) {
+        for (int i = 0; i < 1000; i++)
+            queue[i] = fixture_malloc(&f, producer, 64);
+        for (int i = 0; i < 1000; i++)
+            fixture_free(&f, consumer, queue[i]);
+        if (round == 10)
+            after_warmup = f.stats->inuse_pages;
+    }
+    cr_assert(le(u64, f.stats->inuse_pages, after_warmup + 2));
+    fixture_verify(&f);
+}
+
+Test(mcache, a_flushed_cache_holds_nothing_and_goes_on) {
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    for (size_t size = 8; size <= MAX_SMALL_SIZE; size = size * 3 / 2)
+        fixture_free(&f, c, fixture_malloc(&f, c, size));
+
+    mcache_flush(c, f.heap);
+
+    for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
+        cr_assert(zero(sz, depth(c, i)));
+    cr_assert(zero(u64, c->cap_bytes));
+    cr_assert(zero(u64, f.heap->shared_cache_bytes));
+    fixture_verify(&f);
+    cr_assert(ne(ptr, fixture_malloc(&f, c, 64), NULL));
+    fixture_verify(&f);
+}
+
+Test(mcache, a_double_free_is_found_when_the_slots_go_back) {
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    void *p = fixture_malloc(&f, c, 64);
+    fixture_free(&f, c, p);
+    fixture_free(&f, c, p);
+    cr_assert(zero(sz, fixture_misused()));
+
+    mcache_flush(c, f.heap);
+
+    cr_assert(eq(sz, fixture_misused(), 1));
+    cr_assert(eq(ptr, fixture_misused_at(0), p));
+    cr_assert(zero(u64, fixture_count(&f, sizeclass_for(64)).live));
+    fixture_verify(&f);
+}
+
+Test(mcache, an_interior_pointer_is_found_when_the_slots_go_back) {
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    char *p = fixture_malloc(&f, c, 512);
+    fixture_free(&f, c, p + 16);
+
+    mcache_flush(c, f.heap);
+
+    cr_assert(eq(sz, fixture_misused(), 1));
+    cr_assert(eq(ptr, fixture_misused_at(0), p + 16));
+    fixture_verify(&f);
+}
+
+Test(mcache, a_double_free_through_two_caches_is_found) {
+    struct fixture f = fixture_start();
+    struct mcache *a = fixture_cache(&f);
+    struct mcache *b = fixture_cache(&f);
+    void *p = fixture_malloc(&f, a, 64);
+    fixture_free(&f, a, p);
+    fixture_free(&f, b, p);
+
+    fixture_drain(&f);
+
+    cr_assert(eq(sz, fixture_misused(), 1));
+    fixture_verify(&f);
+}
+
+Test(mcache, a_first_malloc_takes_no_more_than_a_few_slots) {
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+
+    fixture_malloc(&f, c, 64);
+    fixture_malloc(&f, c, 32768);
+
+    cr_assert(le(sz, depth(c, sizeclass_for(64)), 7));
+    cr_assert(zero(sz, depth(c, sizeclass_for(32768))));
+    cr_assert(le(u64, c->cap_bytes, 7 * 64 + 32768));
+}
+
+Test(mcache, a_magazine_grows_with_the_tides_of_its_class) {
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    static void *p[500];
+    unsigned class = sizeclass_for(64);
+    for (int round = 0; round < 50; round++) {
+        for (int i = 0; i < 500; i++)
+            p[i] = fixture_malloc(&f, c, 64);
+        for (int i = 0; i < 500; i++)
+            fixture_free(&f, c, p[i]);
+    }
+
+    cr_assert(ge(u32, c->shapes[class].cap, 500));
+    fixture_verify(&f);
+}
+
+Test(mcache, caches_stay_within_the_budget_while_the_heap_grows,
+     .timeout = 60) {
+    enum { NCACHES = 8 };
+    static void *kept[MANY];
+    struct random r = random_from(5);
+    struct fixture f = fixture_start();
+    for (int i = 0; i < NCACHES; i++)
+        fixture_cache(&f);
+    for (unsigned i = 0; i < MANY; i++) {
+        struct mcache *c = f.caches[random_below(&r, NCACHES)];
+        size_t size = random_below(&r, 1 + random_below(&r, 16384));
+        void *tide[300];
+        size_t n = random_below(&r, 300) / (1 + size / 64);
+        for (size_t k = 0; k < n; k++)
+            tide[k] = fixture_malloc(&f, c, size);
+        check_budget(&f);
+        for (size_t k = 0; k < n; k++)
+            fixture_free(&f, c, tide[k]);
+        kept[i] = fixture_malloc(&f, c, size);
+        if (i % 1000 == 0)
+            fixture_verify(&f);
+    }
+    cr_assert(gt(u64, f.heap->shared_cache_bytes, 0)); // the budget was tried
+    cr_assert(ne(ptr, kept[0], NULL));
+}
+
+Test(mcache, a_cache_never_holds_more_than_2_mib) {
+    static void *kept[MANY];
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    for (unsigned i = 0; i < 8000; i++) // 250 MB: a budget of 8 MB
+        kept[i] = fixture_malloc(&f, c, 32768);
+    for (size_t size = 8; size <= 8192; size += size / 4 + 8)
+        for (int round = 0; round < 20; round++) {
+            static void *tide[1000];
+            for (int i = 0; i < 1000; i++)
+                tide[i] = fixture_malloc(&f, c, size);
+            for (int i = 0; i < 1000; i++)
+                fixture_free(&f, c, tide[i]);
+            fixture_verify(&f); // looks at it
+        }
+
+    cr_assert(gt(u64, c->cap_bytes, 1 << 20));
+    cr_assert(ne(ptr, kept[0], NULL));
+}
+
+Test(mcache, classes_out_of_use_give_their_capacity_to_others) {
+    static void *tide[300];
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    // The whole budget of a small heap goes to large slots first.
+    for (size_t size = 1024; size <= 8192; size *= 2)
+        for (int round = 0; round < 10; round++) {
+            for (int i = 0; i < 20; i++)
+                tide[i] = fixture_malloc(&f, c, size);
+            for (int i = 0; i < 20; i++)
+                fixture_free(&f, c, tide[i]);
+        }
+    for (int round = 0; round < 3000; round++) {
+        for (int i = 0; i < 300; i++)
+            tide[i] = fixture_malloc(&f, c, 128);
+        for (int i = 0; i < 300; i++)
+            fixture_free(&f, c, tide[i]);
+    }
+
+    cr_assert(ge(u32, c->shapes[sizeclass_for(128)].cap, 200));
+    fixture_verify(&f);
+    check_budget(&f);
+}
+
+Test(mcache, what_sleeping_caches_hold_follows_a_heap_that_shrank) {
+    enum { NCACHES = 8 };
+    static void *kept[4000];
+    static void *tide[500];
+    struct fixture f = fixture_start();
+    for (int i = 0; i < NCACHES; i++)
+        fixture_cache(&f);
+    for (unsigned i = 0; i < 4000; i++) // 128 MB
+        kept[i] = fixture_malloc(&f, f.caches[0], 32768);
+    for (int k = 0; k < NCACHES; k++)
+        for (int round = 0; round < 50; round++) {
+            for (int i = 0; i < 500; i++)
+                tide[i] = fixture_malloc(&f, f.caches[k], 512);
+            for (int i = 0; i < 500; i++)
+                fixture_free(&f, f.caches[k], tide[i]);
+        }
+    for (unsigned i = 0; i < 4000; i++)
+        fixture_free(&f, f.caches[0], kept[i]);
+    mcentral_drain(&f.heap->central[sizeclass_for(32768)]);
+
+    // Whatever else happens, a thread that sleeps keeps at most its own 2 MiB,
+    // and all of them what the heap at its peak allowed.
+    uint64_t peak = (uint64_t)4000 * 32768 * 17 / 16;
+    cr_assert(le(u64, fixture_cap_bytes(&f),
+                 peak / HEAP_SHARE + NCACHES * OWN_BYTES));
+    fixture_verify(&f);
+}
+
+Test(mcache, without_memory_for_a_magazine_slots_come_one_by_one) {
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    unsigned class = sizeclass_for(64);
+    fixture_malloc(&f, c, 8); // the heap has pages
+    mem_fake_fail_at(MEM_MAP, 1, MEM_FOR_EVER);
+    while (persistentalloc(&f.heap->persistent, 64, 64, NULL) != NULL)
+        continue;
+    while (fixalloc_alloc(&f.heap->small_spans) != NULL)
+        continue;
+    // One record is left for the span.
+    mem_fake_fail_at(MEM_MAP, 0, 0);
+    mcentral_grow(&f.heap->central[class]);
+    mem_fake_fail_at(MEM_MAP, 1, MEM_FOR_EVER);
+    while (persistentalloc(&f.heap->persistent, 64, 64, NULL) != NULL)
+        continue;
+
+    void *p = fixture_malloc(&f, c, 64);
+    cr_assert(ne(ptr, p, NULL));
+    cr_assert(zero(u32, c->shapes[class].cap));
+    fixture_free(&f, c, p);
+
+    cr_assert(zero(u64, fixture_count(&f, class).live));
+    cr_assert(eq(u64, fixture_count(&f, class).mallocs, 1));
+    fixture_verify(&f);
+}
+
+Test(mcache, capacity_is_booked_right_when_arrays_cannot_be_had,
+     .timeout = 60) {
+    static void *kept[4000];
+    struct random r = random_from(17);
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    size_t nkept = 0;
+    for (int round = 0; round < 400; round++) {
+        // The heap breathes, and with it the budget; arrays come and go.
+        bool grow = round / 40 % 2 == 0;
+        for (int i = 0; i < 100 && grow && nkept < 4000; i++)
+            kept[nkept++] = fixture_malloc(&f, c, 32768);
+        for (int i = 0; i < 100 && !grow && nkept > 0; i++)
+            fixture_free(&f, c, kept[--nkept]);
+        mem_fake_fail_at(MEM_MAP, 1, MEM_FOR_EVER);
+        if (round % 3 == 0)
+            while (persistentalloc(&f.heap->persistent, 64, 64, NULL) != NULL)
+                continue;
+        size_t size = 8 + random_below(&r, 2000);
+        static void *tide[300];
+        for (int k = 0; k < 4; k++) {
+            for (int i = 0; i < 300; i++)
+                tide[i] = fixture_malloc(&f, c, size);
+            for (int i = 0; i < 300; i++)
+                if (tide[i] != NULL)
+                    fixture_free(&f, c, tide[i]);
+        }
+        mem_fake_fail_at(MEM_MAP, 0, 0);
+        fixture_verify(&f);
+    }
+    mcache_flush(c, f.heap);
+    cr_assert(zero(u64, f.heap->shared_cache_bytes));
+}
+
+// struct live is an object of the random test, with what it should hold.
+struct live {
+    unsigned char *p;
+    size_t size;
+    unsigned char fill;
+};
+
+static void check_fill(const struct live *o) {
+    for (size_t i = 0; i < o->size; i += o->size / 16 + 1)
+        if (o->p[i] != o->fill)
+            cr_fatal("an object of %zu bytes was overwritten", o->size);
+}
+
+Test(mcache, random_traffic_over_many_caches_loses_and_mixes_nothing,
+     .timeout = 60) {
+    enum { STEPS = 200000, LIVE = 6000, NCACHES = 5, EACH = 2000 };
+    static struct live live[LIVE];
+    static uint64_t mallocs[NUM_SIZECLASSES], nlive[NUM_SIZECLASSES];
+    struct random r = random_from(9);
+    struct fixture f = fixture_start();
+    for (int i = 0; i < NCACHES; i++)
+        fixture_cache(&f);
+    for (unsigned step = 0; step < STEPS; step++) {
+        struct live *o = &live[random_below(&r, LIVE)];
+        struct mcache *c = f.caches[random_below(&r, NCACHES)];
+        if (o->p == NULL) {
+            o->size = random_below(&r, (size_t)1 << (3 + random_below(&r, 12)));
+            o->p = fixture_malloc(&f, c, o->size);
+            o->fill = (unsigned char)step;
+            memset(o->p, o->fill, o->size);
+            mallocs[sizeclass_for(o->size)]++;
+            nlive[sizeclass_for(o->size)]++;
+        } else {
+            check_fill(o);
+            fixture_free(&f, c, o->p);
+            o->p = NULL;
+            nlive[sizeclass_for(o->size)]--;
+        }
+        if (random_below(&r, 20000) == 0)
+            mcache_flush(c, f.heap);
+        if (step % EACH != 0)
+            continue;
+        fixture_verify(&f);
+        check_budget(&f);
+        for (unsigned k = 1; k < NUM_SIZECLASSES; k++) {
+            struct fixture_count n = fixture_count(&f, k);
+            if (n.live != nlive[k] || n.mallocs != mallocs[k])
+                cr_fatal("step %u, class %u: %lu live of %lu, not %lu of %lu",
+                         step, k, (unsigned long)n.live,
+                         (unsigned long)n.mallocs, (unsigned long)nlive[k],
+                         (unsigned long)mallocs[k]);
+        }
+    }
+    for (unsigned i = 0; i < LIVE; i++)
+        if (live[i].p != NULL)
+            fixture_free(&f, f.caches[i % NCACHES], live[i].p);
+    fixture_drain(&f);
+    fixture_verify(&f);
+    cr_assert(zero(sz, fixture_misused()));
+    cr_assert(zero(u64, f.stats->inuse_pages));
+}

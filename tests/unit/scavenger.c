@@ -1,0 +1,360 @@
+// scavenger.c: what is kept, for how long, and how the rest goes back.
+#include "heap/scavenger.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <string.h>
+
+#include "fixture.h"
+#include "mem_fake.h"
+#include "os/sys.h"
+
+static const uint64_t SECOND = 1000 * 1000 * 1000;
+enum {
+    MIB_PAGES = (1 << 20) / PAGE_SIZE,
+    KEEP_PAGES = 64 * MIB_PAGES,
+    FLOOR_PAGES = MIB_PAGES / 2,
+    HUGE_PAGES = 2 * MIB_PAGES,
+    TICK_PAGES = 16 * MIB_PAGES,
+};
+
+static uint64_t goal_at(struct fixture *f, uint64_t now_ns) {
+    mutex_lock(&f->heap->lock);
+    uint64_t goal = scavenger_goal_locked(f->heap, now_ns);
+    mutex_unlock(&f->heap->lock);
+    return goal;
+}
+
+static struct mspan *alloc(struct fixture *f, size_t npages) {
+    struct mspan *s = mheap_alloc_large(f->heap, npages, 1);
+    cr_assert(ne(ptr, s, NULL));
+    return s;
+}
+
+static void release(struct fixture *f, struct mspan *s) {
+    cr_assert(mheap_free_large(f->heap, s, mspan_start(s), false));
+}
+
+// free_runs leaves runs of free backed pages, each behind a live object, and
+// returns where they begin.
+static void free_runs(struct fixture *f, unsigned n, const size_t *npages,
+                      uintptr_t *ret) {
+    struct mspan *runs[8];
+    for (unsigned i = 0; i < n; i++) {
+        runs[i] = alloc(f, npages[i]);
+        alloc(f, 1);
+        ret[i] = mspan_start(runs[i]);
+    }
+    for (unsigned i = 0; i < n; i++)
+        release(f, runs[i]);
+}
+
+static uintptr_t free_run(struct fixture *f, size_t npages) {
+    uintptr_t start;
+    free_runs(f, 1, &npages, &start);
+    return start;
+}
+
+// make_due lets the next tick look, however little time has passed.
+static void make_due(struct fixture *f) {
+    atomic_store(&f->heap->tick_ticks, 0);
+    atomic_store(&f->heap->tick_ns, 0);
+}
+
+Test(scavenger, a_free_leaves_no_more_than_64_mib_unused) {
+    struct fixture f = fixture_start();
+    static struct mspan *s[100];
+    for (int i = 0; i < 100; i++)
+        s[i] = alloc(&f, 4 * MIB_PAGES);
+
+    for (int i = 0; i < 100; i++) {
+        release(&f, s[i]);
+        cr_assert(le(u64, f.heap->pages.nbacked, KEEP_PAGES));
+    }
+
+    cr_assert(eq(u64, f.heap->pages.nbacked, KEEP_PAGES));
+    cr_assert(
+        eq(u64, f.stats->released_pages, f.heap->pages.nfree - KEEP_PAGES));
+    fixture_verify(&f);
+}
+
+Test(scavenger, after_a_peak_of_2_gib_a_twelfth_of_it_is_kept) {
+    struct fixture f = fixture_start();
+    struct mspan *s = alloc(&f, 2048 * MIB_PAGES);
+
+    release(&f, s);
+
+    cr_assert(le(u64, f.heap->pages.nbacked, 2048 * MIB_PAGES / 12));
+    cr_assert(
+        ge(u64, f.heap->pages.nbacked, 2048 * MIB_PAGES / 12 - HUGE_PAGES));
+    fixture_verify(&f);
+}
+
+Test(scavenger, a_fall_below_the_keep_releases_nothing) {
+    struct fixture f = fixture_start();
+
+    for (int i = 0; i < 20; i++)
+        release(&f, alloc(&f, 60 * MIB_PAGES));
+
+    cr_assert(zero(u64, mem_fake_calls(MEM_RELEASE)));
+    cr_assert(eq(u64, f.heap->pages.nbacked, 60 * MIB_PAGES));
+}
+
+Test(scavenger, the_peak_halves_every_second) {
+    struct fixture f = fixture_start();
+    release(&f, alloc(&f, 32 * MIB_PAGES));
+    cr_assert(eq(u64, f.heap->peak_pages, 32 * MIB_PAGES));
+    f.heap->peak_ns = 100 * SECOND;
+
+    for (unsigned s = 0; s <= 5; s++) {
+        uint64_t peak = (32 * MIB_PAGES) >> s;
+        uint64_t want = peak + peak / 16;
+        cr_assert(eq(u64, goal_at(&f, (100 + s) * SECOND), want));
+    }
+}
+
+Test(scavenger, the_goal_falls_steadily_down_to_the_floor_and_no_further) {
+    struct fixture f = fixture_start();
+    release(&f, alloc(&f, 60 * MIB_PAGES));
+    f.heap->peak_ns = SECOND;
+    uint64_t last = goal_at(&f, SECOND);
+
+    for (uint64_t ns = SECOND; ns < 30 * SECOND; ns += SECOND / 20) {
+        uint64_t goal = goal_at(&f, ns);
+        cr_assert(le(u64, goal, last));
+        cr_assert(ge(u64, goal, FLOOR_PAGES));
+        last = goal;
+    }
+
+    cr_assert(eq(u64, last, FLOOR_PAGES));
+}
+
+Test(scavenger, one_long_wait_decays_as_many_short_ones_do) {
+    struct fixture a = fixture_start();
+    struct fixture b = fixture_start();
+    release(&a, alloc(&a, 60 * MIB_PAGES));
+    release(&b, alloc(&b, 60 * MIB_PAGES));
+    a.heap->peak_ns = b.heap->peak_ns = SECOND;
+
+    for (uint64_t ns = SECOND; ns <= 4 * SECOND; ns += SECOND / 20)
+        goal_at(&a, ns);
+    uint64_t often = goal_at(&a, 4 * SECOND);
+    uint64_t once = goal_at(&b, 4 * SECOND);
+
+    // The steps are of first order: e^(-3/2) against 2^-3, times slack.
+    cr_assert(ge(u64, often, once));
+    cr_assert(le(u64, often, 2 * once));
+}
+
+Test(scavenger, the_peak_never_falls_below_what_is_in_use) {
+    struct fixture f = fixture_start();
+    alloc(&f, 32 * MIB_PAGES);
+    f.heap->peak_ns = SECOND;
+
+    uint64_t goal = goal_at(&f, 1000000 * SECOND);
+
+    cr_assert(eq(u64, f.heap->peak_pages, 32 * MIB_PAGES));
+    cr_assert(eq(u64, goal, 2 * MIB_PAGES)); // a sixteenth
+}
+
+Test(scavenger, a_release_of_everything_gives_back_every_free_page_once) {
+    struct fixture f = fixture_start();
+    uintptr_t starts[3];
+    free_runs(&f, 3, (size_t[]){10, 700, 3 * CHUNK_PAGES + 1}, starts);
+    uint64_t nbacked = f.heap->pages.nbacked;
+
+    size_t released = scavenger_release(f.heap, SIZE_MAX >> PAGE_SHIFT);
+
+    cr_assert(eq(sz, released, nbacked));
+    cr_assert(eq(u64, nbacked, 10 + 700 + 3 * CHUNK_PAGES + 1));
+    cr_assert(zero(u64, f.heap->pages.nbacked));
+    cr_assert(eq(sz, mem_fake_total(MEM_RELEASED), nbacked << PAGE_SHIFT));
+    cr_assert(zero(sz, scavenger_release(f.heap, SIZE_MAX >> PAGE_SHIFT)));
+    fixture_verify(&f);
+}
+
+Test(scavenger, nothing_free_means_nothing_released) {
+    struct fixture f = fixture_start();
+    cr_assert(zero(sz, scavenger_release(f.heap, 1000)));
+    alloc(&f, 100);
+
+    cr_assert(zero(sz, scavenger_release(f.heap, 1000)));
+
+    cr_assert(zero(u64, mem_fake_calls(MEM_RELEASE)));
+}
+
+Test(scavenger, released_pages_read_as_zero_and_others_keep_what_they_hold) {
+    struct fixture f = fixture_start();
+    struct mspan *kept = alloc(&f, 5);
+    struct mspan *freed = alloc(&f, 5);
+    alloc(&f, 1);
+    char *p = (char *)mspan_start(kept);
+    char *q = (char *)mspan_start(freed);
+    memset(p, 'k', 5 * PAGE_SIZE);
+    memset(q, 'f', 5 * PAGE_SIZE);
+    release(&f, freed);
+
+    scavenger_release(f.heap, 1000);
+
+    cr_assert(eq(chr, p[5 * PAGE_SIZE - 1], 'k'));
+    struct mspan *again = alloc(&f, 5);
+    cr_assert(eq(ptr, (char *)mspan_start(again), q));
+    cr_assert(not(again->needzero));
+    for (int i = 0; i < 5 * PAGE_SIZE; i++)
+        if (q[i] != 0)
+            cr_fatal("byte %d is not zero", i);
+}
+
+Test(scavenger, small_requests_walk_down_from_the_top) {
+    struct fixture f = fixture_start();
+    uintptr_t start = free_run(&f, 20);
+    for (unsigned i = 1; i <= 20; i++) {
+        cr_assert(eq(sz, scavenger_release(f.heap, 1), 1));
+        cr_assert(eq(sz, mem_fake_bytes(start, 20 * PAGE_SIZE, MEM_RELEASED),
+                     i * (size_t)PAGE_SIZE));
+        cr_assert(eq(int, mem_fake_state(start + (20 - i) * PAGE_SIZE),
+                     MEM_RELEASED));
+    }
+    cr_assert(zero(sz, scavenger_release(f.heap, 1)));
+}
+
+Test(scavenger, every_arena_is_reached_the_highest_first) {
+    struct fixture f = fixture_start();
+    uintptr_t starts[4];
+    struct mspan *runs[4];
+    for (int i = 0; i < 4; i++) {
+        runs[i] = alloc(&f, 16);
+        starts[i] = mspan_start(runs[i]);
+        alloc(&f, 300 * MIB_PAGES); // on to the next arena, downwards
+    }
+    for (int i = 0; i < 4; i++)
+        release(&f, runs[i]);
+    for (int i = 0; i < 4; i++) {
+        uintptr_t highest = 0;
+        for (int k = 0; k < 4; k++)
+            if (starts[k] > highest)
+                highest = starts[k];
+        cr_assert(eq(sz, scavenger_release(f.heap, 16), 16));
+        cr_assert(eq(sz, mem_fake_bytes(highest, 16 * PAGE_SIZE, MEM_RELEASED),
+                     16 * (size_t)PAGE_SIZE));
+        for (int k = 0; k < 4; k++)
+            if (starts[k] == highest)
+                starts[k] = 0;
+    }
+    fixture_verify(&f);
+}
+
+Test(scavenger, whole_huge_pages_go_before_parts_of_them) {
+    struct fixture f = fixture_start();
+    uintptr_t starts[2];
+    free_runs(&f, 2, (size_t[]){3 * HUGE_PAGES, 100}, starts);
+    uintptr_t high = starts[1];
+    cr_assert(lt(uptr, starts[0], high));
+
+    cr_assert(
+        eq(sz, scavenger_release(f.heap, 2 * HUGE_PAGES), 2 * HUGE_PAGES));
+
+    cr_assert(zero(sz, mem_fake_bytes(high, 100 * PAGE_SIZE, MEM_RELEASED)));
+}
+
+Test(scavenger, no_more_pages_go_than_were_asked_for) {
+    for (size_t npages = 1; npages <= 2000; npages = npages * 3 / 2 + 1) {
+        struct fixture f = fixture_start();
+        free_run(&f, 3 * CHUNK_PAGES);
+        cr_assert(le(sz, scavenger_release(f.heap, npages), npages));
+    }
+}
+
+Test(scavenger, a_refused_release_changes_nothing_and_is_not_tried_again) {
+    struct fixture f = fixture_start();
+    struct mspan *s = alloc(&f, 600);
+    memset((void *)mspan_start(s), 'x', PAGE_SIZE);
+    release(&f, s);
+    mem_fake_fail_at(MEM_RELEASE, 1, 1);
+
+    cr_assert(zero(sz, scavenger_release(f.heap, 1000)));
+    cr_assert(eq(u64, f.heap->pages.nbacked, 600));
+    cr_assert(zero(u64, f.stats->released_pages - (f.heap->pages.nfree - 600)));
+    cr_assert(zero(sz, scavenger_release(f.heap, 1000)));
+
+    cr_assert(eq(u64, mem_fake_calls(MEM_RELEASE), 1));
+    cr_assert(alloc(&f, 600)->needzero);
+    fixture_verify(&f);
+}
+
+Test(scavenger, a_tick_gives_back_what_is_over_the_goal_a_part_at_a_time) {
+    struct fixture f = fixture_start();
+    free_run(&f, 60 * MIB_PAGES);
+    f.heap->peak_pages = 0; // all of the past is forgotten
+    f.heap->peak_ns = sys_now_ns();
+    uint64_t last = f.heap->pages.nbacked;
+
+    for (int ticks = 0; ticks < 10; ticks++) {
+        make_due(&f);
+        scavenger_tick(f.heap);
+        uint64_t now = f.heap->pages.nbacked;
+        cr_assert(le(u64, last - now, TICK_PAGES));
+        last = now;
+    }
+
+    cr_assert(le(u64, last, FLOOR_PAGES + 1));
+    fixture_verify(&f);
+}
+
+Test(scavenger, a_tick_that_is_not_due_does_nothing) {
+    struct fixture f = fixture_start();
+    free_run(&f, 60 * MIB_PAGES);
+    f.heap->peak_pages = 0;
+    make_due(&f);
+    atomic_store(&f.heap->tick_ns, sys_now_ns() + 3600 * SECOND);
+
+    for (int i = 0; i < 100; i++) {
+        atomic_store(&f.heap->tick_ticks, 0);
+        scavenger_tick(f.heap);
+    }
+
+    cr_assert(zero(u64, mem_fake_calls(MEM_RELEASE)));
+}
+
+Test(scavenger, a_child_of_fork_is_quiet) {
+    struct fixture f = fixture_start();
+    free_run(&f, 60 * MIB_PAGES);
+    f.heap->peak_pages = 0;
+    atomic_store(&f.heap->quiet_pages, 100);
+
+    make_due(&f);
+    scavenger_tick(f.heap);
+
+    cr_assert(zero(u64, mem_fake_calls(MEM_RELEASE)));
+}
+
+Test(scavenger, ticks_empty_the_stores_of_classes_out_of_use) {
+    struct fixture f = fixture_start();
+    struct mcentral *mc = &f.heap->central[sizeclass_for(64)];
+    struct mspan *s = fixture_full_span(&f, mc->sizeclass);
+    void *batch[2] = {fixture_slot(s, 0), fixture_slot(s, 1)};
+    mutex_lock(&mc->lock);
+    mcentral_store_locked(mc, batch, 2);
+    mutex_unlock(&mc->lock);
+
+    for (int i = 0; i < 2; i++) {
+        make_due(&f);
+        scavenger_tick(f.heap);
+    }
+
+    cr_assert(zero(u64, mc->stats->ntransfer));
+    cr_assert(eq(u32, s->nfree, 2));
+}
+
+Test(scavenger, a_freed_block_is_kept_for_its_second_use) {
+    struct fixture f = fixture_start();
+    for (int i = 0; i < 1000; i++) {
+        struct mspan *s = alloc(&f, 20 * MIB_PAGES);
+        release(&f, s);
+        make_due(&f);
+        scavenger_tick(f.heap);
+    }
+
+    cr_assert(zero(u64, mem_fake_calls(MEM_RELEASE)));
+    cr_assert(le(u64, f.stats->sys_pages, 64 * MIB_PAGES));
+}

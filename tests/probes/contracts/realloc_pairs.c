@@ -83,12 +83,15 @@ static void corners(void) {
     free(p);
 
     // realloc(p, 0) must have freed: or this would take 10 GB.
+    size_t before = vm_bytes();
     for (int i = 0; i < 10000; i++) {
         void *q = must_malloc(MIB);
         *(char *)q = 1;
         q = realloc(q, 0);
         expect(!q, "realloc(q, 0) did not return NULL");
     }
+    expect(vm_bytes() < before + 1024 * (size_t)MIB,
+           "realloc(p, 0) does not free");
 
     // A refused realloc leaves the object as it was.
     unsigned char *q = must_malloc(1000);

@@ -43,10 +43,13 @@ int main(void) {
     expect(errno == 99, "errno became %d", errno);
 
     // Freed means free: or this would take 10 GB.
+    size_t before = vm_bytes();
     for (int i = 0; i < 10000; i++) {
         void *p = must_malloc(MIB);
         *(char *)p = 1;
         free_sized_fn(p, MIB);
     }
+    expect(vm_bytes() < before + 1024 * (size_t)MIB,
+           "free_sized does not free");
     return 0;
 }

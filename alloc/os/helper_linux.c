@@ -1,0 +1,74 @@
+// helper_linux.c: helper.h by clone.
+#include "os/helper.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/prctl.h>
+
+#include "os/mem.h"
+#include "os/sys.h"
+#include "os/syscall.h"
+
+enum {
+    STACK_BYTES = 32 << 10,
+    // Thread-local variables lie on one side of the thread pointer or the
+    // other; those of debug builds are looked at.
+    TLS_SIDE_BYTES = 16 << 10,
+    MEMORY_BYTES = STACK_BYTES + 2 * TLS_SIDE_BYTES,
+    STARTING = 1,
+};
+
+struct start {
+    void (*run)(void *arg);
+    void *arg;
+};
+
+static int enter(void *p) {
+    const struct start *start = p;
+    syscall2(SYS_prctl, PR_SET_NAME, "mound-scavenger");
+    start->run(start->arg);
+    syscall1(SYS_exit, 0);
+    return 0; // not reached
+}
+
+bool helper_start(struct helper *h, void (*run)(void *arg), void *arg) {
+    uint32_t expected = 0;
+    // acquire: the last helper has left its stack; partner: the kernel
+    if (!atomic_compare_exchange_strong_explicit(&h->tid, &expected, STARTING,
+                                                 memory_order_acquire,
+                                                 memory_order_relaxed))
+        return false;
+    if (h->memory == NULL)
+        h->memory = mem_map(MEMORY_BYTES);
+    if (h->memory == NULL)
+        goto failed;
+    char *tls = h->memory + STACK_BYTES + TLS_SIDE_BYTES;
+    ((void **)tls)[0] = tls; // where sys_self and the C library look
+    ((void **)tls)[2] = tls;
+    struct start *start = (struct start *)(h->memory + STACK_BYTES) - 1;
+    *start = (struct start){run, arg};
+
+    const uint64_t all = ~(uint64_t)0;
+    uint64_t before = 0;
+    int saved = errno;
+    sys_helper_made = true;
+    syscall4(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof before);
+    int tid = clone(enter, (void *)((uintptr_t)start & ~(uintptr_t)63),
+                    CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
+                        CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
+                        CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID,
+                    start, &h->tid, tls, &h->tid);
+    syscall4(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof before);
+    errno = saved;
+    if (tid > 0)
+        return true;
+failed:
+    atomic_store_explicit(&h->tid, 0, memory_order_relaxed);
+    return false;
+}
+
+void helper_forked(struct helper *h) {
+    atomic_store_explicit(&h->tid, 0, memory_order_relaxed);
+    sys_helper_made = false;
+}

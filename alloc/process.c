@@ -1,0 +1,79 @@
+// process.c: see process.h.
+#include "process.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "dump.h"
+#include "os/forklock.h"
+#include "os/sys.h"
+#include "thread.h"
+
+static void before_fork(void) {
+    forklock_before();
+    runtime_before_fork();
+}
+
+static void after_fork_parent(void) {
+    runtime_after_fork_parent();
+    forklock_after_parent();
+}
+
+static void after_fork_child(void) {
+    runtime_after_fork_child();
+    forklock_after_child();
+}
+
+void process_start(char **envp) {
+    static bool done; // constructors run one after the other
+    if (done)
+        return;
+    done = true;
+    runtime_start_from(envp);
+    thread_init_exit();
+    dump_init();
+    // Registered before any other handlers (-z initfirst), so that ours run
+    // last before a fork and first after it.
+    pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+    at_quick_exit(process_exiting);
+}
+
+// runtime_constructor (runtime.c) refers to process_start, so that a program
+// that links the archive gets this file whatever it calls.
+__attribute__((destructor)) static void finish(void) {
+    dump_at_exit();
+    if (!runtime_started() || runtime_passive() || !thread_enter())
+        return;
+    // What this thread and the shared stores hold goes back to its spans: there
+    // a double free is seen.
+    struct mcache *c = thread_tls.own;
+    if (c != NULL)
+        mcache_flush(c, &mound_heap);
+    for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
+        mcentral_drain(&mound_heap.central[i]);
+    thread_leave();
+}
+
+void process_exiting(void) {
+    dump_at_exit();
+}
+
+bool process_off(void) {
+    return options->off;
+}
+
+bool process_keep_deepbind(void) {
+    return options->keep_deepbind;
+}
+
+void process_go_passive(const struct runtime_next *next) {
+    runtime_set_passive(next);
+    if (!thread_enter())
+        return;
+    thread_drop_cache();
+    thread_leave();
+}
+
+bool process_owns(const void *p) {
+    return pagemap_span(&mound_heap.pagemap, (uintptr_t)p) != NULL;
+}

@@ -1,0 +1,29 @@
+// process.h: the life of the process around the allocator: its start, its forks
+// and its end. In libmound.a as in libmound.so; preload/ adds what only a
+// preloaded library must do. Not installed.
+#ifndef MOUND_PROCESS_H
+#define MOUND_PROCESS_H
+
+#include "runtime.h"
+
+// process_start is the constructor's work: options from envp, the calls at
+// thread exit and at fork, what the dump needs. It may allocate. Once; further
+// calls do nothing.
+void process_start(char **envp);
+
+// process_exiting writes the dump for a process that leaves without
+// destructors.
+void process_exiting(void);
+
+// process_off says whether MOUND_OFF=1; process_keep_deepbind whether
+// MOUND_DEEPBIND=keep.
+bool process_off(void);
+bool process_keep_deepbind(void);
+
+// process_go_passive makes every call pass on to *next from now on.
+void process_go_passive(const struct runtime_next *next);
+
+// process_owns says whether p is an object of this heap. Any value of p.
+bool process_owns(const void *p);
+
+#endif // MOUND_PROCESS_H
