@@ -7,7 +7,10 @@
 #include "os/sys.h"
 
 enum {
-    CHUNK_BYTES = 256 << 10,
+    // Chunks grow with what was taken, so that few of them come to lie between
+    // the pieces of the heap.
+    CHUNK_MIN_BYTES = 256 << 10,
+    CHUNK_MAX_BYTES = 4 << 20,
     DIRECT_BYTES = 64 << 10, // as Go: from here on a mapping of its own
 };
 
@@ -27,12 +30,19 @@ void *persistentalloc(struct persistent *pa, size_t nbytes, size_t align,
     } else {
         uintptr_t addr = align_up(pa->next, align);
         if (pa->next == 0 || addr + nbytes > pa->end) {
-            void *chunk = mem_map(CHUNK_BYTES);
+            size_t chunk_bytes =
+                clamp_size(align_down(pa->sys_bytes / 2, CHUNK_MIN_BYTES),
+                           CHUNK_MIN_BYTES, CHUNK_MAX_BYTES);
+            void *chunk = mem_map(chunk_bytes);
+            if (chunk == NULL) {
+                chunk_bytes = CHUNK_MIN_BYTES;
+                chunk = mem_map(chunk_bytes);
+            }
             if (chunk == NULL)
                 goto out;
-            pa->sys_bytes += CHUNK_BYTES;
+            pa->sys_bytes += chunk_bytes;
             pa->next = addr = (uintptr_t)chunk;
-            pa->end = addr + CHUNK_BYTES;
+            pa->end = addr + chunk_bytes;
         }
         pa->next = addr + nbytes;
         ret = (void *)addr;

@@ -15,7 +15,8 @@
 #include "os/sys.h"
 
 enum {
-    RESERVE_BYTES = 64 << 20, // a piece of address space
+    RESERVE_MIN = 8 << 20,        // a piece of address space: as much as there
+    RESERVE_MAX = 64 << 20,       // is already, within these bounds
     RESERVE_LIMIT_SHARE = 32, // or 1/32 of RLIMIT_AS
     COMMIT_GRAIN = 64 << 10,  // the largest page of any system
     COMMIT_MIN = 256 << 10,
@@ -24,6 +25,7 @@ enum {
     POPULATE_MIN = 16 << 10,
     POPULATE_MAX = 4 << 20,
     POPULATE_SHARE = 16,
+    DRAIN_PAGES = (1 << 20) / PAGE_SIZE,
     HUGE_BYTES = 2 << 20,
     HUGE_PAGES = HUGE_BYTES / PAGE_SIZE,
 };
@@ -90,7 +92,9 @@ static void use_up_reserved_locked(struct mheap *h) {
 // since the program needs addresses too.
 static bool reserve_locked(struct mheap *h, size_t nbytes) {
     size_t limit = sys_address_limit();
-    size_t piece = RESERVE_BYTES;
+    size_t piece = clamp_size(align_down(h->stats->sys_pages << PAGE_SHIFT,
+                                         HUGE_BYTES),
+                              RESERVE_MIN, RESERVE_MAX);
     if (limit != SIZE_MAX)
         piece = min_size(piece,
                          align_down(limit / RESERVE_LIMIT_SHARE, COMMIT_GRAIN));
@@ -126,9 +130,10 @@ static bool reserve_locked(struct mheap *h, size_t nbytes) {
 // grow_locked makes at least npages free in one run, which may begin with free
 // pages just before the committed end. Both system calls are made under the
 // lock: else every thread that finds no page would grow the heap.
-static bool grow_locked(struct mheap *h, size_t npages) {
+static bool grow_locked(struct mheap *h, size_t npages, bool may_reserve) {
     size_t need = align_up(npages << PAGE_SHIFT, COMMIT_GRAIN);
-    if (h->reserved_end - h->reserved_next < need && !reserve_locked(h, need))
+    if (h->reserved_end - h->reserved_next < need &&
+        !(may_reserve && reserve_locked(h, need)))
         return false;
     size_t inuse = h->stats->inuse_pages << PAGE_SHIFT;
     size_t step = clamp_size(align_down(inuse / COMMIT_SHARE, COMMIT_GRAIN),
@@ -155,11 +160,11 @@ struct run {
 };
 
 // find_run_locked takes pages, growing the heap if it must.
-static struct run find_run_locked(struct mheap *h, size_t npages,
-                                  size_t align) {
+static struct run find_run_locked(struct mheap *h, size_t npages, size_t align,
+                                  bool may_reserve) {
     struct run run = {.npages = npages};
     run.addr = pagealloc_alloc(&h->pages, npages, align, &run.nscavenged);
-    if (run.addr == 0 && grow_locked(h, npages + align - 1))
+    if (run.addr == 0 && grow_locked(h, npages + align - 1, may_reserve))
         run.addr = pagealloc_alloc(&h->pages, npages, align, &run.nscavenged);
     if (run.addr != 0)
         note_pages(h, (int64_t)npages);
@@ -260,7 +265,7 @@ size_t mheap_alloc_spans(struct mheap *h, unsigned sizeclass, size_t npages,
     size_t n = 0;
     mutex_lock(&h->lock);
     for (;; want /= 2) { // a long run may not be there when a short one is
-        run = find_run_locked(h, npages * want, 1);
+        run = find_run_locked(h, npages * want, 1, /* may_reserve= */ true);
         if (run.addr != 0 || want == 1)
             break;
     }
@@ -312,12 +317,52 @@ static void want_hugepages(const struct mheap *h, const struct run *run) {
         mem_hugepages(start, end - start);
 }
 
+// give_back_addresses_locked unmaps free pages, for a request that found no run
+// and no address space at a limit: pieces of the heap that do not lie side by
+// side cannot serve it. It returns false if there were none.
+static bool give_back_addresses_locked(struct mheap *h) {
+    size_t min_pages = COMMIT_GRAIN >> PAGE_SHIFT;
+    uintptr_t from = 0;
+    size_t given = 0;
+    size_t npages;
+    uintptr_t addr;
+    while ((addr = pagealloc_take_run(&h->pages, from, min_pages, &npages)) !=
+           0) {
+        from = addr + (npages << PAGE_SHIFT);
+        uintptr_t start = align_up(addr, sys_page_size());
+        uintptr_t end = align_down(from, sys_page_size());
+        if (start > addr)
+            pagealloc_free(&h->pages, addr, (start - addr) >> PAGE_SHIFT,
+                           /* scavenged= */ false);
+        if (end < from)
+            pagealloc_free(&h->pages, end, (from - end) >> PAGE_SHIFT,
+                           /* scavenged= */ false);
+        mem_unreserve(start, end - start);
+        given += (end - start) >> PAGE_SHIFT;
+    }
+    h->stats->sys_pages -= given;
+    note_pages(h, 0);
+    return given > 0;
+}
+
 struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align) {
     if (npages + align < npages)
         return NULL;
     struct largestats *stats = &h->stats->large;
     mutex_lock(&h->lock);
-    struct run run = find_run_locked(h, npages, align);
+    struct run run = find_run_locked(h, npages, align,
+                                     npages < DRAIN_PAGES);
+    if (run.addr == 0) {
+        // Before address space is taken for this, spans that only wait in the
+        // stores of the classes go back: they may stand between free runs.
+        mutex_unlock(&h->lock);
+        for (unsigned c = 1; c < NUM_SIZECLASSES; c++)
+            mcentral_drain(&h->central[c]);
+        mutex_lock(&h->lock);
+        run = find_run_locked(h, npages, align, /* may_reserve= */ true);
+    }
+    if (run.addr == 0 && give_back_addresses_locked(h))
+        run = find_run_locked(h, npages, align, /* may_reserve= */ true);
     struct mspan *s = NULL;
     if (run.addr == 0)
         goto out;
@@ -420,7 +465,7 @@ static bool extend_at_end_locked(struct mheap *h, uintptr_t end,
     size_t need = align_up((npages - nfree) << PAGE_SHIFT, COMMIT_GRAIN);
     if (h->reserved_end - h->reserved_next < need)
         return false;
-    return grow_locked(h, npages - nfree);
+    return grow_locked(h, npages - nfree, /* may_reserve= */ false);
 }
 
 bool mheap_resize_large(struct mheap *h, struct mspan *s, size_t npages) {

@@ -253,6 +253,39 @@ size_t pagealloc_unbacked_run(struct pagealloc *pa, uintptr_t addr,
     return total;
 }
 
+uintptr_t pagealloc_take_run(struct pagealloc *pa, uintptr_t from, size_t min,
+                             size_t *ret_npages) {
+    for (size_t i = pa->first; i < pa->narenas; i++) {
+        const struct arena *a = pa->arenas[i];
+        size_t page = 0;
+        if (a->base + ARENA_BYTES <= from || a->sum.max < min)
+            continue;
+        if (a->base < from)
+            page = arena_page(from);
+        while (page < ARENA_PAGES) {
+            // A run ends at the arena's end at the latest: good enough here.
+            size_t n = 0;
+            while (page + n < ARENA_PAGES) {
+                unsigned in_chunk = (unsigned)((page + n) % CHUNK_PAGES);
+                unsigned left = CHUNK_PAGES - in_chunk;
+                unsigned here = pallocbits_ones(
+                    a->free[(page + n) / CHUNK_PAGES], in_chunk, left);
+                n += here;
+                if (here < left)
+                    break;
+            }
+            if (n >= min) {
+                uintptr_t addr = a->base + ((uintptr_t)page << PAGE_SHIFT);
+                take(pa, addr, n);
+                *ret_npages = n;
+                return addr;
+            }
+            page += n + 1;
+        }
+    }
+    return 0;
+}
+
 // highest_run finds, in the free backed pages of a chunk, the highest run of at
 // least min pages that is aligned to align at both ends and has at most most
 // pages. Returns its length, 0 if there is none.

@@ -55,6 +55,11 @@ bool pagealloc_alloc_at(struct pagealloc *pa, uintptr_t addr, size_t npages,
 void pagealloc_free(struct pagealloc *pa, uintptr_t addr, size_t npages,
                     bool scavenged);
 
+// pagealloc_take_run allocates the lowest whole run of free pages at or above
+// from that has at least min of them. Returns its address, 0 if there is none.
+uintptr_t pagealloc_take_run(struct pagealloc *pa, uintptr_t from, size_t min,
+                             size_t *ret_npages);
+
 // pagealloc_unbacked_run returns how many pages from addr on are free and not
 // backed, looking at no more than most.
 size_t pagealloc_unbacked_run(struct pagealloc *pa, uintptr_t addr,

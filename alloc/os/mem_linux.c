@@ -57,7 +57,10 @@ uintptr_t mem_reserve(uintptr_t hint, size_t nbytes, size_t align) {
 }
 
 bool mem_commit(uintptr_t addr, size_t nbytes) {
-    return !failed(map(addr, nbytes, PREPARED, MAP_FIXED));
+    // A process that is above its RLIMIT_AS may not map even over what it has,
+    // but may change it.
+    return !failed(map(addr, nbytes, PREPARED, MAP_FIXED)) ||
+           syscall3(SYS_mprotect, addr, nbytes, PREPARED) == 0;
 }
 
 void *mem_map(size_t nbytes) {

@@ -116,15 +116,13 @@ Test(mcentral, a_full_store_refuses_and_changes_nothing) {
     struct fixture f = fixture_start();
     for (unsigned c = 1; c < NUM_SIZECLASSES; c++) {
         struct mcentral *mc = &f.heap->central[c];
-        void *batch[BATCH_MAX];
+        static void *slots[TRANSFER_SLOTS + BATCH_MAX];
+        for (unsigned i = 0; i < TRANSFER_SLOTS + BATCH_MAX; i++)
+            slots[i] = mcentral_alloc_one(mc);
         size_t nstored = 0;
-        for (;;) {
-            for (unsigned i = 0; i < mc->batch; i++)
-                batch[i] = mcentral_alloc_one(mc);
-            if (!store(mc, batch, mc->batch))
-                break;
+        while (nstored <= TRANSFER_SLOTS &&
+               store(mc, slots + nstored, mc->batch))
             nstored += mc->batch;
-        }
         size_t most = mc->stats->nslots * mc->elemsize / 16;
         if (most < 64 << 10)
             most = 64 << 10;
@@ -132,7 +130,7 @@ Test(mcentral, a_full_store_refuses_and_changes_nothing) {
         cr_assert(le(sz, nstored, TRANSFER_SLOTS));
         cr_assert(nstored * mc->elemsize <= most || nstored == mc->batch);
         cr_assert(eq(u64, mc->stats->ntransfer, nstored));
-        give_back(mc, batch, mc->batch);
+        give_back(mc, slots + nstored, TRANSFER_SLOTS + BATCH_MAX - nstored);
         mcentral_drain(mc);
         cr_assert(zero(u64, mc->stats->nslots));
     }
