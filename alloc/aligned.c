@@ -23,8 +23,8 @@ EXPORT void *mound_reallocarray(void *p, size_t nmemb, size_t size) {
 EXPORT void *mound_memalign(size_t alignment, size_t size) {
     // Only the smallest class has slots that are less than 16-aligned.
     if (alignment <= MIN_ALIGN)
-        return mound_malloc(alignment > sizeof(void *) ? max_size(size, MIN_ALIGN)
-                                                       : size);
+        return mound_malloc(
+            alignment > sizeof(void *) ? max_size(size, MIN_ALIGN) : size);
     if (alignment > SIZE_MAX / 2 + 1) {
         errno = EINVAL;
         return NULL;

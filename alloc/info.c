@@ -45,6 +45,7 @@ EXPORT int mound_malloc_trim(size_t pad) {
         mcache_flush(c, h);
     for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
         mcentral_drain(&h->central[i]);
+    mheap_drop_kept(h);
     atomic_store_explicit(&h->release_refused, false, memory_order_relaxed);
     mutex_lock(&h->lock);
     uint64_t nbacked = h->pages.nbacked;

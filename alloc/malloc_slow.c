@@ -17,9 +17,10 @@
 #include "thread.h"
 
 enum {
-    // The scavenger's clock is read at every so many slow paths, and at every
-    // large free.
+    // The scavenger's clock is read at every so many slow paths.
     TICK_EVERY = 64,
+    TICK_LARGE = 8, // a free of a large object counts for more
+    RECLAIM_PAGES = (1 << 20) / PAGE_SIZE,
 };
 
 // enter begins a slow path; false: serve this call without locks.
@@ -54,12 +55,30 @@ static void *small_alloc(unsigned sizeclass) {
     return mcentral_alloc_one(&mound_heap.central[sizeclass]);
 }
 
+// reclaim empties this thread's cache and the shared stores.
+static void reclaim(void) {
+    struct mcache *c = thread_tls.own;
+    if (c != NULL)
+        mcache_flush(c, &mound_heap);
+    runtime_reclaim();
+}
+
 static struct mspan *large_alloc(size_t size, size_t align) {
     size_t npages = large_pages(size);
     if (npages == 0 || size > PTRDIFF_MAX)
         return NULL;
     size_t align_pages = max_size(align >> PAGE_SHIFT, 1);
-    return mheap_alloc_large(&mound_heap, npages, align_pages);
+    bool very_large = npages >= RECLAIM_PAGES;
+    struct mspan *s = mheap_alloc_large(&mound_heap, npages, align_pages,
+                                        /* may_reserve= */ !very_large);
+    if (s == NULL && very_large) {
+        // Before address space is taken for this, slots that only wait in
+        // caches go back: their spans may stand between free runs.
+        reclaim();
+        s = mheap_alloc_large(&mound_heap, npages, align_pages,
+                              /* may_reserve= */ true);
+    }
+    return s;
 }
 
 // alloc_inside returns a block and whether it is known to be zero.
@@ -83,10 +102,7 @@ static void *alloc_inside(size_t size, size_t align, bool *ret_zero) {
     if (LIKELY(p != NULL) || size > PTRDIFF_MAX)
         return p;
     // At a limit: what the shared stores hold may be what is missing.
-    struct mcache *c = thread_tls.own;
-    if (c != NULL)
-        mcache_flush(c, &mound_heap);
-    runtime_reclaim();
+    reclaim();
     return alloc_once(size, align, ret_zero);
 }
 
@@ -216,7 +232,7 @@ static void free_inside(void *p, const char *call) {
     struct block b = look_up(p);
     if (b.misuse == MISUSE_NONE && mspan_state(b.span) == MSPAN_LARGE &&
         mheap_free_large(h, b.span, (uintptr_t)p, /* scavenged= */ false)) {
-        thread_tls.nticks = TICK_EVERY; // look at the clock when leaving
+        thread_tls.nticks += TICK_LARGE;
         return;
     }
     if (b.misuse == MISUSE_NONE)

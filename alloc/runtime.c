@@ -68,9 +68,8 @@ void runtime_start_from(char **envp) {
 
 // With -z initfirst this runs before every other constructor, libc's included;
 // malloc may have been called before all the same.
-__attribute__((constructor)) static void runtime_constructor(int argc,
-                                                             char **argv,
-                                                             char **envp) {
+__attribute__((constructor)) static void
+runtime_constructor(int argc, char **argv, char **envp) {
     (void)argc;
     (void)argv;
     process_start(envp);
@@ -165,8 +164,7 @@ int runtime_pid(void) {
     return pid;
 }
 
-bool runtime_reclaim(void) {
+void runtime_reclaim(void) {
     for (unsigned c = 1; c < NUM_SIZECLASSES; c++)
         mcentral_drain(&mound_heap.central[c]);
-    return true;
 }

@@ -65,7 +65,7 @@ unsigned runtime_forks(void);
 int runtime_pid(void);
 
 // runtime_reclaim empties what can be emptied, for an allocation that found no
-// memory. Returns true if it is worth trying again.
-bool runtime_reclaim(void);
+// memory: the stores of all classes.
+void runtime_reclaim(void);
 
 #endif // MOUND_RUNTIME_H

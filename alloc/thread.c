@@ -16,8 +16,8 @@ __thread struct thread_tls thread_tls TLS_MODEL;
 
 // All live caches. The list is all zero until the first thread_lock_list.
 static struct mutex threads_lock = {.rank = LOCKRANK_THREADS};
-static struct list caches;        // (threads_lock)
-static size_t ncaches;            // (threads_lock)
+static struct list caches; // (threads_lock)
+static size_t ncaches;     // (threads_lock)
 
 void thread_lock_list(void) {
     mutex_lock(&threads_lock);

@@ -121,8 +121,12 @@ void print_percent(struct print *out, uint64_t part, uint64_t whole,
 // utf8_length returns how many bytes at s, of n, are one valid character of
 // UTF-8; 0 if none is.
 static size_t utf8_length(const unsigned char *s, size_t n) {
-    size_t length = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2
-                  : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+    size_t length = s[0] < 0x80   ? 1
+                    : s[0] < 0xc2 ? 0
+                    : s[0] < 0xe0 ? 2
+                    : s[0] < 0xf0 ? 3
+                    : s[0] < 0xf5 ? 4
+                                  : 0;
     if (length == 0 || length > n)
         return 0;
     for (size_t i = 1; i < length; i++)

@@ -15,8 +15,8 @@
 #include "os/sys.h"
 
 enum {
-    RESERVE_MIN = 8 << 20,        // a piece of address space: as much as there
-    RESERVE_MAX = 64 << 20,       // is already, within these bounds
+    RESERVE_MIN = 8 << 20,    // a piece of address space: as much as there
+    RESERVE_MAX = 64 << 20,   // is already, within these bounds
     RESERVE_LIMIT_SHARE = 32, // or 1/32 of RLIMIT_AS
     COMMIT_GRAIN = 64 << 10,  // the largest page of any system
     COMMIT_MIN = 256 << 10,
@@ -25,7 +25,9 @@ enum {
     POPULATE_MIN = 16 << 10,
     POPULATE_MAX = 4 << 20,
     POPULATE_SHARE = 16,
-    DRAIN_PAGES = (1 << 20) / PAGE_SIZE,
+    KEEP_LARGE_PAGES = (1 << 20) / PAGE_SIZE, // the longest span that is kept
+    KEEP_MIN_PAGES = (2 << 20) / PAGE_SIZE,   // of all kept spans together; or
+    KEEP_SHARE = 16,                          // 1/16 of what is in use
     HUGE_BYTES = 2 << 20,
     HUGE_PAGES = HUGE_BYTES / PAGE_SIZE,
 };
@@ -92,9 +94,9 @@ static void use_up_reserved_locked(struct mheap *h) {
 // since the program needs addresses too.
 static bool reserve_locked(struct mheap *h, size_t nbytes) {
     size_t limit = sys_address_limit();
-    size_t piece = clamp_size(align_down(h->stats->sys_pages << PAGE_SHIFT,
-                                         HUGE_BYTES),
-                              RESERVE_MIN, RESERVE_MAX);
+    size_t piece =
+        clamp_size(align_down(h->stats->sys_pages << PAGE_SHIFT, HUGE_BYTES),
+                   RESERVE_MIN, RESERVE_MAX);
     if (limit != SIZE_MAX)
         piece = min_size(piece,
                          align_down(limit / RESERVE_LIMIT_SHARE, COMMIT_GRAIN));
@@ -158,18 +160,6 @@ struct run {
     size_t nahead;     // pages behind it, to be populated and freed
     size_t npopulate;  // pages from addr on to populate
 };
-
-// find_run_locked takes pages, growing the heap if it must.
-static struct run find_run_locked(struct mheap *h, size_t npages, size_t align,
-                                  bool may_reserve) {
-    struct run run = {.npages = npages};
-    run.addr = pagealloc_alloc(&h->pages, npages, align, &run.nscavenged);
-    if (run.addr == 0 && grow_locked(h, npages + align - 1, may_reserve))
-        run.addr = pagealloc_alloc(&h->pages, npages, align, &run.nscavenged);
-    if (run.addr != 0)
-        note_pages(h, (int64_t)npages);
-    return run;
-}
 
 // plan_populate_locked decides how much of a run is populated and how far ahead.
 static void plan_populate_locked(struct mheap *h, struct run *run) {
@@ -245,6 +235,78 @@ static struct mspan *alloc_record_locked(struct mheap *h, unsigned nelems) {
 static void free_record_locked(struct mheap *h, struct mspan *s) {
     fixalloc_free(
         s->nwords == MSPAN_SMALL_WORDS ? &h->small_spans : &h->large_spans, s);
+}
+
+// free_kept_locked gives the pages and the record of a kept span back.
+static void free_kept_locked(struct mheap *h, struct mspan *s) {
+    h->kept_pages -= s->npages;
+    pagealloc_free(&h->pages, mspan_start(s), s->npages,
+                   /* scavenged= */ false);
+    free_record_locked(h, s);
+    note_pages(h, 0);
+}
+
+static bool drop_kept_locked(struct mheap *h) {
+    if (h->kept_pages == 0)
+        return false;
+    for (int i = 0; i < LARGE_KEPT; i++)
+        if (h->kept[i] != NULL) {
+            free_kept_locked(h, h->kept[i]);
+            h->kept[i] = NULL;
+        }
+    return true;
+}
+
+void mheap_drop_kept(struct mheap *h) {
+    mutex_lock(&h->lock);
+    drop_kept_locked(h);
+    mutex_unlock(&h->lock);
+}
+
+// keep_large_locked keeps a dead large span instead of giving its pages back,
+// if it may: a buffer that is made and dropped in turn then costs some twenty
+// nanoseconds and not two updates of the bitmaps (230). Its pages count as idle.
+// Returns false if it was not kept.
+static bool keep_large_locked(struct mheap *h, struct mspan *s) {
+    size_t most = max_size(KEEP_MIN_PAGES, h->stats->inuse_pages / KEEP_SHARE);
+    size_t npages = s->npages;
+    struct mspan **slot = &h->kept[npages % LARGE_KEPT];
+    if (npages > KEEP_LARGE_PAGES)
+        return false;
+    if (*slot != NULL)
+        free_kept_locked(h, *slot);
+    *slot = NULL;
+    if (h->kept_pages + npages > most)
+        return false;
+    *slot = s;
+    h->kept_pages += npages;
+    return true;
+}
+
+// use_kept_locked returns a kept span of npages, or NULL.
+static struct mspan *use_kept_locked(struct mheap *h, size_t npages) {
+    struct mspan **slot = &h->kept[npages % LARGE_KEPT];
+    struct mspan *s = *slot;
+    if (s == NULL || s->npages != npages)
+        return NULL;
+    *slot = NULL;
+    h->kept_pages -= npages;
+    s->needzero = true;
+    return s;
+}
+
+// find_run_locked takes pages, growing the heap if it must.
+static struct run find_run_locked(struct mheap *h, size_t npages, size_t align,
+                                  bool may_reserve) {
+    struct run run = {.npages = npages};
+    run.addr = pagealloc_alloc(&h->pages, npages, align, &run.nscavenged);
+    if (run.addr == 0 && drop_kept_locked(h))
+        run.addr = pagealloc_alloc(&h->pages, npages, align, &run.nscavenged);
+    if (run.addr == 0 && grow_locked(h, npages + align - 1, may_reserve))
+        run.addr = pagealloc_alloc(&h->pages, npages, align, &run.nscavenged);
+    if (run.addr != 0)
+        note_pages(h, (int64_t)npages);
+    return run;
 }
 
 static void free_run_locked(struct mheap *h, struct run *run) {
@@ -345,25 +407,21 @@ static bool give_back_addresses_locked(struct mheap *h) {
     return given > 0;
 }
 
-struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align) {
+struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align,
+                                bool may_reserve) {
     if (npages + align < npages)
         return NULL;
     struct largestats *stats = &h->stats->large;
+    struct run run = {0};
     mutex_lock(&h->lock);
-    struct run run = find_run_locked(h, npages, align,
-                                     npages < DRAIN_PAGES);
-    if (run.addr == 0) {
-        // Before address space is taken for this, spans that only wait in the
-        // stores of the classes go back: they may stand between free runs.
-        mutex_unlock(&h->lock);
-        for (unsigned c = 1; c < NUM_SIZECLASSES; c++)
-            mcentral_drain(&h->central[c]);
-        mutex_lock(&h->lock);
-        run = find_run_locked(h, npages, align, /* may_reserve= */ true);
+    struct mspan *s = align == 1 ? use_kept_locked(h, npages) : NULL;
+    if (s != NULL) {
+        note_pages(h, (int64_t)npages);
+        goto have;
     }
-    if (run.addr == 0 && give_back_addresses_locked(h))
+    run = find_run_locked(h, npages, align, may_reserve);
+    if (run.addr == 0 && may_reserve && give_back_addresses_locked(h))
         run = find_run_locked(h, npages, align, /* may_reserve= */ true);
-    struct mspan *s = NULL;
     if (run.addr == 0)
         goto out;
     s = alloc_record_locked(h, 1);
@@ -371,9 +429,6 @@ struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align) {
         free_run_locked(h, &run);
         goto out;
     }
-    stats->nmallocs++;
-    stats->alloc_bytes += npages << PAGE_SHIFT;
-    stats->total_alloc_bytes += npages << PAGE_SHIFT;
     atomic_store_explicit(&s->start, run.addr, memory_order_relaxed);
     s->npages = npages;
     s->sizeclass = 0;
@@ -382,9 +437,13 @@ struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align) {
     s->nfree = 0;
     s->needzero = run.nscavenged < npages;
     atomic_store_explicit(&s->home, NULL, memory_order_relaxed);
+    pagemap_set(&h->pagemap, s);
+have:
+    stats->nmallocs++;
+    stats->alloc_bytes += npages << PAGE_SHIFT;
+    stats->total_alloc_bytes += npages << PAGE_SHIFT;
     // release: partner in mspan_state
     atomic_store_explicit(&s->state, MSPAN_LARGE, memory_order_release);
-    pagemap_set(&h->pagemap, s);
 out:
     mutex_unlock(&h->lock);
     if (s != NULL)
@@ -424,11 +483,14 @@ void mheap_free_span(struct mheap *h, struct mspan *s) {
 // drop_large_locked takes a large object out of the heap.
 static void drop_large_locked(struct mheap *h, struct mspan *s,
                               bool scavenged) {
-    h->stats->large.alloc_bytes -= s->npages << PAGE_SHIFT;
+    size_t npages = s->npages;
+    h->stats->large.alloc_bytes -= npages << PAGE_SHIFT;
     atomic_store_explicit(&s->state, MSPAN_DEAD, memory_order_relaxed);
-    pagealloc_free(&h->pages, mspan_start(s), s->npages, scavenged);
-    note_pages(h, -(int64_t)s->npages);
-    free_record_locked(h, s);
+    if (scavenged || !keep_large_locked(h, s)) {
+        pagealloc_free(&h->pages, mspan_start(s), npages, scavenged);
+        free_record_locked(h, s);
+    }
+    note_pages(h, -(int64_t)npages);
 }
 
 bool mheap_free_large(struct mheap *h, struct mspan *s, uintptr_t addr,
@@ -564,6 +626,11 @@ struct mspan *mheap_span_containing(struct mheap *h, uintptr_t addr) {
 bool mheap_page_is_free(struct mheap *h, uintptr_t addr) {
     mutex_lock(&h->lock);
     bool is_free = pagealloc_is_free(&h->pages, addr);
+    for (int i = 0; i < LARGE_KEPT; i++) {
+        const struct mspan *s = h->kept[i];
+        if (s != NULL && addr - mspan_start(s) < s->npages << PAGE_SHIFT)
+            is_free = true;
+    }
     mutex_unlock(&h->lock);
     return is_free;
 }

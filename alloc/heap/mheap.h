@@ -16,6 +16,11 @@ enum {
     SLOTARRAY_MAX_LOG2 = 10,
 };
 
+enum {
+    // Freed large spans kept whole for the next request of as many pages.
+    LARGE_KEPT = 16,
+};
+
 enum thp_mode { THP_AUTO, THP_NEVER, THP_ALWAYS };
 
 // struct mheap is one heap; all zero but for mheap_init. A process has one, a
@@ -37,6 +42,10 @@ struct mheap {
     uintptr_t reserved_low;  // (h) the lowest address ever reserved
     struct heapstats *stats; // (c) the counters, written under their locks
     enum thp_mode thp;       // (c)
+    // (h) Dead spans whose pages were not given back, by npages % LARGE_KEPT,
+    // or NULL; and how many pages that is. See keep_large_locked.
+    struct mspan *kept[LARGE_KEPT];
+    size_t kept_pages;
 
     // The decaying peak that the scavenger keeps pages for; see scavenger.c.
     uint64_t peak_pages;          // (h)
@@ -44,7 +53,7 @@ struct mheap {
     struct mutex scavenger;       // rank LOCKRANK_SCAVENGER
     _Atomic uint64_t tick_ns;     // (a) relaxed: when slow paths look again
     _Atomic uint64_t tick_ticks;  // (a) relaxed: when they last read the clock
-    struct helper helper;       // (a) runs while there is something to return
+    struct helper helper;         // (a) runs while there is something to return
     _Atomic bool release_refused; // (a) relaxed: madvise is not permitted
     _Atomic int64_t quiet_pages;  // (a) a fork child does not populate or
                                   // release until so many pages were asked
@@ -73,8 +82,10 @@ void mheap_publish_small(struct mheap *h, struct mspan *s,
                          struct mcentral *home);
 
 // mheap_alloc_large returns a span of one object of npages, aligned to align
-// pages (a power of two), counted as a malloc; or NULL.
-struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align);
+// pages (a power of two), counted as a malloc; or NULL. may_reserve says whether
+// address space may be asked of the system for it.
+struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align,
+                                bool may_reserve);
 
 // mheap_free_large gives a large object back. It returns false, with nothing
 // changed, if s is not a live large span that begins at addr (a double free
@@ -93,6 +104,10 @@ bool mheap_resize_large(struct mheap *h, struct mspan *s, size_t npages);
 // mheap_free_span returns the pages and the record of a span whose state is
 // MSPAN_DEAD already. Pages above the keep go back to the system at once.
 void mheap_free_span(struct mheap *h, struct mspan *s);
+
+// mheap_drop_kept gives the pages of kept large spans back to the page
+// allocator.
+void mheap_drop_kept(struct mheap *h);
 
 // mheap_alloc_slotarray returns an array of 1 << log2 pointers, or NULL.
 void **mheap_alloc_slotarray(struct mheap *h, unsigned log2);

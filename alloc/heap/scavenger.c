@@ -26,7 +26,7 @@ enum {
     HUGE_PAGES = (2 << 20) / PAGE_SIZE,
     // One madvise: a few hundred microseconds at 0.3 us a page of 4 KiB.
     RELEASE_PAGES = CHUNK_PAGES,
-    TICK_PAGES = 4 * CHUNK_PAGES, // what one tick releases at most
+    TICK_PAGES = 4 * CHUNK_PAGES,       // what one tick releases at most
     HELP_PAGES = (4 << 20) / PAGE_SIZE, // less is not worth a thread
     HELPER_NS = 100 * 1000 * 1000,
     HELPER_IDLE = 10, // looks with nothing to do, then the helper ends
@@ -108,6 +108,7 @@ uint64_t scavenger_goal_locked(struct mheap *h, uint64_t now_ns) {
 static uint64_t look(struct mheap *h, uint64_t now_ns) {
     for (unsigned c = 1; c < NUM_SIZECLASSES; c++)
         mcentral_drain_idle(&h->central[c]);
+    mheap_drop_kept(h); // some may not have been asked for in a while
     mutex_lock(&h->lock);
     uint64_t goal = scavenger_goal_locked(h, now_ns);
     uint64_t nbacked = h->pages.nbacked;

@@ -75,8 +75,8 @@ static int write_all(int fd, const char *p, size_t n) {
 // signal. That is not to happen for what we print: the signal is blocked, and
 // taken if it came from this write.
 int sys_write(int fd, const void *buf, size_t n) {
-    const uint64_t ours = (uint64_t)1 << (SIGPIPE - 1) |
-                          (uint64_t)1 << (SIGXFSZ - 1);
+    const uint64_t ours = (uint64_t)1 << (SIGPIPE - 1) | (uint64_t)1
+                                                             << (SIGXFSZ - 1);
     uint64_t before = 0;
     uint64_t pending = 0;
     syscall4(SYS_rt_sigprocmask, SIG_BLOCK, &ours, &before, sizeof before);
@@ -122,8 +122,8 @@ bool sys_exists(const char *path) {
 
 bool sys_is_special(const char *path) {
     struct stat st;
-    return syscall4(SYS_newfstatat, AT_FDCWD, path, &st,
-                    AT_SYMLINK_NOFOLLOW) == 0 &&
+    return syscall4(SYS_newfstatat, AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) ==
+               0 &&
            !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode);
 }
 

@@ -3,34 +3,38 @@
 
 #include "probe.h"
 
-static void forks_while_busy(const char *how, const char *env) {
-    const char *const args[] = {how, NULL};
+static void forks_beside(const char *how, const char *others, const char *env) {
+    const char *const args[] = {how, others, NULL};
     const char *const envs[] = {env, NULL};
     probe_passes_with(spawn_lib(), args, envs, "fork_busy");
 }
 
 Test(fork, others_are_inside_malloc) {
-    forks_while_busy("fork", NULL);
+    forks_beside("fork", "busy", NULL);
 }
 
 Test(fork, others_are_inside_malloc_in_hardened_mode) {
-    forks_while_busy("fork", "MOUND_HARDENED=1");
+    forks_beside("fork", "busy", "MOUND_HARDENED=1");
 }
 
-Test(fork, no_handlers_run_with_underscore_fork) {
-    forks_while_busy("_Fork", NULL);
+Test(fork, others_hold_full_caches) {
+    forks_beside("fork", "quiet", NULL);
 }
 
-Test(fork, no_handlers_run_with_the_fork_system_call) {
-#ifdef __x86_64__
-    forks_while_busy("SYS_fork", NULL);
-#else
-    cr_skip_test("this machine has no such system call");
-#endif
+// No handlers run with these.
+static const char *const bare_ways[] = {"_Fork", "SYS_fork", "SYS_clone"};
+
+Test(fork, others_hold_full_caches_and_no_handlers_run) {
+    for (size_t i = 0; i < sizeof bare_ways / sizeof bare_ways[0]; i++) {
+        forks_beside(bare_ways[i], "quiet", NULL);
+        forks_beside(bare_ways[i], "quiet", "MOUND_HARDENED=1");
+    }
 }
 
-Test(fork, no_handlers_run_with_the_clone_system_call) {
-    forks_while_busy("SYS_clone", NULL);
+Test(fork, others_are_inside_malloc_and_no_handlers_run) {
+    for (size_t i = 0; i < sizeof bare_ways / sizeof bare_ways[0]; i++) {
+        forks_beside(bare_ways[i], "busy", NULL);
+    }
 }
 
 Test(fork, handlers_of_others_allocate) {

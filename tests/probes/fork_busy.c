@@ -3,6 +3,8 @@
 // SYS_fork, SYS_clone). The child finds a heap that works: all sizes, blocks of
 // its parent's threads, threads of its own, a fork of its own. All but fork run
 // no handlers. Nothing is handed out twice: every block has a pattern.
+// A second argument "quiet" lets the others stand still at the fork, with full
+// caches; "busy" does not. A third is the seed.
 #include "expect.h"
 
 #include <pthread.h>
@@ -14,6 +16,8 @@ static _Atomic bool stop;
 static _Atomic long nblocks;
 static void *shared[NSLOTS]; // one taken, another given: frees cross threads
 static const char *how;
+static bool quiet;
+static pthread_rwlock_t gate; // written by the forker, read by all others
 
 static size_t size_at(uint64_t *state) {
     uint64_t r = probe_random(state);
@@ -26,6 +30,9 @@ static void *churn(void *arg) {
     void *own[NSLOTS] = {0};
     size_t nown[NSLOTS] = {0};
     while (!stop) {
+        if (quiet) {
+            pthread_rwlock_rdlock(&gate);
+        }
         size_t i = probe_random(&state) % NSLOTS;
         if (own[i]) {
             expect(intact(own[i], nown[i], i), "a block was handed out twice");
@@ -38,6 +45,9 @@ static void *churn(void *arg) {
         void *mine = malloc(n % 4000 + 1);
         free(__atomic_exchange_n(&shared[i], mine, __ATOMIC_ACQ_REL));
         nblocks++;
+        if (quiet) {
+            pthread_rwlock_unlock(&gate);
+        }
     }
     for (size_t i = 0; i < NSLOTS; i++) {
         free(own[i]);
@@ -108,7 +118,13 @@ static void in_child(uint64_t seed) {
 
 int main(int argc, char **argv) {
     how = argc > 1 ? argv[1] : "fork";
-    uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+    quiet = argc > 2 && strcmp(argv[2], "quiet") == 0;
+    uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 10) : 1;
+    pthread_rwlockattr_t attr;
+    pthread_rwlockattr_init(&attr);
+    pthread_rwlockattr_setkind_np(&attr,
+                                  PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&gate, &attr);
     printf("seed %llu\n", (unsigned long long)seed);
     fflush(stdout);
 
@@ -122,9 +138,15 @@ int main(int argc, char **argv) {
         sched_yield();
     }
     for (uint64_t i = 0; i < NFORKS; i++) {
+        if (quiet) {
+            pthread_rwlock_wrlock(&gate);
+        }
         pid_t pid = start_child();
         if (pid == 0) {
             in_child(seed + i);
+        }
+        if (quiet) {
+            pthread_rwlock_unlock(&gate);
         }
         probe_child_passed(pid, how);
     }

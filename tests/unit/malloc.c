@@ -295,7 +295,6 @@ static void *free_all(void *arg) {
 Test(malloc, what_a_thread_freed_comes_back_after_its_end) {
     static struct handoff h;
     uint64_t sys = 0;
-    thread_init_exit(); // as the constructor of the library does
     for (int round = 0; round < 20; round++) {
         pthread_t thread;
         for (int i = 0; i < 2000; i++)
@@ -323,7 +322,6 @@ static void *allocate_some(void *arg) {
 
 Test(malloc, many_short_threads_leave_nothing_behind) {
     uint64_t sys = 0;
-    thread_init_exit(); // as the constructor of the library does
     for (int i = 0; i < 500; i++) {
         pthread_t thread;
         pthread_create(&thread, NULL, allocate_some, NULL);
