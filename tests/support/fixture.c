@@ -72,6 +72,17 @@ struct mspan *fixture_full_span(struct fixture *f, unsigned sizeclass) {
     return s;
 }
 
+struct mspan *fixture_large(struct fixture *f, size_t npages, size_t align) {
+    return mheap_alloc_large(f->heap, npages, align, /* may_reserve= */ true);
+}
+
+void fixture_free_large(struct fixture *f, struct mspan *s) {
+    bool freed = mheap_free_large(f->heap, s, mspan_start(s),
+                                  /* scavenged= */ false);
+    cr_assert(freed, "the fixture freed what is no large object");
+    mheap_drop_kept(f->heap);
+}
+
 void *fixture_slot(const struct mspan *s, unsigned i) {
     return (void *)(mspan_start(s) + (uintptr_t)i * s->elemsize);
 }
@@ -144,6 +155,7 @@ void fixture_drain(struct fixture *f) {
         mcache_flush(f->caches[i], f->heap);
     for (unsigned c = 1; c < NUM_SIZECLASSES; c++)
         mcentral_drain(&f->heap->central[c]);
+    mheap_drop_kept(f->heap);
 }
 
 struct random random_from(uint64_t seed) {

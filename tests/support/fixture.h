@@ -31,6 +31,12 @@ void fixture_free(struct fixture *f, struct mcache *c, void *p);
 struct mspan *fixture_full_span(struct fixture *f, unsigned sizeclass);
 void *fixture_slot(const struct mspan *s, unsigned i);
 
+// fixture_large returns a large object of npages, aligned to align pages, as
+// malloc gets it; fixture_free_large frees it, and lets none of its pages be
+// kept whole for the next request.
+struct mspan *fixture_large(struct fixture *f, size_t npages, size_t align);
+void fixture_free_large(struct fixture *f, struct mspan *s);
+
 struct mspan *fixture_span_of(struct fixture *f, const void *p);
 
 // fixture_misused returns how many pointers were reported as misused so far,

@@ -103,10 +103,11 @@ Test(fixalloc, a_walk_meets_every_record_once) {
 
 Test(fixalloc, without_memory_it_says_null_and_works_again_afterwards) {
     struct fixalloc f = start();
-    mem_fake_fail_at(MEM_MAP, 1, 2);
+    mem_fake_fail_at(MEM_MAP, 1, MEM_FOR_EVER);
 
     void *first = fixalloc_alloc(&f);
     void *second = fixalloc_alloc(&f);
+    mem_fake_fail_at(MEM_MAP, 0, 0);
     void *third = fixalloc_alloc(&f);
 
     cr_assert(eq(ptr, first, NULL));

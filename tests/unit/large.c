@@ -23,7 +23,7 @@ static bool all_are(const char *p, size_t nbytes, char c) {
 }
 
 static void release(struct fixture *f, struct mspan *s) {
-    cr_assert(mheap_free_large(f->heap, s, mspan_start(s), false));
+    fixture_free_large(f, s);
 }
 
 Test(large, pages_for_a_size_are_rounded_up_and_never_wrap) {
@@ -41,7 +41,7 @@ Test(large, an_object_is_counted_when_it_comes_and_when_it_goes) {
     struct fixture f = fixture_start();
     const struct largestats *st = &f.stats->large;
 
-    struct mspan *s = mheap_alloc_large(f.heap, 10, 1);
+    struct mspan *s = fixture_large(&f, 10, 1);
     cr_assert(eq(u64, st->nmallocs, 1));
     cr_assert(eq(u64, st->alloc_bytes, 10 * PAGE_SIZE));
     release(&f, s);
@@ -55,12 +55,12 @@ Test(large, an_object_is_counted_when_it_comes_and_when_it_goes) {
 
 Test(large, a_second_free_changes_nothing) {
     struct fixture f = fixture_start();
-    struct mspan *s = mheap_alloc_large(f.heap, 10, 1);
+    struct mspan *s = fixture_large(&f, 10, 1);
     uintptr_t start = mspan_start(s);
     release(&f, s);
 
     cr_assert(not(mheap_free_large(f.heap, s, start, false)));
-    struct mspan *other = mheap_alloc_large(f.heap, 10, 1);
+    struct mspan *other = fixture_large(&f, 10, 1);
     cr_assert(not(mheap_free_large(f.heap, other, start + PAGE_SIZE, false)));
 
     cr_assert(eq(u64, f.stats->large.nfrees, 1));
@@ -69,13 +69,13 @@ Test(large, a_second_free_changes_nothing) {
 
 Test(large, freed_pages_are_used_again_for_objects_of_any_other_size) {
     struct fixture f = fixture_start();
-    struct mspan *a = mheap_alloc_large(f.heap, 60, 1);
-    mheap_alloc_large(f.heap, 1, 1); // keeps what follows from merging
+    struct mspan *a = fixture_large(&f, 60, 1);
+    fixture_large(&f, 1, 1); // keeps what follows from merging
     uintptr_t start = mspan_start(a);
     release(&f, a);
 
-    struct mspan *b = mheap_alloc_large(f.heap, 20, 1);
-    struct mspan *c = mheap_alloc_large(f.heap, 40, 1);
+    struct mspan *b = fixture_large(&f, 20, 1);
+    struct mspan *c = fixture_large(&f, 40, 1);
 
     cr_assert(eq(uptr, mspan_start(b), start));
     cr_assert(eq(uptr, mspan_start(c), start + 20 * PAGE_SIZE));
@@ -85,7 +85,7 @@ Test(large, freed_pages_are_used_again_for_objects_of_any_other_size) {
 Test(large, every_alignment_up_to_a_gibibyte_is_kept) {
     struct fixture f = fixture_start();
     for (size_t align = 1; align <= ((size_t)1 << 30) / PAGE_SIZE; align *= 2) {
-        struct mspan *s = mheap_alloc_large(f.heap, 3, align);
+        struct mspan *s = fixture_large(&f, 3, align);
         cr_assert(ne(ptr, s, NULL));
         cr_assert(zero(uptr, mspan_start(s) % (align << PAGE_SHIFT)));
         release(&f, s);
@@ -117,7 +117,7 @@ Test(large, memory_said_to_be_zero_is_zero_and_used_memory_is_not_said_so) {
             }
             continue;
         }
-        live[i] = mheap_alloc_large(f.heap, 5 + random_below(&r, 60), 1);
+        live[i] = fixture_large(&f, 5 + random_below(&r, 60), 1);
         size_t nbytes = live[i]->npages << PAGE_SHIFT;
         nzero += !live[i]->needzero;
         ndirty += live[i]->needzero;
@@ -132,11 +132,11 @@ Test(large, memory_said_to_be_zero_is_zero_and_used_memory_is_not_said_so) {
 
 Test(large, an_object_grows_where_it_is_while_the_pages_behind_are_free) {
     struct fixture f = fixture_start();
-    struct mspan *s = mheap_alloc_large(f.heap, 10, 1);
+    struct mspan *s = fixture_large(&f, 10, 1);
     uintptr_t start = mspan_start(s);
     write_pages(s, 10, 'a');
 
-    for (size_t npages = 11; npages <= 40 * MIB_PAGES; npages += npages / 2)
+    for (size_t npages = 11; npages <= 7 * MIB_PAGES; npages += npages / 2)
         cr_assert(mheap_resize_large(f.heap, s, npages));
 
     cr_assert(eq(uptr, mspan_start(s), start));
@@ -150,8 +150,8 @@ Test(large, an_object_grows_where_it_is_while_the_pages_behind_are_free) {
 
 Test(large, an_object_does_not_grow_over_its_neighbour) {
     struct fixture f = fixture_start();
-    struct mspan *s = mheap_alloc_large(f.heap, 10, 1);
-    struct mspan *next = mheap_alloc_large(f.heap, 10, 1);
+    struct mspan *s = fixture_large(&f, 10, 1);
+    struct mspan *next = fixture_large(&f, 10, 1);
     cr_assert(eq(uptr, mspan_start(next), mspan_start(s) + 10 * PAGE_SIZE));
 
     cr_assert(not(mheap_resize_large(f.heap, s, 11)));
@@ -168,7 +168,7 @@ Test(large, an_object_does_not_grow_beyond_the_address_space) {
     static const size_t npages[] = {(size_t)1 << 35, (size_t)1 << 49,
                                     PTRDIFF_MAX >> PAGE_SHIFT};
     struct fixture f = fixture_start();
-    struct mspan *s = mheap_alloc_large(f.heap, 10, 1);
+    struct mspan *s = fixture_large(&f, 10, 1);
 
     for (unsigned i = 0; i < 3; i++)
         cr_assert(not(mheap_resize_large(f.heap, s, npages[i])));
@@ -179,7 +179,7 @@ Test(large, an_object_does_not_grow_beyond_the_address_space) {
 
 Test(large, a_refused_commit_keeps_an_object_from_growing_and_nothing_else) {
     struct fixture f = fixture_start();
-    struct mspan *s = mheap_alloc_large(f.heap, 10, 1);
+    struct mspan *s = fixture_large(&f, 10, 1);
     write_pages(s, 10, 'a');
     mem_fake_fail_at(MEM_COMMIT, 1, MEM_FOR_EVER);
 
@@ -195,11 +195,11 @@ Test(large, a_refused_commit_keeps_an_object_from_growing_and_nothing_else) {
 
 Test(large, what_an_object_gives_up_serves_others) {
     struct fixture f = fixture_start();
-    struct mspan *s = mheap_alloc_large(f.heap, 100, 1);
-    mheap_alloc_large(f.heap, 1, 1);
+    struct mspan *s = fixture_large(&f, 100, 1);
+    fixture_large(&f, 1, 1);
 
     cr_assert(mheap_resize_large(f.heap, s, 30));
-    struct mspan *other = mheap_alloc_large(f.heap, 70, 1);
+    struct mspan *other = fixture_large(&f, 70, 1);
 
     cr_assert(eq(uptr, mspan_start(other), mspan_start(s) + 30 * PAGE_SIZE));
     cr_assert(eq(u64, f.stats->inuse_pages, 101));
@@ -208,10 +208,10 @@ Test(large, what_an_object_gives_up_serves_others) {
 
 Test(large, a_moved_object_keeps_its_contents_and_frees_its_old_place) {
     struct fixture f = fixture_start();
-    struct mspan *s = mheap_alloc_large(f.heap, 3 * MIB_PAGES, 1);
+    struct mspan *s = fixture_large(&f, 3 * MIB_PAGES, 1);
     uintptr_t old = mspan_start(s);
     write_pages(s, s->npages, 'm');
-    mheap_alloc_large(f.heap, 1, 1);
+    fixture_large(&f, 1, 1);
 
     struct mspan *new = large_move(f.heap, s, 8 * MIB_PAGES);
 
@@ -223,7 +223,7 @@ Test(large, a_moved_object_keeps_its_contents_and_frees_its_old_place) {
     cr_assert(eq(u64, f.stats->inuse_pages, 8 * MIB_PAGES + 1));
     fixture_verify(&f);
     // The old place is free, and known to be zero.
-    struct mspan *again = mheap_alloc_large(f.heap, 3 * MIB_PAGES, 1);
+    struct mspan *again = fixture_large(&f, 3 * MIB_PAGES, 1);
     cr_assert(eq(uptr, mspan_start(again), old));
     cr_assert(not(again->needzero));
     cr_assert(all_are(memory(again), 3 * MIB_PAGES << PAGE_SHIFT, 0));
@@ -232,9 +232,9 @@ Test(large, a_moved_object_keeps_its_contents_and_frees_its_old_place) {
 
 Test(large, a_move_that_the_system_refuses_changes_nothing) {
     struct fixture f = fixture_start();
-    struct mspan *s = mheap_alloc_large(f.heap, 3 * MIB_PAGES, 1);
+    struct mspan *s = fixture_large(&f, 3 * MIB_PAGES, 1);
     write_pages(s, s->npages, 'm');
-    mheap_alloc_large(f.heap, 1, 1);
+    fixture_large(&f, 1, 1);
     struct largestats before = f.stats->large;
     uint64_t inuse = f.stats->inuse_pages;
     mem_fake_fail_at(MEM_MOVE, 1, 1);
@@ -253,7 +253,7 @@ Test(large, a_move_that_the_system_refuses_changes_nothing) {
 
 Test(large, a_move_without_room_changes_nothing) {
     struct fixture f = fixture_start();
-    struct mspan *s = mheap_alloc_large(f.heap, 3 * MIB_PAGES, 1);
+    struct mspan *s = fixture_large(&f, 3 * MIB_PAGES, 1);
     write_pages(s, s->npages, 'm');
     mem_fake_fail_at(MEM_RESERVE, 1, MEM_FOR_EVER);
     mem_fake_fail_at(MEM_COMMIT, 1, MEM_FOR_EVER);
@@ -267,7 +267,7 @@ Test(large, a_move_without_room_changes_nothing) {
 
 Test(large, an_object_that_was_abandoned_was_never_counted) {
     struct fixture f = fixture_start();
-    struct mspan *s = mheap_alloc_large(f.heap, 10, 1);
+    struct mspan *s = fixture_large(&f, 10, 1);
 
     mheap_abandon_large(f.heap, s);
 
@@ -278,18 +278,98 @@ Test(large, an_object_that_was_abandoned_was_never_counted) {
     fixture_verify(&f);
 }
 
+// free_kept frees as free does: the span may be kept whole.
+static void free_kept(struct fixture *f, struct mspan *s) {
+    cr_assert(mheap_free_large(f->heap, s, mspan_start(s), false));
+}
+
+Test(large, a_freed_span_is_kept_whole_for_the_next_of_its_length) {
+    struct fixture f = fixture_start();
+    struct mspan *s = fixture_large(&f, 10, 1);
+    uintptr_t start = mspan_start(s);
+    write_pages(s, 10, 'x');
+
+    free_kept(&f, s);
+    cr_assert(eq(int, mspan_state(s), MSPAN_DEAD));
+    cr_assert(zero(u64, f.stats->inuse_pages));
+    cr_assert(mheap_page_is_free(f.heap, start + 9 * PAGE_SIZE));
+    fixture_verify(&f);
+    struct mspan *other = fixture_large(&f, 26, 1); // 10 + 16: the same place
+    struct mspan *again = fixture_large(&f, 10, 1);
+
+    cr_assert(ne(uptr, mspan_start(other), start));
+    cr_assert(eq(uptr, mspan_start(again), start));
+    cr_assert(again->needzero);
+    cr_assert(not(mheap_page_is_free(f.heap, start)));
+    cr_assert(eq(u64, f.stats->large.nmallocs, 3));
+    cr_assert(eq(u64, f.stats->large.alloc_bytes, 36 * PAGE_SIZE));
+    fixture_verify(&f);
+}
+
+Test(large, a_second_free_of_a_kept_span_changes_nothing) {
+    struct fixture f = fixture_start();
+    struct mspan *s = fixture_large(&f, 10, 1);
+    uintptr_t start = mspan_start(s);
+    free_kept(&f, s);
+
+    cr_assert(not(mheap_free_large(f.heap, s, start, false)));
+
+    cr_assert(eq(u64, f.stats->large.nfrees, 1));
+    fixture_verify(&f);
+}
+
+Test(large, kept_spans_are_few_and_short) {
+    enum { N = 400 };
+    static struct mspan *s[N];
+    struct fixture f = fixture_start();
+    for (unsigned i = 0; i < N; i++)
+        s[i] = fixture_large(&f, 5 + i, 1);
+
+    for (unsigned i = 0; i < N; i++) {
+        free_kept(&f, s[i]);
+        size_t most = 2 * MIB_PAGES;
+        if (most < f.stats->inuse_pages / 8)
+            most = f.stats->inuse_pages / 8;
+        cr_assert(le(sz, f.heap->kept_pages, most));
+        fixture_verify(&f);
+    }
+
+    mheap_drop_kept(f.heap);
+    cr_assert(zero(sz, f.heap->kept_pages));
+    cr_assert(eq(u64, f.heap->pages.nfree, f.stats->sys_pages));
+    fixture_verify(&f);
+}
+
+Test(large, kept_pages_serve_other_lengths_before_the_heap_grows) {
+    struct fixture f = fixture_start();
+    struct mspan *a = fixture_large(&f, 20, 1);
+    struct mspan *b = fixture_large(&f, 20 + 1, 1);
+    uintptr_t start = mspan_start(a);
+    while (f.heap->pages.nfree > 0) // nothing else is free
+        fixture_large(&f, 1, 1);
+    uint64_t sys_pages = f.stats->sys_pages;
+    free_kept(&f, a);
+    free_kept(&f, b);
+
+    struct mspan *s = fixture_large(&f, 41, 1);
+
+    cr_assert(eq(uptr, mspan_start(s), start));
+    cr_assert(eq(u64, f.stats->sys_pages, sys_pages));
+    fixture_verify(&f);
+}
+
 Test(large, huge_pages_are_asked_for_whole_ones_of_fresh_memory_only) {
     struct fixture f = fixture_start();
-    struct mspan *s = mheap_alloc_large(f.heap, MIB_PAGES, 1);
+    struct mspan *s = fixture_large(&f, MIB_PAGES, 1);
     cr_assert(zero(u64, mem_fake_calls(MEM_HUGEPAGES)));
 
-    s = mheap_alloc_large(f.heap, 10 * MIB_PAGES, 1);
+    s = fixture_large(&f, 10 * MIB_PAGES, 1);
     cr_assert(eq(u64, mem_fake_calls(MEM_HUGEPAGES), 1));
     release(&f, s);
-    mheap_alloc_large(f.heap, 10 * MIB_PAGES, 1); // backed now
+    fixture_large(&f, 10 * MIB_PAGES, 1); // backed now
 
     cr_assert(eq(u64, mem_fake_calls(MEM_HUGEPAGES), 1));
     f.heap->thp = THP_NEVER;
-    mheap_alloc_large(f.heap, 20 * MIB_PAGES, 1);
+    fixture_large(&f, 20 * MIB_PAGES, 1);
     cr_assert(eq(u64, mem_fake_calls(MEM_HUGEPAGES), 1));
 }

@@ -251,7 +251,7 @@ Test(mcentral, what_is_no_slot_is_reported_and_dropped) {
     struct mcentral *mc = central_for(&f, 48);
     struct mspan *s = fixture_full_span(&f, mc->sizeclass);
     struct mspan *other = fixture_full_span(&f, sizeclass_for(64));
-    struct mspan *large = mheap_alloc_large(f.heap, 10, 1);
+    struct mspan *large = fixture_large(&f, 10, 1);
     static char alien[64];
     char *slot = fixture_slot(s, 3);
     void *wrong[] = {

@@ -72,10 +72,10 @@ Test(mheap, where_no_long_run_is_to_be_had_fewer_spans_come) {
     struct mspan *blocks[400];
     size_t nblocks = 0;
     // Only runs of 3 pages are left, and the system gives no more.
-    mheap_alloc_large(f.heap, 1, 1);
+    fixture_large(&f, 1, 1);
     mem_fake_fail_at(MEM_COMMIT, 1, MEM_FOR_EVER);
     while (nblocks < 400) {
-        struct mspan *s = mheap_alloc_large(f.heap, 1, 1);
+        struct mspan *s = fixture_large(&f, 1, 1);
         if (s == NULL)
             break;
         blocks[nblocks++] = s;
@@ -83,7 +83,7 @@ Test(mheap, where_no_long_run_is_to_be_had_fewer_spans_come) {
     cr_assert(gt(sz, nblocks, 12));
     for (size_t i = 0; i + 4 < nblocks; i++)
         if (i % 4 != 3)
-            mheap_free_large(f.heap, blocks[i], mspan_start(blocks[i]), false);
+            fixture_free_large(&f, blocks[i]);
 
     size_t n = mheap_alloc_spans(f.heap, sizeclass_for(1024), 2, WANT, spans);
 
@@ -94,7 +94,7 @@ Test(mheap, where_no_long_run_is_to_be_had_fewer_spans_come) {
 Test(mheap, pages_are_populated_ahead_and_handed_out_next) {
     struct fixture f = fixture_start();
     for (int i = 0; i < 64; i++) // a heap of some size
-        mheap_alloc_large(f.heap, pages(256 * KIB), 1);
+        fixture_large(&f, pages(256 * KIB), 1);
     struct mspan *span;
     unsigned c = sizeclass_for(64);
     uint64_t ncalls = mem_fake_calls(MEM_POPULATE);
@@ -116,7 +116,7 @@ Test(mheap, pages_are_populated_ahead_and_handed_out_next) {
 Test(mheap, what_could_not_be_populated_counts_as_without_memory) {
     struct fixture f = fixture_start();
     for (int i = 0; i < 64; i++)
-        mheap_alloc_large(f.heap, pages(256 * KIB), 1);
+        fixture_large(&f, pages(256 * KIB), 1);
     struct mspan *span;
     mem_fake_fail_at(MEM_POPULATE, 1, MEM_FOR_EVER);
 
@@ -146,9 +146,9 @@ Test(mheap, pages_in_use_are_those_that_no_bitmap_calls_free) {
     static struct mspan *blocks[BLOCKS];
     struct fixture f = fixture_start();
     for (int i = 0; i < BLOCKS; i++)
-        blocks[i] = mheap_alloc_large(f.heap, 8, 1);
+        blocks[i] = fixture_large(&f, 8, 1);
     for (int i = 0; i < BLOCKS; i += 3)
-        mheap_free_large(f.heap, blocks[i], mspan_start(blocks[i]), false);
+        fixture_free_large(&f, blocks[i]);
 
     uint64_t nfree = 0;
     for (size_t i = 0; i < f.heap->pages.narenas; i++)
@@ -169,7 +169,7 @@ Test(mheap, address_space_that_others_took_is_never_handed_out) {
     } foreign[ROUNDS * HINTS];
     size_t nforeign = 0;
     struct fixture f = fixture_start();
-    mheap_alloc_large(f.heap, 1, 1);
+    fixture_large(&f, 1, 1);
     for (int round = 0; round < ROUNDS; round++) {
         // Occupy where the heap would grow next.
         for (int i = 1; i <= HINTS; i++) {
@@ -181,7 +181,7 @@ Test(mheap, address_space_that_others_took_is_never_handed_out) {
             foreign[nforeign++].nbytes = 2 * MIB;
         }
         for (int i = 0; i < 4; i++) {
-            struct mspan *s = mheap_alloc_large(f.heap, pages(40 * MIB), 1);
+            struct mspan *s = fixture_large(&f, pages(40 * MIB), 1);
             cr_assert(ne(ptr, s, NULL));
             uintptr_t start = mspan_start(s);
             uintptr_t end = start + (s->npages << PAGE_SHIFT);
@@ -197,13 +197,13 @@ Test(mheap, address_space_that_others_took_is_never_handed_out) {
 
 Test(mheap, neighbouring_pieces_of_address_space_serve_one_long_object) {
     struct fixture f = fixture_start();
-    struct mspan *a = mheap_alloc_large(f.heap, pages(64 * MIB), 1);
-    struct mspan *b = mheap_alloc_large(f.heap, pages(64 * MIB), 1);
+    struct mspan *a = fixture_large(&f, pages(64 * MIB), 1);
+    struct mspan *b = fixture_large(&f, pages(64 * MIB), 1);
     uint64_t sys_pages = f.stats->sys_pages;
-    mheap_free_large(f.heap, a, mspan_start(a), false);
-    mheap_free_large(f.heap, b, mspan_start(b), false);
+    fixture_free_large(&f, a);
+    fixture_free_large(&f, b);
 
-    struct mspan *c = mheap_alloc_large(f.heap, pages(128 * MIB), 1);
+    struct mspan *c = fixture_large(&f, pages(128 * MIB), 1);
 
     cr_assert(ne(ptr, c, NULL));
     cr_assert(eq(u64, f.stats->sys_pages, sys_pages));
@@ -217,15 +217,15 @@ Test(mheap, requests_beyond_the_address_space_fail_and_change_nothing) {
         (size_t)PTRDIFF_MAX >> PAGE_SHIFT, // more is refused before
     };
     struct fixture f = fixture_start();
-    mheap_alloc_large(f.heap, 5, 1);
-    uint64_t sys_pages = f.stats->sys_pages;
+    fixture_large(&f, 5, 1);
     for (unsigned i = 0; i < sizeof npages / sizeof npages[0]; i++)
         for (size_t align = 1; align <= (size_t)1 << 20; align <<= 10)
-            cr_assert(
-                eq(ptr, mheap_alloc_large(f.heap, npages[i], align), NULL));
+            cr_assert(eq(ptr, fixture_large(&f, npages[i], align), NULL));
 
-    cr_assert(eq(u64, f.stats->sys_pages, sys_pages));
+    cr_assert(eq(u64, f.stats->inuse_pages, 5));
     cr_assert(eq(u64, f.stats->large.nmallocs, 1));
+    check_sys(&f);
+    cr_assert(ne(ptr, fixture_large(&f, 5, 1), NULL));
     check_sys(&f);
 }
 
@@ -233,23 +233,23 @@ Test(mheap, a_refused_reservation_is_tried_again_at_half_the_size) {
     struct fixture f = fixture_start();
     mem_fake_fail_at(MEM_RESERVE, 1, 3);
 
-    struct mspan *s = mheap_alloc_large(f.heap, 4, 1);
+    struct mspan *s = fixture_large(&f, 4, 1);
 
     cr_assert(ne(ptr, s, NULL));
     cr_assert(eq(u64, mem_fake_calls(MEM_RESERVE), 4));
-    cr_assert(eq(sz, mem_fake_total(MEM_RESERVED) + committed(), 8 * MIB));
+    cr_assert(eq(sz, mem_fake_total(MEM_RESERVED) + committed(), MIB));
     check_sys(&f);
 }
 
 Test(mheap, a_refused_commit_is_tried_again_with_what_is_needed) {
     struct fixture f = fixture_start();
     for (int i = 0; i < 100; i++) // commits go in larger steps now
-        mheap_alloc_large(f.heap, pages(256 * KIB), 1);
+        fixture_large(&f, pages(256 * KIB), 1);
     while (f.heap->pages.nfree > 0)
-        mheap_alloc_large(f.heap, 1, 1);
+        fixture_large(&f, 1, 1);
     mem_fake_fail_at(MEM_COMMIT, 1, 1);
 
-    cr_assert(ne(ptr, mheap_alloc_large(f.heap, 1, 1), NULL));
+    cr_assert(ne(ptr, fixture_large(&f, 1, 1), NULL));
 
     cr_assert(eq(u64, mem_fake_failures(MEM_COMMIT), 1));
     check_sys(&f);
@@ -261,7 +261,7 @@ Test(mheap, at_a_limit_the_answer_is_null_and_after_a_free_it_is_service) {
     struct fixture f = fixture_start();
     mem_fake_limit(32 * MIB);
     while (n < 1000) {
-        struct mspan *s = mheap_alloc_large(f.heap, pages(64 * KIB), 1);
+        struct mspan *s = fixture_large(&f, pages(64 * KIB), 1);
         if (s == NULL)
             break;
         blocks[n++] = s;
@@ -270,10 +270,10 @@ Test(mheap, at_a_limit_the_answer_is_null_and_after_a_free_it_is_service) {
     cr_assert(lt(sz, n, 32 * 16 + 1));
     check_sys(&f);
 
-    mheap_free_large(f.heap, blocks[n / 2], mspan_start(blocks[n / 2]), false);
+    fixture_free_large(&f, blocks[n / 2]);
 
-    cr_assert(ne(ptr, mheap_alloc_large(f.heap, pages(64 * KIB), 1), NULL));
-    cr_assert(eq(ptr, mheap_alloc_large(f.heap, pages(64 * KIB), 1), NULL));
+    cr_assert(ne(ptr, fixture_large(&f, pages(64 * KIB), 1), NULL));
+    cr_assert(eq(ptr, fixture_large(&f, pages(64 * KIB), 1), NULL));
     check_sys(&f);
 }
 
@@ -288,16 +288,16 @@ Test(mheap, each_call_that_fails_once_leaves_a_sound_heap) {
             for (int i = 0; i < 10; i++) {
                 size_t n = mheap_alloc_spans(f.heap, c, 4, 4, spans);
                 cr_assert(zero(u32, pagealloc_verify(&f.heap->pages)));
-                large = mheap_alloc_large(f.heap, pages(9 * MIB), 4);
+                large = fixture_large(&f, pages(9 * MIB), 4);
                 cr_assert(zero(u32, pagealloc_verify(&f.heap->pages)));
                 for (size_t k = 0; k < n; k++)
                     mheap_free_span(f.heap, spans[k]);
                 if (large != NULL && i % 2 == 0)
-                    mheap_free_large(f.heap, large, mspan_start(large), false);
+                    fixture_free_large(&f, large);
                 fixture_verify(&f);
             }
             mem_fake_fail_at((enum mem_call)kind, 0, 0);
-            cr_assert(ne(ptr, mheap_alloc_large(f.heap, pages(MIB), 1), NULL));
+            cr_assert(ne(ptr, fixture_large(&f, pages(MIB), 1), NULL));
             fixture_verify(&f);
             if (mem_fake_failures((enum mem_call)kind) == failures)
                 break; // it succeeds without that many calls
@@ -307,7 +307,7 @@ Test(mheap, each_call_that_fails_once_leaves_a_sound_heap) {
 
 Test(mheap, the_span_around_any_byte_is_found) {
     struct fixture f = fixture_start();
-    struct mspan *large = mheap_alloc_large(f.heap, 100, 1);
+    struct mspan *large = fixture_large(&f, 100, 1);
     void *p = mcentral_alloc_one(&f.heap->central[sizeclass_for(64)]);
     struct mspan *small = fixture_span_of(&f, p);
     uintptr_t start = mspan_start(large);
@@ -320,7 +320,7 @@ Test(mheap, the_span_around_any_byte_is_found) {
     cr_assert(eq(ptr, mheap_span_containing(f.heap, (uintptr_t)p + 5), small));
     cr_assert(eq(ptr, mheap_span_containing(f.heap, start - 1), NULL));
     cr_assert(eq(ptr, mheap_span_containing(f.heap, 0), NULL));
-    mheap_free_large(f.heap, large, start, false);
+    fixture_free_large(&f, large);
 
     cr_assert(eq(ptr, mheap_span_containing(f.heap, start), NULL));
 }
@@ -346,7 +346,7 @@ Test(mheap, arrays_of_pointers_are_used_again_by_size) {
 
 Test(mheap, verify_sees_every_kind_of_wrong_count) {
     struct fixture f = fixture_start();
-    mheap_alloc_large(f.heap, 10, 1);
+    fixture_large(&f, 10, 1);
     fixture_full_span(&f, sizeclass_for(64));
     struct classstats *st = &f.stats->classes[sizeclass_for(64)];
     uint64_t *counters[] = {&st->nslots,
@@ -371,7 +371,7 @@ Test(mheap, verify_sees_every_kind_of_wrong_count) {
 
 Test(mheap, verify_sees_a_span_whose_page_is_free) {
     struct fixture f = fixture_start();
-    struct mspan *s = mheap_alloc_large(f.heap, 10, 1);
+    struct mspan *s = fixture_large(&f, 10, 1);
 
     pagealloc_free(&f.heap->pages, mspan_start(s) + 3 * PAGE_SIZE, 1, false);
 
@@ -381,10 +381,37 @@ Test(mheap, verify_sees_a_span_whose_page_is_free) {
 Test(mheap, two_heaps_know_nothing_of_each_other) {
     struct fixture a = fixture_start();
     struct fixture b = fixture_start();
-    struct mspan *s = mheap_alloc_large(a.heap, 10, 1);
+    struct mspan *s = fixture_large(&a, 10, 1);
 
     cr_assert(eq(ptr, pagemap_span(&b.heap->pagemap, mspan_start(s)), NULL));
     cr_assert(zero(u64, b.stats->inuse_pages));
     fixture_verify(&a);
     fixture_verify(&b);
+}
+
+Test(mheap, at_a_limit_free_runs_that_do_not_touch_make_room_for_a_long_one) {
+    static struct mspan *blocks[40];
+    struct fixture f = fixture_start();
+    mem_fake_limit(40 * MIB);
+    for (int i = 0; i < 36; i++)
+        blocks[i] = fixture_large(&f, pages(MIB), 1);
+    for (int i = 0; i < 36; i += 2)
+        fixture_free_large(&f, blocks[i]);
+    char *kept = (char *)mspan_start(blocks[1]);
+    memset(kept, 'k', MIB);
+
+    struct mspan *s = fixture_large(&f, pages(12 * MIB), 1);
+
+    cr_assert(ne(ptr, s, NULL));
+    memset((char *)mspan_start(s), 's', 12 * MIB);
+    cr_assert(eq(chr, kept[0], 'k'));
+    cr_assert(eq(chr, kept[MIB - 1], 'k'));
+    check_sys(&f);
+    // What was given back is not handed out; what is handed out can be used.
+    for (int i = 0; i < 36; i += 2) {
+        s = fixture_large(&f, pages(64 * KIB), 1);
+        if (s != NULL)
+            memset((char *)mspan_start(s), 't', 64 * KIB);
+    }
+    check_sys(&f);
 }

@@ -74,7 +74,7 @@ Test(pagemap, each_byte_of_a_small_span_leads_to_it) {
 
 Test(pagemap, a_large_span_has_no_class_and_is_found_by_its_first_page) {
     struct fixture f = fixture_start();
-    struct mspan *s = mheap_alloc_large(f.heap, 10, 1);
+    struct mspan *s = fixture_large(&f, 10, 1);
     uintptr_t start = mspan_start(s);
 
     cr_assert(eq(ptr, pagemap_span(&f.heap->pagemap, start), s));

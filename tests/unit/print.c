@@ -16,7 +16,7 @@ static const char *text(struct print *out) {
 
 #define PRINTS(want, call)                                                     \
     do {                                                                       \
-        struct print out = print_to(-1);                                       \
+        struct print out = print_to(PRINT_NOWHERE);                            \
         struct print *o = &out;                                                \
         call;                                                                  \
         cr_assert(eq(str, (char *)text(o), (char *)(want)));                   \
@@ -60,12 +60,27 @@ Test(print, a_share_of_nothing_is_nothing) {
 Test(print, json_strings_are_valid_whatever_the_bytes) {
     PRINTS("\"plain\"", print_json_str(o, "plain", 5));
     PRINTS("\"a\\\"b\\\\c\"", print_json_str(o, "a\"b\\c", 5));
-    PRINTS("\"\\u0000\\u001f\\u007f\\u00ff\"",
-           print_json_str(o, "\0\x1f\x7f\xff", 4));
+    PRINTS("\"\\u0000\\u001f\x7f\"", print_json_str(o, "\0\x1f\x7f", 3));
+}
+
+Test(print, json_strings_keep_utf_8_and_show_a_mark_for_each_other_byte) {
+    PRINTS("\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"",
+           print_json_str(o, "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 9));
+    // alone, cut off, overlong, a surrogate, above the last character
+    PRINTS("\"\\ufffd\"", print_json_str(o, "\xff", 1));
+    PRINTS("\"\\ufffd\\ufffd\"", print_json_str(o, "\xe2\x82", 2));
+    PRINTS("\"\\ufffda\"", print_json_str(o,
+                                          "\xc3"
+                                          "a",
+                                          2));
+    PRINTS("\"\\ufffd\\ufffd\"", print_json_str(o, "\xc0\x80", 2));
+    PRINTS("\"\\ufffd\\ufffd\\ufffd\"", print_json_str(o, "\xed\xa0\x80", 3));
+    PRINTS("\"\\ufffd\\ufffd\\ufffd\\ufffd\"",
+           print_json_str(o, "\xf4\x90\x80\x80", 4));
 }
 
 Test(print, without_a_descriptor_what_does_not_fit_is_dropped) {
-    struct print out = print_to(-1);
+    struct print out = print_to(PRINT_NOWHERE);
 
     for (int i = 0; i < 2 * PRINT_BUFFER; i++)
         print_char(&out, (char)('a' + i % 26));

@@ -26,13 +26,13 @@ static uint64_t goal_at(struct fixture *f, uint64_t now_ns) {
 }
 
 static struct mspan *alloc(struct fixture *f, size_t npages) {
-    struct mspan *s = mheap_alloc_large(f->heap, npages, 1);
+    struct mspan *s = fixture_large(f, npages, 1);
     cr_assert(ne(ptr, s, NULL));
     return s;
 }
 
 static void release(struct fixture *f, struct mspan *s) {
-    cr_assert(mheap_free_large(f->heap, s, mspan_start(s), false));
+    fixture_free_large(f, s);
 }
 
 // free_runs leaves runs of free backed pages, each behind a live object, and
