@@ -91,6 +91,7 @@ void runtime_set_passive(const struct runtime_next *next) {
 
 void runtime_before_fork(void) {
     runtime_enter();
+    lockrank_pause();
     thread_lock_list();
     mutex_lock(&mound_heap.scavenger);
     for (unsigned c = 0; c < NUM_SIZECLASSES; c++)
@@ -106,6 +107,7 @@ void runtime_after_fork_parent(void) {
         mutex_unlock(&mound_heap.central[c].lock);
     mutex_unlock(&mound_heap.scavenger);
     thread_unlock_list();
+    lockrank_resume();
 }
 
 static void set_stamp(uint32_t value) {
@@ -131,15 +133,13 @@ void runtime_after_fork_child(void) {
 }
 
 // A child without handlers: locks may be held by threads that are not here, and
-// a list may be half changed. What can be mended is: the locks.
+// what they guard may be half changed. It is rebuilt from what is always whole,
+// the bits; what was on its way is leaked, and so are other threads' caches.
 static COLD void repair_child(void) {
-    thread_reset_lock();
-    mutex_reset(&mound_heap.scavenger);
-    for (unsigned c = 0; c < NUM_SIZECLASSES; c++)
-        mutex_reset(&mound_heap.central[c].lock);
-    mutex_reset(&mound_heap.lock);
-    mutex_reset(&mound_heap.persistent.lock);
+    mheap_repair(&mound_heap);
+    thread_abandon_others();
     become_child();
+    set_stamp(STAMP_GOOD);
 }
 
 void runtime_enter_slow(void) {
@@ -150,9 +150,9 @@ void runtime_enter_slow(void) {
         memory_order_relaxed);
     if (stamp == STAMP_FORKED)
         repair_child();
-    if (stamp != STAMP_GOOD) {
+    if (stamp == STAMP_DRAIN) {
         set_stamp(STAMP_GOOD);
-        thread_forked();
+        thread_drain_others();
     }
 }
 

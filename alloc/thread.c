@@ -173,7 +173,7 @@ void thread_defer_free(void *p) {
     t->deferred = emergency_defer(t->deferred, p);
 }
 
-void thread_forked(void) {
+void thread_drain_others(void) {
     struct mcache *own = thread_tls.own;
     for (;;) {
         struct mcache *gone = NULL;
@@ -190,7 +190,31 @@ void thread_forked(void) {
     }
 }
 
-// thread_reset_lock is for a child made without fork handlers.
-void thread_reset_lock(void) {
-    mutex_reset(&threads_lock);
+void thread_abandon_others(void) {
+    struct mcache *own = thread_tls.own;
+    bool whole = !mutex_reset(&threads_lock);
+    struct list gone;
+    list_init(&gone);
+    thread_lock_list();
+    // A list that was being changed is not walked: those counts are lost.
+    for (struct list *l = caches.next; whole && l != &caches;) {
+        struct list *next = l->next;
+        if (own == NULL || l != &own->link) {
+            list_remove(l);
+            list_push(&gone, l);
+        }
+        l = next;
+    }
+    list_init(&caches);
+    ncaches = 0;
+    if (own != NULL) {
+        list_push(&caches, &own->link);
+        ncaches = 1;
+    }
+    thread_unlock_list();
+    while (!list_empty(&gone)) {
+        struct list *l = gone.next;
+        list_remove(l);
+        mcache_abandon(list_entry(l, struct mcache, link), &mound_heap);
+    }
 }

@@ -90,12 +90,10 @@ size_t thread_count(void);
 // once by the constructor, which may allocate.
 void thread_init_exit(void);
 
-// thread_reset_lock frees the lock of the list in such a child, if a thread
-// that is not there held it.
-void thread_reset_lock(void);
-
-// thread_forked drops the caches of threads that do not exist in this process,
-// after a fork of any kind.
-void thread_forked(void);
+// thread_drain_others gives back the caches of threads that do not exist in this
+// process, after a fork. thread_abandon_others does what can be done after one
+// without handlers: the lock is freed, the list holds this thread's cache only.
+void thread_drain_others(void);
+void thread_abandon_others(void);
 
 #endif // MOUND_THREAD_H

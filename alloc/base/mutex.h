@@ -40,7 +40,15 @@ void mutex_unlock_slow(struct mutex *m);
 #ifdef MOUND_DEBUG
 void lockrank_acquire(enum lockrank rank);
 void lockrank_release(enum lockrank rank);
+// lockrank_pause stops the check on this thread until lockrank_resume: fork takes
+// all locks, possibly in a handler that interrupted a holder of one.
+void lockrank_pause(void);
+void lockrank_resume(void);
 #else
+static inline void lockrank_pause(void) {
+}
+static inline void lockrank_resume(void) {
+}
 static inline void lockrank_acquire(enum lockrank rank) {
     (void)rank;
 }
@@ -102,12 +110,15 @@ static inline void mutex_assert_held(struct mutex *m) {
     debug_check(mutex_held(m), "mutex: lock is not held");
 }
 
-// mutex_reset frees a lock whose holder does not exist in this process: after
-// a fork that ran no handlers. Only the one thread of the child may call it.
-static inline void mutex_reset(struct mutex *m) {
-    atomic_store_explicit(&m->word, MUTEX_FREE, memory_order_relaxed);
+// mutex_reset frees a lock whose holder does not exist in this process, after a
+// fork that ran no handlers, and returns whether it was held: what it guards may
+// be half changed then. Only the one thread of the child may call it.
+static inline bool mutex_reset(struct mutex *m) {
+    uint32_t word =
+        atomic_exchange_explicit(&m->word, MUTEX_FREE, memory_order_relaxed);
     atomic_store_explicit(&m->owner, 0, memory_order_relaxed);
     m->ntimes = 0;
+    return word != MUTEX_FREE;
 }
 
 #endif // MOUND_BASE_MUTEX_H

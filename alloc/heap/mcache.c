@@ -32,11 +32,14 @@ enum {
     PATIENCE = 256, // slow paths until a class that was refused asks again
 };
 
-static void *none[1]; // a NULL, and the bottom, top and limit behind it
+// A NULL, and the bottom, top and limit behind it. Read-only, as mcache_none is
+// once relocated: a write to either would reach every thread.
+static void *const none[1];
+#define NONE ((void **)none + 1)
 
 #define NONE_MAGAZINE                                                          \
-    { .top = none + 1, .limit = none + 1, .bottom = none + 1 }
-struct mcache mcache_none = {
+    { .top = NONE, .limit = NONE, .bottom = NONE }
+const struct mcache mcache_none = {
     .magazines = {[0 ... NUM_SIZECLASSES - 1] = NONE_MAGAZINE},
 };
 
@@ -54,9 +57,9 @@ static size_t depth_of(struct magazine *m) {
 
 // detach_array makes a magazine one without room.
 static void detach_array(struct magazine *m) {
-    store(&m->top, none + 1);
-    store(&m->limit, none + 1);
-    store(&m->bottom, none + 1);
+    store(&m->top, NONE);
+    store(&m->limit, NONE);
+    store(&m->bottom, NONE);
 }
 
 void mcache_init(struct mcache *c, uintptr_t owner) {
@@ -334,6 +337,20 @@ void mcache_flush(struct mcache *c, struct mheap *h) {
         }
         drop_array(c, h, sizeclass);
         c->shapes[sizeclass] = (struct magazine_shape){0};
+    }
+    budget_set(c, h, 0);
+}
+
+void mcache_abandon(struct mcache *c, struct mheap *h) {
+    for (unsigned sizeclass = 1; sizeclass < NUM_SIZECLASSES; sizeclass++) {
+        struct magazine *m = &c->magazines[sizeclass];
+        struct mcentral *mc = &h->central[sizeclass];
+        mutex_lock(&mc->lock);
+        mc->stats->nretired +=
+            atomic_load_explicit(&m->count, memory_order_relaxed);
+        atomic_store_explicit(&m->count, 0, memory_order_relaxed);
+        detach_array(m);
+        mutex_unlock(&mc->lock);
     }
     budget_set(c, h, 0);
 }

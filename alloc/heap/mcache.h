@@ -58,7 +58,7 @@ struct mcache {
 
 // mcache_none is the cache of a thread that has none: every magazine of it is
 // empty and full, so each call takes the slow path. Never written.
-extern struct mcache mcache_none HIDDEN;
+extern const struct mcache mcache_none HIDDEN;
 
 // mcache_alloc pops a slot of a class, or returns NULL: the magazine is empty.
 // The first conditions of a hit are the caller's: a class that exists.
@@ -102,6 +102,10 @@ void mcache_overflow(struct mcache *c, struct mheap *h, unsigned sizeclass,
 // the counts and returns the arrays. The cache can go on afterwards. The caller
 // is the owner, or knows that the owner is gone.
 void mcache_flush(struct mcache *c, struct mheap *h);
+
+// mcache_abandon folds the counts of a cache whose owner was in the middle of a
+// change when it ceased to exist. Its slots are leaked: they stay live objects.
+void mcache_abandon(struct mcache *c, struct mheap *h);
 
 // mcache_cap_limit returns the bytes that all caches together may hold now.
 uint64_t mcache_cap_limit(const struct mheap *h, uint64_t nthreads);

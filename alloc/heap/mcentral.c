@@ -312,6 +312,27 @@ void mcentral_free_one(struct mcentral *mc, void *p) {
     mcentral_give_back(mc, &p, 1, false);
 }
 
+void mcentral_forget_locked(struct mcentral *mc) {
+    for (int i = 0; i < PARTIAL_LISTS; i++)
+        list_init(&mc->partial[i]);
+    list_init(&mc->empty);
+    mc->partial_mask = 0;
+    mc->nempty = 0;
+    mc->ntransfer = 0;
+    struct classstats *st = mc->stats;
+    st->nslots = st->nfree = st->ntransfer = st->nspans = 0;
+}
+
+void mcentral_relist_locked(struct mcentral *mc, struct mspan *s) {
+    list_init(&s->link);
+    mspan_recount(s);
+    s->bucket = NEVER_LISTED;
+    relist(mc, s);
+    mc->stats->nslots += s->nelems;
+    mc->stats->nfree += s->nfree;
+    mc->stats->nspans++;
+}
+
 unsigned mcentral_verify_locked(struct mcentral *mc) {
     mutex_assert_held(&mc->lock);
     unsigned nwrong = 0;

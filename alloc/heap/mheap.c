@@ -635,6 +635,39 @@ bool mheap_page_is_free(struct mheap *h, uintptr_t addr) {
     return is_free;
 }
 
+static void relist_span(struct mspan *s, void *arg) {
+    bool *rebuild = arg;
+    struct mcentral *home = mspan_home(s);
+    if (home != NULL && rebuild[home->sizeclass])
+        mcentral_relist_locked(home, s);
+}
+
+void mheap_repair(struct mheap *h) {
+    bool rebuild[NUM_SIZECLASSES];
+    bool any = false;
+    if (mutex_reset(&h->persistent.lock))
+        h->persistent.next = h->persistent.end = 0; // the chunk's rest is lost
+    mutex_reset(&h->scavenger);
+    if (mutex_reset(&h->lock)) {
+        memset(h->kept, 0, sizeof h->kept);
+        h->kept_pages = 0;
+        memset(h->slotarrays, 0, sizeof h->slotarrays);
+        h->small_spans.free = h->large_spans.free = h->caches.free = NULL;
+        pagealloc_rebuild(&h->pages);
+        note_pages(h, 0);
+    }
+    mutex_lock(&h->lock);
+    for (unsigned c = 0; c < NUM_SIZECLASSES; c++) {
+        rebuild[c] = mutex_reset(&h->central[c].lock);
+        if (rebuild[c])
+            mcentral_forget_locked(&h->central[c]);
+        any = any || rebuild[c];
+    }
+    if (any)
+        mheap_for_each_span_locked(h, relist_span, rebuild);
+    mutex_unlock(&h->lock);
+}
+
 // struct recount is what a walk over all spans finds.
 struct recount {
     struct mheap *h;

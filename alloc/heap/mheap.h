@@ -128,6 +128,12 @@ struct mspan *mheap_span_containing(struct mheap *h, uintptr_t addr);
 // has.
 bool mheap_page_is_free(struct mheap *h, uintptr_t addr);
 
+// mheap_repair frees every lock of the heap and rebuilds what a lock that was
+// held may have left half changed, from the bitmaps. For a process that was made
+// by a fork without handlers; its only thread calls it. What was on its way
+// between two records is leaked.
+void mheap_repair(struct mheap *h);
+
 // mheap_verify walks everything below the caches and returns the number of
 // contradictions. It takes the locks itself, one class after the other.
 unsigned mheap_verify(struct mheap *h);

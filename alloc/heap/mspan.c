@@ -41,10 +41,19 @@ size_t mspan_take(struct mspan *s, void **ret, size_t want) {
     return n;
 }
 
-unsigned mspan_verify(const struct mspan *s) {
+static unsigned count_bits(const struct mspan *s) {
     unsigned nset = 0;
     for (unsigned w = 0; w < s->nwords; w++)
         nset += (unsigned)__builtin_popcountl(s->freebits[w]);
+    return nset;
+}
+
+void mspan_recount(struct mspan *s) {
+    s->nfree = (uint16_t)count_bits(s);
+}
+
+unsigned mspan_verify(const struct mspan *s) {
+    unsigned nset = count_bits(s);
     unsigned nwrong = 0;
     nwrong += nset != s->nfree;
     nwrong += s->nfree > s->nelems;

@@ -99,6 +99,9 @@ void mspan_init_slots(struct mspan *s, uintptr_t start, size_t npages,
 // addresses to ret. It returns how many.
 size_t mspan_take(struct mspan *s, void **ret, size_t want);
 
+// mspan_recount sets nfree by the bits.
+void mspan_recount(struct mspan *s);
+
 // mspan_verify returns the number of contradictions in a small span's record.
 unsigned mspan_verify(const struct mspan *s);
 

@@ -355,6 +355,27 @@ bool pagealloc_is_free(const struct pagealloc *pa, uintptr_t addr) {
            pallocbits_count(part.a->free[part.chunk], part.page, 1) == 1;
 }
 
+void pagealloc_rebuild(struct pagealloc *pa) {
+    pa->first = 0;
+    pa->nfree = 0;
+    pa->nbacked = 0;
+    for (size_t i = 0; i < pa->narenas; i++) {
+        struct arena *a = pa->arenas[i];
+        a->nbacked_total = 0;
+        for (unsigned c = 0; c < ARENA_CHUNKS; c++) {
+            for (unsigned w = 0; w < CHUNK_WORDS; w++)
+                a->scavenged[c][w] &= a->free[c][w];
+            unsigned n = pallocbits_count(a->free[c], 0, CHUNK_PAGES);
+            unsigned gone = pallocbits_count(a->scavenged[c], 0, CHUNK_PAGES);
+            a->nbacked[c] = (uint16_t)(n - gone);
+            a->nbacked_total += n - gone;
+            pa->nfree += n;
+            resum(a, c);
+        }
+        pa->nbacked += a->nbacked_total;
+    }
+}
+
 static bool sum_equal(struct palloc_sum a, struct palloc_sum b) {
     return a.start == b.start && a.max == b.max && a.end == b.end;
 }

@@ -77,6 +77,9 @@ uintptr_t pagealloc_take_backed(struct pagealloc *pa, size_t align,
 // pagealloc_is_free says whether the page at addr is free.
 bool pagealloc_is_free(const struct pagealloc *pa, uintptr_t addr);
 
+// pagealloc_rebuild computes summaries and counters anew from the bits.
+void pagealloc_rebuild(struct pagealloc *pa);
+
 // pagealloc_verify returns the number of contradictions between bits, sums and
 // counters.
 unsigned pagealloc_verify(const struct pagealloc *pa);
