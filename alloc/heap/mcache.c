@@ -164,10 +164,12 @@ static bool set_array(struct mcache *c, struct mheap *h, unsigned sizeclass,
     store(&m->bottom, array + 1);
     store(&m->top, array + 1 + depth);
     store(&m->limit, array + 1 + shape->cap);
-    mutex_unlock(&mc->lock);
-    if (shape->array_log2 != 0)
-        mheap_free_slotarray(h, old, shape->array_log2);
+    // Under the lock as well: a child of fork flushes what it finds.
+    unsigned old_log2 = shape->array_log2;
     shape->array_log2 = (uint8_t)log2;
+    mutex_unlock(&mc->lock);
+    if (old_log2 != 0)
+        mheap_free_slotarray(h, old, old_log2);
     return true;
 }
 
@@ -180,11 +182,11 @@ static void drop_array(struct mcache *c, struct mheap *h, unsigned sizeclass) {
         return;
     mutex_lock(&mc->lock);
     void **array = load(&m->bottom) - 1;
+    unsigned log2 = shape->array_log2;
     detach_array(m);
+    *shape = (struct magazine_shape){0};
     mutex_unlock(&mc->lock);
-    mheap_free_slotarray(h, array, shape->array_log2);
-    shape->array_log2 = 0;
-    shape->cap = 0;
+    mheap_free_slotarray(h, array, log2);
 }
 
 // set_cap changes the slots a magazine may hold to cap, which is no less than
@@ -336,7 +338,6 @@ void mcache_flush(struct mcache *c, struct mheap *h) {
             mcentral_give_back(mc, batch, n, /* in_flight= */ true);
         }
         drop_array(c, h, sizeclass);
-        c->shapes[sizeclass] = (struct magazine_shape){0};
     }
     budget_set(c, h, 0);
 }

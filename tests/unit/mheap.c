@@ -305,6 +305,53 @@ Test(mheap, each_call_that_fails_once_leaves_a_sound_heap) {
         }
 }
 
+// use_up_records lets no more records be had.
+static void use_up_records(struct fixture *f) {
+    mem_fake_fail_at(MEM_MAP, 1, MEM_FOR_EVER);
+    while (persistentalloc(&f->heap->persistent, 64, 64, NULL) != NULL)
+        continue;
+    mutex_lock(&f->heap->lock);
+    while (fixalloc_alloc(&f->heap->small_spans) != NULL)
+        continue;
+    mutex_unlock(&f->heap->lock);
+}
+
+Test(mheap, without_a_record_no_page_is_taken) {
+    struct fixture f = fixture_start();
+    struct mspan *spans[4];
+    fixture_large(&f, 5, 1);
+    use_up_records(&f);
+
+    cr_assert(eq(ptr, fixture_large(&f, 5, 1), NULL));
+    cr_assert(
+        zero(sz, mheap_alloc_spans(f.heap, sizeclass_for(2048), 4, 4, spans)));
+
+    cr_assert(eq(u64, f.stats->inuse_pages, 5));
+    cr_assert(eq(u64, f.stats->large.nmallocs, 1));
+    check_sys(&f);
+    mem_fake_fail_at(MEM_MAP, 0, 0);
+    cr_assert(ne(ptr, fixture_large(&f, 5, 1), NULL));
+}
+
+Test(mheap, with_records_for_some_spans_the_others_pages_go_back) {
+    enum { WANT = 8, LEFT = 3 };
+    struct fixture f = fixture_start();
+    struct mspan *spans[WANT];
+    void *records[LEFT];
+    fixture_large(&f, 5, 1);
+    for (int i = 0; i < LEFT; i++)
+        records[i] = fixalloc_alloc(&f.heap->small_spans);
+    use_up_records(&f);
+    for (int i = 0; i < LEFT; i++)
+        fixalloc_free(&f.heap->small_spans, records[i]);
+
+    size_t n = mheap_alloc_spans(f.heap, sizeclass_for(2048), 4, WANT, spans);
+
+    cr_assert(eq(sz, n, LEFT));
+    cr_assert(eq(u64, f.stats->inuse_pages, 5 + LEFT * 4));
+    check_sys(&f);
+}
+
 Test(mheap, the_span_around_any_byte_is_found) {
     struct fixture f = fixture_start();
     struct mspan *large = fixture_large(&f, 100, 1);

@@ -7,19 +7,21 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { NTHREADS = 4, NROUNDS = 20000 };
+enum { NTHREADS = 4, NROUNDS = 300000 };
 
 static struct mutex lock;
 static uint64_t counter; // (lock)
+static pthread_barrier_t together;
 
 static void *count_up(void *arg) {
     (void)arg;
+    pthread_barrier_wait(&together);
     for (int i = 0; i < NROUNDS; i++) {
         mutex_lock(&lock);
-        uint64_t n = counter;
+        uint64_t n = *(volatile uint64_t *)&counter;
         if (i % 64 == 0)
             sys_spin();
-        counter = n + 1;
+        *(volatile uint64_t *)&counter = n + 1;
         mutex_unlock(&lock);
     }
     return NULL;
@@ -28,6 +30,7 @@ static void *count_up(void *arg) {
 Test(mutex, no_increment_is_lost_between_threads) {
     pthread_t threads[NTHREADS];
     mutex_init(&lock, LOCKRANK_MHEAP);
+    pthread_barrier_init(&together, NULL, NTHREADS);
 
     for (int i = 0; i < NTHREADS; i++)
         pthread_create(&threads[i], NULL, count_up, NULL);

@@ -367,6 +367,19 @@ Test(pagealloc, what_was_freed_in_pieces_is_one_run_again) {
     cr_assert(eq(sz, alloc(8 * CHUNK_PAGES), 0));
 }
 
+Test(pagealloc, a_page_freed_in_an_arena_that_was_full_is_found_first) {
+    start();
+    grow(0, 2 * ARENA_PAGES);
+    cr_assert(eq(sz, alloc(ARENA_PAGES), 0));
+    cr_assert(eq(sz, alloc(1), ARENA_PAGES));
+
+    free_pages(ARENA_PAGES - 7, 1);
+
+    cr_assert(eq(sz, alloc(1), ARENA_PAGES - 7));
+    cr_assert(eq(sz, alloc(1), ARENA_PAGES + 1));
+    verify();
+}
+
 Test(pagealloc, a_request_too_long_by_one_page_or_by_far_fails_cleanly) {
     start();
     grow_chunks(0, 2);
