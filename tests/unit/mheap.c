@@ -305,9 +305,14 @@ Test(mheap, each_call_that_fails_once_leaves_a_sound_heap) {
         }
 }
 
-// use_up_records lets no more records be had.
-static void use_up_records(struct fixture *f) {
+// use_up_all_but leaves nfree pages free, no record of a span, and a system that
+// gives nothing.
+static void use_up_all_but(struct fixture *f, uint64_t nfree) {
+    fixture_large(f, 1, 1);
+    while (f->heap->pages.nfree > nfree)
+        fixture_large(f, 1, 1);
     mem_fake_fail_at(MEM_MAP, 1, MEM_FOR_EVER);
+    mem_fake_fail_at(MEM_COMMIT, 1, MEM_FOR_EVER);
     while (persistentalloc(&f->heap->persistent, 64, 64, NULL) != NULL)
         continue;
     mutex_lock(&f->heap->lock);
@@ -318,38 +323,56 @@ static void use_up_records(struct fixture *f) {
 
 Test(mheap, without_a_record_no_page_is_taken) {
     struct fixture f = fixture_start();
-    struct mspan *spans[4];
-    fixture_large(&f, 5, 1);
-    use_up_records(&f);
+    struct mspan *spans[3];
+    use_up_all_but(&f, 3);
+    uint64_t inuse = f.stats->inuse_pages;
+    uint64_t nmallocs = f.stats->large.nmallocs;
 
-    cr_assert(eq(ptr, fixture_large(&f, 5, 1), NULL));
+    cr_assert(eq(ptr, fixture_large(&f, 1, 1), NULL));
     cr_assert(
-        zero(sz, mheap_alloc_spans(f.heap, sizeclass_for(2048), 4, 4, spans)));
+        zero(sz, mheap_alloc_spans(f.heap, sizeclass_for(1024), 1, 3, spans)));
 
-    cr_assert(eq(u64, f.stats->inuse_pages, 5));
-    cr_assert(eq(u64, f.stats->large.nmallocs, 1));
+    cr_assert(eq(u64, f.heap->pages.nfree, 3));
+    cr_assert(eq(u64, f.stats->inuse_pages, inuse));
+    cr_assert(eq(u64, f.stats->large.nmallocs, nmallocs));
     check_sys(&f);
     mem_fake_fail_at(MEM_MAP, 0, 0);
-    cr_assert(ne(ptr, fixture_large(&f, 5, 1), NULL));
+    cr_assert(ne(ptr, fixture_large(&f, 1, 1), NULL));
 }
 
 Test(mheap, with_records_for_some_spans_the_others_pages_go_back) {
-    enum { WANT = 8, LEFT = 3 };
+    enum { LEFT = 2 };
     struct fixture f = fixture_start();
-    struct mspan *spans[WANT];
+    struct mspan *spans[3];
     void *records[LEFT];
-    fixture_large(&f, 5, 1);
     for (int i = 0; i < LEFT; i++)
         records[i] = fixalloc_alloc(&f.heap->small_spans);
-    use_up_records(&f);
+    use_up_all_but(&f, 3);
     for (int i = 0; i < LEFT; i++)
         fixalloc_free(&f.heap->small_spans, records[i]);
+    uint64_t inuse = f.stats->inuse_pages;
 
-    size_t n = mheap_alloc_spans(f.heap, sizeclass_for(2048), 4, WANT, spans);
+    size_t n = mheap_alloc_spans(f.heap, sizeclass_for(1024), 1, 3, spans);
 
     cr_assert(eq(sz, n, LEFT));
-    cr_assert(eq(u64, f.stats->inuse_pages, 5 + LEFT * 4));
+    cr_assert(eq(u64, f.stats->inuse_pages, inuse + LEFT));
+    cr_assert(eq(u64, f.heap->pages.nfree, 1));
     check_sys(&f);
+}
+
+Test(mheap, when_the_system_gives_no_memory_records_come_from_free_pages) {
+    struct fixture f = fixture_start();
+    use_up_all_but(&f, 20);
+    uint64_t sys_pages = f.stats->sys_pages;
+
+    struct mspan *s = fixture_large(&f, 1, 1);
+
+    cr_assert(ne(ptr, s, NULL));
+    memset((char *)mspan_start(s), 's', PAGE_SIZE);
+    uint64_t fed = sys_pages - f.stats->sys_pages;
+    cr_assert(gt(u64, fed, 0));
+    cr_assert(eq(u64, f.heap->pages.nfree, 20 - 1 - fed));
+    fixture_verify(&f);
 }
 
 Test(mheap, the_span_around_any_byte_is_found) {
