@@ -43,12 +43,39 @@ static const char *option_text(void) {
     return "";
 }
 
+// number_after returns the number of KiB behind name in text, in bytes; or 0.
+static uint64_t number_after(const char *text, const char *name) {
+    const char *s = strstr(text, name);
+    uint64_t n = 0;
+    if (s == NULL)
+        return 0;
+    for (s += strlen(name); *s == ' '; s++)
+        ;
+    for (; *s >= '0' && *s <= '9'; s++)
+        n = n * 10 + (uint64_t)(*s - '0');
+    return n << 10;
+}
+
+static void fill_process(struct memstats_about *about) {
+    char text[1024];
+    about->rss_bytes = about->huge_bytes = 0;
+    int fd = sys_open_read("/proc/self/smaps_rollup");
+    if (fd < 0)
+        return;
+    long n = sys_read(fd, text, sizeof text - 1);
+    sys_close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    about->rss_bytes = number_after(text, "\nRss:");
+    about->huge_bytes = number_after(text, "\nAnonHugePages:");
+}
+
 static void fill(struct mound_memstats *st, struct memstats_about *about) {
     mound_read_memstats(st, sizeof *st);
     about->program = program_name();
     about->pid = sys_pid();
     about->options = option_text();
     about->classes = mound_stats.classes;
+    fill_process(about);
 }
 
 int dump_table(int fd) {

@@ -97,7 +97,8 @@ EXPORT void *__libc_pvalloc(size_t size) {
 }
 
 // A second name for malloc that nobody can interpose.
-static void *own_malloc(size_t size) __attribute__((alias("malloc")));
+static void *own_malloc(size_t size)
+    __attribute__((alias("malloc"), copy(malloc)));
 
 void *(*interpose_malloc(void))(size_t) {
     return own_malloc;

@@ -12,6 +12,9 @@
 
 #include "mound.h"
 
+// mallinfo is deprecated for its callers; we still answer it.
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
 EXPORT struct mallinfo2 mallinfo2(void) {
     if (interpose_next.mallinfo2 != NULL)
         return interpose_next.mallinfo2();

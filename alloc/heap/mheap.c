@@ -30,6 +30,7 @@ enum {
     KEEP_SHARE = 16,                          // 1/16 of what is in use
     HUGE_BYTES = 2 << 20,
     HUGE_PAGES = HUGE_BYTES / PAGE_SIZE,
+    HUGE_AUTO_PAGES = 2 * HUGE_PAGES, // has one whole huge page, mostly more
 };
 
 void mheap_init(struct mheap *h, struct heapstats *stats, size_t cache_bytes) {
@@ -370,7 +371,8 @@ void mheap_publish_small(struct mheap *h, struct mspan *s,
 }
 
 static void want_hugepages(const struct mheap *h, const struct run *run) {
-    if (h->thp == THP_NEVER || run->nscavenged < HUGE_PAGES)
+    size_t least = h->thp == THP_ALWAYS ? HUGE_PAGES : HUGE_AUTO_PAGES;
+    if (h->thp == THP_NEVER || run->nscavenged < least)
         return;
     uintptr_t start = align_up(run->addr, HUGE_BYTES);
     uintptr_t end =

@@ -10,11 +10,10 @@ enum {
     COUNT_COLUMN = 14,
 };
 
-static void row(struct print *out, const char *name, const char *meaning) {
+static void row(struct print *out, const char *meaning) {
     print_str(out, "   ");
     print_str(out, meaning);
     print_str(out, "\n");
-    (void)name;
 }
 
 static void size_row(struct print *out, const char *name, uint64_t nbytes,
@@ -23,7 +22,7 @@ static void size_row(struct print *out, const char *name, uint64_t nbytes,
     print_str_left(out, name, NAME_COLUMN);
     print_size(out, nbytes, SIZE_COLUMN);
     print_u64_right(out, nbytes, COUNT_COLUMN + 2);
-    row(out, name, meaning);
+    row(out, meaning);
 }
 
 static void count_row(struct print *out, const char *name, uint64_t n,
@@ -32,7 +31,7 @@ static void count_row(struct print *out, const char *name, uint64_t n,
     print_str_left(out, name, NAME_COLUMN);
     print_str_left(out, "", SIZE_COLUMN);
     print_u64_right(out, n, COUNT_COLUMN + 2);
-    row(out, name, meaning);
+    row(out, meaning);
 }
 
 static void print_version(struct print *out) {
@@ -43,7 +42,8 @@ static void print_version(struct print *out) {
     print_u64(out, MOUND_VERSION_PATCH);
 }
 
-static void write_totals(struct print *out, const struct mound_memstats *st) {
+static void write_totals(struct print *out, const struct mound_memstats *st,
+                         const struct memstats_about *about) {
     size_row(out, "Alloc", st->alloc, "bytes of live objects");
     size_row(out, "TotalAlloc", st->total_alloc,
              "bytes of all objects ever allocated");
@@ -64,6 +64,11 @@ static void write_totals(struct print *out, const struct mound_memstats *st) {
     size_row(out, "between", st->transfer_bytes,
              "free slots on their way between threads");
     count_row(out, "threads", st->nthreads, "with a cache");
+    if (about->rss_bytes > 0) {
+        size_row(out, "RSS", about->rss_bytes, "of the whole process");
+        size_row(out, "AnonHugePages", about->huge_bytes,
+                 "of it in transparent huge pages");
+    }
 }
 
 enum {
@@ -127,7 +132,7 @@ int memstats_write_table(const struct mound_memstats *st,
         print_str(&out, about->options);
     }
     print_str(&out, "\n\n");
-    write_totals(&out, st);
+    write_totals(&out, st, about);
     print_str(&out, "\n");
     print_str_right(&out, "class", CLASS_COLUMN);
     print_str_right(&out, "bytes", BYTES_COLUMN);

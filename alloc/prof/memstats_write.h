@@ -12,6 +12,8 @@ struct memstats_about {
     int pid;
     const char *options; // what was set, for people; "" if nothing
     const struct classstats *classes;
+    uint64_t rss_bytes;  // of the process, 0 if the system did not say
+    uint64_t huge_bytes; // the part of it in transparent huge pages
 };
 
 // memstats_write_table writes the table of MOUND_STATS=1. Both return 0 or

@@ -31,8 +31,9 @@ static void check_budget(struct fixture *f) {
 Test(mcache, the_cache_of_threads_without_one_is_empty_and_full) {
     void *p = &p;
     for (unsigned c = 0; c < NUM_SIZECLASSES; c++) {
-        cr_assert(eq(ptr, mcache_alloc(&mcache_none, c), NULL));
-        cr_assert(not(mcache_free(&mcache_none, c, p)));
+        cr_assert(
+            eq(ptr, mcache_alloc((struct mcache *)&mcache_none, c), NULL));
+        cr_assert(not(mcache_free((struct mcache *)&mcache_none, c, p)));
     }
 }
 
@@ -395,6 +396,26 @@ Test(mcache, capacity_is_booked_right_when_arrays_cannot_be_had,
     }
     mcache_flush(c, f.heap);
     cr_assert(zero(u64, f.heap->shared_cache_bytes));
+}
+
+Test(mcache, an_abandoned_cache_leaves_its_counts_and_leaks_its_slots) {
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    unsigned class = sizeclass_for(64);
+    static void *p[10];
+    for (int i = 0; i < 10; i++)
+        p[i] = fixture_malloc(&f, c, 64);
+    for (int i = 0; i < 4; i++)
+        fixture_free(&f, c, p[i]);
+    uint64_t cached = fixture_count(&f, class).cached;
+
+    mcache_abandon(c, f.heap);
+
+    cr_assert(eq(u64, fixture_count(&f, class).mallocs, 10));
+    cr_assert(zero(u64, fixture_count(&f, class).cached));
+    cr_assert(eq(u64, fixture_count(&f, class).live, 6 + cached));
+    cr_assert(zero(u64, f.heap->shared_cache_bytes));
+    cr_assert(zero(u32, mheap_verify(f.heap)));
 }
 
 // struct live is an object of the random test, with what it should hold.

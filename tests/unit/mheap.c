@@ -485,3 +485,70 @@ Test(mheap, at_a_limit_free_runs_that_do_not_touch_make_room_for_a_long_one) {
     }
     check_sys(&f);
 }
+
+// hold makes a lock look held by a thread that is not in this process.
+static void hold(struct mutex *m) {
+    atomic_store(&m->word, MUTEX_CONTENDED);
+    atomic_store(&m->owner, 4711);
+}
+
+Test(mheap, repair_rebuilds_pages_that_a_holder_left_half_changed) {
+    struct fixture f = fixture_start();
+    struct mspan *s = fixture_large(&f, 20, 1);
+    fixture_large(&f, 20, 1);
+    fixture_free_large(&f, s);
+    struct arena *a = f.heap->pages.arenas[0];
+    hold(&f.heap->lock);
+    hold(&f.heap->persistent.lock);
+    f.heap->pages.nfree += 7;
+    f.heap->pages.nbacked -= 3;
+    memset(a->chunk_sums, 0, sizeof a->chunk_sums);
+    memset(&a->sum, 0xff, sizeof a->sum);
+
+    mheap_repair(f.heap);
+
+    cr_assert(eq(u64, f.heap->pages.nbacked, 20));
+    fixture_verify(&f);
+    cr_assert(eq(uptr, mspan_start(fixture_large(&f, 20, 1)), mspan_start(s)));
+    fixture_verify(&f);
+}
+
+Test(mheap, repair_rebuilds_a_class_from_the_bits_of_its_spans) {
+    struct fixture f = fixture_start();
+    unsigned c = sizeclass_for(64);
+    struct mcentral *mc = &f.heap->central[c];
+    struct mspan *s = fixture_full_span(&f, c);
+    struct mspan *other = fixture_full_span(&f, c);
+    for (unsigned i = 0; i < 10; i++)
+        mcentral_free_one(mc, fixture_slot(s, i));
+    hold(&mc->lock);
+    list_remove(&s->link); // on its way from one list to another
+    s->nfree = 77;
+    mc->stats->nfree = 5;
+    mc->stats->nspans = 9;
+
+    mheap_repair(f.heap);
+
+    cr_assert(eq(u32, s->nfree, 10));
+    cr_assert(eq(u64, mc->stats->nspans, 2));
+    cr_assert(zero(u32, other->nfree));
+    fixture_verify(&f);
+    for (unsigned i = 0; i < 10; i++)
+        cr_assert(eq(ptr, fixture_span_of(&f, mcentral_alloc_one(mc)), s));
+    fixture_verify(&f);
+}
+
+Test(mheap, repair_leaves_alone_what_nobody_held) {
+    struct fixture f = fixture_start();
+    struct mcentral *mc = &f.heap->central[sizeclass_for(64)];
+    struct mspan *s = fixture_full_span(&f, mc->sizeclass);
+    void *batch[2] = {fixture_slot(s, 0), fixture_slot(s, 1)};
+    mutex_lock(&mc->lock);
+    mcentral_store_locked(mc, batch, 2);
+    mutex_unlock(&mc->lock);
+
+    mheap_repair(f.heap);
+
+    cr_assert(eq(u64, mc->stats->ntransfer, 2));
+    fixture_verify(&f);
+}
