@@ -6,13 +6,15 @@
 #include "heap/mheap.h"
 
 enum {
-    BATCH_BYTES = 16 << 10,    // a batch of large slots is short
-    TRANSFER_BYTES = 64 << 10, // so much is kept whole, or 1/16 of the class
-    TRANSFER_SHARE = 16,
+    BATCH_BYTES = 16 << 10, // a batch of large slots is short
+    // So much of a class is kept whole at least, for small and middle slots.
+    TRANSFER_SMALL = 64 << 10,
+    TRANSFER_MIDDLE = 16 << 10,
+    TRANSFER_SHARE = 16,    // and of a class with many slots 1/16
     GROW_SHARE = 16,        // new spans: 1/16 of those the class has
     GROW_BYTES = 256 << 10, // but no more than this at once
     GROW_SPANS = GROW_BYTES / PAGE_SIZE,
-    EMPTY_SHARE = 16, // the reserve: 1 + 1/16 of the class's spans
+    EMPTY_SHARE = 16, // the reserve of empty spans: 1/16 of the class's
     // Slots taken apart between two visits of the lock: bounds the stack used.
     APART = 32,
     // A refill does not walk more spans than this for a full batch: with one
@@ -108,11 +110,17 @@ size_t mcentral_take_locked(struct mcentral *mc, void **ret, size_t want) {
     return n;
 }
 
-// transfer_room returns how many pointers the store may hold now.
+// transfer_room returns how many pointers the store may hold now. Slots above
+// 2 KiB are kept only by a class that has many: each would hold back pages that
+// another class of a small process could use.
 static size_t transfer_room(const struct mcentral *mc) {
-    size_t nbytes = max_size(TRANSFER_BYTES,
-                             mc->stats->nslots * mc->elemsize / TRANSFER_SHARE);
-    return clamp_size(nbytes / mc->elemsize, mc->batch, TRANSFER_SLOTS);
+    enum { SMALL_BYTES = 256, MIDDLE_BYTES = 2 << 10 };
+    size_t nbytes = mc->stats->nslots * mc->elemsize / TRANSFER_SHARE;
+    if (mc->elemsize <= SMALL_BYTES)
+        nbytes = max_size(TRANSFER_SMALL, nbytes);
+    else if (mc->elemsize <= MIDDLE_BYTES)
+        nbytes = max_size(TRANSFER_MIDDLE, nbytes);
+    return min_size(nbytes / mc->elemsize, TRANSFER_SLOTS);
 }
 
 bool mcentral_store_locked(struct mcentral *mc, void *const *slots, size_t n) {
@@ -160,6 +168,15 @@ static void free_retired(struct mheap *heap, struct list *retired) {
         list_remove(&s->link);
         mheap_free_span(heap, s);
     }
+}
+
+// empty_reserve returns how many empty spans a class keeps: a share of all, and
+// one where that costs little. Larger ones serve other classes meanwhile; a
+// small process has many classes and few objects in each.
+static uint32_t empty_reserve(const struct mcentral *mc) {
+    enum { ONE_BYTES = 16 << 10 };
+    bool one = sizeclass_pages[mc->sizeclass] <= ONE_BYTES / PAGE_SIZE;
+    return (uint32_t)(mc->stats->nspans / EMPTY_SHARE) + one;
 }
 
 // struct apart is some slots on their way back to their spans.
@@ -215,8 +232,7 @@ void mcentral_give_back(struct mcentral *mc, void *const *slots, size_t n,
         uint32_t misused = set_bits_locked(mc, &apart, now);
         if (in_flight)
             mc->stats->ntransfer -= now;
-        retire_excess_locked(
-            mc, (uint32_t)(1 + mc->stats->nspans / EMPTY_SHARE), &retired);
+        retire_excess_locked(mc, empty_reserve(mc), &retired);
         mutex_unlock(&mc->lock);
 
         free_retired(mc->heap, &retired);

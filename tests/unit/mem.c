@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -87,7 +88,7 @@ Test(mem, releasing_locked_memory_fails_and_keeps_it) {
     size_t page = sys_page_size();
     char *p = mem_map(page);
     memset(p, 'x', page);
-    if (mlock(p, page) != 0)
+    if (syscall(SYS_mlock, p, page) != 0) // sanitizers make mlock do nothing
         cr_skip_test("the limit of locked memory is 0");
 
     cr_assert(not(mem_release((uintptr_t)p, page)));

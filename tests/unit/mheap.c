@@ -305,8 +305,8 @@ Test(mheap, each_call_that_fails_once_leaves_a_sound_heap) {
         }
 }
 
-// use_up_all_but leaves nfree pages free, no record of a span, and a system that
-// gives nothing.
+// use_up_all_but leaves nfree pages free, no record of a span, and a system
+// that gives nothing.
 static void use_up_all_but(struct fixture *f, uint64_t nfree) {
     fixture_large(f, 1, 1);
     while (f->heap->pages.nfree > nfree)
@@ -360,7 +360,7 @@ Test(mheap, with_records_for_some_spans_the_others_pages_go_back) {
     check_sys(&f);
 }
 
-Test(mheap, when_the_system_gives_no_memory_records_come_from_free_pages) {
+Test(mheap, without_memory_from_the_system_records_take_free_pages) {
     struct fixture f = fixture_start();
     use_up_all_but(&f, 20);
     uint64_t sys_pages = f.stats->sys_pages;
@@ -459,7 +459,7 @@ Test(mheap, two_heaps_know_nothing_of_each_other) {
     fixture_verify(&b);
 }
 
-Test(mheap, at_a_limit_free_runs_that_do_not_touch_make_room_for_a_long_one) {
+Test(mheap, at_a_limit_scattered_free_runs_make_room_for_a_long_one) {
     static struct mspan *blocks[40];
     struct fixture f = fixture_start();
     mem_fake_limit(40 * MIB);
