@@ -74,7 +74,6 @@ static void fill(struct mound_memstats *st, struct memstats_about *about) {
     about->program = program_name();
     about->pid = sys_pid();
     about->options = option_text();
-    about->classes = mound_stats.classes;
     fill_process(about);
 }
 

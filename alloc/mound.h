@@ -55,6 +55,7 @@ struct mound_bysize {
     uint64_t size;    // bytes in a slot of this class; 0 for class 0
     uint64_t mallocs; // objects of this class allocated since start
     uint64_t frees;   // objects of this class freed since start
+    uint64_t slots;   // slots in the spans of this class, used or not
 };
 
 // struct mound_memstats is Go's runtime.MemStats for a C process, its fields in

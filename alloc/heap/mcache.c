@@ -10,8 +10,9 @@
 //
 // A class that wants more when the budget is spent takes it from one of this
 // thread's classes that was not used since the clock hand last came by. So what
-// all caches hold is bounded at any time by the sum above; threads that sleep
-// for ever keep at most theirs.
+// all caches hold is bounded by the sum above, with the heap in use as it was
+// when capacity was last granted; threads that sleep for ever keep at most
+// theirs.
 #include "heap/mcache.h"
 
 #include <string.h>
@@ -211,8 +212,12 @@ static bool set_cap(struct mcache *c, struct mheap *h, unsigned sizeclass,
     }
     if (set_array(c, h, sizeclass, log2))
         return true;
+    // As it was; the budget is not asked for what was granted before.
     shape->cap = (uint16_t)old_cap;
-    budget_set(c, h, old_bytes);
+    uint64_t shared = shared_part(old_bytes) - shared_part(c->cap_bytes);
+    atomic_fetch_add_explicit(&h->shared_cache_bytes, shared,
+                              memory_order_relaxed);
+    c->cap_bytes = old_bytes;
     return false;
 }
 

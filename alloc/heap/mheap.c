@@ -93,10 +93,45 @@ static void use_up_reserved_locked(struct mheap *h) {
     h->reserved_next = h->reserved_end = 0;
 }
 
+// reserve_piece_locked makes size bytes of new address space the reservation.
+static bool reserve_piece_locked(struct mheap *h, size_t size, size_t align) {
+    // Just below the last piece, runs of free pages can span both.
+    uintptr_t hint = h->reserved_low > size ? h->reserved_low - size : 0;
+    uintptr_t addr = mem_reserve(hint, size, align);
+    if (addr == 0)
+        return false;
+    if (!pagealloc_cover(&h->pages, addr, size)) {
+        mem_unreserve(addr, size);
+        return false;
+    }
+    use_up_reserved_locked(h);
+    h->reserved_next = addr;
+    h->reserved_end = addr + size;
+    if (h->reserved_low == 0 || addr < h->reserved_low)
+        h->reserved_low = addr;
+    return true;
+}
+
+// can_be_had says whether the system would commit so much, before metadata is
+// made for it: reserving alone it grants nearly always.
+static bool can_be_had(size_t nbytes) {
+    static const size_t HUGE_REQUEST = (size_t)1 << 30;
+    if (nbytes < HUGE_REQUEST)
+        return true;
+    uintptr_t probe = mem_reserve(0, nbytes, COMMIT_GRAIN);
+    if (probe == 0)
+        return false;
+    bool committed = mem_commit(probe, nbytes);
+    mem_unreserve(probe, nbytes);
+    return committed;
+}
+
 // reserve_locked gets address space of at least nbytes. Pieces halve when the
 // system refuses; under a limit they are a small share of it from the start,
 // since the program needs addresses too.
 static bool reserve_locked(struct mheap *h, size_t nbytes) {
+    if (!can_be_had(nbytes))
+        return false;
     size_t limit = sys_address_limit();
     size_t piece =
         clamp_size(align_down(h->stats->sys_pages << PAGE_SHIFT, HUGE_BYTES),
@@ -105,29 +140,19 @@ static bool reserve_locked(struct mheap *h, size_t nbytes) {
         piece = min_size(piece,
                          align_down(limit / RESERVE_LIMIT_SHARE, COMMIT_GRAIN));
     size_t want = max_size(nbytes, piece);
-    for (;;) {
+    for (bool first = true;; first = false) {
+        // Whole huge pages, also in size: or the next piece could not be just
+        // below. The last attempt asks for no more than it must.
+        size_t size = want;
         size_t align = COMMIT_GRAIN;
-        if (want >= HUGE_BYTES && limit == SIZE_MAX) {
-            // Also the size, or the next piece could not be just below.
+        if (want >= HUGE_BYTES && limit == SIZE_MAX &&
+            (first || want > nbytes)) {
+            size = align_up(want, HUGE_BYTES);
             align = HUGE_BYTES;
-            want = align_up(want, HUGE_BYTES);
         }
-        // Just below the last piece, runs of free pages can span both.
-        uintptr_t hint = h->reserved_low > want ? h->reserved_low - want : 0;
-        uintptr_t addr = mem_reserve(hint, want, align);
-        if (addr != 0) {
-            if (!pagealloc_cover(&h->pages, addr, want)) {
-                mem_unreserve(addr, want);
-                return false;
-            }
-            use_up_reserved_locked(h);
-            h->reserved_next = addr;
-            h->reserved_end = addr + want;
-            if (h->reserved_low == 0 || addr < h->reserved_low)
-                h->reserved_low = addr;
+        if (reserve_piece_locked(h, size, align))
             return true;
-        }
-        if (want <= align_up(nbytes, align))
+        if (want == nbytes && (!first || size == want))
             return false;
         want = max_size(nbytes, align_down(want / 2, COMMIT_GRAIN));
     }
@@ -424,7 +449,8 @@ struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align,
         goto have;
     }
     run = find_run_locked(h, npages, align, may_reserve);
-    if (run.addr == 0 && may_reserve && give_back_addresses_locked(h))
+    if (run.addr == 0 && may_reserve && npages <= h->stats->sys_pages &&
+        give_back_addresses_locked(h))
         run = find_run_locked(h, npages, align, /* may_reserve= */ true);
     if (run.addr == 0)
         goto out;
@@ -450,7 +476,7 @@ have:
     atomic_store_explicit(&s->state, MSPAN_LARGE, memory_order_release);
 out:
     mutex_unlock(&h->lock);
-    if (s != NULL && h->thp == THP_ALWAYS)
+    if (s != NULL && h->thp == THP_ALWAYS && run.nscavenged > 0)
         want_hugepages(run.addr, run.npages);
     return s;
 }
@@ -564,7 +590,7 @@ bool mheap_resize_large(struct mheap *h, struct mspan *s, size_t npages) {
         stats->alloc_bytes += (npages - old) << PAGE_SHIFT;
     }
     mutex_unlock(&h->lock);
-    if (done && npages > old && h->thp == THP_ALWAYS)
+    if (done && h->thp == THP_ALWAYS && more.nscavenged > 0)
         want_hugepages(more.addr, more.npages);
     after_free(h, left);
     return done;

@@ -210,7 +210,10 @@ uintptr_t pagealloc_alloc(struct pagealloc *pa, size_t npages, size_t align,
                           size_t *ret_nscavenged) {
     if (npages > pa->nfree)
         return 0;
-    uintptr_t addr = find(pa, npages + align - 1);
+    // A run that an aligned block left may be aligned as it is.
+    uintptr_t addr = find(pa, npages);
+    if (addr != 0 && addr % (align << PAGE_SHIFT) != 0)
+        addr = find(pa, npages + align - 1);
     if (addr == 0)
         return 0;
     addr = align_up(addr, align << PAGE_SHIFT);
@@ -326,7 +329,9 @@ uintptr_t pagealloc_take_backed(struct pagealloc *pa, size_t align,
     unsigned unit = (unsigned)max_size(align, huge_pages);
     if (unit > CHUNK_PAGES)
         unit = CHUNK_PAGES; // larger pages than that are never split anyway
-    unsigned cut = (unsigned)align_down(most, unit);
+    unsigned cut = (unsigned)align_down(min_size(most, CHUNK_PAGES), unit);
+    if (cut == 0)
+        return 0;
     for (size_t i = pa->narenas; i > 0; i--) {
         struct arena *a = pa->arenas[i - 1];
         if (a->nbacked_total < unit)
@@ -335,8 +340,7 @@ uintptr_t pagealloc_take_backed(struct pagealloc *pa, size_t align,
             unsigned page = 0;
             if (a->nbacked[chunk] < unit)
                 continue;
-            unsigned n =
-                highest_run(a, chunk, unit, unit, cut > 0 ? cut : unit, &page);
+            unsigned n = highest_run(a, chunk, unit, unit, cut, &page);
             if (n == 0)
                 continue;
             uintptr_t addr = a->base + (((uintptr_t)chunk * CHUNK_PAGES + page)

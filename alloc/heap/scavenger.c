@@ -92,7 +92,7 @@ static uint64_t rest_pages(const struct mheap *h) {
 
 uint64_t scavenger_goal_locked(struct mheap *h, uint64_t now_ns) {
     uint64_t inuse = h->stats->inuse_pages;
-    uint64_t past = now_ns - h->peak_ns;
+    uint64_t past = h->peak_ns == 0 ? 0 : now_ns - h->peak_ns;
     h->peak_ns = now_ns;
     // peak * 2^-(past / half life), to first order between whole half lives
     uint64_t halves = past / HALF_LIFE_NS;

@@ -60,7 +60,8 @@ bool mem_commit(uintptr_t addr, size_t nbytes) {
     // A process that is above its RLIMIT_AS may not map even over what it has,
     // but may change it.
     return !failed(map(addr, nbytes, PREPARED, MAP_FIXED)) ||
-           syscall3(SYS_mprotect, addr, nbytes, PREPARED) == 0;
+           (sys_address_limit() != SIZE_MAX &&
+            syscall3(SYS_mprotect, addr, nbytes, PREPARED) == 0);
 }
 
 void *mem_map(size_t nbytes) {
@@ -90,7 +91,12 @@ bool mem_move(uintptr_t old_addr, uintptr_t new_addr, size_t nbytes) {
     long ret =
         syscall5(SYS_mremap, old_addr, nbytes, nbytes,
                  MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, new_addr);
-    return !failed(ret);
+    if (!failed(ret))
+        return true;
+    // Kernels before 6.17 unmap the target before they find that the old range
+    // is more than one mapping.
+    mem_commit(new_addr, nbytes);
+    return false;
 }
 
 _Atomic uint32_t *mem_fork_stamp(void) {

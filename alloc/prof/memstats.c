@@ -27,6 +27,9 @@ struct class_reading {
     uint64_t mallocs;
     uint64_t live;
     uint64_t cached; // slots in magazines
+    uint64_t ntransfer;
+    uint64_t nslots;
+    uint64_t nspans;
 };
 
 static struct class_reading read_class(struct mheap *h, struct list *caches,
@@ -36,6 +39,9 @@ static struct class_reading read_class(struct mheap *h, struct list *caches,
     mutex_lock(&mc->lock);
     const struct classstats *st = mc->stats;
     r.mallocs = st->nretired;
+    r.ntransfer = st->ntransfer;
+    r.nslots = st->nslots;
+    r.nspans = st->nspans;
     for (struct list *l = caches->next; l != caches; l = l->next) {
         struct mcache *c = list_entry(l, struct mcache, link);
         struct magazine *m = &c->magazines[sizeclass];
@@ -58,7 +64,6 @@ static void read_small(struct mheap *h, struct list *caches,
                        struct mound_memstats *ret) {
     for (unsigned c = 1; c < NUM_SIZECLASSES; c++) {
         struct class_reading r = read_class(h, caches, c);
-        const struct classstats *st = h->central[c].stats;
         struct mound_bysize *by = &ret->by_size[c];
         by->size = sizeclass_bytes[c];
         by->mallocs = not_less(&said.mallocs[c], r.mallocs);
@@ -67,8 +72,9 @@ static void read_small(struct mheap *h, struct list *caches,
         ret->total_alloc += by->mallocs * by->size;
         ret->heap_alloc += (by->mallocs - by->frees) * by->size;
         ret->cache_bytes += r.cached * by->size;
-        ret->transfer_bytes += st->ntransfer * by->size;
-        ret->nspans += st->nspans;
+        ret->transfer_bytes += r.ntransfer * by->size;
+        ret->nspans += r.nspans;
+        by->slots = r.nslots;
     }
 }
 

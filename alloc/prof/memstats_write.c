@@ -82,10 +82,10 @@ enum {
 // write_class prints one class in use. "unused" is what of its spans no live
 // object has; "rounding" what an object loses at worst to the next class below.
 static void write_class(struct print *out, const struct mound_memstats *st,
-                        const struct classstats *cs, unsigned c) {
+                        unsigned c) {
     const struct mound_bysize *by = &st->by_size[c];
     uint64_t live = by->mallocs - by->frees;
-    uint64_t span_bytes = cs->nslots * by->size;
+    uint64_t span_bytes = by->slots * by->size;
     uint64_t unused = span_bytes - live * by->size;
     // Below 32 comes 16: the slots of 24 bytes are never used.
     enum { CLASS_24 = 3 };
@@ -146,7 +146,7 @@ int memstats_write_table(const struct mound_memstats *st,
     print_str(&out, "\n");
     for (unsigned c = 1; c < NUM_SIZECLASSES; c++)
         if (st->by_size[c].mallocs > 0)
-            write_class(&out, st, &about->classes[c], c);
+            write_class(&out, st, c);
     write_large(&out, st);
     print_flush(&out);
     return out.error;

@@ -3,7 +3,7 @@
 #ifndef MOUND_PROF_MEMSTATS_WRITE_H
 #define MOUND_PROF_MEMSTATS_WRITE_H
 
-#include "heap/heapstats.h"
+#include "heap/sizeclass.h"
 #include "mound.h"
 
 // struct memstats_about says whose figures they are.
@@ -11,7 +11,6 @@ struct memstats_about {
     const char *program; // its name without folders
     int pid;
     const char *options; // what was set, for people; "" if nothing
-    const struct classstats *classes;
     uint64_t rss_bytes;  // of the process, 0 if the system did not say
     uint64_t huge_bytes; // the part of it in transparent huge pages
 };

@@ -360,6 +360,7 @@ Test(large, kept_pages_serve_other_lengths_before_the_heap_grows) {
 
 Test(large, huge_pages_are_asked_for_whole_ones_of_fresh_memory_only) {
     struct fixture f = fixture_start();
+    f.heap->thp = THP_ALWAYS;
     struct mspan *s = fixture_large(&f, MIB_PAGES, 1);
     cr_assert(zero(u64, mem_fake_calls(MEM_HUGEPAGES)));
 
