@@ -1,0 +1,19 @@
+// Not a probe but a program to be looked at: it allocates, stops, and leaves
+// without another call of the allocator once it is continued.
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { NBLOCKS = 1000 };
+
+int main(void) {
+    static void *volatile blocks[NBLOCKS];
+    for (int i = 0; i < NBLOCKS; i++) {
+        blocks[i] = malloc((size_t)i * 100);
+    }
+    for (int i = 0; i < NBLOCKS; i += 2) {
+        free(blocks[i]);
+    }
+    raise(SIGSTOP);
+    _exit(0);
+}
