@@ -65,6 +65,10 @@ EXPORT size_t mound_malloc_usable_size(void *p) {
     return usable_size_slow(p);
 }
 
+EXPORT void mound_cfree(void *p) {
+    mound_free(p);
+}
+
 EXPORT void mound_free_sized(void *p, size_t size) {
     free_sized_slow(p, 0, size, "free_sized");
 }

@@ -364,11 +364,22 @@ static void *realloc_passive(void *p, size_t size) {
     return new;
 }
 
+// fits_as_it_is says whether p is a live large object of as many pages as size
+// bytes take. Its owner alone changes that, so no lock is needed.
+static bool fits_as_it_is(const void *p, size_t size) {
+    struct mspan *s = pagemap_span(&mound_heap.pagemap, (uintptr_t)p);
+    return s != NULL && mspan_state(s) == MSPAN_LARGE &&
+           mspan_start(s) == (uintptr_t)p && size > MAX_SMALL_SIZE &&
+           large_pages(size) == s->npages;
+}
+
 void *realloc_slow(void *p, size_t size) {
     if (UNLIKELY(runtime_passive()))
         return realloc_passive(p, size);
     if (p == NULL)
         return malloc_slow(size);
+    if (fits_as_it_is(p, size))
+        return p;
     struct block b;
     void *new = NULL;
     if (enter()) {

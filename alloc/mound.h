@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,6 +48,19 @@ void mound_free_aligned_sized(void *p, size_t alignment, size_t size);
 // that pad bytes take are kept for the next allocations. It returns 1 if memory
 // was released, else 0. Cost: one system call for each run of free pages.
 int mound_malloc_trim(size_t pad);
+
+// glibc's calls that describe the heap, with mound's own figures; mound_mallopt
+// accepts what glibc accepts and changes nothing. mound_malloc_info writes XML to
+// f, and returns EINVAL unless options is 0. struct mallinfo and mallinfo2 are
+// those of <malloc.h>.
+struct mallinfo;
+struct mallinfo2;
+struct mallinfo mound_mallinfo(void);
+struct mallinfo2 mound_mallinfo2(void);
+int mound_mallopt(int param, int value);
+int mound_malloc_info(int options, FILE *f);
+void mound_malloc_stats(void);
+void mound_cfree(void *p);
 
 // Size classes: 0 stands for large objects (over 32 KiB), 1 to 67 are Go's.
 #define MOUND_NSIZECLASSES 68

@@ -1,14 +1,6 @@
-// malloc_info.c: glibc's calls that describe the heap, answered with mound's own
-// figures. glibc's arenas, bins and mappings have no counterpart; its words are
-// used so:
-//
-//   arena, uordblks, fordblks   pages of small objects: all, live, not live
-//   hblks, hblkhd               large objects: number, bytes
-//   keepcost                    free pages with memory behind them
+// malloc_info.c: the names of glibc's calls that describe the heap. In passive
+// mode they pass on to the C library; else each is one jump to its mound_ twin.
 #include "interpose.h"
-
-#include <errno.h>
-#include <stdint.h>
 
 #include "mound.h"
 
@@ -18,50 +10,23 @@
 EXPORT struct mallinfo2 mallinfo2(void) {
     if (interpose_next.mallinfo2 != NULL)
         return interpose_next.mallinfo2();
-    struct mound_memstats st;
-    mound_read_memstats(&st, sizeof st);
-    struct mallinfo2 info = {0};
-    info.arena = st.heap_sys - st.large_alloc;
-    info.uordblks = st.heap_alloc - st.large_alloc;
-    info.fordblks = info.arena - info.uordblks;
-    info.hblks = st.by_size[0].mallocs - st.by_size[0].frees;
-    info.hblkhd = st.large_alloc;
-    info.keepcost = st.heap_idle - st.heap_released;
-    return info;
-}
-
-// The old call has ints. glibc lets them wrap; the largest value says more.
-static int as_int(size_t n) {
-    return n > INT32_MAX ? INT32_MAX : (int)n;
+    return mound_mallinfo2();
 }
 
 EXPORT struct mallinfo mallinfo(void) {
     if (interpose_next.mallinfo != NULL)
         return interpose_next.mallinfo();
-    struct mallinfo2 wide = mallinfo2();
-    struct mallinfo info = {0};
-    info.arena = as_int(wide.arena);
-    info.uordblks = as_int(wide.uordblks);
-    info.fordblks = as_int(wide.fordblks);
-    info.hblks = as_int(wide.hblks);
-    info.hblkhd = as_int(wide.hblkhd);
-    info.keepcost = as_int(wide.keepcost);
-    return info;
+    return mound_mallinfo();
 }
 
 EXPORT struct mallinfo __libc_mallinfo(void) {
     return mallinfo();
 }
 
-// Nothing here can be tuned by these: they describe glibc's heap. As glibc 2.36
-// does, every parameter is accepted, but for a fast-bin limit out of range.
 EXPORT int mallopt(int param, int value) {
-    enum { FAST_MAX = 80 * sizeof(size_t) / 4 };
     if (interpose_next.mallopt != NULL)
         return interpose_next.mallopt(param, value);
-    if (param == M_MXFAST)
-        return value >= 0 && value <= (int)FAST_MAX;
-    return 1;
+    return mound_mallopt(param, value);
 }
 
 EXPORT int __libc_mallopt(int param, int value) {
@@ -69,48 +34,14 @@ EXPORT int __libc_mallopt(int param, int value) {
 }
 
 EXPORT void malloc_stats(void) {
-    if (interpose_next.malloc_stats != NULL) {
+    if (interpose_next.malloc_stats != NULL)
         interpose_next.malloc_stats();
-        return;
-    }
-    mound_write_memstats(2);
+    else
+        mound_malloc_stats();
 }
 
 EXPORT int malloc_info(int options, FILE *f) {
     if (interpose_next.malloc_info != NULL)
         return interpose_next.malloc_info(options, f);
-    if (options != 0)
-        return EINVAL;
-    struct mound_memstats st;
-    mound_read_memstats(&st, sizeof st);
-    fprintf(f, "<malloc version=\"mound-%d.%d.%d\">\n<sizes>\n",
-            MOUND_VERSION_MAJOR, MOUND_VERSION_MINOR, MOUND_VERSION_PATCH);
-    for (int c = 0; c < MOUND_NSIZECLASSES; c++) {
-        const struct mound_bysize *by = &st.by_size[c];
-        if (by->mallocs > 0)
-            fprintf(f,
-                    "  <class n=\"%d\" size=\"%llu\" mallocs=\"%llu\" "
-                    "frees=\"%llu\"/>\n",
-                    c, (unsigned long long)by->size,
-                    (unsigned long long)by->mallocs,
-                    (unsigned long long)by->frees);
-    }
-    fprintf(f, "</sizes>\n");
-    const struct {
-        const char *element;
-        const char *type;
-        uint64_t size;
-    } totals[] = {
-        {"total", "live", st.heap_alloc},
-        {"total", "large", st.large_alloc},
-        {"total", "cached", st.cache_bytes + st.transfer_bytes},
-        {"system", "current", st.heap_sys - st.heap_released},
-        {"system", "max", st.heap_sys},
-        {"system", "metadata", st.sys - st.heap_sys},
-    };
-    for (size_t i = 0; i < sizeof totals / sizeof totals[0]; i++)
-        fprintf(f, "<%s type=\"%s\" size=\"%llu\"/>\n", totals[i].element,
-                totals[i].type, (unsigned long long)totals[i].size);
-    fprintf(f, "</malloc>\n");
-    return 0;
+    return mound_malloc_info(options, f);
 }

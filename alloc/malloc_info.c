@@ -1,0 +1,97 @@
+// malloc_info.c: glibc's calls that describe the heap, answered with mound's own
+// figures, under mound_ names. glibc's arenas, bins and mappings have no
+// counterpart; its words are used so:
+//
+//   arena, uordblks, fordblks   pages of small objects: all, live, not live
+//   hblks, hblkhd               large objects: number, bytes
+//   keepcost                    free pages with memory behind them
+#include "mound.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+
+// mallinfo is deprecated for its callers; we still answer it.
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+EXPORT struct mallinfo2 mound_mallinfo2(void) {
+    struct mound_memstats st;
+    mound_read_memstats(&st, sizeof st);
+    struct mallinfo2 info = {0};
+    info.arena = st.heap_sys - st.large_alloc;
+    info.uordblks = st.heap_alloc - st.large_alloc;
+    info.fordblks = info.arena - info.uordblks;
+    info.hblks = st.by_size[0].mallocs - st.by_size[0].frees;
+    info.hblkhd = st.large_alloc;
+    info.keepcost = st.heap_idle - st.heap_released;
+    return info;
+}
+
+// The old call has ints. glibc lets them wrap; the largest value says more.
+static int as_int(size_t n) {
+    return n > INT32_MAX ? INT32_MAX : (int)n;
+}
+
+EXPORT struct mallinfo mound_mallinfo(void) {
+    struct mallinfo2 wide = mound_mallinfo2();
+    struct mallinfo info = {0};
+    info.arena = as_int(wide.arena);
+    info.uordblks = as_int(wide.uordblks);
+    info.fordblks = as_int(wide.fordblks);
+    info.hblks = as_int(wide.hblks);
+    info.hblkhd = as_int(wide.hblkhd);
+    info.keepcost = as_int(wide.keepcost);
+    return info;
+}
+
+// Nothing here can be tuned by these: they describe glibc's heap. As glibc 2.36
+// does, every parameter is accepted, but for a fast-bin limit out of range.
+EXPORT int mound_mallopt(int param, int value) {
+    enum { FAST_MAX = 80 * sizeof(size_t) / 4 };
+    if (param == M_MXFAST)
+        return value >= 0 && value <= (int)FAST_MAX;
+    return 1;
+}
+
+EXPORT void mound_malloc_stats(void) {
+    mound_write_memstats(2);
+}
+
+EXPORT int mound_malloc_info(int options, FILE *f) {
+    if (options != 0)
+        return EINVAL;
+    struct mound_memstats st;
+    mound_read_memstats(&st, sizeof st);
+    fprintf(f, "<malloc version=\"mound-%d.%d.%d\">\n<sizes>\n",
+            MOUND_VERSION_MAJOR, MOUND_VERSION_MINOR, MOUND_VERSION_PATCH);
+    for (int c = 0; c < MOUND_NSIZECLASSES; c++) {
+        const struct mound_bysize *by = &st.by_size[c];
+        if (by->mallocs > 0)
+            fprintf(f,
+                    "  <class n=\"%d\" size=\"%llu\" mallocs=\"%llu\" "
+                    "frees=\"%llu\"/>\n",
+                    c, (unsigned long long)by->size,
+                    (unsigned long long)by->mallocs,
+                    (unsigned long long)by->frees);
+    }
+    fprintf(f, "</sizes>\n");
+    const struct {
+        const char *element;
+        const char *type;
+        uint64_t size;
+    } totals[] = {
+        {"total", "live", st.heap_alloc},
+        {"total", "large", st.large_alloc},
+        {"total", "cached", st.cache_bytes + st.transfer_bytes},
+        {"system", "current", st.heap_sys - st.heap_released},
+        {"system", "max", st.heap_sys},
+        {"system", "metadata", st.sys - st.heap_sys},
+    };
+    for (size_t i = 0; i < sizeof totals / sizeof totals[0]; i++)
+        fprintf(f, "<%s type=\"%s\" size=\"%llu\"/>\n", totals[i].element,
+                totals[i].type, (unsigned long long)totals[i].size);
+    fprintf(f, "</malloc>\n");
+    return 0;
+}
