@@ -20,9 +20,15 @@ static bool stderr_known;
 static _Atomic int dumped_pid; // the process that has dumped
 static char program_path[OPTION_PATH_MAX];
 
-void dump_init(void) {
+static void find_program(void) {
     long n = sys_program_path(program_path, sizeof program_path - 1);
     program_path[n > 0 ? n : 0] = '\0';
+}
+
+void dump_init(void) {
+    if (options->stats == STATS_OFF)
+        return;
+    find_program(); // at its end the process may see no /proc
     if (options->stats != STATS_STDERR)
         return;
     // coreutils close stderr in an exit handler that runs before us.
@@ -71,6 +77,8 @@ static void fill_process(struct memstats_about *about) {
 
 static void fill(struct mound_memstats *st, struct memstats_about *about) {
     mound_read_memstats(st, sizeof *st);
+    if (program_path[0] == '\0')
+        find_program();
     about->program = program_name();
     about->pid = sys_pid();
     about->options = option_text();

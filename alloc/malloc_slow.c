@@ -248,9 +248,7 @@ void slow_free_inside(void *p) {
         free_inside(p, "free");
 }
 
-// ours says whether a pointer is of this heap; for passive mode, which may have
-// handed some out before it knew.
-static bool ours(const void *p) {
+bool slow_owns(const void *p) {
     return emergency_owns(p) ||
            pagemap_span(&mound_heap.pagemap, (uintptr_t)p) != NULL;
 }
@@ -258,7 +256,7 @@ static bool ours(const void *p) {
 void free_slow(void *p) {
     if (p == NULL)
         return;
-    if (UNLIKELY(runtime_passive()) && !ours(p)) {
+    if (UNLIKELY(runtime_passive()) && !slow_owns(p)) {
         runtime_next.free(p);
         return;
     }
@@ -274,7 +272,7 @@ void free_slow(void *p) {
 size_t usable_size_slow(void *p) {
     if (p == NULL)
         return 0;
-    if (UNLIKELY(runtime_passive()) && !ours(p))
+    if (UNLIKELY(runtime_passive()) && !slow_owns(p))
         return runtime_next.malloc_usable_size(p);
     bool inside = enter();
     struct block b = inside ? look_up_locked(p) : look_up(p);
@@ -303,7 +301,7 @@ static bool size_fits(const struct block *b, size_t align, size_t size) {
 void free_sized_slow(void *p, size_t align, size_t size, const char *call) {
     if (p == NULL)
         return;
-    if (UNLIKELY(runtime_passive()) && !ours(p)) {
+    if (UNLIKELY(runtime_passive()) && !slow_owns(p)) {
         runtime_next.free(p);
         return;
     }
@@ -354,7 +352,7 @@ static void *realloc_large(void *p, struct mspan *s, size_t size) {
 }
 
 static void *realloc_passive(void *p, size_t size) {
-    if (p == NULL || !ours(p))
+    if (p == NULL || !slow_owns(p))
         return runtime_next.realloc(p, size);
     void *new = runtime_next.malloc(size);
     if (new != NULL) {

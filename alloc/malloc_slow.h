@@ -18,6 +18,10 @@ COLD size_t usable_size_slow(void *p);
 // malloc), has the class of p's, and frees p.
 COLD void free_sized_slow(void *p, size_t align, size_t size, const char *call);
 
+// slow_owns says whether p is an object of this heap. Any value of p. In passive
+// mode there may be some, handed out before it was known.
+bool slow_owns(const void *p);
+
 // slow_free_inside frees a block of ours within a slow path, with no cache.
 void slow_free_inside(void *p);
 

@@ -38,8 +38,10 @@ void *mound_pvalloc(size_t size);
 size_t mound_malloc_usable_size(void *p);
 
 // mound_free_sized and mound_free_aligned_sized are C23's: size and alignment
-// are those the object was asked for with. A size that belongs to another size
-// class is reported as misuse.
+// are those the object was asked for with, by the last realloc if there was one.
+// A size that the block cannot have been asked for with is reported as misuse: one
+// above its slot, or one of another class and at most half of the slot (realloc
+// leaves an object where it is as long as it fills more than that).
 void mound_free_sized(void *p, size_t size);
 void mound_free_aligned_sized(void *p, size_t alignment, size_t size);
 

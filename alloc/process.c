@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "dump.h"
+#include "malloc_slow.h"
 #include "os/forklock.h"
 #include "os/sys.h"
 #include "thread.h"
@@ -75,5 +76,5 @@ void process_go_passive(const struct runtime_next *next) {
 }
 
 bool process_owns(const void *p) {
-    return pagemap_span(&mound_heap.pagemap, (uintptr_t)p) != NULL;
+    return slow_owns(p);
 }

@@ -24,7 +24,7 @@ class Peer:
 
     def __init__(self, name, library, version):
         self.name = name
-        self.library = library
+        self.preloaded = library
         self.version = version
 
     @property
@@ -33,13 +33,13 @@ class Peer:
 
     def environment(self):
         """The variables that put it into a process, as NAME=VALUE."""
-        return [f'LD_PRELOAD={self.library}'] if self.library else []
+        return [f'LD_PRELOAD={self.preloaded}'] if self.preloaded else []
 
     def serves(self, malloc_path):
         """Whether the file that malloc came from is this allocator's."""
-        if self.library is None:
+        if self.preloaded is None:
             return os.path.basename(malloc_path).startswith('libc.so')
-        return os.path.realpath(malloc_path) == os.path.realpath(self.library)
+        return os.path.realpath(malloc_path) == os.path.realpath(self.preloaded)
 
 
 def package_version(package):
