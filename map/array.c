@@ -1,0 +1,444 @@
+// array.c: see array.h.
+#include "array.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+enum {
+    BLOCK_ALIGNED = 4096,    // bytes from which data begins at a cache line
+    MALLOC_ALIGN = 16,       // what malloc promises
+    BLOCK_CALLOC = 1 << 20,  // bytes from which calloc need not clear
+    RELEASE_BLOCK = 1 << 20, // blocks below this are freed in one go
+    RELEASE_STEP = 64 << 10, // bytes given back in one step
+    PAGE = 4096,             // steps of other page sizes are refused, kindly
+};
+
+size_t array_front(const struct mound_map_type *t, size_t n, bool links) {
+    size_t bytes = n * (MOUND_MAP_SLOTS + (links ? sizeof(uint32_t) : 0));
+    size_t align = mound_map_dataalign_(t);
+    if (align < sizeof(uint64_t))
+        align = sizeof(uint64_t);
+    return mound_map_round_(bytes, align);
+}
+
+// A block as malloc gave it: from where, and how much. Blocks whose data is aligned
+// beyond malloc keep the address they came from in the word before their front.
+struct block {
+    size_t front;
+    size_t bytes;
+    bool aligned;
+};
+
+static struct block block_layout(const struct mound_map_type *t, size_t n,
+                                 bool links) {
+    struct block b = {.front = array_front(t, n, links)};
+    b.bytes = b.front + n * mound_map_datasize_(t);
+    b.aligned =
+        b.bytes >= BLOCK_ALIGNED || mound_map_dataalign_(t) > MALLOC_ALIGN;
+    if (b.aligned)
+        b.bytes +=
+            sizeof(void *) + MOUND_MAP_LINE - MALLOC_ALIGN + sizeof(uint64_t);
+    return b;
+}
+
+static char *block_new(const struct mound_map_type *t, size_t n, bool links,
+                       bool cleared) {
+    struct block b = block_layout(t, n, links);
+    bool zero = cleared && b.bytes >= BLOCK_CALLOC;
+    char *p = (char *)(zero ? calloc(1, b.bytes) : malloc(b.bytes));
+    if (p == NULL)
+        return NULL;
+    char *base = p + b.front;
+    if (b.aligned) {
+        uintptr_t a = (uintptr_t)base + sizeof(void *);
+        base += mound_map_round_(a, MOUND_MAP_LINE) - (uintptr_t)base;
+        memcpy(base - b.front - sizeof(void *), &p, sizeof p);
+    }
+    if (cleared && !zero)
+        memset(base - b.front, 0, b.front);
+    return base;
+}
+
+static char *block_start(const struct block *b, char *base) {
+    char *p = base - b->front;
+    if (b->aligned)
+        memcpy(&p, p - sizeof(void *), sizeof p);
+    return p;
+}
+
+static void block_free(const struct mound_map_type *t, char *base, size_t n,
+                       bool links) {
+    struct block b = block_layout(t, n, links);
+    free(block_start(&b, base));
+}
+
+// pages_release gives whole pages between from and to back, and leaves errno alone.
+static void pages_release(char *from, char *to) {
+    uintptr_t first = mound_map_round_((uintptr_t)from, PAGE);
+    uintptr_t end = (uintptr_t)to & ~(uintptr_t)(PAGE - 1);
+    if (first >= end)
+        return;
+    int saved = errno;
+    // Private memory of ours whose contents are done with. Where it cannot be had
+    // (locked memory, larger pages) the block is freed later all the same.
+    madvise(from + (first - (uintptr_t)from), end - first, MADV_DONTNEED);
+    errno = saved;
+}
+
+char *array_new(const struct mound_map_type *t, unsigned B, bool cleared) {
+    return block_new(t, mound_map_nbuckets_(B), B > 0, cleared);
+}
+
+char *array_lend(const struct mound_map_type *t, void *memory) {
+    size_t front = array_front(t, 1, false);
+    memset(memory, 0, front);
+    return (char *)memory + front;
+}
+
+void array_clear(char *array, unsigned B) {
+    size_t n = (size_t)1 << B;
+    memset(array - MOUND_MAP_SLOTS * n, 0, MOUND_MAP_SLOTS * n);
+    if (B > 0)
+        memset(mound_map_link_(array, n - 1, mound_map_nbuckets_(B)), 0,
+               sizeof(uint32_t) * n);
+}
+
+static char *overflow_chunk(const struct mound_map_overflow *overflow,
+                            size_t i) {
+    return overflow->nchunks_ == 1 ? overflow->u_.one_ : overflow->u_.many_[i];
+}
+
+static size_t overflow_capacity(const struct mound_map_overflow *overflow,
+                                unsigned B) {
+    return mound_map_nbuckets_(B) +
+           ((size_t)overflow->nchunks_ << mound_map_chunkshift_(B));
+}
+
+// The table of blocks has room for a power of two of them.
+static bool overflow_table_grow(struct mound_map_overflow *overflow) {
+    size_t n = overflow->nchunks_;
+    if (n == 0 || (n & (n - 1)) != 0)
+        return true;
+    char **many = (char **)realloc(n == 1 ? NULL : (void *)overflow->u_.many_,
+                                   2 * n * sizeof *many);
+    if (many == NULL)
+        return false;
+    if (n == 1)
+        many[0] = overflow->u_.one_;
+    overflow->u_.many_ = many;
+    return true;
+}
+
+bool overflow_reserve(const struct mound_map_type *t,
+                      struct mound_map_overflow *overflow, unsigned B,
+                      size_t n) {
+    if (overflow->next_ == 0)
+        overflow->next_ = 1u << B;
+    while (overflow->next_ + n > overflow_capacity(overflow, B)) {
+        size_t chunk = (size_t)1 << mound_map_chunkshift_(B);
+        if (overflow_capacity(overflow, B) + chunk > UINT32_MAX)
+            return false;
+        char *base = block_new(t, chunk, true, false);
+        if (base == NULL)
+            return false;
+        if (!overflow_table_grow(overflow)) {
+            block_free(t, base, chunk, true);
+            return false;
+        }
+        if (overflow->nchunks_ == 0)
+            overflow->u_.one_ = base;
+        else
+            overflow->u_.many_[overflow->nchunks_] = base;
+        overflow->nchunks_++;
+    }
+    return true;
+}
+
+void overflow_take(struct mound_map_overflow *overflow, char *array, unsigned B,
+                   char **base, size_t *index) {
+    size_t n = mound_map_nbuckets_(B);
+    unsigned shift = mound_map_chunkshift_(B);
+    uint32_t number = overflow->next_++;
+    *mound_map_link_(*base, *index, *base == array ? n : (size_t)1 << shift) =
+        number;
+    if (number < n) {
+        *base = array;
+        *index = number;
+    } else {
+        n = number - n;
+        *base = overflow_chunk(overflow, n >> shift);
+        *index = n & (((size_t)1 << shift) - 1);
+    }
+    memset(mound_map_top_(*base, *index), 0, MOUND_MAP_SLOTS);
+    *mound_map_link_(*base, *index,
+                     *base == array ? mound_map_nbuckets_(B)
+                                    : (size_t)1 << shift) = 0;
+}
+
+static void overflow_free(const struct mound_map_type *t,
+                          struct mound_map_overflow *overflow, unsigned B) {
+    size_t chunk = (size_t)1 << mound_map_chunkshift_(B);
+    for (size_t i = 0; i < overflow->nchunks_; i++)
+        block_free(t, overflow_chunk(overflow, i), chunk, true);
+    if (overflow->nchunks_ > 1)
+        free(overflow->u_.many_);
+    *overflow = (struct mound_map_overflow){0};
+}
+
+void array_free(const struct mound_map_type *t, char *array, unsigned B,
+                bool lent, struct mound_map_overflow *overflow) {
+    if (array == NULL)
+        return;
+    if (overflow != NULL)
+        overflow_free(t, overflow, B);
+    if (!lent)
+        block_free(t, array, mound_map_nbuckets_(B), B > 0);
+}
+
+size_t array_bytes(const struct mound_map_type *t, char *array, unsigned B,
+                   bool lent, const struct mound_map_overflow *overflow) {
+    if (array == NULL)
+        return 0;
+    size_t n = lent ? 0 : block_layout(t, mound_map_nbuckets_(B), B > 0).bytes;
+    if (overflow == NULL || overflow->nchunks_ == 0)
+        return n;
+    size_t chunk = (size_t)1 << mound_map_chunkshift_(B);
+    size_t table = 1;
+    while (table < overflow->nchunks_)
+        table *= 2;
+    return n + overflow->nchunks_ * block_layout(t, chunk, true).bytes +
+           (table > 1 ? table * sizeof(char *) : 0);
+}
+
+struct mound_map_extra *map_extra(struct mound_map *m) {
+    if (m->extra_ == NULL)
+        m->extra_ = (struct mound_map_extra *)calloc(1, sizeof *m->extra_);
+    return m->extra_;
+}
+
+// extra_tidy forgets extra when nothing is in it. A clearseq other than 0 stays, for
+// iterators from before the clear would take 0 for theirs.
+static void extra_tidy(struct mound_map *m) {
+    struct mound_map_extra *extra = m->extra_;
+    if (extra->old_ == NULL)
+        mound_map_setflags_(m, mound_map_flags_(m) & ~MOUND_MAP_OUTGROWN);
+    if (extra->old_ != NULL || extra->clearseq_ != 0 ||
+        extra->overflow_.next_ != 0)
+        return;
+    free(extra);
+    m->extra_ = NULL;
+}
+
+static void old_free(const struct mound_map_type *t,
+                     struct mound_map_old *old) {
+    array_free(t, old->buckets_, old->B_, old->lent_, &old->overflow_);
+    free(old);
+}
+
+void old_release(const struct mound_map_type *t, struct mound_map *m) {
+    struct mound_map_old *old = m->extra_->old_;
+    size_t size = mound_map_datasize_(t);
+    size_t n = m->nevacuate_ - old->nreleased_;
+    if (n * size < RELEASE_STEP || (size << old->B_) < RELEASE_BLOCK)
+        return;
+    if (old_waiting(old) ||
+        __atomic_load_n(&m->niterators_, __ATOMIC_RELAXED) != 0)
+        return;
+    pages_release(old->buckets_ + old->nreleased_ * size,
+                  old->buckets_ + m->nevacuate_ * size);
+    old->nreleased_ = m->nevacuate_;
+}
+
+// old_shrink frees a bit of an old array and returns whether it is gone. From the
+// end of its growth on, nreleased counts steps of one block after the other, the
+// array's own as the last.
+static bool old_shrink(const struct mound_map_type *t,
+                       struct mound_map_old *old) {
+    struct mound_map_overflow *overflow = &old->overflow_;
+    bool own = overflow->nchunks_ == 0;
+    size_t n = own ? mound_map_nbuckets_(old->B_)
+                   : (size_t)1 << mound_map_chunkshift_(old->B_);
+    char *base =
+        own ? old->buckets_ : overflow_chunk(overflow, overflow->nchunks_ - 1);
+    struct block b = block_layout(t, n, !own || old->B_ > 0);
+    char *start = block_start(&b, base);
+    size_t done = (size_t)old->nreleased_++ * RELEASE_STEP;
+    if (b.bytes >= RELEASE_BLOCK && done < b.bytes) {
+        size_t step =
+            b.bytes - done < RELEASE_STEP ? b.bytes - done : RELEASE_STEP;
+        pages_release(start + done, start + done + step);
+        return false;
+    }
+    old->nreleased_ = 0;
+    if (own) {
+        if (!old->lent_)
+            free(start);
+        free(old);
+        return true;
+    }
+    free(start);
+    if (overflow->nchunks_ == 2) {
+        char *one = overflow->u_.many_[0];
+        free(overflow->u_.many_);
+        overflow->u_.one_ = one;
+    }
+    overflow->nchunks_--;
+    return false;
+}
+
+void old_retire(const struct mound_map_type *t, struct mound_map *m) {
+    struct mound_map_old *old = m->extra_->old_;
+    old->nsuccessor_ = __atomic_load_n(&m->niterators_, __ATOMIC_ACQUIRE);
+    old->nreleased_ = 0;
+    m->oldbuckets_ = NULL;
+    unsigned flags = mound_map_flags_(m) &
+                     ~(unsigned)(MOUND_MAP_SAME_SIZE | MOUND_MAP_GROWING);
+    mound_map_setflags_(m, flags | MOUND_MAP_OUTGROWN);
+    if (!old_waiting(old) &&
+        (mound_map_datasize_(t) << old->B_) < RELEASE_BLOCK) {
+        m->extra_->old_ = old->next_;
+        old_free(t, old);
+    }
+    if (m->extra_->old_ == NULL)
+        extra_tidy(m);
+}
+
+// The link to the first outgrown array that is not being evacuated.
+static struct mound_map_old **old_outgrown(struct mound_map *m) {
+    return m->oldbuckets_ != NULL ? &m->extra_->old_->next_ : &m->extra_->old_;
+}
+
+void old_step(const struct mound_map_type *t, struct mound_map *m, bool whole) {
+    if (m->extra_ == NULL)
+        return;
+    struct mound_map_old **link = old_outgrown(m);
+    while (*link != NULL) {
+        struct mound_map_old *old = *link, *next = old->next_;
+        if (old_waiting(old)) {
+            link = &old->next_;
+            continue;
+        }
+        if (whole) {
+            old_free(t, old);
+            *link = next;
+            continue;
+        }
+        if (old_shrink(t, old))
+            *link = next;
+        break;
+    }
+    if (*old_outgrown(m) == NULL)
+        mound_map_setflags_(m, mound_map_flags_(m) & ~MOUND_MAP_OUTGROWN);
+    if (m->extra_->old_ == NULL)
+        extra_tidy(m);
+}
+
+void old_free_all(const struct mound_map_type *t, struct mound_map *m) {
+    if (m->extra_ == NULL)
+        return;
+    for (struct mound_map_old *old = m->extra_->old_, *next; old; old = next) {
+        next = old->next_;
+        old_free(t, old);
+    }
+    m->extra_->old_ = NULL;
+    m->oldbuckets_ = NULL;
+    mound_map_setflags_(m,
+                        mound_map_flags_(m) & ~(unsigned)(MOUND_MAP_SAME_SIZE |
+                                                          MOUND_MAP_GROWING |
+                                                          MOUND_MAP_OUTGROWN));
+}
+
+static void forget_in(const struct mound_map_type *t,
+                      const struct mound_map_old *old, uint64_t hash,
+                      const void *key, const void *replacement) {
+    char *base = old->buckets_;
+    size_t index = hash & (((size_t)1 << old->B_) - 1);
+    if (!mound_map_is_evacuated_(base, index))
+        return; // what is there is no copy
+    do {
+        uint8_t *tops = mound_map_top_(base, index);
+        for (unsigned slot = 0; slot < MOUND_MAP_SLOTS; slot++) {
+            if (tops[slot] != MOUND_MAP_EVACUATED_X &&
+                tops[slot] != MOUND_MAP_EVACUATED_Y)
+                continue;
+            void *k = mound_map_keyat_(t, base, index, slot);
+            if (!t->equal(key, k, t->user))
+                continue;
+            if (replacement == NULL)
+                tops[slot] = MOUND_MAP_EVACUATED_EMPTY;
+            else if (!mound_map_key_apart_(t))
+                memcpy(k, replacement, t->key_size);
+            return;
+        }
+    } while (mound_map_follow_(&old->overflow_, old->buckets_, old->B_, &base,
+                               &index));
+}
+
+void old_forget(const struct mound_map_type *t, struct mound_map *m,
+                uint64_t hash, const void *key, const void *replacement) {
+    if (m->extra_ == NULL)
+        return;
+    for (struct mound_map_old *old = m->extra_->old_; old; old = old->next_) {
+        bool growing = old->buckets_ == m->oldbuckets_;
+        if (old_waiting(old) || (growing && m->niterators_ != 0))
+            forget_in(t, old, hash, key, replacement);
+    }
+}
+
+// Readers walk and change the list under this lock; it is held for a few steps, by
+// ends of iterators over arrays that were outgrown. A writer needs it not.
+static void old_lock(struct mound_map_extra *extra) {
+    while (__atomic_exchange_n(&extra->lock_, 1, __ATOMIC_ACQUIRE) != 0)
+        sched_yield();
+}
+
+static void old_unlock(struct mound_map_extra *extra) {
+    __atomic_store_n(&extra->lock_, 0, __ATOMIC_RELEASE);
+}
+
+static struct mound_map_old *old_find_locked(const struct mound_map *m,
+                                             const char *array) {
+    struct mound_map_old *old = m->extra_->old_;
+    while (old != NULL && old->buckets_ != array)
+        old = old->next_;
+    return old;
+}
+
+struct mound_map_old *old_find(const struct mound_map *m, const char *array) {
+    if (m->extra_ == NULL)
+        return NULL;
+    old_lock(m->extra_);
+    struct mound_map_old *old = old_find_locked(m, array);
+    old_unlock(m->extra_);
+    return old;
+}
+
+void old_leave(const struct mound_map_type *t, struct mound_map *m, char *array,
+               char *oldarray) {
+    old_lock(m->extra_);
+    bool freed = false;
+    struct mound_map_old *old;
+    if (array == m->buckets_)
+        // Release: what this iterator read, it read before the array goes.
+        __atomic_fetch_sub(&m->niterators_, 1, __ATOMIC_RELEASE);
+    else if ((old = old_find_locked(m, array)) != NULL)
+        freed |=
+            __atomic_sub_fetch(&old->niterators_, 1, __ATOMIC_ACQ_REL) == 0;
+    if (oldarray != NULL && oldarray != m->oldbuckets_ &&
+        (old = old_find_locked(m, oldarray)) != NULL)
+        freed |=
+            __atomic_sub_fetch(&old->nsuccessor_, 1, __ATOMIC_ACQ_REL) == 0;
+    if (freed) {
+        struct mound_map_old **link = old_outgrown(m);
+        while ((old = *link) != NULL) {
+            if (old_waiting(old)) {
+                link = &old->next_;
+                continue;
+            }
+            *link = old->next_;
+            old_free(t, old);
+        }
+    }
+    old_unlock(m->extra_);
+}

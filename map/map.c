@@ -1,0 +1,596 @@
+// map.c: the operations: what mound_map_ops.h leaves to the library, and the untyped
+// functions. Start reading in mound_map_hmap.h.
+#include "mound_map.h"
+
+#include "array.h"
+#include "map_grow.h"
+#include "map_hash.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static bool power_of_two(size_t n) {
+    return n != 0 && (n & (n - 1)) == 0;
+}
+
+static bool type_valid(const struct mound_map_type *t) {
+    return t != NULL && t->hash != NULL && t->equal != NULL &&
+           t->key_size <= MOUND_MAP_SIZE_MAX &&
+           t->elem_size <= MOUND_MAP_SIZE_MAX && power_of_two(t->key_align) &&
+           power_of_two(t->elem_align) && t->key_align <= MOUND_MAP_ALIGN_MAX &&
+           t->elem_align <= MOUND_MAP_ALIGN_MAX &&
+           t->key_size % t->key_align == 0 && t->elem_size % t->elem_align == 0;
+}
+
+void mound_map_misuse_(const struct mound_map_type *t,
+                       const struct mound_map *m, const char *message) {
+    if (mound_map_flags_(m) & MOUND_MAP_FREED)
+        message = "use of a map after free";
+    if (t->misuse != NULL) {
+        t->misuse(message, t->user);
+        return;
+    }
+    char line[128];
+    int n = snprintf(line, sizeof line, "fatal error: %s\n", message);
+    ssize_t written = write(STDERR_FILENO, line, (size_t)n);
+    (void)written; // nobody left to tell
+    abort();
+}
+
+void mound_map_reseed_(struct mound_map *m) {
+    m->hash0_ = (uint32_t)map_random(m);
+}
+
+// Making and freeing.
+
+bool mound_map_init(const struct mound_map_type *t, struct mound_map *m,
+                    void *first) {
+    if (!type_valid(t) || m == NULL) {
+        errno = EINVAL;
+        return false;
+    }
+    map_hash_start();
+    *m = (struct mound_map){0};
+    mound_map_reseed_(m);
+    if (first != NULL) {
+        m->buckets_ = array_lend(t, first);
+        m->flags_ = MOUND_MAP_FIRST_LENT;
+    }
+    return true;
+}
+
+struct mound_map *mound_map_make(const struct mound_map_type *t, size_t hint) {
+    if (!type_valid(t)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    struct mound_map *m = NULL;
+    if (hint <= MOUND_MAP_SLOTS ||
+        (hint < SIZE_MAX / 16 && map_hint_B(hint) <= MOUND_MAP_B_MAX))
+        m = (struct mound_map *)malloc(sizeof *m);
+    if (m == NULL) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    mound_map_init(t, m, NULL);
+    unsigned B = hint <= MOUND_MAP_SLOTS ? 0 : map_hint_B(hint);
+    if (B > 0) {
+        m->B_ = (uint8_t)B;
+        m->buckets_ = array_new(t, B, true);
+        if (m->buckets_ == NULL) {
+            free(m);
+            errno = ENOMEM;
+            return NULL;
+        }
+    }
+    return m;
+}
+
+size_t mound_map_first_size(const struct mound_map_type *t) {
+    return array_front(t, 1, false) + mound_map_datasize_(t);
+}
+
+static void entry_drop(const struct mound_map_type *t, void *key, void *elem) {
+    if (t->key_drop != NULL)
+        t->key_drop(key, t->user);
+    if (t->elem_drop != NULL)
+        t->elem_drop(elem, t->user);
+    if (mound_map_key_apart_(t))
+        free(key);
+    if (mound_map_elem_apart_(t))
+        free(elem);
+}
+
+static bool entry_see_drop(const struct mound_map_type *t, void *key,
+                           void *elem, void *arg) {
+    (void)arg;
+    entry_drop(t, key, elem);
+    return true;
+}
+
+static void drop_all(const struct mound_map_type *t, struct mound_map *m) {
+    if (t->key_drop != NULL || t->elem_drop != NULL ||
+        mound_map_key_apart_(t) || mound_map_elem_apart_(t))
+        map_walk(t, m, entry_see_drop, NULL);
+}
+
+// Whether the map may be written to now.
+static bool writable(const struct mound_map_type *t,
+                     const struct mound_map *m) {
+    if (!(mound_map_flags_(m) & MOUND_MAP_WRITING))
+        return true;
+    mound_map_misuse_(t, m, "concurrent map writes");
+    errno = EBUSY;
+    return false;
+}
+
+static void write_begin(struct mound_map *m) {
+    mound_map_setflags_(m, mound_map_flags_(m) | MOUND_MAP_WRITING);
+}
+
+static bool write_end(const struct mound_map_type *t, struct mound_map *m) {
+    unsigned flags = mound_map_flags_(m);
+    mound_map_setflags_(m, flags & ~(unsigned)MOUND_MAP_WRITING);
+    if (flags & MOUND_MAP_WRITING)
+        return true;
+    mound_map_misuse_(t, m, "concurrent map writes");
+    errno = EBUSY;
+    return false;
+}
+
+void mound_map_deinit(const struct mound_map_type *t, struct mound_map *m) {
+    if (m == NULL || !writable(t, m))
+        return;
+    drop_all(t, m);
+    bool lent = (mound_map_flags_(m) & MOUND_MAP_FIRST_LENT) != 0;
+    array_free(t, m->buckets_, m->B_, lent,
+               m->extra_ != NULL ? &m->extra_->overflow_ : NULL);
+    old_free_all(t, m);
+    free(m->extra_);
+    *m = (struct mound_map){0};
+#ifdef MOUND_DEBUG
+    // Looks busy and full to whoever comes, who then looks closer.
+    m->flags_ = UINT8_MAX;
+    m->count_ = SIZE_MAX;
+#endif
+}
+
+void mound_map_free(const struct mound_map_type *t, struct mound_map *m) {
+    if (m == NULL || !writable(t, m))
+        return;
+    mound_map_deinit(t, m);
+#ifndef MOUND_DEBUG // there the header stays, to tell of later uses
+    free(m);
+#endif
+}
+
+size_t mound_map_len(const struct mound_map *m) {
+    return m == NULL ? 0 : m->count_;
+}
+
+// Reading.
+
+void *mound_map_get(const struct mound_map_type *t, const struct mound_map *m,
+                    const void *key) {
+    return mound_map_find_(t, m, key, NULL);
+}
+
+void *mound_map_get_key(const struct mound_map_type *t,
+                        const struct mound_map *m, const void *key,
+                        const void **ret_key) {
+    return mound_map_find_(t, m, key, ret_key);
+}
+
+// Writing.
+
+void *mound_map_put(const struct mound_map_type *t, struct mound_map *m,
+                    const void *key, bool *ret_new) {
+    return mound_map_insert_(t, m, key, ret_new);
+}
+
+bool mound_map_delete(const struct mound_map_type *t, struct mound_map *m,
+                      const void *key) {
+    return mound_map_remove_(t, m, key);
+}
+
+// A place in a map: a bucket, the array it is of, and a slot.
+struct place {
+    char *array;
+    unsigned B;
+    const struct mound_map_overflow *overflow;
+    size_t first; // base bucket of the chain
+    char *base;
+    size_t index;
+    unsigned slot;
+};
+
+// chain_of returns the chain that entries with this hash are in.
+static struct place chain_of(const struct mound_map *m, uint64_t hash) {
+    struct place p = {.array = m->buckets_, .B = m->B_};
+    p.overflow = mound_map_overflow_(m);
+    if (map_growing(m)) {
+        unsigned oldB = map_oldB(m);
+        if (!mound_map_is_evacuated_(m->oldbuckets_,
+                                     hash & (((size_t)1 << oldB) - 1))) {
+            p.array = m->oldbuckets_;
+            p.B = oldB;
+            p.overflow = &m->extra_->old_->overflow_;
+        }
+    }
+    p.first = p.index = hash & (((size_t)1 << p.B) - 1);
+    p.base = p.array;
+    return p;
+}
+
+// search moves p to the key and returns true, or to the last bucket of the chain;
+// ret_free is the first free slot then, its base NULL if there is none.
+static bool search(const struct mound_map_type *t, struct place *p,
+                   unsigned top, const void *key, struct place *ret_free) {
+    ret_free->base = NULL;
+    for (;;) {
+        uint64_t word = mound_map_topword_(p->base, p->index);
+        for (uint64_t match = mound_map_match_(word, top); match != 0;
+             match &= match - 1) {
+            p->slot = mound_map_slot_(match);
+            if (t->equal(key, mound_map_keyat_(t, p->base, p->index, p->slot),
+                         t->user))
+                return true;
+        }
+        uint64_t empty = ~mound_map_full_(word) & MOUND_MAP_HIGH_;
+        if (empty != 0 && ret_free->base == NULL) {
+            *ret_free = *p;
+            ret_free->slot = mound_map_slot_(empty);
+        }
+        if (mound_map_has_rest_(word) ||
+            !mound_map_follow_(p->overflow, p->array, p->B, &p->base,
+                               &p->index))
+            return false;
+    }
+}
+
+// Memory for a key or element that is stored apart.
+static void *apart_new(size_t size, size_t align) {
+    void *p = NULL;
+    if (align <= 16)
+        return malloc(size);
+    int saved = errno;
+    if (posix_memalign(&p, align, size) != 0)
+        p = NULL;
+    errno = saved;
+    return p;
+}
+
+// entry_new fills slot p; false: out of memory, and nothing changed.
+static bool entry_new(const struct mound_map_type *t, const struct place *p,
+                      unsigned top, const void *key) {
+    void *k = NULL, *e = NULL;
+    if (mound_map_key_apart_(t) &&
+        (k = apart_new(t->key_size, t->key_align)) == NULL)
+        return false;
+    if (mound_map_elem_apart_(t) &&
+        (e = apart_new(t->elem_size, t->elem_align)) == NULL) {
+        free(k);
+        return false;
+    }
+    char *data = p->base + p->index * mound_map_datasize_(t);
+    char *kslot = data + p->slot * mound_map_keyslot_(t);
+    char *eslot =
+        data + mound_map_elemoffset_(t) + p->slot * mound_map_elemslot_(t);
+    void *where = k != NULL ? k : kslot;
+    if (t->key_copy != NULL) {
+        if (!t->key_copy(where, key, t->user)) {
+            free(k);
+            free(e);
+            return false;
+        }
+    } else if (t->key_size > 0) {
+        memcpy(where, key, t->key_size);
+    }
+    if (k != NULL)
+        memcpy(kslot, &k, sizeof k);
+    if (e != NULL)
+        memcpy(eslot, &e, sizeof e);
+    if (t->elem_size > 0)
+        memset(e != NULL ? e : eslot, 0, t->elem_size);
+    mound_map_top_(p->base, p->index)[p->slot] = (uint8_t)top;
+    return true;
+}
+
+// key_update replaces a key by its equal; false: out of memory.
+static bool key_update(const struct mound_map_type *t, struct mound_map *m,
+                       uint64_t hash, void *there, const void *key) {
+    if (t->key_copy == NULL) {
+        if (t->key_size > 0) {
+            old_forget(t, m, hash, there, key);
+            memmove(there, key, t->key_size);
+        }
+        return true;
+    }
+    void *copy = apart_new(t->key_size, t->key_align);
+    if (copy == NULL)
+        return false;
+    bool copied = t->key_copy(copy, key, t->user);
+    if (copied) {
+        old_forget(t, m, hash, there, copy);
+        if (t->key_drop != NULL)
+            t->key_drop(there, t->user);
+        memcpy(there, copy, t->key_size);
+    }
+    free(copy);
+    return copied;
+}
+
+static void *put(const struct mound_map_type *t, struct mound_map *m,
+                 const void *key, uint64_t hash, bool *ret_new) {
+    if (mound_map_flags_(m) & MOUND_MAP_OUTGROWN)
+        old_step(t, m, false);
+    if (m->buckets_ == NULL && (m->buckets_ = array_new(t, 0, true)) == NULL)
+        return NULL;
+    unsigned top = mound_map_tophash_(hash);
+    struct place p, room;
+    for (;;) {
+        if (map_growing(m) && !map_grow_work(t, m, hash))
+            return NULL;
+        p = chain_of(m, hash);
+        if (search(t, &p, top, key, &room)) {
+            if ((t->flags & MOUND_MAP_KEY_UPDATE) &&
+                !key_update(t, m, hash,
+                            mound_map_keyat_(t, p.base, p.index, p.slot), key))
+                return NULL;
+            if (ret_new != NULL)
+                *ret_new = false;
+            return mound_map_elemat_(t, p.base, p.index, p.slot);
+        }
+        if (map_growing(m) ||
+            !(mound_map_overload_(m->count_ + 1, m->B_) ||
+              mound_map_too_many_overflow_(m->noverflow_, m->B_)))
+            break;
+        if (!map_grow_start(t, m))
+            return NULL;
+    }
+    if (room.base == NULL) {
+        // The bucket is linked to once its first entry is in it.
+        if (!mound_map_add_overflow_(t, m, 1))
+            return NULL;
+        room = p;
+        mound_map_new_overflow_(m, &room.base, &room.index);
+        room.slot = 0;
+    }
+    if (!entry_new(t, &room, top, key))
+        return NULL;
+    m->count_++;
+    if (ret_new != NULL)
+        *ret_new = true;
+    return mound_map_elemat_(t, room.base, room.index, room.slot);
+}
+
+void *mound_map_put_slow_(const struct mound_map_type *t, struct mound_map *m,
+                          const void *key, uint64_t hash, bool *ret_new) {
+    if (!writable(t, m))
+        return NULL;
+    write_begin(m);
+    void *elem = put(t, m, key, hash, ret_new);
+    if (!write_end(t, m))
+        return NULL;
+    if (elem == NULL)
+        errno = ENOMEM;
+    return elem;
+}
+
+void mound_map_empty_rest_(const struct mound_map_overflow *overflow,
+                           char *array, unsigned B, size_t first, char *base,
+                           size_t index, unsigned slot) {
+    if (slot == MOUND_MAP_SLOTS - 1) {
+        char *next = base;
+        size_t next_index = index;
+        if (mound_map_follow_(overflow, array, B, &next, &next_index) &&
+            *mound_map_top_(next, next_index) != MOUND_MAP_EMPTY_REST)
+            return;
+    }
+    for (;;) {
+        uint8_t *tops = mound_map_top_(base, index);
+        tops[slot] = MOUND_MAP_EMPTY_REST;
+        while (slot > 0 && tops[slot - 1] == MOUND_MAP_EMPTY_ONE)
+            tops[--slot] = MOUND_MAP_EMPTY_REST;
+        if (slot > 0 || (base == array && index == first))
+            return;
+        // On with the last slot of the bucket before.
+        char *b = array;
+        size_t i = first;
+        for (;;) {
+            char *next = b;
+            size_t next_index = i;
+            mound_map_follow_(overflow, array, B, &next, &next_index);
+            if (next == base && next_index == index)
+                break;
+            b = next;
+            i = next_index;
+        }
+        base = b;
+        index = i;
+        slot = MOUND_MAP_SLOTS - 1;
+        if (mound_map_top_(base, index)[slot] != MOUND_MAP_EMPTY_ONE)
+            return;
+    }
+}
+
+bool mound_map_delete_slow_(const struct mound_map_type *t, struct mound_map *m,
+                            const void *key, uint64_t hash) {
+    if (!writable(t, m))
+        return false;
+    write_begin(m);
+    if (mound_map_flags_(m) & MOUND_MAP_OUTGROWN)
+        old_step(t, m, false);
+    if (map_growing(m))
+        // Out of memory, the entry is taken out where it is.
+        map_grow_work(t, m, hash);
+    struct place p = chain_of(m, hash), unused;
+    bool found = search(t, &p, mound_map_tophash_(hash), key, &unused);
+    if (found) {
+        void *k = mound_map_keyat_(t, p.base, p.index, p.slot);
+        old_forget(t, m, hash, k, NULL);
+        entry_drop(t, k, mound_map_elemat_(t, p.base, p.index, p.slot));
+        uint8_t *tops = mound_map_top_(p.base, p.index);
+        tops[p.slot] = MOUND_MAP_EMPTY_ONE;
+        if (p.slot == MOUND_MAP_SLOTS - 1 ||
+            tops[p.slot + 1] == MOUND_MAP_EMPTY_REST)
+            mound_map_empty_rest_(p.overflow, p.array, p.B, p.first, p.base,
+                                  p.index, p.slot);
+        if (--m->count_ == 0)
+            mound_map_reseed_(m);
+    }
+    write_end(t, m);
+    return found;
+}
+
+void mound_map_clear(const struct mound_map_type *t, struct mound_map *m) {
+    if (m == NULL || !writable(t, m) || m->buckets_ == NULL)
+        return;
+    write_begin(m);
+    drop_all(t, m);
+    // With older arrays gone, iterators over them must not go on, nor leave them.
+    if (m->extra_ != NULL || (m->niterators_ != 0 && map_extra(m) != NULL)) {
+        if (m->extra_->old_ != NULL || m->niterators_ != 0) {
+            m->extra_->clearseq_++;
+            m->niterators_ = 0;
+        }
+        old_free_all(t, m);
+        m->extra_->overflow_.next_ = 0;
+    }
+    array_clear(m->buckets_, m->B_);
+    m->count_ = 0;
+    m->nevacuate_ = 0;
+    m->noverflow_ = 0;
+    mound_map_setflags_(
+        m, mound_map_flags_(m) &
+               ~(unsigned)(MOUND_MAP_ITERATOR | MOUND_MAP_OLD_ITERATOR));
+    mound_map_reseed_(m);
+    write_end(t, m);
+}
+
+// The whole at once.
+
+static bool clone_entry(const struct mound_map_type *t, void *key, void *elem,
+                        void *arg) {
+    struct mound_map *to = (struct mound_map *)arg;
+    // put would take an irreflexive key for new, as it should.
+    void *slot = mound_map_put(t, to, key, NULL);
+    if (slot == NULL)
+        return false;
+    if (t->elem_copy == NULL) {
+        if (t->elem_size > 0)
+            memcpy(slot, elem, t->elem_size);
+        return true;
+    }
+    if (t->elem_copy(slot, elem, t->user))
+        return true;
+    // Without an element of its own the entry must not be dropped as a whole.
+    struct mound_map_type plain = *t;
+    plain.elem_drop = NULL;
+    mound_map_delete(&plain, to, key);
+    return false;
+}
+
+struct mound_map *mound_map_clone(const struct mound_map_type *t,
+                                  const struct mound_map *m) {
+    struct mound_map *to = mound_map_make(t, mound_map_len(m));
+    if (m == NULL || to == NULL)
+        return to;
+    if (mound_map_flags_(m) & MOUND_MAP_WRITING) {
+        mound_map_misuse_(t, m, "concurrent map iteration and map write");
+        mound_map_free(t, to);
+        errno = EBUSY;
+        return NULL;
+    }
+    if (!map_walk(t, m, clone_entry, to)) {
+        mound_map_free(t, to);
+        errno = ENOMEM;
+        return NULL;
+    }
+    return to;
+}
+
+static bool rebuild(const struct mound_map_type *t, struct mound_map *m,
+                    unsigned B) {
+    write_begin(m);
+    bool done = map_rebuild(t, m, B);
+    if (!write_end(t, m))
+        return false;
+    if (!done)
+        errno = ENOMEM;
+    return done;
+}
+
+bool mound_map_reserve(const struct mound_map_type *t, struct mound_map *m,
+                       size_t n) {
+    if (m == NULL) {
+        errno = EINVAL;
+        return false;
+    }
+    if (!writable(t, m))
+        return false;
+    if (n >= SIZE_MAX / 16 || map_hint_B(n) > MOUND_MAP_B_MAX) {
+        errno = ENOMEM;
+        return false;
+    }
+    unsigned B = map_hint_B(n);
+    return B <= m->B_ || rebuild(t, m, B);
+}
+
+bool mound_map_shrink(const struct mound_map_type *t, struct mound_map *m) {
+    if (m == NULL)
+        return true;
+    if (!writable(t, m))
+        return false;
+    unsigned B = map_hint_B(m->count_);
+    bool overflowed = m->extra_ != NULL && m->extra_->overflow_.nchunks_ > 0;
+    if (m->count_ > 0 && B == m->B_ && !map_growing(m) && !overflowed) {
+        old_step(t, m, true);
+        return true;
+    }
+    return rebuild(t, m, B);
+}
+
+size_t mound_map_evacuate(const struct mound_map_type *t, struct mound_map *m,
+                          size_t n) {
+    if (m == NULL || !writable(t, m))
+        return 0;
+    write_begin(m);
+    if (mound_map_flags_(m) & MOUND_MAP_OUTGROWN)
+        old_step(t, m, true);
+    while (n-- > 0 && map_growing(m) && map_evacuate(t, m, m->nevacuate_))
+        ;
+    size_t left =
+        map_growing(m) ? ((size_t)1 << map_oldB(m)) - m->nevacuate_ : 0;
+    write_end(t, m);
+    return left;
+}
+
+void mound_map_info(const struct mound_map_type *t, const struct mound_map *m,
+                    struct mound_map_info *ret_info) {
+    *ret_info = (struct mound_map_info){0};
+    if (m == NULL)
+        return;
+    unsigned flags = mound_map_flags_(m);
+    ret_info->count = m->count_;
+    ret_info->B = m->B_;
+    ret_info->noverflow = m->noverflow_;
+    ret_info->flags = flags & MOUND_MAP_GO_FLAGS;
+    ret_info->oldbuckets = map_growing(m) ? (size_t)1 << map_oldB(m) : 0;
+    ret_info->nevacuate = m->nevacuate_;
+    ret_info->bytes =
+        sizeof *m +
+        array_bytes(t, m->buckets_, m->B_, (flags & MOUND_MAP_FIRST_LENT) != 0,
+                    m->extra_ != NULL ? &m->extra_->overflow_ : NULL);
+    if (m->extra_ == NULL)
+        return;
+    ret_info->bytes += sizeof *m->extra_;
+    for (const struct mound_map_old *old = m->extra_->old_; old;
+         old = old->next_) {
+        ret_info->bytes +=
+            sizeof *old +
+            array_bytes(t, old->buckets_, old->B_, old->lent_, &old->overflow_);
+        ret_info->arrays += old->buckets_ != m->oldbuckets_;
+    }
+}

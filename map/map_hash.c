@@ -1,0 +1,122 @@
+// map_hash.c: the process's hash key, and the hashes that are not inlined. See
+// mound_map_hash.h for their sources.
+#include "map_hash.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/random.h>
+#include <time.h>
+
+uint64_t mound_map_key_[4];
+
+enum { SECRET_SIZE = XXH_SECRET_DEFAULT_SIZE };
+
+// The secret that XXH3 reads its bytes against, in place of its published one.
+static uint64_t secret[SECRET_SIZE / sizeof(uint64_t)];
+
+static uint64_t mix(uint64_t a, uint64_t b) {
+    mound_map_u128_ p = (mound_map_u128_)a * b;
+    return (uint64_t)p ^ (uint64_t)(p >> 64);
+}
+
+// Golden ratio and its like: odd numbers without a pattern.
+static const uint64_t ODD_1 = 0x9e3779b97f4a7c15u, ODD_2 = 0xd1b54a32d192ed03u;
+
+static uint64_t clock_bits(void) {
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+    uint64_t t;
+    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(t));
+    return t;
+#else
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec << 30 ^ (uint64_t)now.tv_nsec;
+#endif
+}
+
+static void draw(void) {
+    int saved = errno;
+    uint64_t seed[4] = {0, 0, 0, 0};
+    // A sandbox may forbid the call; the loader was given 16 random bytes.
+    if (getrandom(seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed) {
+        const void *at_random = (const void *)getauxval(AT_RANDOM);
+        if (at_random != NULL)
+            memcpy(seed, at_random, 16);
+        seed[2] ^= clock_bits();
+        seed[3] ^= (uint64_t)(uintptr_t)&seed;
+    }
+    uint64_t state = seed[0];
+    for (size_t i = 0; i < sizeof secret / sizeof *secret; i++) {
+        state += ODD_1;
+        secret[i] = mix(state ^ seed[1 + i % 3], state ^ ODD_2);
+    }
+    for (int i = 0; i < 4; i++) {
+        state += ODD_1;
+        // Odd: a multiplier that loses no bit of what it meets.
+        mound_map_key_[i] =
+            (mix(state ^ seed[i], state ^ ODD_2) ^ seed[3 - i]) | 1;
+    }
+    errno = saved;
+}
+
+void map_hash_start(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, draw);
+}
+
+uint64_t map_random(const void *address) {
+    uint64_t x = clock_bits() * ODD_1 ^ mound_map_key_[2];
+    return mix(mix(x, (uint64_t)(uintptr_t)address ^ mound_map_key_[3]) ^
+                   mound_map_key_[0],
+               ODD_2);
+}
+
+uint64_t mound_hash_bytes(const void *p, size_t size, uint64_t seed) {
+    uint64_t hash = XXH3_64bits_withSecret(p, size, secret, SECRET_SIZE);
+    return mound_hash_u64(hash, seed);
+}
+
+uint64_t mound_hash_f64(double x, uint64_t seed) {
+    if (x == 0)
+        x = 0; // -0 too
+    if (x != x)
+        return map_random(&x);
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return mound_hash_u64(bits, seed);
+}
+
+bool mound_copy_str(const char **dst, const char *src) {
+    char *copy = strdup(src);
+    if (copy == NULL)
+        return false;
+    *dst = copy;
+    return true;
+}
+
+bool mound_copy_view(struct mound_view *dst, struct mound_view src) {
+    char *copy = NULL;
+    if (src.size > 0) {
+        copy = (char *)malloc(src.size);
+        if (copy == NULL)
+            return false;
+        memcpy(copy, src.data, src.size);
+    }
+    dst->data = copy;
+    dst->size = src.size;
+    return true;
+}
+
+void mound_drop_str(const char *s) {
+    free((void *)s);
+}
+
+void mound_drop_view(struct mound_view v) {
+    free((void *)v.data);
+}

@@ -1,0 +1,14 @@
+// map_hash.h: the process's hash key, and chance.
+#ifndef MAP_HASH_H
+#define MAP_HASH_H
+
+#include "mound_map.h"
+
+// map_hash_start draws the process's hash key, once. Before the first map is made.
+void map_hash_start(void);
+
+// map_random returns 64 random bits. It has no state: the key, a clock and the
+// caller's address are mixed.
+uint64_t map_random(const void *address);
+
+#endif

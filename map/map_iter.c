@@ -1,0 +1,187 @@
+// map_iter.c: iteration, across growth. After mapiterinit and mapiternext of Go 1.19
+// runtime/map.go; who may free which array is in mound_map_hmap.h.
+#include "mound_map.h"
+
+#include "array.h"
+#include "map_grow.h"
+#include "map_hash.h"
+
+void mound_map_begin(const struct mound_map_type *t, const struct mound_map *m,
+                     struct mound_map_iter *it) {
+    *it = (struct mound_map_iter){.type_ = t};
+    if (m == NULL || m->count_ == 0)
+        return;
+    unsigned flags = mound_map_flags_(m);
+    if (flags & MOUND_MAP_WRITING) {
+        mound_map_misuse_(t, m, "concurrent map iteration and map write");
+        return;
+    }
+    // The reader's two writes, both atomic: its count, and Go's flags the first time.
+    struct mound_map *counted = (struct mound_map *)m;
+    __atomic_fetch_add(&counted->niterators_, 1, __ATOMIC_RELAXED);
+    unsigned both = MOUND_MAP_ITERATOR | MOUND_MAP_OLD_ITERATOR;
+    if ((flags & both) != both)
+        __atomic_fetch_or(&counted->flags_, (uint8_t)both, __ATOMIC_RELAXED);
+    it->map_ = m;
+    it->buckets_ = m->buckets_;
+    it->oldbuckets_ = m->oldbuckets_;
+    it->clearseq_ = mound_map_clearseq_(m);
+    it->B_ = m->B_;
+    uint64_t r = map_random(it);
+    it->start_ = it->bucket_ = (uint32_t)(r & (((uint64_t)1 << m->B_) - 1));
+    it->offset_ = (uint8_t)(r >> 61);
+    // As if at the end of a chain: the first step enters the first bucket. The
+    // slow way does that, for it may be in an old array.
+    it->state_ = MOUND_MAP_ITER_IN_OLD;
+}
+
+static void leave(struct mound_map_iter *it) {
+    struct mound_map *m = (struct mound_map *)it->map_;
+    it->map_ = NULL;
+    if (mound_map_clearseq_(m) != it->clearseq_)
+        return; // the counts began anew without it
+    if (it->buckets_ == m->buckets_ &&
+        (it->oldbuckets_ == NULL || it->oldbuckets_ == m->oldbuckets_))
+        // Release: what it read, it read before its arrays may go.
+        __atomic_fetch_sub(&m->niterators_, 1, __ATOMIC_RELEASE);
+    else
+        old_leave(it->type_, m, it->buckets_, it->oldbuckets_);
+}
+
+static bool end_reached(struct mound_map_iter *it) {
+    if (it->map_ != NULL)
+        leave(it);
+    it->key = NULL;
+    it->elem = NULL;
+    return false;
+}
+
+void mound_map_end(struct mound_map_iter *it) {
+#ifdef MOUND_DEBUG
+    if (it->state_ & MOUND_MAP_ITER_ENDED) {
+        static const struct mound_map empty;
+        mound_map_misuse_(it->type_, &empty, "map iterator ended twice");
+        return;
+    }
+    if (it->map_ != NULL && (mound_map_flags_(it->map_) & MOUND_MAP_FREED)) {
+        mound_map_misuse_(it->type_, it->map_, "");
+        return;
+    }
+#endif
+    end_reached(it);
+    it->state_ |= MOUND_MAP_ITER_ENDED;
+}
+
+// The array that the present bucket is of, with its B and overflow buckets.
+static char *present(const struct mound_map_iter *it, unsigned *ret_B,
+                     const struct mound_map_overflow **ret_overflow) {
+    char *array =
+        it->state_ & MOUND_MAP_ITER_IN_OLD ? it->oldbuckets_ : it->buckets_;
+    if (array == it->map_->buckets_) {
+        *ret_B = it->B_;
+        *ret_overflow = mound_map_overflow_(it->map_);
+    } else {
+        const struct mound_map_old *old = old_find(it->map_, array);
+        *ret_B = old->B_;
+        *ret_overflow = &old->overflow_;
+    }
+    return array;
+}
+
+// enter goes to the next base bucket, or to the old one whose entries will come
+// there; false: that was all.
+static bool enter(struct mound_map_iter *it) {
+    const struct mound_map *m = it->map_;
+    if (it->bucket_ == it->start_ && (it->state_ & MOUND_MAP_ITER_WRAPPED))
+        return false;
+    uint32_t bucket = it->bucket_++;
+    if (it->bucket_ >> it->B_) {
+        it->bucket_ = 0;
+        it->state_ |= MOUND_MAP_ITER_WRAPPED;
+    }
+    it->state_ &= (uint8_t) ~(MOUND_MAP_ITER_IN_OLD | MOUND_MAP_ITER_CHECK);
+    it->base_ = it->buckets_;
+    it->index_ = bucket;
+    if (it->buckets_ == m->buckets_ && map_growing(m)) {
+        size_t old = bucket & (((size_t)1 << map_oldB(m)) - 1);
+        if (!mound_map_is_evacuated_(m->oldbuckets_, old)) {
+            it->base_ = m->oldbuckets_;
+            it->index_ = old;
+            it->state_ |= MOUND_MAP_ITER_IN_OLD;
+            it->check_ = bucket;
+            if (!(mound_map_flags_(m) & MOUND_MAP_SAME_SIZE))
+                it->state_ |= MOUND_MAP_ITER_CHECK;
+        }
+    }
+    return true;
+}
+
+// deliver sets key and elem from a slot; false: its entry is not for this iterator,
+// or is no more.
+static bool deliver(struct mound_map_iter *it, unsigned slot) {
+    const struct mound_map *m = it->map_;
+    const struct mound_map_type *t = it->type_;
+    unsigned top = mound_map_top_(it->base_, it->index_)[slot];
+    if (top <= MOUND_MAP_EMPTY_ONE || top == MOUND_MAP_EVACUATED_EMPTY)
+        return false;
+    const void *k = mound_map_keyat_(t, it->base_, it->index_, slot);
+    bool reflexive =
+        !(t->flags & MOUND_MAP_KEY_IRREFLEXIVE) || t->equal(k, k, t->user);
+    if (it->state_ & MOUND_MAP_ITER_CHECK) {
+        // The growth was under way when this iterator began. The old bucket's
+        // entries go to two buckets, of which this visit is for one.
+        uint64_t bucket =
+            reflexive ? mound_map_hash_(t, m, k) & (((uint64_t)1 << it->B_) - 1)
+                      : (it->check_ & (((uint32_t)1 << (it->B_ - 1)) - 1)) |
+                            (uint64_t)(top & 1) << (it->B_ - 1);
+        if (bucket != it->check_)
+            return false;
+    }
+    if ((top == MOUND_MAP_EVACUATED_X || top == MOUND_MAP_EVACUATED_Y) &&
+        reflexive) {
+        // A stale copy: what is there now?
+        it->elem = mound_map_find_(t, m, k, &it->key);
+        return it->elem != NULL;
+    }
+    it->key = k;
+    it->elem = mound_map_elemat_(t, it->base_, it->index_, slot);
+    return true;
+}
+
+bool mound_map_next_slow_(struct mound_map_iter *it) {
+    const struct mound_map *m = it->map_;
+    if (m == NULL)
+        return end_reached(it);
+    if (mound_map_flags_(m) & MOUND_MAP_WRITING) {
+        mound_map_misuse_(it->type_, m,
+                          "concurrent map iteration and map write");
+        it->map_ = NULL;
+        return end_reached(it);
+    }
+    if (mound_map_clearseq_(m) != it->clearseq_)
+        return end_reached(it);
+    for (;;) {
+        while (it->left_ != 0) {
+            unsigned slot = mound_map_visit_slot_(it->left_, it->offset_);
+            it->left_ &= it->left_ - 1;
+            if (deliver(it, slot))
+                return true;
+        }
+        unsigned B;
+        const struct mound_map_overflow *overflow;
+        bool more = false;
+        if (it->base_ != NULL) {
+            char *array = present(it, &B, &overflow);
+            more =
+                mound_map_follow_(overflow, array, B, &it->base_, &it->index_);
+        }
+        if (!more && !enter(it))
+            return end_reached(it);
+        it->left_ = mound_map_visit_(mound_map_topword_(it->base_, it->index_),
+                                     it->offset_);
+    }
+}
+
+bool mound_map_next(struct mound_map_iter *it) {
+    return it->type_ != NULL && mound_map_advance_(it->type_, it);
+}

@@ -1,0 +1,326 @@
+// mound_map_hmap.h: the map's header, its arrays, and how a bucket is found in
+// them. Not for programs: they use mound_map.h.
+//
+// The names and the arithmetic are those of Go 1.19's runtime/map.go. A hash's low
+// B bits choose one of 2^B base buckets of 8 slots; its top 8 bits, the tophash,
+// stand in the bucket, a byte a slot. A bucket that is full chains to an overflow
+// bucket. Growth installs an array of twice the buckets (or as many, when there are
+// too many overflow buckets) and each write moves two old buckets.
+//
+// The layout is not Go's. What a miss reads is kept apart from keys and elements,
+// and links are numbers of buckets, not addresses: eight tophash bytes are one
+// word, eight buckets' words are one cache line.
+//
+//        lower addresses                              higher addresses
+//   ... link[1] link[0] | ... top[1] top[0] | data[0] data[1] data[2] ...
+//                                           ^
+//                                           a block's base
+//
+//   top[i]   8 bytes: the tophash of each slot of bucket i
+//   link[i]  4 bytes: number of the bucket that follows i in its chain, 0: none
+//   data[i]  8 keys, then 8 elements
+//
+// One block holds the base buckets 0 .. 2^B-1 and, from B = 4 on, 2^(B-4) spare
+// overflow buckets with the numbers after them. Further overflow buckets come in
+// blocks of 2^(B-6), at least one, and go on with the numbers. An array of B = 0
+// has no links: nine entries make it grow, so its bucket never overflows.
+//
+// Invariants (mound_map_verify checks them):
+// - A tophash byte is emptyRest (nothing follows in the chain), emptyOne, or that of
+//   a live entry; in old arrays also one of the evacuated marks.
+// - While growing, bucket i of the new array (and i + 2^oldB when it doubled) is
+//   uninitialised memory until old bucket i is evacuated: evacuation writes its
+//   tophash word and link first. So no array is ever cleared, and a new array's
+//   pages are touched one by one.
+// - Elements of empty slots are garbage; put zeroes a new slot's element.
+//
+// Outgrown arrays. An iterator walks the array that was the map's when it began,
+// and the one before, if that was being evacuated then. The map counts its
+// iterators by the array they began with. When a growth ends, the old array is freed,
+// or waits as a struct mound_map_old until those that may look at it have ended:
+//   niterators of the old array itself, and
+//   nsuccessor: iterators that began while it was being evacuated. At the end of
+//               a growth that is every iterator of the new array, as the new array
+//               was born when the growth began.
+// Entries of a waiting array are stale copies; a key that is deleted or replaced is
+// found there too and marked, as its memory may be gone when an iterator comes by.
+#ifndef MOUND_MAP_HMAP_H
+#define MOUND_MAP_HMAP_H
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "mound_map needs a little-endian machine"
+#endif
+
+enum {
+    MOUND_MAP_SLOTS = 8,        // Go's bucketCnt
+    MOUND_MAP_INLINE_MAX = 128, // larger keys and elements are stored apart
+    MOUND_MAP_B_MAX = 30,       // numbers of buckets have 32 bits
+    MOUND_MAP_SPARE_B = 4, // from this B on there are spare overflow buckets
+    MOUND_MAP_SPARE_SHIFT = 4, // one for each 16 base buckets
+    MOUND_MAP_CHUNK_SHIFT = 6, // further ones by the 64th of the base buckets
+    MOUND_MAP_LINE = 64,       // alignment of data from MOUND_MAP_SPARE_B on
+};
+
+// Values of a tophash byte, Go's.
+enum {
+    MOUND_MAP_EMPTY_REST = 0,
+    MOUND_MAP_EMPTY_ONE = 1,
+    MOUND_MAP_EVACUATED_X = 2,
+    MOUND_MAP_EVACUATED_Y = 3,
+    MOUND_MAP_EVACUATED_EMPTY = 4,
+    MOUND_MAP_MIN_TOPHASH = 5,
+};
+
+// Bits of mound_map.flags_. The first four are Go's; an iterator sets the first two
+// with an atomic instruction, all else is written by the one writer.
+enum {
+    MOUND_MAP_ITERATOR = 1,     // there may be an iterator over buckets
+    MOUND_MAP_OLD_ITERATOR = 2, // there may be an iterator over oldbuckets
+    MOUND_MAP_WRITING = 4,      // a write is under way
+    MOUND_MAP_SAME_SIZE = 8,    // this growth does not double
+    MOUND_MAP_GROWING = 16,     // oldbuckets is not NULL
+    MOUND_MAP_OUTGROWN = 32,    // extra holds arrays that were outgrown
+    MOUND_MAP_FIRST_LENT = 64,  // the bucket of B = 0 is the caller's memory
+    MOUND_MAP_FREED = 128,      // debug builds: the map was freed
+    MOUND_MAP_GO_FLAGS = 15,
+};
+
+// struct mound_map is Go's hmap, field by field, but that nevacuate left half of
+// its word to the count of iterators. 48 bytes.
+struct mound_map {
+    size_t count_;
+    uint8_t flags_;
+    uint8_t B_;
+    uint16_t noverflow_;
+    uint32_t hash0_;
+    char *buckets_;    // base of the array's block; NULL: B is 0, no put yet
+    char *oldbuckets_; // the array being left, or NULL
+    uint32_t nevacuate_;
+    uint32_t niterators_; // begun with buckets_ and not ended; atomic
+    struct mound_map_extra *extra_;
+};
+
+// struct mound_map_overflow knows the overflow buckets of one array.
+struct mound_map_overflow {
+    uint32_t next_;    // number of the next unused one; 0: none was used
+    uint32_t nchunks_; // blocks after the array's own
+    union {
+        char *one_;   // base of the only block, with nchunks 1
+        char **many_; // bases, with nchunks above 1
+    } u_;
+};
+
+// struct mound_map_old is an array that was outgrown: the first of the list is
+// oldbuckets while the map is growing, the others wait for iterators to end, or to
+// be freed bit by bit.
+struct mound_map_old {
+    struct mound_map_old *next_;
+    char *buckets_;
+    struct mound_map_overflow overflow_;
+    uint32_t niterators_; // that walk this array; atomic
+    uint32_t nsuccessor_; // that walk the next one and look into this; atomic
+    uint32_t nreleased_;  // buckets whose pages were given back
+    uint8_t B_;
+    bool lent_;
+};
+
+// struct mound_map_extra is there when there is an overflow bucket beside the
+// spare ones or an outgrown array.
+struct mound_map_extra {
+    struct mound_map_overflow overflow_;
+    struct mound_map_old *old_;
+    uint32_t clearseq_; // counts what ended all iterators at once
+    uint32_t lock_;     // atomic: taken by the iterator that frees an array
+};
+
+#define MOUND_MAP_INLINE_ static inline __attribute__((always_inline, unused))
+#define MOUND_MAP_LIKELY_(x) __builtin_expect(!!(x), 1)
+#define MOUND_MAP_UNLIKELY_(x) __builtin_expect(!!(x), 0)
+
+#ifdef __cplusplus
+#define MOUND_MAP_STATIC_ASSERT_ static_assert
+#else
+#define MOUND_MAP_STATIC_ASSERT_ _Static_assert
+#endif
+MOUND_MAP_STATIC_ASSERT_(sizeof(struct mound_map) == 48, "as Go's hmap");
+
+// Slots. A key or element stored apart has a pointer in its slot.
+
+MOUND_MAP_INLINE_ bool mound_map_key_apart_(const struct mound_map_type *t) {
+    return t->key_size > MOUND_MAP_INLINE_MAX;
+}
+
+MOUND_MAP_INLINE_ bool mound_map_elem_apart_(const struct mound_map_type *t) {
+    return t->elem_size > MOUND_MAP_INLINE_MAX;
+}
+
+MOUND_MAP_INLINE_ size_t mound_map_keyslot_(const struct mound_map_type *t) {
+    return mound_map_key_apart_(t) ? sizeof(void *) : t->key_size;
+}
+
+MOUND_MAP_INLINE_ size_t mound_map_elemslot_(const struct mound_map_type *t) {
+    return mound_map_elem_apart_(t) ? sizeof(void *) : t->elem_size;
+}
+
+MOUND_MAP_INLINE_ size_t mound_map_keyalign_(const struct mound_map_type *t) {
+    return mound_map_key_apart_(t) ? sizeof(void *) : t->key_align;
+}
+
+MOUND_MAP_INLINE_ size_t mound_map_elemalign_(const struct mound_map_type *t) {
+    return mound_map_elem_apart_(t) ? sizeof(void *) : t->elem_align;
+}
+
+MOUND_MAP_INLINE_ size_t mound_map_round_(size_t n, size_t align) {
+    return (n + align - 1) & ~(align - 1);
+}
+
+MOUND_MAP_INLINE_ size_t mound_map_dataalign_(const struct mound_map_type *t) {
+    return mound_map_keyalign_(t) > mound_map_elemalign_(t)
+               ? mound_map_keyalign_(t)
+               : mound_map_elemalign_(t);
+}
+
+// Where the elements begin in a bucket's data, and how much data it has.
+MOUND_MAP_INLINE_ size_t mound_map_elemoffset_(const struct mound_map_type *t) {
+    return mound_map_round_(MOUND_MAP_SLOTS * mound_map_keyslot_(t),
+                            mound_map_elemalign_(t));
+}
+
+MOUND_MAP_INLINE_ size_t mound_map_datasize_(const struct mound_map_type *t) {
+    return mound_map_round_(mound_map_elemoffset_(t) +
+                                MOUND_MAP_SLOTS * mound_map_elemslot_(t),
+                            mound_map_dataalign_(t));
+}
+
+// Buckets in an array's own block.
+MOUND_MAP_INLINE_ size_t mound_map_nbuckets_(unsigned B) {
+    size_t n = (size_t)1 << B;
+    return B >= MOUND_MAP_SPARE_B ? n + (n >> MOUND_MAP_SPARE_SHIFT) : n;
+}
+
+MOUND_MAP_INLINE_ unsigned mound_map_chunkshift_(unsigned B) {
+    return B > MOUND_MAP_CHUNK_SHIFT ? B - MOUND_MAP_CHUNK_SHIFT : 0;
+}
+
+// A bucket is named by its block's base and its index there.
+
+MOUND_MAP_INLINE_ uint8_t *mound_map_top_(char *base, size_t i) {
+    return (uint8_t *)base - MOUND_MAP_SLOTS * (i + 1);
+}
+
+MOUND_MAP_INLINE_ uint64_t mound_map_topword_(char *base, size_t i) {
+    uint64_t word;
+    memcpy(&word, mound_map_top_(base, i), sizeof word);
+    return word;
+}
+
+// The link of bucket i in a block of n buckets.
+MOUND_MAP_INLINE_ uint32_t *mound_map_link_(char *base, size_t i, size_t n) {
+    return (uint32_t *)(void *)(base - MOUND_MAP_SLOTS * n -
+                                sizeof(uint32_t) * (i + 1));
+}
+
+MOUND_MAP_INLINE_ void *mound_map_keyat_(const struct mound_map_type *t,
+                                         char *base, size_t i, unsigned slot) {
+    char *p = base + i * mound_map_datasize_(t) + slot * mound_map_keyslot_(t);
+    if (!mound_map_key_apart_(t))
+        return p;
+    void *apart;
+    memcpy(&apart, p, sizeof apart);
+    return apart;
+}
+
+MOUND_MAP_INLINE_ void *mound_map_elemat_(const struct mound_map_type *t,
+                                          char *base, size_t i, unsigned slot) {
+    char *p = base + i * mound_map_datasize_(t) + mound_map_elemoffset_(t) +
+              slot * mound_map_elemslot_(t);
+    if (!mound_map_elem_apart_(t))
+        return p;
+    void *apart;
+    memcpy(&apart, p, sizeof apart);
+    return apart;
+}
+
+// Tophash words. A mask has the top bit of a byte for each slot it names.
+
+#define MOUND_MAP_LOW_ 0x0101010101010101u
+#define MOUND_MAP_HIGH_ 0x8080808080808080u
+
+MOUND_MAP_INLINE_ unsigned mound_map_tophash_(uint64_t hash) {
+    unsigned top = (unsigned)(hash >> 56);
+    return top < MOUND_MAP_MIN_TOPHASH ? top + MOUND_MAP_MIN_TOPHASH : top;
+}
+
+// Slots whose byte is top. It may also name a slot above a true match whose byte is
+// top ^ 1: that is a live entry too (top is at least 5), and its key is compared.
+MOUND_MAP_INLINE_ uint64_t mound_map_match_(uint64_t word, unsigned top) {
+    uint64_t x = word ^ (MOUND_MAP_LOW_ * top);
+    return (x - MOUND_MAP_LOW_) & ~x & MOUND_MAP_HIGH_;
+}
+
+// Whether the chain ends in this bucket.
+MOUND_MAP_INLINE_ bool mound_map_has_rest_(uint64_t word) {
+    return ((word - MOUND_MAP_LOW_) & ~word & MOUND_MAP_HIGH_) != 0;
+}
+
+// Slots that hold an entry or its evacuated mark, that is whose byte is above 1.
+MOUND_MAP_INLINE_ uint64_t mound_map_full_(uint64_t word) {
+    uint64_t x = word & ~MOUND_MAP_LOW_;
+    return (((x & ~MOUND_MAP_HIGH_) + ~MOUND_MAP_HIGH_) | x) & MOUND_MAP_HIGH_;
+}
+
+MOUND_MAP_INLINE_ unsigned mound_map_slot_(uint64_t mask) {
+    return (unsigned)__builtin_ctzll(mask) >> 3;
+}
+
+MOUND_MAP_INLINE_ bool mound_map_is_evacuated_(char *base, size_t i) {
+    uint8_t top = *mound_map_top_(base, i);
+    return top > MOUND_MAP_EMPTY_ONE && top < MOUND_MAP_MIN_TOPHASH;
+}
+
+// mound_map_follow_ steps from bucket *base, *index of an array to the next of its
+// chain; false: it was the last.
+MOUND_MAP_INLINE_ bool
+mound_map_follow_(const struct mound_map_overflow *overflow, char *array,
+                  unsigned B, char **base, size_t *index) {
+    if (B == 0)
+        return false;
+    size_t n = mound_map_nbuckets_(B);
+    unsigned shift = mound_map_chunkshift_(B);
+    uint32_t number = *mound_map_link_(*base, *index,
+                                       *base == array ? n : (size_t)1 << shift);
+    if (number == 0)
+        return false;
+    if (number < n) {
+        *base = array;
+        *index = number;
+        return true;
+    }
+    size_t chunk = (number - n) >> shift;
+    *base =
+        overflow->nchunks_ == 1 ? overflow->u_.one_ : overflow->u_.many_[chunk];
+    *index = (number - n) & (((size_t)1 << shift) - 1);
+    return true;
+}
+
+// Load. Go's overLoadFactor: 13 entries for each two buckets, 8 in one.
+MOUND_MAP_INLINE_ bool mound_map_overload_(size_t count, unsigned B) {
+    return count > MOUND_MAP_SLOTS && count > 13 * (((size_t)1 << B) / 2);
+}
+
+MOUND_MAP_INLINE_ bool mound_map_too_many_overflow_(unsigned noverflow,
+                                                    unsigned B) {
+    return noverflow >= 1u << (B > 15 ? 15 : B);
+}
+
+// Readers of flags run beside iterators that set two of its bits.
+MOUND_MAP_INLINE_ unsigned mound_map_flags_(const struct mound_map *m) {
+    return __atomic_load_n(&m->flags_, __ATOMIC_RELAXED);
+}
+
+MOUND_MAP_INLINE_ void mound_map_setflags_(struct mound_map *m,
+                                           unsigned flags) {
+    __atomic_store_n(&m->flags_, (uint8_t)flags, __ATOMIC_RELAXED);
+}
+
+#endif
