@@ -6,12 +6,14 @@
 #include <sys/mman.h>
 
 enum {
-    BLOCK_ALIGNED = 4096,    // bytes from which data begins at a cache line
-    MALLOC_ALIGN = 16,       // what malloc promises
-    BLOCK_CALLOC = 1 << 20,  // bytes from which calloc need not clear
-    RELEASE_BLOCK = 1 << 20, // blocks below this are freed in one go
-    RELEASE_STEP = 64 << 10, // bytes given back in one step
-    PAGE = 4096,             // steps of other page sizes are refused, kindly
+    BLOCK_ALIGNED = 4096,       // bytes from which data begins at a cache line
+    MALLOC_ALIGN = 16,          // what malloc promises
+    BLOCK_CALLOC = 1 << 20,     // bytes from which calloc need not clear
+    RELEASE_BLOCK = 4 << 20,    // blocks below this are freed in one go
+    RELEASE_STEP = 1 << 20,     // bytes given back in one step
+    POPULATE_ARRAY = 128 << 10, // arrays below this fault in page by page
+    POPULATE_STEP = 1 << 20,    // bytes made ready in one step
+    PAGE = 4096,                // steps of other page sizes are refused, kindly
 };
 
 size_t array_front(const struct mound_map_type *t, size_t n, bool links) {
@@ -73,17 +75,34 @@ static void block_free(const struct mound_map_type *t, char *base, size_t n,
     free(block_start(&b, base));
 }
 
-// pages_release gives whole pages between from and to back, and leaves errno alone.
-static void pages_release(char *from, char *to) {
+// Why pages are released and populated by the MiB. Medians of 256 MiB in pieces, on a
+// virtual machine with Linux 6.18: a page touched 11.6 us, 64 KiB populated 11 us,
+// 1 MiB 190 us; released, 64 KiB 47 us (a flush for each page), 1 MiB 28 us.
+
+static void pages_advise(char *from, char *to, int advice) {
     uintptr_t first = mound_map_round_((uintptr_t)from, PAGE);
     uintptr_t end = (uintptr_t)to & ~(uintptr_t)(PAGE - 1);
     if (first >= end)
         return;
     int saved = errno;
-    // Private memory of ours whose contents are done with. Where it cannot be had
-    // (locked memory, larger pages) the block is freed later all the same.
-    madvise(from + (first - (uintptr_t)from), end - first, MADV_DONTNEED);
+    madvise(from + (first - (uintptr_t)from), end - first, advice);
     errno = saved;
+}
+
+// pages_release gives whole pages between from and to back: private memory of ours
+// whose contents are done with. Where that is refused (locked memory, larger pages)
+// the block is freed later all the same.
+static void pages_release(char *from, char *to) {
+    pages_advise(from, to, MADV_DONTNEED);
+}
+
+// pages_populate makes pages ready that will be written to soon. Where that is
+// refused (an older kernel) they fault in one by one.
+static void pages_populate(char *from, char *to) {
+#ifndef MADV_POPULATE_WRITE
+    enum { MADV_POPULATE_WRITE = 23 };
+#endif
+    pages_advise(from, to, MADV_POPULATE_WRITE);
 }
 
 char *array_new(const struct mound_map_type *t, unsigned B, bool cleared) {
@@ -248,6 +267,23 @@ void old_release(const struct mound_map_type *t, struct mound_map *m) {
     pages_release(old->buckets_ + old->nreleased_ * size,
                   old->buckets_ + m->nevacuate_ * size);
     old->nreleased_ = m->nevacuate_;
+}
+
+void old_populate(const struct mound_map_type *t, struct mound_map *m) {
+    struct mound_map_old *old = m->extra_->old_;
+    size_t data = mound_map_datasize_(t) << m->B_;
+    if (data < POPULATE_ARRAY)
+        return;
+    char *from = m->buckets_ -
+                 array_front(t, mound_map_nbuckets_(m->B_), true) +
+                 old->npopulated_;
+    char *end = m->buckets_ + data;
+    if (from >= end)
+        return;
+    char *to =
+        (size_t)(end - from) > POPULATE_STEP ? from + POPULATE_STEP : end;
+    pages_populate(from, to);
+    old->npopulated_ += (size_t)(to - from);
 }
 
 // old_shrink frees a bit of an old array and returns whether it is gone. From the

@@ -46,6 +46,11 @@ struct mound_map_extra *map_extra(struct mound_map *m);
 // whole: a system call of microseconds now and then.
 void old_release(const struct mound_map_type *t, struct mound_map *m);
 
+// old_populate makes the next bit of a growing map's new array ready to be written to:
+// each page of it is about to be, at random, and faults that come one by one cost many
+// times what they cost together.
+void old_populate(const struct mound_map_type *t, struct mound_map *m);
+
 // old_retire ends the growth: the old array is freed, or waits for its iterators, or
 // for later writes to free it bit by bit.
 void old_retire(const struct mound_map_type *t, struct mound_map *m);

@@ -186,67 +186,22 @@ void *mound_map_get_key(const struct mound_map_type *t,
 
 void *mound_map_put(const struct mound_map_type *t, struct mound_map *m,
                     const void *key, bool *ret_new) {
-    return mound_map_insert_(t, m, key, ret_new);
+    return mound_map_insert_(t, m, key, ret_new, mound_map_put_slow_);
 }
 
 bool mound_map_delete(const struct mound_map_type *t, struct mound_map *m,
                       const void *key) {
-    return mound_map_remove_(t, m, key);
+    return mound_map_remove_(t, m, key, mound_map_delete_slow_);
 }
 
-// A place in a map: a bucket, the array it is of, and a slot.
-struct place {
-    char *array;
-    unsigned B;
-    const struct mound_map_overflow *overflow;
-    size_t first; // base bucket of the chain
-    char *base;
-    size_t index;
-    unsigned slot;
-};
-
-// chain_of returns the chain that entries with this hash are in.
-static struct place chain_of(const struct mound_map *m, uint64_t hash) {
-    struct place p = {.array = m->buckets_, .B = m->B_};
-    p.overflow = mound_map_overflow_(m);
-    if (map_growing(m)) {
-        unsigned oldB = map_oldB(m);
-        if (!mound_map_is_evacuated_(m->oldbuckets_,
-                                     hash & (((size_t)1 << oldB) - 1))) {
-            p.array = m->oldbuckets_;
-            p.B = oldB;
-            p.overflow = &m->extra_->old_->overflow_;
-        }
-    }
-    p.first = p.index = hash & (((size_t)1 << p.B) - 1);
-    p.base = p.array;
-    return p;
+void *mound_map_put_slow_(const struct mound_map_type *t, struct mound_map *m,
+                          const void *key, uint64_t hash, bool *ret_new) {
+    return mound_map_put_whole_(t, m, key, hash, ret_new);
 }
 
-// search moves p to the key and returns true, or to the last bucket of the chain;
-// ret_free is the first free slot then, its base NULL if there is none.
-static bool search(const struct mound_map_type *t, struct place *p,
-                   unsigned top, const void *key, struct place *ret_free) {
-    ret_free->base = NULL;
-    for (;;) {
-        uint64_t word = mound_map_topword_(p->base, p->index);
-        for (uint64_t match = mound_map_match_(word, top); match != 0;
-             match &= match - 1) {
-            p->slot = mound_map_slot_(match);
-            if (t->equal(key, mound_map_keyat_(t, p->base, p->index, p->slot),
-                         t->user))
-                return true;
-        }
-        uint64_t empty = ~mound_map_full_(word) & MOUND_MAP_HIGH_;
-        if (empty != 0 && ret_free->base == NULL) {
-            *ret_free = *p;
-            ret_free->slot = mound_map_slot_(empty);
-        }
-        if (mound_map_has_rest_(word) ||
-            !mound_map_follow_(p->overflow, p->array, p->B, &p->base,
-                               &p->index))
-            return false;
-    }
+bool mound_map_delete_slow_(const struct mound_map_type *t, struct mound_map *m,
+                            const void *key, uint64_t hash) {
+    return mound_map_delete_whole_(t, m, key, hash);
 }
 
 // Memory for a key or element that is stored apart.
@@ -261,9 +216,10 @@ static void *apart_new(size_t size, size_t align) {
     return p;
 }
 
-// entry_new fills slot p; false: out of memory, and nothing changed.
-static bool entry_new(const struct mound_map_type *t, const struct place *p,
-                      unsigned top, const void *key) {
+// What a whole put or delete calls.
+
+bool mound_map_fill_apart_(const struct mound_map_type *t, char *kslot,
+                           char *eslot, const void *key) {
     void *k = NULL, *e = NULL;
     if (mound_map_key_apart_(t) &&
         (k = apart_new(t->key_size, t->key_align)) == NULL)
@@ -273,10 +229,6 @@ static bool entry_new(const struct mound_map_type *t, const struct place *p,
         free(k);
         return false;
     }
-    char *data = p->base + p->index * mound_map_datasize_(t);
-    char *kslot = data + p->slot * mound_map_keyslot_(t);
-    char *eslot =
-        data + mound_map_elemoffset_(t) + p->slot * mound_map_elemslot_(t);
     void *where = k != NULL ? k : kslot;
     if (t->key_copy != NULL) {
         if (!t->key_copy(where, key, t->user)) {
@@ -293,13 +245,11 @@ static bool entry_new(const struct mound_map_type *t, const struct place *p,
         memcpy(eslot, &e, sizeof e);
     if (t->elem_size > 0)
         memset(e != NULL ? e : eslot, 0, t->elem_size);
-    mound_map_top_(p->base, p->index)[p->slot] = (uint8_t)top;
     return true;
 }
 
-// key_update replaces a key by its equal; false: out of memory.
-static bool key_update(const struct mound_map_type *t, struct mound_map *m,
-                       uint64_t hash, void *there, const void *key) {
+bool mound_map_update_key_(const struct mound_map_type *t, struct mound_map *m,
+                           uint64_t hash, void *there, const void *key) {
     if (t->key_copy == NULL) {
         if (t->key_size > 0) {
             old_forget(t, m, hash, there, key);
@@ -321,61 +271,35 @@ static bool key_update(const struct mound_map_type *t, struct mound_map *m,
     return copied;
 }
 
-static void *put(const struct mound_map_type *t, struct mound_map *m,
-                 const void *key, uint64_t hash, bool *ret_new) {
+bool mound_map_write_begin_(const struct mound_map_type *t,
+                            struct mound_map *m) {
+    if (!writable(t, m))
+        return false;
+    write_begin(m);
     if (mound_map_flags_(m) & MOUND_MAP_OUTGROWN)
         old_step(t, m, false);
-    if (m->buckets_ == NULL && (m->buckets_ = array_new(t, 0, true)) == NULL)
-        return NULL;
-    unsigned top = mound_map_tophash_(hash);
-    struct place p, room;
-    for (;;) {
-        if (map_growing(m) && !map_grow_work(t, m, hash))
-            return NULL;
-        p = chain_of(m, hash);
-        if (search(t, &p, top, key, &room)) {
-            if ((t->flags & MOUND_MAP_KEY_UPDATE) &&
-                !key_update(t, m, hash,
-                            mound_map_keyat_(t, p.base, p.index, p.slot), key))
-                return NULL;
-            if (ret_new != NULL)
-                *ret_new = false;
-            return mound_map_elemat_(t, p.base, p.index, p.slot);
-        }
-        if (map_growing(m) ||
-            !(mound_map_overload_(m->count_ + 1, m->B_) ||
-              mound_map_too_many_overflow_(m->noverflow_, m->B_)))
-            break;
-        if (!map_grow_start(t, m))
-            return NULL;
-    }
-    if (room.base == NULL) {
-        // The bucket is linked to once its first entry is in it.
-        if (!mound_map_add_overflow_(t, m, 1))
-            return NULL;
-        room = p;
-        mound_map_new_overflow_(m, &room.base, &room.index);
-        room.slot = 0;
-    }
-    if (!entry_new(t, &room, top, key))
-        return NULL;
-    m->count_++;
-    if (ret_new != NULL)
-        *ret_new = true;
-    return mound_map_elemat_(t, room.base, room.index, room.slot);
+    return true;
 }
 
-void *mound_map_put_slow_(const struct mound_map_type *t, struct mound_map *m,
-                          const void *key, uint64_t hash, bool *ret_new) {
-    if (!writable(t, m))
-        return NULL;
-    write_begin(m);
-    void *elem = put(t, m, key, hash, ret_new);
-    if (!write_end(t, m))
-        return NULL;
-    if (elem == NULL)
-        errno = ENOMEM;
-    return elem;
+bool mound_map_first_bucket_(const struct mound_map_type *t,
+                             struct mound_map *m) {
+    m->buckets_ = array_new(t, 0, true);
+    return m->buckets_ != NULL;
+}
+
+bool mound_map_grow_work_(const struct mound_map_type *t, struct mound_map *m,
+                          uint64_t hash) {
+    return map_grow_work(t, m, hash);
+}
+
+bool mound_map_grow_start_(const struct mound_map_type *t,
+                           struct mound_map *m) {
+    return map_grow_start(t, m);
+}
+
+void mound_map_forget_(const struct mound_map_type *t, struct mound_map *m,
+                       uint64_t hash, const void *key) {
+    old_forget(t, m, hash, key, NULL);
 }
 
 void mound_map_empty_rest_(const struct mound_map_overflow *overflow,
@@ -413,35 +337,6 @@ void mound_map_empty_rest_(const struct mound_map_overflow *overflow,
         if (mound_map_top_(base, index)[slot] != MOUND_MAP_EMPTY_ONE)
             return;
     }
-}
-
-bool mound_map_delete_slow_(const struct mound_map_type *t, struct mound_map *m,
-                            const void *key, uint64_t hash) {
-    if (!writable(t, m))
-        return false;
-    write_begin(m);
-    if (mound_map_flags_(m) & MOUND_MAP_OUTGROWN)
-        old_step(t, m, false);
-    if (map_growing(m))
-        // Out of memory, the entry is taken out where it is.
-        map_grow_work(t, m, hash);
-    struct place p = chain_of(m, hash), unused;
-    bool found = search(t, &p, mound_map_tophash_(hash), key, &unused);
-    if (found) {
-        void *k = mound_map_keyat_(t, p.base, p.index, p.slot);
-        old_forget(t, m, hash, k, NULL);
-        entry_drop(t, k, mound_map_elemat_(t, p.base, p.index, p.slot));
-        uint8_t *tops = mound_map_top_(p.base, p.index);
-        tops[p.slot] = MOUND_MAP_EMPTY_ONE;
-        if (p.slot == MOUND_MAP_SLOTS - 1 ||
-            tops[p.slot + 1] == MOUND_MAP_EMPTY_REST)
-            mound_map_empty_rest_(p.overflow, p.array, p.B, p.first, p.base,
-                                  p.index, p.slot);
-        if (--m->count_ == 0)
-            mound_map_reseed_(m);
-    }
-    write_end(t, m);
-    return found;
 }
 
 void mound_map_clear(const struct mound_map_type *t, struct mound_map *m) {

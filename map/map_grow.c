@@ -77,6 +77,7 @@ bool map_grow_start(const struct mound_map_type *t, struct mound_map *m) {
     if (!doubles)
         flags |= MOUND_MAP_SAME_SIZE;
     mound_map_setflags_(m, flags);
+    old_populate(t, m);
     return true;
 }
 
@@ -124,6 +125,7 @@ bool map_evacuate(const struct mound_map_type *t, struct mound_map *m,
 
 bool map_grow_work(const struct mound_map_type *t, struct mound_map *m,
                    uint64_t hash) {
+    old_populate(t, m);
     bool moved = map_evacuate(t, m, hash & (((size_t)1 << map_oldB(m)) - 1));
     if (map_growing(m))
         map_evacuate(t, m, m->nevacuate_);
@@ -137,7 +139,7 @@ static bool walk_chain(const struct mound_map_type *t, char *array, unsigned B,
                        void *arg) {
     char *base = array;
     do {
-        uint64_t full = mound_map_full_(mound_map_topword_(base, index));
+        unsigned full = mound_map_full_(mound_map_tops_at_(base, index));
         for (; full != 0; full &= full - 1) {
             unsigned slot = mound_map_slot_(full);
             if (!see(t, mound_map_keyat_(t, base, index, slot),
@@ -187,9 +189,8 @@ static bool rebuild_entry(const struct mound_map_type *t, void *key, void *elem,
     uint64_t hash = mound_map_hash_(t, r->m, key);
     char *base = r->array;
     size_t index = hash & (((size_t)1 << r->B) - 1);
-    uint64_t empty;
-    while ((empty = ~mound_map_full_(mound_map_topword_(base, index)) &
-                    MOUND_MAP_HIGH_) == 0) {
+    unsigned empty;
+    while ((empty = mound_map_empty_(mound_map_tops_at_(base, index))) == 0) {
         if (mound_map_follow_(&r->overflow, r->array, r->B, &base, &index))
             continue;
         if (!overflow_reserve(t, &r->overflow, r->B, 1))
@@ -199,9 +200,8 @@ static bool rebuild_entry(const struct mound_map_type *t, void *key, void *elem,
     }
     unsigned slot = mound_map_slot_(empty);
     mound_map_top_(base, index)[slot] = (uint8_t)mound_map_tophash_(hash);
-    char *data = base + index * mound_map_datasize_(t);
-    char *k = data + slot * mound_map_keyslot_(t);
-    char *e = data + mound_map_elemoffset_(t) + slot * mound_map_elemslot_(t);
+    char *k = mound_map_keyplace_(t, base, index, slot);
+    char *e = mound_map_elemplace_(t, base, index, slot);
     if (mound_map_key_apart_(t))
         memcpy(k, &key, sizeof key);
     else if (t->key_size > 0)

@@ -177,7 +177,7 @@ bool mound_map_next_slow_(struct mound_map_iter *it) {
         }
         if (!more && !enter(it))
             return end_reached(it);
-        it->left_ = mound_map_visit_(mound_map_topword_(it->base_, it->index_),
+        it->left_ = mound_map_visit_(mound_map_tops_at_(it->base_, it->index_),
                                      it->offset_);
     }
 }

@@ -18,7 +18,7 @@
 //
 //   top[i]   8 bytes: the tophash of each slot of bucket i
 //   link[i]  4 bytes: number of the bucket that follows i in its chain, 0: none
-//   data[i]  8 keys, then 8 elements
+//   data[i]  8 keys and 8 elements, in groups: see below
 //
 // One block holds the base buckets 0 .. 2^B-1 and, from B = 4 on, 2^(B-4) spare
 // overflow buckets with the numbers after them. Further overflow buckets come in
@@ -46,6 +46,10 @@
 // found there too and marked, as its memory may be gone when an iterator comes by.
 #ifndef MOUND_MAP_HMAP_H
 #define MOUND_MAP_HMAP_H
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "mound_map needs a little-endian machine"
@@ -119,6 +123,7 @@ struct mound_map_old {
     struct mound_map_overflow overflow_;
     uint32_t niterators_; // that walk this array; atomic
     uint32_t nsuccessor_; // that walk the next one and look into this; atomic
+    size_t npopulated_;   // bytes of the next array that were made ready
     uint32_t nreleased_;  // buckets whose pages were given back
     uint8_t B_;
     bool lent_;
@@ -180,16 +185,39 @@ MOUND_MAP_INLINE_ size_t mound_map_dataalign_(const struct mound_map_type *t) {
                : mound_map_elemalign_(t);
 }
 
-// Where the elements begin in a bucket's data, and how much data it has.
+// A bucket's data is one group of 8 keys, then 8 elements; or two of 4 and 4, or four
+// of 2 and 2, where that puts a group into one cache line, so that a hit in a large
+// map misses the cache once for key and element together. Keys and elements are
+// arrays of their own all the same: nothing is padded between them, and where a
+// smaller group would have to be padded at its end, it is not taken.
+MOUND_MAP_INLINE_ unsigned mound_map_group_(const struct mound_map_type *t) {
+    size_t key = mound_map_keyslot_(t), elem = mound_map_elemslot_(t);
+    unsigned best = MOUND_MAP_SLOTS;
+    for (unsigned n = MOUND_MAP_SLOTS; n > 1; n /= 2) {
+        if (n * key % mound_map_elemalign_(t) != 0 ||
+            n * (key + elem) % mound_map_dataalign_(t) != 0)
+            break;
+        if (n * (key + elem) <= MOUND_MAP_LINE)
+            return n;
+    }
+    return best;
+}
+
+// Where the elements begin in a group, how long it is, and how much data a bucket
+// has.
 MOUND_MAP_INLINE_ size_t mound_map_elemoffset_(const struct mound_map_type *t) {
-    return mound_map_round_(MOUND_MAP_SLOTS * mound_map_keyslot_(t),
+    return mound_map_round_(mound_map_group_(t) * mound_map_keyslot_(t),
                             mound_map_elemalign_(t));
 }
 
-MOUND_MAP_INLINE_ size_t mound_map_datasize_(const struct mound_map_type *t) {
+MOUND_MAP_INLINE_ size_t mound_map_groupsize_(const struct mound_map_type *t) {
     return mound_map_round_(mound_map_elemoffset_(t) +
-                                MOUND_MAP_SLOTS * mound_map_elemslot_(t),
+                                mound_map_group_(t) * mound_map_elemslot_(t),
                             mound_map_dataalign_(t));
+}
+
+MOUND_MAP_INLINE_ size_t mound_map_datasize_(const struct mound_map_type *t) {
+    return MOUND_MAP_SLOTS / mound_map_group_(t) * mound_map_groupsize_(t);
 }
 
 // Buckets in an array's own block.
@@ -205,13 +233,7 @@ MOUND_MAP_INLINE_ unsigned mound_map_chunkshift_(unsigned B) {
 // A bucket is named by its block's base and its index there.
 
 MOUND_MAP_INLINE_ uint8_t *mound_map_top_(char *base, size_t i) {
-    return (uint8_t *)base - MOUND_MAP_SLOTS * (i + 1);
-}
-
-MOUND_MAP_INLINE_ uint64_t mound_map_topword_(char *base, size_t i) {
-    uint64_t word;
-    memcpy(&word, mound_map_top_(base, i), sizeof word);
-    return word;
+    return (uint8_t *)base + MOUND_MAP_SLOTS * (ptrdiff_t)~i; // -8 * (i + 1)
 }
 
 // The link of bucket i in a block of n buckets.
@@ -220,9 +242,28 @@ MOUND_MAP_INLINE_ uint32_t *mound_map_link_(char *base, size_t i, size_t n) {
                                 sizeof(uint32_t) * (i + 1));
 }
 
+// The slots themselves, as they are in the bucket's data. Before a slot's key are
+// the keys of all slots before it, and the elements of all groups before its own.
+MOUND_MAP_INLINE_ char *mound_map_keyplace_(const struct mound_map_type *t,
+                                            char *base, size_t i, size_t slot) {
+    return base + i * mound_map_datasize_(t) + slot * mound_map_keyslot_(t) +
+           (slot & -(size_t)mound_map_group_(t) & (MOUND_MAP_SLOTS - 1)) *
+               mound_map_elemslot_(t);
+}
+
+MOUND_MAP_INLINE_ char *mound_map_elemplace_(const struct mound_map_type *t,
+                                             char *base, size_t i,
+                                             size_t slot) {
+    return base + i * mound_map_datasize_(t) + mound_map_elemoffset_(t) +
+           slot * mound_map_elemslot_(t) +
+           (slot & -(size_t)mound_map_group_(t) & (MOUND_MAP_SLOTS - 1)) *
+               mound_map_keyslot_(t);
+}
+
+// The key and the element, wherever they are.
 MOUND_MAP_INLINE_ void *mound_map_keyat_(const struct mound_map_type *t,
                                          char *base, size_t i, unsigned slot) {
-    char *p = base + i * mound_map_datasize_(t) + slot * mound_map_keyslot_(t);
+    char *p = mound_map_keyplace_(t, base, i, slot);
     if (!mound_map_key_apart_(t))
         return p;
     void *apart;
@@ -232,8 +273,7 @@ MOUND_MAP_INLINE_ void *mound_map_keyat_(const struct mound_map_type *t,
 
 MOUND_MAP_INLINE_ void *mound_map_elemat_(const struct mound_map_type *t,
                                           char *base, size_t i, unsigned slot) {
-    char *p = base + i * mound_map_datasize_(t) + mound_map_elemoffset_(t) +
-              slot * mound_map_elemslot_(t);
+    char *p = mound_map_elemplace_(t, base, i, slot);
     if (!mound_map_elem_apart_(t))
         return p;
     void *apart;
@@ -241,36 +281,87 @@ MOUND_MAP_INLINE_ void *mound_map_elemat_(const struct mound_map_type *t,
     return apart;
 }
 
-// Tophash words. A mask has the top bit of a byte for each slot it names.
-
-#define MOUND_MAP_LOW_ 0x0101010101010101u
-#define MOUND_MAP_HIGH_ 0x8080808080808080u
-
 MOUND_MAP_INLINE_ unsigned mound_map_tophash_(uint64_t hash) {
     unsigned top = (unsigned)(hash >> 56);
     return top < MOUND_MAP_MIN_TOPHASH ? top + MOUND_MAP_MIN_TOPHASH : top;
 }
 
-// Slots whose byte is top. It may also name a slot above a true match whose byte is
-// top ^ 1: that is a live entry too (top is at least 5), and its key is compared.
-MOUND_MAP_INLINE_ uint64_t mound_map_match_(uint64_t word, unsigned top) {
-    uint64_t x = word ^ (MOUND_MAP_LOW_ * top);
-    return (x - MOUND_MAP_LOW_) & ~x & MOUND_MAP_HIGH_;
+// The eight tophash bytes of a bucket, and masks of them, a bit for each slot.
+
+#define MOUND_MAP_LOW_ 0x0101010101010101u
+#define MOUND_MAP_HIGH_ 0x8080808080808080u
+#define MOUND_MAP_ALL_ 0xffu
+
+#ifdef __SSE2__
+typedef __m128i mound_map_tops_; // the upper half is zero
+
+MOUND_MAP_INLINE_ mound_map_tops_ mound_map_tops_at_(char *base, size_t i) {
+    return _mm_loadl_epi64(
+        (const __m128i *)(const void *)mound_map_top_(base, i));
+}
+
+// Slots whose byte is top, which is at least 5. Bits above the eight are garbage:
+// MOUND_MAP_ALL_ tells whether there is a slot, and the lowest bit is one then.
+MOUND_MAP_INLINE_ unsigned mound_map_match_(mound_map_tops_ tops,
+                                            unsigned top) {
+    __m128i wanted = _mm_cvtsi64_si128((long long)(MOUND_MAP_LOW_ * top));
+    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(tops, wanted));
 }
 
 // Whether the chain ends in this bucket.
-MOUND_MAP_INLINE_ bool mound_map_has_rest_(uint64_t word) {
-    return ((word - MOUND_MAP_LOW_) & ~word & MOUND_MAP_HIGH_) != 0;
+MOUND_MAP_INLINE_ bool mound_map_has_rest_(mound_map_tops_ tops) {
+    return (_mm_movemask_epi8(_mm_cmpeq_epi8(tops, _mm_setzero_si128())) &
+            MOUND_MAP_ALL_) != 0;
 }
+
+// Slots that are empty.
+MOUND_MAP_INLINE_ unsigned mound_map_empty_(mound_map_tops_ tops) {
+    __m128i one = _mm_set1_epi8(MOUND_MAP_EMPTY_ONE);
+    __m128i over = _mm_subs_epu8(tops, one);
+    return (unsigned)_mm_movemask_epi8(
+               _mm_cmpeq_epi8(over, _mm_setzero_si128())) &
+           MOUND_MAP_ALL_;
+}
+#else
+typedef uint64_t mound_map_tops_;
+
+MOUND_MAP_INLINE_ mound_map_tops_ mound_map_tops_at_(char *base, size_t i) {
+    uint64_t tops;
+    memcpy(&tops, mound_map_top_(base, i), sizeof tops);
+    return tops;
+}
+
+// From the top bit of each byte to a bit for each byte.
+MOUND_MAP_INLINE_ unsigned mound_map_gather_(uint64_t high) {
+    return (unsigned)((high >> 7) * 0x0102040810204080u >> 56);
+}
+
+// It may also name a slot above a true match whose byte is top ^ 1: that is a live
+// entry too, as top is at least 5, and its key is compared.
+MOUND_MAP_INLINE_ unsigned mound_map_match_(mound_map_tops_ tops,
+                                            unsigned top) {
+    uint64_t x = tops ^ (MOUND_MAP_LOW_ * top);
+    return mound_map_gather_((x - MOUND_MAP_LOW_) & ~x & MOUND_MAP_HIGH_);
+}
+
+MOUND_MAP_INLINE_ bool mound_map_has_rest_(mound_map_tops_ tops) {
+    return ((tops - MOUND_MAP_LOW_) & ~tops & MOUND_MAP_HIGH_) != 0;
+}
+
+MOUND_MAP_INLINE_ unsigned mound_map_empty_(mound_map_tops_ tops) {
+    uint64_t x = tops & ~(uint64_t)MOUND_MAP_LOW_;
+    uint64_t full = ((x & ~MOUND_MAP_HIGH_) + ~MOUND_MAP_HIGH_) | x;
+    return mound_map_gather_(~full & MOUND_MAP_HIGH_);
+}
+#endif
 
 // Slots that hold an entry or its evacuated mark, that is whose byte is above 1.
-MOUND_MAP_INLINE_ uint64_t mound_map_full_(uint64_t word) {
-    uint64_t x = word & ~MOUND_MAP_LOW_;
-    return (((x & ~MOUND_MAP_HIGH_) + ~MOUND_MAP_HIGH_) | x) & MOUND_MAP_HIGH_;
+MOUND_MAP_INLINE_ unsigned mound_map_full_(mound_map_tops_ tops) {
+    return mound_map_empty_(tops) ^ MOUND_MAP_ALL_;
 }
 
-MOUND_MAP_INLINE_ unsigned mound_map_slot_(uint64_t mask) {
-    return (unsigned)__builtin_ctzll(mask) >> 3;
+MOUND_MAP_INLINE_ unsigned mound_map_slot_(unsigned mask) {
+    return (unsigned)__builtin_ctz(mask);
 }
 
 MOUND_MAP_INLINE_ bool mound_map_is_evacuated_(char *base, size_t i) {

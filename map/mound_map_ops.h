@@ -9,7 +9,8 @@
 extern "C" {
 #endif
 
-// The library's side. put_slow_ and delete_slow_ do the whole operation.
+// The library's side. put_slow_ and delete_slow_ are put_whole_ and delete_whole_ for
+// the untyped functions.
 MOUND_MAP_API void *mound_map_put_slow_(const struct mound_map_type *t,
                                         struct mound_map *m, const void *key,
                                         uint64_t hash, bool *ret_new);
@@ -17,6 +18,26 @@ MOUND_MAP_API bool mound_map_delete_slow_(const struct mound_map_type *t,
                                           struct mound_map *m, const void *key,
                                           uint64_t hash);
 MOUND_MAP_API bool mound_map_next_slow_(struct mound_map_iter *it);
+// Begins a write with what outgrown arrays want done; false: another is under way.
+MOUND_MAP_API bool mound_map_write_begin_(const struct mound_map_type *t,
+                                          struct mound_map *m);
+// These return false when out of memory, with nothing lost.
+MOUND_MAP_API bool mound_map_first_bucket_(const struct mound_map_type *t,
+                                           struct mound_map *m);
+MOUND_MAP_API bool mound_map_grow_start_(const struct mound_map_type *t,
+                                         struct mound_map *m);
+MOUND_MAP_API bool mound_map_grow_work_(const struct mound_map_type *t,
+                                        struct mound_map *m, uint64_t hash);
+MOUND_MAP_API bool mound_map_fill_apart_(const struct mound_map_type *t,
+                                         char *kslot, char *eslot,
+                                         const void *key);
+MOUND_MAP_API bool mound_map_update_key_(const struct mound_map_type *t,
+                                         struct mound_map *m, uint64_t hash,
+                                         void *there, const void *key);
+// Marks stale copies of a key in outgrown arrays.
+MOUND_MAP_API void mound_map_forget_(const struct mound_map_type *t,
+                                     struct mound_map *m, uint64_t hash,
+                                     const void *key);
 // Sets emptyRest where a chain ends in empty slots, from this one backwards.
 MOUND_MAP_API void
 mound_map_empty_rest_(const struct mound_map_overflow *overflow, char *array,
@@ -50,144 +71,395 @@ MOUND_MAP_INLINE_ uint64_t mound_map_hash_(const struct mound_map_type *t,
     return t->hash(key, m->hash0_, t->user);
 }
 
-// mound_map_find_ is get. It writes nothing: any number of threads may be in it.
-MOUND_MAP_INLINE_ void *mound_map_find_(const struct mound_map_type *t,
+// mound_map_prefetch_ asks for the cache lines that hold a small bucket's data, or
+// a larger one's first keys.
+MOUND_MAP_INLINE_ void mound_map_prefetch_(const struct mound_map_type *t,
+                                           const char *base, size_t index) {
+    const char *data = base + index * mound_map_datasize_(t);
+    __builtin_prefetch(data);
+    if (mound_map_datasize_(t) > MOUND_MAP_LINE &&
+        mound_map_datasize_(t) <= 2 * MOUND_MAP_LINE)
+        __builtin_prefetch(data + MOUND_MAP_LINE);
+}
+
+// mound_map_seek_ is get, given the hash. It writes nothing: any number of threads
+// may be in it. With looked, the first bucket was seen not to have the key, unless
+// the map is growing.
+MOUND_MAP_INLINE_ void *mound_map_seek_(const struct mound_map_type *t,
                                         const struct mound_map *m,
-                                        const void *key, const void **ret_key) {
-    if (MOUND_MAP_UNLIKELY_(m == NULL || m->count_ == 0))
-        return NULL;
+                                        const void *key, uint64_t hash,
+                                        bool looked, const void **ret_key) {
     unsigned flags = mound_map_flags_(m);
     unsigned B = m->B_;
     char *array = m->buckets_;
-    uint64_t hash = mound_map_hash_(t, m, key);
     const struct mound_map_overflow *overflow = mound_map_overflow_(m);
+    size_t index = hash & ~(~(size_t)0 << B);
     if (MOUND_MAP_UNLIKELY_(flags & (MOUND_MAP_WRITING | MOUND_MAP_GROWING))) {
         if (flags & MOUND_MAP_WRITING) {
             mound_map_misuse_(t, m, "concurrent map read and map write");
             return NULL;
         }
+        looked = false;
         unsigned oldB = B - !(flags & MOUND_MAP_SAME_SIZE);
-        if (!mound_map_is_evacuated_(m->oldbuckets_,
-                                     hash & (((size_t)1 << oldB) - 1))) {
+        size_t old = hash & ~(~(size_t)0 << oldB);
+        if (!mound_map_is_evacuated_(m->oldbuckets_, old)) {
             array = m->oldbuckets_;
             B = oldB;
+            index = old;
             overflow = &m->extra_->old_->overflow_;
         }
     }
-    size_t index = hash & (((size_t)1 << B) - 1);
     unsigned top = mound_map_tophash_(hash);
     char *base = array;
     for (;;) {
-        uint64_t word = mound_map_topword_(base, index);
-        for (uint64_t match = mound_map_match_(word, top); match != 0;
-             match &= match - 1) {
-            unsigned slot = mound_map_slot_(match);
-            void *k = mound_map_keyat_(t, base, index, slot);
-            if (MOUND_MAP_LIKELY_(t->equal(key, k, t->user))) {
-                if (ret_key != NULL)
-                    *ret_key = k;
-                return mound_map_elemat_(t, base, index, slot);
+        if (!looked) {
+            mound_map_tops_ tops = mound_map_tops_at_(base, index);
+            for (unsigned match = mound_map_match_(tops, top);
+                 (match & MOUND_MAP_ALL_) != 0; match &= match - 1) {
+                unsigned slot = mound_map_slot_(match);
+                void *k = mound_map_keyat_(t, base, index, slot);
+                if (MOUND_MAP_LIKELY_(t->equal(key, k, t->user))) {
+                    if (ret_key != NULL)
+                        *ret_key = k;
+                    return mound_map_elemat_(t, base, index, slot);
+                }
             }
+            if (mound_map_has_rest_(tops))
+                return NULL;
         }
-        if (MOUND_MAP_LIKELY_(mound_map_has_rest_(word)))
-            return NULL;
+        looked = false;
         if (!mound_map_follow_(overflow, array, B, &base, &index))
             return NULL;
     }
 }
 
+// mound_map_find_ is get, for where its size and registers do not matter.
+MOUND_MAP_INLINE_ void *mound_map_find_(const struct mound_map_type *t,
+                                        const struct mound_map *m,
+                                        const void *key, const void **ret_key) {
+    if (m == NULL || m->count_ == 0)
+        return NULL;
+    return mound_map_seek_(t, m, key, mound_map_hash_(t, m, key), false,
+                           ret_key);
+}
+
+// What a first look at a bucket found.
+enum mound_map_look_ {
+    MOUND_MAP_FOUND_,  // *ret is the element
+    MOUND_MAP_ABSENT_, // the key is not in the map
+    MOUND_MAP_UNSURE_, // growing, or the chain goes on: seek
+};
+
+// mound_map_look_ is the hot part of get: one bucket of a map that is not growing.
+// It is inlined into its callers, calls nothing but hash and equal, and is to need
+// few registers. The bucket's data is fetched while the tophash bytes are: most
+// lookups are for keys that are there.
+MOUND_MAP_INLINE_ enum mound_map_look_
+mound_map_look_(const struct mound_map_type *t, const struct mound_map *m,
+                const void *key, uint64_t *ret_hash, void **ret) {
+    if (MOUND_MAP_UNLIKELY_(m == NULL) || MOUND_MAP_UNLIKELY_(m->count_ == 0))
+        return MOUND_MAP_ABSENT_;
+    uint64_t hash = *ret_hash = mound_map_hash_(t, m, key);
+    if (MOUND_MAP_UNLIKELY_(mound_map_flags_(m) &
+                            (MOUND_MAP_WRITING | MOUND_MAP_GROWING)))
+        return MOUND_MAP_UNSURE_;
+    char *base = m->buckets_;
+    size_t index = hash & ~(~(size_t)0 << m->B_);
+    mound_map_prefetch_(t, base, index);
+    mound_map_tops_ tops = mound_map_tops_at_(base, index);
+    for (unsigned match = mound_map_match_(tops, mound_map_tophash_(hash));
+         (match & MOUND_MAP_ALL_) != 0; match &= match - 1) {
+        unsigned slot = mound_map_slot_(match);
+        if (MOUND_MAP_LIKELY_(t->equal(
+                key, mound_map_keyat_(t, base, index, slot), t->user))) {
+            *ret = mound_map_elemat_(t, base, index, slot);
+            return MOUND_MAP_FOUND_;
+        }
+    }
+    return MOUND_MAP_LIKELY_(mound_map_has_rest_(tops)) ? MOUND_MAP_ABSENT_
+                                                        : MOUND_MAP_UNSURE_;
+}
+
+// A place in a map: a bucket, the array it is of, and a slot.
+struct mound_map_place_ {
+    char *array;
+    unsigned B;
+    const struct mound_map_overflow *overflow;
+    size_t first; // base bucket of the chain
+    char *base;
+    size_t index;
+    unsigned slot;
+};
+
+// mound_map_chain_ returns the chain that entries with this hash are in.
+MOUND_MAP_INLINE_ struct mound_map_place_
+mound_map_chain_(const struct mound_map *m, uint64_t hash) {
+    struct mound_map_place_ p;
+    p.array = m->buckets_;
+    p.B = m->B_;
+    p.overflow = mound_map_overflow_(m);
+    p.slot = 0;
+    unsigned flags = mound_map_flags_(m);
+    if (flags & MOUND_MAP_GROWING) {
+        unsigned oldB = p.B - !(flags & MOUND_MAP_SAME_SIZE);
+        if (!mound_map_is_evacuated_(m->oldbuckets_,
+                                     hash & ~(~(size_t)0 << oldB))) {
+            p.array = m->oldbuckets_;
+            p.B = oldB;
+            p.overflow = &m->extra_->old_->overflow_;
+        }
+    }
+    p.first = p.index = hash & ~(~(size_t)0 << p.B);
+    p.base = p.array;
+    return p;
+}
+
+// mound_map_search_ moves p to the key and returns true, or to the last bucket of the
+// chain; ret_free is the first free slot then, its base NULL if there is none.
+MOUND_MAP_INLINE_ bool mound_map_search_(const struct mound_map_type *t,
+                                         struct mound_map_place_ *p,
+                                         unsigned top, const void *key,
+                                         struct mound_map_place_ *ret_free) {
+    ret_free->base = NULL;
+    for (;;) {
+        mound_map_tops_ tops = mound_map_tops_at_(p->base, p->index);
+        for (unsigned match = mound_map_match_(tops, top);
+             (match & MOUND_MAP_ALL_) != 0; match &= match - 1) {
+            p->slot = mound_map_slot_(match);
+            if (t->equal(key, mound_map_keyat_(t, p->base, p->index, p->slot),
+                         t->user))
+                return true;
+        }
+        unsigned empty = mound_map_empty_(tops);
+        if (empty != 0 && ret_free->base == NULL) {
+            ret_free->base = p->base;
+            ret_free->index = p->index;
+            ret_free->slot = mound_map_slot_(empty);
+        }
+        if (mound_map_has_rest_(tops) ||
+            !mound_map_follow_(p->overflow, p->array, p->B, &p->base,
+                               &p->index))
+            return false;
+    }
+}
+
+// mound_map_fill_ fills a slot but for its tophash byte; false: out of memory.
+MOUND_MAP_INLINE_ bool mound_map_fill_(const struct mound_map_type *t,
+                                       char *base, size_t index, unsigned slot,
+                                       const void *key) {
+    char *k = mound_map_keyplace_(t, base, index, slot);
+    char *e = mound_map_elemplace_(t, base, index, slot);
+    if (mound_map_key_apart_(t) || mound_map_elem_apart_(t))
+        return mound_map_fill_apart_(t, k, e, key);
+    if (t->key_copy != NULL) {
+        if (MOUND_MAP_UNLIKELY_(!t->key_copy(k, key, t->user)))
+            return false;
+    } else if (t->key_size > 0) {
+        memcpy(k, key, t->key_size);
+    }
+    if (t->elem_size > 0)
+        memset(e, 0, t->elem_size);
+    return true;
+}
+
+MOUND_MAP_INLINE_ bool mound_map_write_end_(const struct mound_map_type *t,
+                                            struct mound_map *m) {
+    unsigned flags = mound_map_flags_(m);
+    mound_map_setflags_(m, flags & ~(unsigned)MOUND_MAP_WRITING);
+    if (MOUND_MAP_LIKELY_(flags & MOUND_MAP_WRITING))
+        return true;
+    mound_map_misuse_(t, m, "concurrent map writes");
+    errno = EBUSY;
+    return false;
+}
+
+// mound_map_put_inside_ is put between the beginning and the end of its write. After
+// mapassign of Go 1.19 runtime/map.go; NULL: out of memory, the map is unchanged.
+MOUND_MAP_INLINE_ void *mound_map_put_inside_(const struct mound_map_type *t,
+                                              struct mound_map *m,
+                                              const void *key, uint64_t hash,
+                                              bool *ret_new) {
+    if (m->buckets_ == NULL && !mound_map_first_bucket_(t, m))
+        return NULL;
+    unsigned top = mound_map_tophash_(hash);
+    struct mound_map_place_ p, room;
+    for (;;) {
+        if ((mound_map_flags_(m) & MOUND_MAP_GROWING) &&
+            !mound_map_grow_work_(t, m, hash))
+            return NULL;
+        p = mound_map_chain_(m, hash);
+        if (mound_map_search_(t, &p, top, key, &room)) {
+            if ((t->flags & MOUND_MAP_KEY_UPDATE) &&
+                !mound_map_update_key_(
+                    t, m, hash, mound_map_keyat_(t, p.base, p.index, p.slot),
+                    key))
+                return NULL;
+            *ret_new = false;
+            return mound_map_elemat_(t, p.base, p.index, p.slot);
+        }
+        if ((mound_map_flags_(m) & MOUND_MAP_GROWING) ||
+            !(mound_map_overload_(m->count_ + 1, m->B_) ||
+              mound_map_too_many_overflow_(m->noverflow_, m->B_)))
+            break;
+        if (!mound_map_grow_start_(t, m))
+            return NULL;
+    }
+    if (room.base == NULL) {
+        if (!mound_map_add_overflow_(t, m, 1))
+            return NULL;
+        room = p;
+        mound_map_new_overflow_(m, &room.base, &room.index);
+        room.slot = 0;
+    }
+    if (!mound_map_fill_(t, room.base, room.index, room.slot, key))
+        return NULL;
+    mound_map_top_(room.base, room.index)[room.slot] = (uint8_t)top;
+    m->count_++;
+    *ret_new = true;
+    return mound_map_elemat_(t, room.base, room.index, room.slot);
+}
+
+// mound_map_put_whole_ is put, in any state of the map.
+MOUND_MAP_INLINE_ void *mound_map_put_whole_(const struct mound_map_type *t,
+                                             struct mound_map *m,
+                                             const void *key, uint64_t hash,
+                                             bool *ret_new) {
+    if (!mound_map_write_begin_(t, m))
+        return NULL;
+    bool is_new = false;
+    void *elem = mound_map_put_inside_(t, m, key, hash, &is_new);
+    if (!mound_map_write_end_(t, m))
+        return NULL;
+    if (elem == NULL)
+        errno = ENOMEM;
+    else if (ret_new != NULL)
+        *ret_new = is_new;
+    return elem;
+}
+
+// mound_map_delete_whole_ is delete, in any state of the map. After mapdelete of Go
+// 1.19 runtime/map.go.
+MOUND_MAP_INLINE_ bool mound_map_delete_whole_(const struct mound_map_type *t,
+                                               struct mound_map *m,
+                                               const void *key, uint64_t hash) {
+    if (!mound_map_write_begin_(t, m))
+        return false;
+    if (mound_map_flags_(m) & MOUND_MAP_GROWING)
+        // Out of memory, the entry is taken out where it is.
+        mound_map_grow_work_(t, m, hash);
+    struct mound_map_place_ p = mound_map_chain_(m, hash), unused;
+    bool found =
+        mound_map_search_(t, &p, mound_map_tophash_(hash), key, &unused);
+    if (found) {
+        void *k = mound_map_keyat_(t, p.base, p.index, p.slot);
+        void *e = mound_map_elemat_(t, p.base, p.index, p.slot);
+        if (m->extra_ != NULL && m->extra_->old_ != NULL)
+            mound_map_forget_(t, m, hash, k);
+        if (t->key_drop != NULL)
+            t->key_drop(k, t->user);
+        if (t->elem_drop != NULL)
+            t->elem_drop(e, t->user);
+        if (mound_map_key_apart_(t))
+            free(k);
+        if (mound_map_elem_apart_(t))
+            free(e);
+        uint8_t *bytes = mound_map_top_(p.base, p.index);
+        bytes[p.slot] = MOUND_MAP_EMPTY_ONE;
+        if (p.slot == MOUND_MAP_SLOTS - 1 ||
+            bytes[p.slot + 1] == MOUND_MAP_EMPTY_REST)
+            mound_map_empty_rest_(p.overflow, p.array, p.B, p.first, p.base,
+                                  p.index, p.slot);
+        if (--m->count_ == 0)
+            mound_map_reseed_(m);
+    }
+    mound_map_write_end_(t, m);
+    return found;
+}
+
+// mound_map_written_ ends a put; nobody else may have ended a write meanwhile.
+MOUND_MAP_INLINE_ void *mound_map_written_(const struct mound_map_type *t,
+                                           struct mound_map *m, unsigned flags,
+                                           void *elem, bool is_new,
+                                           bool *ret_new) {
+    if (MOUND_MAP_UNLIKELY_(!(mound_map_flags_(m) & MOUND_MAP_WRITING))) {
+        mound_map_misuse_(t, m, "concurrent map writes");
+        errno = EBUSY;
+        return NULL;
+    }
+    mound_map_setflags_(m, flags);
+    if (ret_new != NULL)
+        *ret_new = is_new;
+    return elem;
+}
+
 // mound_map_insert_ is put, for maps that are not growing, and keys that are there
-// or whose bucket has a free slot.
-MOUND_MAP_INLINE_ void *mound_map_insert_(const struct mound_map_type *t,
-                                          struct mound_map *m, const void *key,
-                                          bool *ret_new) {
+// or whose first bucket has a free slot. The rest is slow's.
+MOUND_MAP_INLINE_ void *mound_map_insert_(
+    const struct mound_map_type *t, struct mound_map *m, const void *key,
+    bool *ret_new,
+    void *(*slow)(const struct mound_map_type *, struct mound_map *,
+                  const void *, uint64_t, bool *)) {
     if (MOUND_MAP_UNLIKELY_(m == NULL)) {
         errno = EINVAL;
         return NULL;
     }
     uint64_t hash = mound_map_hash_(t, m, key);
     unsigned flags = mound_map_flags_(m);
-    char *array = m->buckets_;
-    if (MOUND_MAP_UNLIKELY_((flags & (MOUND_MAP_WRITING | MOUND_MAP_GROWING |
-                                      MOUND_MAP_OUTGROWN)) ||
-                            array == NULL))
-        return mound_map_put_slow_(t, m, key, hash, ret_new);
+    char *base = m->buckets_;
+    if (MOUND_MAP_UNLIKELY_(flags & (MOUND_MAP_WRITING | MOUND_MAP_GROWING |
+                                     MOUND_MAP_OUTGROWN)) ||
+        MOUND_MAP_UNLIKELY_(base == NULL))
+        return slow(t, m, key, hash, ret_new);
     mound_map_setflags_(m, flags | MOUND_MAP_WRITING);
-    unsigned B = m->B_;
+    size_t index = hash & ~(~(size_t)0 << m->B_);
     unsigned top = mound_map_tophash_(hash);
-    char *base = array, *free_base = NULL;
-    size_t index = hash & (((size_t)1 << B) - 1), free_index = 0;
-    unsigned free_slot = 0;
-    void *elem;
-    for (;;) {
-        uint64_t word = mound_map_topword_(base, index);
-        for (uint64_t match = mound_map_match_(word, top); match != 0;
-             match &= match - 1) {
-            unsigned slot = mound_map_slot_(match);
-            void *k = mound_map_keyat_(t, base, index, slot);
-            if (MOUND_MAP_LIKELY_(t->equal(key, k, t->user))) {
-                if (t->flags & MOUND_MAP_KEY_UPDATE) {
-                    if (t->key_copy != NULL || t->key_drop != NULL)
-                        goto slow;
-                    memcpy(k, key, t->key_size);
-                }
-                elem = mound_map_elemat_(t, base, index, slot);
-                if (ret_new != NULL)
-                    *ret_new = false;
-                goto done;
+    mound_map_prefetch_(t, base, index);
+    mound_map_tops_ tops = mound_map_tops_at_(base, index);
+    for (unsigned match = mound_map_match_(tops, top);
+         (match & MOUND_MAP_ALL_) != 0; match &= match - 1) {
+        unsigned slot = mound_map_slot_(match);
+        void *k = mound_map_keyat_(t, base, index, slot);
+        if (!MOUND_MAP_LIKELY_(t->equal(key, k, t->user)))
+            continue;
+        if (t->flags & MOUND_MAP_KEY_UPDATE) {
+            if (t->key_copy != NULL || t->key_drop != NULL) {
+                mound_map_setflags_(m, flags);
+                return slow(t, m, key, hash, ret_new);
             }
+            memcpy(k, key, t->key_size);
         }
-        uint64_t empty = ~mound_map_full_(word) & MOUND_MAP_HIGH_;
-        if (empty != 0 && free_base == NULL) {
-            free_base = base;
-            free_index = index;
-            free_slot = mound_map_slot_(empty);
-        }
-        if (MOUND_MAP_LIKELY_(mound_map_has_rest_(word)) ||
-            !mound_map_follow_(mound_map_overflow_(m), array, B, &base, &index))
-            break;
+        return mound_map_written_(t, m, flags,
+                                  mound_map_elemat_(t, base, index, slot),
+                                  false, ret_new);
     }
-    if (MOUND_MAP_UNLIKELY_(free_base == NULL ||
-                            mound_map_overload_(m->count_ + 1, B) ||
-                            mound_map_too_many_overflow_(m->noverflow_, B)) ||
-        mound_map_key_apart_(t) || mound_map_elem_apart_(t))
-        goto slow;
-    if (t->key_copy != NULL) {
-        if (MOUND_MAP_UNLIKELY_(!t->key_copy(
-                mound_map_keyat_(t, free_base, free_index, free_slot), key,
-                t->user))) {
-            mound_map_setflags_(m, flags);
-            errno = ENOMEM;
-            return NULL;
-        }
-    } else if (t->key_size > 0) {
-        memcpy(mound_map_keyat_(t, free_base, free_index, free_slot), key,
-               t->key_size);
+    // No emptyRest: the key may be further down the chain.
+    if (MOUND_MAP_UNLIKELY_(!mound_map_has_rest_(tops)) ||
+        MOUND_MAP_UNLIKELY_(mound_map_overload_(m->count_ + 1, m->B_)) ||
+        MOUND_MAP_UNLIKELY_(
+            mound_map_too_many_overflow_(m->noverflow_, m->B_)) ||
+        mound_map_key_apart_(t) || mound_map_elem_apart_(t)) {
+        mound_map_setflags_(m, flags);
+        return slow(t, m, key, hash, ret_new);
     }
-    elem = mound_map_elemat_(t, free_base, free_index, free_slot);
-    if (t->elem_size > 0)
-        memset(elem, 0, t->elem_size);
-    mound_map_top_(free_base, free_index)[free_slot] = (uint8_t)top;
-    m->count_++;
-    if (ret_new != NULL)
-        *ret_new = true;
-done:
-    flags = mound_map_flags_(m);
-    mound_map_setflags_(m, flags & ~(unsigned)MOUND_MAP_WRITING);
-    if (MOUND_MAP_UNLIKELY_(!(flags & MOUND_MAP_WRITING))) {
-        mound_map_misuse_(t, m, "concurrent map writes");
-        errno = EBUSY;
+    unsigned slot = mound_map_slot_(mound_map_empty_(tops));
+    if (MOUND_MAP_UNLIKELY_(!mound_map_fill_(t, base, index, slot, key))) {
+        mound_map_setflags_(m, flags);
+        errno = ENOMEM;
         return NULL;
     }
-    return elem;
-slow:
-    mound_map_setflags_(m, flags);
-    return mound_map_put_slow_(t, m, key, hash, ret_new);
+    mound_map_top_(base, index)[slot] = (uint8_t)top;
+    m->count_++;
+    return mound_map_written_(
+        t, m, flags, mound_map_elemat_(t, base, index, slot), true, ret_new);
 }
 
-// mound_map_remove_ is delete, for maps that are not growing.
-MOUND_MAP_INLINE_ bool mound_map_remove_(const struct mound_map_type *t,
-                                         struct mound_map *m, const void *key) {
+// mound_map_remove_ is delete, for maps that are not growing and keys in a first
+// bucket. The rest is slow's.
+MOUND_MAP_INLINE_ bool
+mound_map_remove_(const struct mound_map_type *t, struct mound_map *m,
+                  const void *key,
+                  bool (*slow)(const struct mound_map_type *,
+                               struct mound_map *, const void *, uint64_t)) {
     if (MOUND_MAP_UNLIKELY_(m == NULL || m->count_ == 0))
         return false;
     uint64_t hash = mound_map_hash_(t, m, key);
@@ -195,45 +467,46 @@ MOUND_MAP_INLINE_ bool mound_map_remove_(const struct mound_map_type *t,
     if (MOUND_MAP_UNLIKELY_(flags & (MOUND_MAP_WRITING | MOUND_MAP_GROWING |
                                      MOUND_MAP_OUTGROWN)) ||
         mound_map_key_apart_(t) || mound_map_elem_apart_(t))
-        return mound_map_delete_slow_(t, m, key, hash);
+        return slow(t, m, key, hash);
     mound_map_setflags_(m, flags | MOUND_MAP_WRITING);
-    unsigned B = m->B_;
-    unsigned top = mound_map_tophash_(hash);
-    char *array = m->buckets_, *base = array;
-    size_t first = hash & (((size_t)1 << B) - 1), index = first;
+    char *base = m->buckets_;
+    size_t index = hash & ~(~(size_t)0 << m->B_);
+    mound_map_prefetch_(t, base, index);
+    mound_map_tops_ tops = mound_map_tops_at_(base, index);
     bool found = false;
-    for (;;) {
-        uint64_t word = mound_map_topword_(base, index);
-        for (uint64_t match = mound_map_match_(word, top); match != 0;
-             match &= match - 1) {
-            unsigned slot = mound_map_slot_(match);
-            void *k = mound_map_keyat_(t, base, index, slot);
-            if (!MOUND_MAP_LIKELY_(t->equal(key, k, t->user)))
-                continue;
-            if (t->key_drop != NULL)
-                t->key_drop(k, t->user);
-            if (t->elem_drop != NULL)
-                t->elem_drop(mound_map_elemat_(t, base, index, slot), t->user);
-            uint8_t *tops = mound_map_top_(base, index);
-            tops[slot] = MOUND_MAP_EMPTY_ONE;
-            if (slot == MOUND_MAP_SLOTS - 1 ||
-                tops[slot + 1] == MOUND_MAP_EMPTY_REST)
-                mound_map_empty_rest_(mound_map_overflow_(m), array, B, first,
-                                      base, index, slot);
-            if (MOUND_MAP_UNLIKELY_(--m->count_ == 0))
-                mound_map_reseed_(m);
-            found = true;
-            goto done;
-        }
-        if (MOUND_MAP_LIKELY_(mound_map_has_rest_(word)) ||
-            !mound_map_follow_(mound_map_overflow_(m), array, B, &base, &index))
-            break;
+    for (unsigned match = mound_map_match_(tops, mound_map_tophash_(hash));
+         (match & MOUND_MAP_ALL_) != 0; match &= match - 1) {
+        unsigned slot = mound_map_slot_(match);
+        void *k = mound_map_keyat_(t, base, index, slot);
+        if (!MOUND_MAP_LIKELY_(t->equal(key, k, t->user)))
+            continue;
+        if (t->key_drop != NULL)
+            t->key_drop(k, t->user);
+        if (t->elem_drop != NULL)
+            t->elem_drop(mound_map_elemat_(t, base, index, slot), t->user);
+        uint8_t *bytes = mound_map_top_(base, index);
+        bytes[slot] = MOUND_MAP_EMPTY_ONE;
+        if (slot == MOUND_MAP_SLOTS - 1)
+            mound_map_empty_rest_(mound_map_overflow_(m), base, m->B_, index,
+                                  base, index, slot);
+        else if (bytes[slot + 1] == MOUND_MAP_EMPTY_REST)
+            do
+                bytes[slot] = MOUND_MAP_EMPTY_REST;
+            while (slot-- > 0 && bytes[slot] == MOUND_MAP_EMPTY_ONE);
+        if (MOUND_MAP_UNLIKELY_(--m->count_ == 0))
+            mound_map_reseed_(m);
+        found = true;
+        break;
     }
-done:
-    flags = mound_map_flags_(m);
-    mound_map_setflags_(m, flags & ~(unsigned)MOUND_MAP_WRITING);
-    if (MOUND_MAP_UNLIKELY_(!(flags & MOUND_MAP_WRITING)))
+    if (MOUND_MAP_UNLIKELY_(!found && !mound_map_has_rest_(tops))) {
+        mound_map_setflags_(m, flags);
+        return slow(t, m, key, hash);
+    }
+    if (MOUND_MAP_UNLIKELY_(!(mound_map_flags_(m) & MOUND_MAP_WRITING))) {
         mound_map_misuse_(t, m, "concurrent map writes");
+        return found;
+    }
+    mound_map_setflags_(m, flags);
     return found;
 }
 
@@ -249,14 +522,14 @@ MOUND_MAP_INLINE_ uint32_t mound_map_clearseq_(const struct mound_map *m) {
     return m->extra_ == NULL ? 0 : m->extra_->clearseq_;
 }
 
-// The slots of a tophash word that are worth a visit, in the iterator's order.
-MOUND_MAP_INLINE_ uint64_t mound_map_visit_(uint64_t word, unsigned offset) {
-    uint64_t full = mound_map_full_(word);
-    unsigned shift = offset * 8;
-    return full >> shift | full << (-shift & 63);
+// The slots of a bucket that are worth a visit, in the iterator's order.
+MOUND_MAP_INLINE_ uint8_t mound_map_visit_(mound_map_tops_ tops,
+                                           unsigned offset) {
+    unsigned full = mound_map_full_(tops);
+    return (uint8_t)((full | full << MOUND_MAP_SLOTS) >> offset);
 }
 
-MOUND_MAP_INLINE_ unsigned mound_map_visit_slot_(uint64_t left,
+MOUND_MAP_INLINE_ unsigned mound_map_visit_slot_(unsigned left,
                                                  unsigned offset) {
     return (mound_map_slot_(left) + offset) & (MOUND_MAP_SLOTS - 1);
 }
@@ -274,7 +547,7 @@ MOUND_MAP_INLINE_ bool mound_map_advance_(const struct mound_map_type *t,
     unsigned B = it->B_, offset = it->offset_;
     char *base = it->base_;
     size_t index = it->index_;
-    uint64_t left = it->left_;
+    unsigned left = it->left_;
     for (;;) {
         while (left != 0) {
             unsigned slot = mound_map_visit_slot_(left, offset);
@@ -282,14 +555,14 @@ MOUND_MAP_INLINE_ bool mound_map_advance_(const struct mound_map_type *t,
             if (MOUND_MAP_UNLIKELY_(mound_map_top_(base, index)[slot] <=
                                     MOUND_MAP_EMPTY_ONE))
                 continue; // deleted since the bucket was entered
-            it->left_ = left;
+            it->left_ = (uint8_t)left;
             it->base_ = base;
             it->index_ = index;
             it->key = mound_map_keyat_(t, base, index, slot);
             it->elem = mound_map_elemat_(t, base, index, slot);
             return true;
         }
-        uint64_t word = mound_map_topword_(base, index);
+        mound_map_tops_ word = mound_map_tops_at_(base, index);
         if (MOUND_MAP_LIKELY_(mound_map_has_rest_(word)) ||
             !mound_map_follow_(mound_map_overflow_(m), it->buckets_, B, &base,
                                &index)) {
@@ -307,7 +580,7 @@ MOUND_MAP_INLINE_ bool mound_map_advance_(const struct mound_map_type *t,
                 it->state_ |= MOUND_MAP_ITER_WRAPPED;
             }
         }
-        left = mound_map_visit_(mound_map_topword_(base, index), offset);
+        left = mound_map_visit_(mound_map_tops_at_(base, index), offset);
     }
 }
 
@@ -362,13 +635,11 @@ mound_map_evacuate_bucket_(const struct mound_map_type *t, struct mound_map *m,
             size_t to = dst_index[y];
             unsigned s = dst_slot[y]++;
             mound_map_top_(dst_base[y], to)[s] = (uint8_t)top;
-            char *src = base + index * mound_map_datasize_(t);
-            char *dst = dst_base[y] + to * mound_map_datasize_(t);
-            memcpy(dst + s * mound_map_keyslot_(t),
-                   src + slot * mound_map_keyslot_(t), mound_map_keyslot_(t));
-            memcpy(dst + mound_map_elemoffset_(t) + s * mound_map_elemslot_(t),
-                   src + mound_map_elemoffset_(t) +
-                       slot * mound_map_elemslot_(t),
+            memcpy(mound_map_keyplace_(t, dst_base[y], to, s),
+                   mound_map_keyplace_(t, base, index, slot),
+                   mound_map_keyslot_(t));
+            memcpy(mound_map_elemplace_(t, dst_base[y], to, s),
+                   mound_map_elemplace_(t, base, index, slot),
                    mound_map_elemslot_(t));
         }
     } while (mound_map_follow_(overflow, m->oldbuckets_, oldB, &base, &index));

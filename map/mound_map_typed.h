@@ -68,12 +68,38 @@
     MOUND_MAP_STATIC_ size_t NAME##_len(const NAME *m) {                       \
         return m == NULL ? 0 : mound_map_len(&m->u_.map_);                     \
     }                                                                          \
-    MOUND_MAP_STATIC_ bool NAME##_has(const NAME *m, K key) {                  \
-        return mound_map_find_(&NAME##_type_, NAME##_untyped(m), &key,         \
-                               NULL) != NULL;                                  \
+    MOUND_MAP_COLD_ void *NAME##_put_slow_(                                    \
+        const struct mound_map_type *t, struct mound_map *m, const void *key,  \
+        uint64_t hash, bool *ret_new) {                                        \
+        (void)t;                                                               \
+        return mound_map_put_whole_(&NAME##_type_, m, key, hash, ret_new);     \
+    }                                                                          \
+    MOUND_MAP_COLD_ bool NAME##_delete_slow_(const struct mound_map_type *t,   \
+                                             struct mound_map *m,              \
+                                             const void *key, uint64_t hash) { \
+        (void)t;                                                               \
+        return mound_map_delete_whole_(&NAME##_type_, m, key, hash);           \
+    }                                                                          \
+    MOUND_MAP_COLD_ void *NAME##_seek_(const struct mound_map *m, K key,       \
+                                       uint64_t hash) {                        \
+        return mound_map_seek_(&NAME##_type_, m, &key, hash, true, NULL);      \
+    }                                                                          \
+    MOUND_MAP_INLINE_ void *NAME##_find_(const NAME *m, K key) {               \
+        uint64_t hash;                                                         \
+        void *elem = NULL;                                                     \
+        const struct mound_map *map = NAME##_untyped(m);                       \
+        if (MOUND_MAP_UNLIKELY_(mound_map_look_(&NAME##_type_, map, &key,      \
+                                                &hash,                         \
+                                                &elem) == MOUND_MAP_UNSURE_))  \
+            return NAME##_seek_(map, key, hash);                               \
+        return elem;                                                           \
+    }                                                                          \
+    MOUND_MAP_INLINE_ bool NAME##_has(const NAME *m, K key) {                  \
+        return NAME##_find_(m, key) != NULL;                                   \
     }                                                                          \
     MOUND_MAP_STATIC_ bool NAME##_delete(NAME *m, K key) {                     \
-        return mound_map_remove_(&NAME##_type_, NAME##_untyped(m), &key);      \
+        return mound_map_remove_(&NAME##_type_, NAME##_untyped(m), &key,       \
+                                 NAME##_delete_slow_);                         \
     }                                                                          \
     MOUND_MAP_STATIC_ void NAME##_clear(NAME *m) {                             \
         mound_map_clear(&NAME##_type_, NAME##_untyped(m));                     \
@@ -116,18 +142,17 @@
     };
 
 #define MOUND_MAP_ELEM_FUNCTIONS_(NAME, K, V)                                  \
-    MOUND_MAP_STATIC_ V *NAME##_get(const NAME *m, K key) {                    \
-        return (V *)mound_map_find_(&NAME##_type_, NAME##_untyped(m), &key,    \
-                                    NULL);                                     \
+    MOUND_MAP_INLINE_ V *NAME##_get(const NAME *m, K key) {                    \
+        return (V *)NAME##_find_(m, key);                                      \
     }                                                                          \
     MOUND_MAP_STATIC_ V *NAME##_put(NAME *m, K key, bool *ret_new) {           \
         return (V *)mound_map_insert_(&NAME##_type_, NAME##_untyped(m), &key,  \
-                                      ret_new);                                \
+                                      ret_new, NAME##_put_slow_);              \
     }                                                                          \
     MOUND_MAP_STATIC_ bool NAME##_set(NAME *m, K key, V elem) {                \
         bool is_new = false;                                                   \
         V *slot = (V *)mound_map_insert_(&NAME##_type_, NAME##_untyped(m),     \
-                                         &key, &is_new);                       \
+                                         &key, &is_new, NAME##_put_slow_);     \
         if (slot == NULL)                                                      \
             return false;                                                      \
         if (!is_new && NAME##_type_.elem_drop != NULL)                         \
@@ -294,7 +319,7 @@
 #define MOUND_SET_FUNCTIONS_(NAME, K)                                          \
     MOUND_MAP_STATIC_ bool NAME##_add(NAME *m, K key, bool *ret_new) {         \
         return mound_map_insert_(&NAME##_type_, NAME##_untyped(m), &key,       \
-                                 ret_new) != NULL;                             \
+                                 ret_new, NAME##_put_slow_) != NULL;           \
     }                                                                          \
     MOUND_MAP_STATIC_ bool NAME##_next(NAME##_iter *it) {                      \
         bool more = mound_map_advance_(&NAME##_type_, &it->it_);               \
@@ -303,6 +328,7 @@
     }
 
 #define MOUND_MAP_STATIC_ static inline __attribute__((unused))
+#define MOUND_MAP_COLD_ __attribute__((noinline, unused)) static
 
 // Bytes of a first bucket: tophash bytes, keys, elements, and what alignment may
 // put between them.

@@ -25,6 +25,16 @@ def bench_program(build, name):
     return path
 
 
+def bench_library(build, name):
+    """The path of an archive of tests/bench, built in the directory build."""
+    path = os.path.join(build, 'tests', 'bench', f'libbench-{name}.a')
+    if not os.path.isfile(path):
+        raise Refusal(
+            f'{path} is not built; run: meson setup build && '
+            'meson compile -C build (--build names another directory)')
+    return os.path.abspath(path)
+
+
 def mound_library(build):
     """The library to test: MOUND_LIB, or the one in build; None if neither."""
     named = os.environ.get('MOUND_LIB')
