@@ -6,6 +6,52 @@
 #include "map_grow.h"
 #include "map_hash.h"
 
+// enter goes to the next base bucket, or to the old one whose entries will come
+// there; false: that was all.
+static bool enter(struct mound_map_iter *it) {
+    const struct mound_map *m = it->map_;
+    if (it->bucket_ == it->start_ && (it->state_ & MOUND_MAP_ITER_WRAPPED))
+        return false;
+    uint32_t bucket = it->bucket_++;
+    if (it->bucket_ >> it->B_) {
+        it->bucket_ = 0;
+        it->state_ |= MOUND_MAP_ITER_WRAPPED;
+    }
+    it->state_ &= (uint8_t) ~(MOUND_MAP_ITER_IN_OLD | MOUND_MAP_ITER_CHECK);
+    it->base_ = it->buckets_;
+    it->index_ = bucket;
+    if (it->buckets_ == m->buckets_ && map_growing(m)) {
+        size_t old = bucket & (((size_t)1 << map_oldB(m)) - 1);
+        if (!mound_map_is_evacuated_(m->oldbuckets_, old)) {
+            it->base_ = m->oldbuckets_;
+            it->index_ = old;
+            it->state_ |= MOUND_MAP_ITER_IN_OLD;
+            it->check_ = bucket;
+            if (!(mound_map_flags_(m) & MOUND_MAP_SAME_SIZE))
+                it->state_ |= MOUND_MAP_ITER_CHECK;
+        }
+    }
+    return true;
+}
+
+// look_at makes the slots of the present base bucket, alone, those to visit. In an
+// old array nothing tells of a chain's end but its links.
+static void look_at(struct mound_map_iter *it) {
+    it->batch_ = (uint32_t)it->index_;
+    it->chains_ = 1;
+    it->left_ = mound_map_visit_(mound_map_tops_at_(it->base_, it->index_),
+                                 it->offset_);
+}
+
+// go_fast lets next take the short way when the present bucket and those that follow
+// are of the map's own array, with nothing left in older ones.
+static void go_fast(struct mound_map_iter *it) {
+    const struct mound_map *m = it->map_;
+    bool plain = it->buckets_ == m->buckets_ && !map_growing(m) &&
+                 !(it->state_ & MOUND_MAP_ITER_IN_OLD);
+    it->fast_ = plain ? it->buckets_ : NULL;
+}
+
 void mound_map_begin(const struct mound_map_type *t, const struct mound_map *m,
                      struct mound_map_iter *it) {
     *it = (struct mound_map_iter){.type_ = t};
@@ -30,9 +76,9 @@ void mound_map_begin(const struct mound_map_type *t, const struct mound_map *m,
     uint64_t r = map_random(it);
     it->start_ = it->bucket_ = (uint32_t)(r & (((uint64_t)1 << m->B_) - 1));
     it->offset_ = (uint8_t)(r >> 61);
-    // As if at the end of a chain: the first step enters the first bucket. The
-    // slow way does that, for it may be in an old array.
-    it->state_ = MOUND_MAP_ITER_IN_OLD;
+    enter(it);
+    look_at(it);
+    go_fast(it);
 }
 
 static void leave(struct mound_map_iter *it) {
@@ -88,43 +134,15 @@ static char *present(const struct mound_map_iter *it, unsigned *ret_B,
     return array;
 }
 
-// enter goes to the next base bucket, or to the old one whose entries will come
-// there; false: that was all.
-static bool enter(struct mound_map_iter *it) {
-    const struct mound_map *m = it->map_;
-    if (it->bucket_ == it->start_ && (it->state_ & MOUND_MAP_ITER_WRAPPED))
-        return false;
-    uint32_t bucket = it->bucket_++;
-    if (it->bucket_ >> it->B_) {
-        it->bucket_ = 0;
-        it->state_ |= MOUND_MAP_ITER_WRAPPED;
-    }
-    it->state_ &= (uint8_t) ~(MOUND_MAP_ITER_IN_OLD | MOUND_MAP_ITER_CHECK);
-    it->base_ = it->buckets_;
-    it->index_ = bucket;
-    if (it->buckets_ == m->buckets_ && map_growing(m)) {
-        size_t old = bucket & (((size_t)1 << map_oldB(m)) - 1);
-        if (!mound_map_is_evacuated_(m->oldbuckets_, old)) {
-            it->base_ = m->oldbuckets_;
-            it->index_ = old;
-            it->state_ |= MOUND_MAP_ITER_IN_OLD;
-            it->check_ = bucket;
-            if (!(mound_map_flags_(m) & MOUND_MAP_SAME_SIZE))
-                it->state_ |= MOUND_MAP_ITER_CHECK;
-        }
-    }
-    return true;
-}
-
 // deliver sets key and elem from a slot; false: its entry is not for this iterator,
 // or is no more.
-static bool deliver(struct mound_map_iter *it, unsigned slot) {
+static bool deliver(struct mound_map_iter *it, size_t index, unsigned slot) {
     const struct mound_map *m = it->map_;
     const struct mound_map_type *t = it->type_;
-    unsigned top = mound_map_top_(it->base_, it->index_)[slot];
+    unsigned top = mound_map_top_(it->base_, index)[slot];
     if (top <= MOUND_MAP_EMPTY_ONE || top == MOUND_MAP_EVACUATED_EMPTY)
         return false;
-    const void *k = mound_map_keyat_(t, it->base_, it->index_, slot);
+    const void *k = mound_map_keyat_(t, it->base_, index, slot);
     bool reflexive =
         !(t->flags & MOUND_MAP_KEY_IRREFLEXIVE) || t->equal(k, k, t->user);
     if (it->state_ & MOUND_MAP_ITER_CHECK) {
@@ -144,7 +162,7 @@ static bool deliver(struct mound_map_iter *it, unsigned slot) {
         return it->elem != NULL;
     }
     it->key = k;
-    it->elem = mound_map_elemat_(t, it->base_, it->index_, slot);
+    it->elem = mound_map_elemat_(t, it->base_, index, slot);
     return true;
 }
 
@@ -160,26 +178,44 @@ bool mound_map_next_slow_(struct mound_map_iter *it) {
     }
     if (mound_map_clearseq_(m) != it->clearseq_)
         return end_reached(it);
+    it->fast_ = NULL;
     for (;;) {
         while (it->left_ != 0) {
-            unsigned slot = mound_map_visit_slot_(it->left_, it->offset_);
-            it->left_ &= it->left_ - 1;
-            if (deliver(it, slot))
+            size_t bucket;
+            unsigned slot =
+                mound_map_visit_next_(&it->left_, it->offset_, &bucket);
+            if (deliver(it, it->index_ + bucket, slot)) {
+                go_fast(it);
                 return true;
+            }
         }
-        unsigned B;
-        const struct mound_map_overflow *overflow;
-        bool more = false;
-        if (it->base_ != NULL) {
-            char *array = present(it, &B, &overflow);
-            more =
-                mound_map_follow_(overflow, array, B, &it->base_, &it->index_);
+        if (!mound_map_next_link_(it)) {
+            if (!enter(it))
+                return end_reached(it);
+            look_at(it);
         }
-        if (!more && !enter(it))
-            return end_reached(it);
-        it->left_ = mound_map_visit_(mound_map_tops_at_(it->base_, it->index_),
-                                     it->offset_);
     }
+}
+
+bool mound_map_next_link_(struct mound_map_iter *it) {
+    unsigned B;
+    const struct mound_map_overflow *overflow;
+    char *array = present(it, &B, &overflow);
+    while (it->chains_ != 0) {
+        if (!(it->chains_ & MOUND_MAP_ITER_LINK)) {
+            it->base_ = array;
+            it->index_ = it->batch_ + mound_map_slot_(it->chains_);
+            it->chains_ &= (uint16_t)(it->chains_ - 1);
+        }
+        it->chains_ &= (uint16_t)~MOUND_MAP_ITER_LINK;
+        if (mound_map_follow_(overflow, array, B, &it->base_, &it->index_)) {
+            it->chains_ |= MOUND_MAP_ITER_LINK;
+            it->left_ = mound_map_visit_(
+                mound_map_tops_at_(it->base_, it->index_), it->offset_);
+            return true;
+        }
+    }
+    return false;
 }
 
 bool mound_map_next(struct mound_map_iter *it) {

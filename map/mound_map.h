@@ -221,14 +221,19 @@ struct mound_map_iter {
     const struct mound_map_type *type_;
     const struct mound_map *map_;
     char *buckets_;    // the array it walks: the map's when it began
+    char *fast_;       // the same while next may take the short way, else NULL
     char *oldbuckets_; // the array being evacuated then, or NULL
-    char *base_;       // block and place of the present bucket
-    size_t index_;
-    uint32_t bucket_; // next base bucket
-    uint32_t start_;  // the one it began with
-    uint32_t check_;  // deliver only what belongs to this bucket
-    uint64_t left_;   // slots of the present bucket still to visit
+    char *base_;       // block and place of the present bucket, or the first
+    size_t index_;     // of some that are walked together
+    uint64_t left_;    // their slots still to visit, 8 bits each
+    uint32_t batch_;   // the first of those buckets
+    uint32_t bucket_;  // next base bucket
+    uint32_t start_;   // the one it began with
+    uint32_t check_;   // deliver only what belongs to this bucket
     uint32_t clearseq_;
+    uint16_t
+        chains_; // buckets of the batch whose chains are still to walk, a bit
+                 // each; above them: the present bucket is one of a chain
     uint8_t offset_; // slot that each bucket begins with
     uint8_t B_;
     uint8_t state_; // MOUND_MAP_ITER_...

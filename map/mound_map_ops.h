@@ -18,6 +18,8 @@ MOUND_MAP_API bool mound_map_delete_slow_(const struct mound_map_type *t,
                                           struct mound_map *m, const void *key,
                                           uint64_t hash);
 MOUND_MAP_API bool mound_map_next_slow_(struct mound_map_iter *it);
+// Moves an iterator on along the chains of its batch; false: they are done.
+MOUND_MAP_API bool mound_map_next_link_(struct mound_map_iter *it);
 // Begins a write with what outgrown arrays want done; false: another is under way.
 MOUND_MAP_API bool mound_map_write_begin_(const struct mound_map_type *t,
                                           struct mound_map *m);
@@ -510,12 +512,19 @@ mound_map_remove_(const struct mound_map_type *t, struct mound_map *m,
     return found;
 }
 
+enum {
+    MOUND_MAP_ITER_TOGETHER = 8, // buckets whose slots fill left_
+    MOUND_MAP_ITER_LINK = 256,   // in chains_: the present bucket is of a chain
+};
+
 // Bits of mound_map_iter.state_.
 enum {
     MOUND_MAP_ITER_WRAPPED = 1, // went past the last bucket
     MOUND_MAP_ITER_IN_OLD = 2,  // the present bucket is one of oldbuckets_
     MOUND_MAP_ITER_CHECK = 4,   // which holds entries of two buckets
     MOUND_MAP_ITER_ENDED = 8,   // end was called
+    MOUND_MAP_ITER_GOING = 16,  // foreach: not left by a break
+    MOUND_MAP_ITER_ONE = 32, // foreach: key and elem are yet to be handed out
 };
 
 MOUND_MAP_INLINE_ uint32_t mound_map_clearseq_(const struct mound_map *m) {
@@ -529,59 +538,163 @@ MOUND_MAP_INLINE_ uint8_t mound_map_visit_(mound_map_tops_ tops,
     return (uint8_t)((full | full << MOUND_MAP_SLOTS) >> offset);
 }
 
-MOUND_MAP_INLINE_ unsigned mound_map_visit_slot_(unsigned left,
-                                                 unsigned offset) {
-    return (mound_map_slot_(left) + offset) & (MOUND_MAP_SLOTS - 1);
+// mound_map_visit_next_ takes the next slot off *left, which is not 0, and says in
+// which bucket of the batch it is.
+MOUND_MAP_INLINE_ unsigned
+mound_map_visit_next_(uint64_t *left, unsigned offset, size_t *ret_bucket) {
+    unsigned bit = (unsigned)__builtin_ctzll(*left);
+    *left &= *left - 1;
+    *ret_bucket = bit / MOUND_MAP_SLOTS;
+    return (bit + offset) & (MOUND_MAP_SLOTS - 1);
 }
 
-// mound_map_advance_ is next while the map is as it was when the iterator began.
+// mound_map_visitable_: whether the map is as it was when the iterator entered its
+// batch. Two loads tell: the array is the map's and of the size it was (one that was
+// freed at a clear may have come back at its address, as another), and nobody is
+// writing. While there is more to it, fast_ is NULL.
+MOUND_MAP_INLINE_ bool mound_map_visitable_(const struct mound_map *m,
+                                            const char *fast, unsigned B) {
+    return MOUND_MAP_LIKELY_(m != NULL) &&
+           MOUND_MAP_LIKELY_(m->buckets_ == fast) &&
+           MOUND_MAP_LIKELY_(m->B_ == B) &&
+           MOUND_MAP_LIKELY_(!(mound_map_flags_(m) & MOUND_MAP_WRITING));
+}
+
+// struct mound_map_cursor_ is what of an iterator it takes to walk a batch. No pointer
+// to it is kept anywhere, so that a loop has it in registers.
+struct mound_map_cursor_ {
+    const struct mound_map *map;
+    char *fast, *base;
+    size_t index;
+    uint64_t left;
+    unsigned offset;
+    uint8_t B;
+    bool one; // key and elem are yet to be handed out
+    const void *key;
+    void *elem;
+};
+
+MOUND_MAP_INLINE_ struct mound_map_cursor_
+mound_map_cursor_of_(const struct mound_map_iter *it) {
+    struct mound_map_cursor_ c;
+    c.map = it->map_;
+    c.fast = it->fast_;
+    c.base = it->base_;
+    c.index = it->index_;
+    c.left = it->left_;
+    c.offset = it->offset_;
+    c.B = it->B_;
+    c.one = (it->state_ & MOUND_MAP_ITER_ONE) != 0;
+    c.key = it->key;
+    c.elem = it->elem;
+    return c;
+}
+
+// mound_map_visit_batch_ hands out the next entry of the batch; false: there is none,
+// or it takes the slow way to tell.
+MOUND_MAP_INLINE_ bool mound_map_visit_batch_(const struct mound_map_type *t,
+                                              struct mound_map_cursor_ *c) {
+    if (MOUND_MAP_UNLIKELY_(!mound_map_visitable_(c->map, c->fast, c->B)))
+        return false;
+    while (MOUND_MAP_LIKELY_(c->left != 0)) {
+        size_t bucket;
+        unsigned slot = mound_map_visit_next_(&c->left, c->offset, &bucket);
+        if (MOUND_MAP_UNLIKELY_(
+                mound_map_top_(c->base, c->index + bucket)[slot] <=
+                MOUND_MAP_EMPTY_ONE))
+            continue; // deleted since the bucket was entered
+        c->key = mound_map_keyat_(t, c->base, c->index + bucket, slot);
+        c->elem = mound_map_elemat_(t, c->base, c->index + bucket, slot);
+        return true;
+    }
+    return false;
+}
+
+// mound_map_enter_batch_ goes to the next buckets when the batch is done with, and
+// returns true; false: it was not, or that takes the slow way.
+MOUND_MAP_INLINE_ bool mound_map_enter_batch_(struct mound_map_iter *it) {
+    if (MOUND_MAP_UNLIKELY_(
+            !mound_map_visitable_(it->map_, it->fast_, it->B_)) ||
+        it->left_ != 0)
+        return false;
+    if (MOUND_MAP_UNLIKELY_(it->chains_ != 0) && mound_map_next_link_(it))
+        return true;
+    if (MOUND_MAP_UNLIKELY_(it->bucket_ == it->start_) &&
+        (it->state_ & MOUND_MAP_ITER_WRAPPED))
+        return false;
+    // The slots of eight buckets make one mask, and chains come after them: a branch
+    // that cannot be foreseen for eight buckets, not for each.
+    size_t end =
+        it->state_ & MOUND_MAP_ITER_WRAPPED ? it->start_ : (size_t)1 << it->B_;
+    size_t index = it->bucket_;
+    if (end - index > MOUND_MAP_ITER_TOGETHER)
+        end = index + MOUND_MAP_ITER_TOGETHER;
+    char *base = it->base_ = it->buckets_;
+    it->index_ = index;
+    it->batch_ = (uint32_t)index;
+    unsigned offset = it->offset_, shift = 0, chains = 0;
+    uint64_t left = 0;
+    do {
+        mound_map_tops_ tops = mound_map_tops_at_(base, index);
+        left |= (uint64_t)mound_map_visit_(tops, offset) << shift;
+        chains |= (unsigned)!mound_map_has_rest_(tops)
+                  << shift / MOUND_MAP_SLOTS;
+        shift += MOUND_MAP_SLOTS;
+    } while (++index < end);
+    it->left_ = left;
+    it->chains_ = it->B_ == 0 ? 0 : (uint16_t)chains;
+    it->bucket_ = (uint32_t)index;
+    if (MOUND_MAP_UNLIKELY_(index >> it->B_)) {
+        it->bucket_ = 0;
+        it->state_ |= MOUND_MAP_ITER_WRAPPED;
+    }
+    return true;
+}
+
+// mound_map_advance_ is next.
 MOUND_MAP_INLINE_ bool mound_map_advance_(const struct mound_map_type *t,
                                           struct mound_map_iter *it) {
-    const struct mound_map *m = it->map_;
-    if (MOUND_MAP_UNLIKELY_(
-            m == NULL || m->buckets_ != it->buckets_ ||
-            (mound_map_flags_(m) & (MOUND_MAP_WRITING | MOUND_MAP_GROWING)) ||
-            (it->state_ & MOUND_MAP_ITER_IN_OLD) ||
-            mound_map_clearseq_(m) != it->clearseq_))
-        return mound_map_next_slow_(it);
-    unsigned B = it->B_, offset = it->offset_;
-    char *base = it->base_;
-    size_t index = it->index_;
-    unsigned left = it->left_;
-    for (;;) {
-        while (left != 0) {
-            unsigned slot = mound_map_visit_slot_(left, offset);
-            left &= left - 1;
-            if (MOUND_MAP_UNLIKELY_(mound_map_top_(base, index)[slot] <=
-                                    MOUND_MAP_EMPTY_ONE))
-                continue; // deleted since the bucket was entered
-            it->left_ = (uint8_t)left;
-            it->base_ = base;
-            it->index_ = index;
-            it->key = mound_map_keyat_(t, base, index, slot);
-            it->elem = mound_map_elemat_(t, base, index, slot);
+    do {
+        struct mound_map_cursor_ c = mound_map_cursor_of_(it);
+        bool found = mound_map_visit_batch_(t, &c);
+        it->left_ = c.left;
+        if (MOUND_MAP_LIKELY_(found)) {
+            it->key = c.key;
+            it->elem = c.elem;
             return true;
         }
-        mound_map_tops_ word = mound_map_tops_at_(base, index);
-        if (MOUND_MAP_LIKELY_(mound_map_has_rest_(word)) ||
-            !mound_map_follow_(mound_map_overflow_(m), it->buckets_, B, &base,
-                               &index)) {
-            if (it->bucket_ == it->start_ &&
-                (it->state_ & MOUND_MAP_ITER_WRAPPED)) {
-                it->left_ = 0;
-                it->base_ = base;
-                it->index_ = index;
-                return mound_map_next_slow_(it); // ends it
-            }
-            base = it->buckets_;
-            index = it->bucket_++;
-            if (it->bucket_ >> B) {
-                it->bucket_ = 0;
-                it->state_ |= MOUND_MAP_ITER_WRAPPED;
-            }
-        }
-        left = mound_map_visit_(mound_map_tops_at_(base, index), offset);
+    } while (mound_map_enter_batch_(it));
+    return mound_map_next_slow_(it);
+}
+
+// foreach is two loops: the outer one finds a batch, or one entry by the slow way,
+// the inner one hands out what was found. A break out of the inner loop leaves GOING
+// unset, which ends the outer one.
+MOUND_MAP_INLINE_ bool mound_map_refill_(struct mound_map_iter *it) {
+    if (!(it->state_ & MOUND_MAP_ITER_GOING))
+        return false;
+    it->state_ &=
+        (uint8_t) ~(unsigned)(MOUND_MAP_ITER_GOING | MOUND_MAP_ITER_ONE);
+    if (mound_map_enter_batch_(it))
+        return true;
+    if (!mound_map_next_slow_(it))
+        return false;
+    it->state_ |= MOUND_MAP_ITER_ONE;
+    return true;
+}
+
+MOUND_MAP_INLINE_ bool mound_map_step_(const struct mound_map_type *t,
+                                       struct mound_map_iter *it,
+                                       struct mound_map_cursor_ *c) {
+    if (MOUND_MAP_UNLIKELY_(c->one)) {
+        c->one = false;
+        return true;
     }
+    if (MOUND_MAP_LIKELY_(mound_map_visit_batch_(t, c)))
+        return true;
+    it->left_ = c->left;
+    it->state_ |= MOUND_MAP_ITER_GOING;
+    return false;
 }
 
 // mound_map_evacuate_bucket_ moves an old bucket's entries to the array that
@@ -598,7 +711,9 @@ mound_map_evacuate_bucket_(const struct mound_map_type *t, struct mound_map *m,
     char *dst_base[2] = {m->buckets_, m->buckets_};
     size_t dst_index[2] = {oldbucket, oldbucket + newbit};
     unsigned dst_slot[2] = {0, 0};
+    mound_map_prefetch_(t, m->oldbuckets_, oldbucket);
     for (int i = 0; i < 1 + doubles; i++) {
+        mound_map_prefetch_(t, m->buckets_, dst_index[i]);
         memset(mound_map_top_(m->buckets_, dst_index[i]), 0, MOUND_MAP_SLOTS);
         if (B > 0)
             *mound_map_link_(m->buckets_, dst_index[i], n) = 0;

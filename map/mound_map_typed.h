@@ -13,9 +13,11 @@
 // mound_map_foreach walks a map or set declared as NAME: it.key and it.elem point to
 // the entry. break, return and goto out of it are fine, longjmp leaves it un-ended.
 #define mound_map_foreach(NAME, it, m)                                         \
-    for (NAME##_iter it                                                        \
-         __attribute__((cleanup(NAME##_end))) = NAME##_begin(m);               \
-         NAME##_next(&it);)
+    for (NAME##_iter it##_walk_                                                \
+         __attribute__((cleanup(NAME##_end))) = NAME##_start_(m);              \
+         mound_map_refill_(&it##_walk_.it_);)                                  \
+        for (struct NAME##_cursor_ it = NAME##_cursor_of_(&it##_walk_);        \
+             NAME##_step_(&it##_walk_, &it);)
 
 // The part that needs no more than the key.
 #define MOUND_MAP_COMMON_(NAME, K, hash_fn, eq_fn)                             \
@@ -116,13 +118,18 @@
     MOUND_MAP_STATIC_ size_t NAME##_evacuate(NAME *m, size_t n) {              \
         return mound_map_evacuate(&NAME##_type_, NAME##_untyped(m), n);        \
     }                                                                          \
-    MOUND_MAP_STATIC_ NAME##_iter NAME##_begin(const NAME *m) {                \
+    MOUND_MAP_INLINE_ NAME##_iter NAME##_begin(const NAME *m) {                \
         NAME##_iter it;                                                        \
         mound_map_begin(&NAME##_type_, NAME##_untyped(m), &it.it_);            \
         it.key = NULL;                                                         \
         return it;                                                             \
     }                                                                          \
-    MOUND_MAP_STATIC_ void NAME##_end(NAME##_iter *it) {                       \
+    MOUND_MAP_INLINE_ NAME##_iter NAME##_start_(const NAME *m) {               \
+        NAME##_iter it = NAME##_begin(m);                                      \
+        it.it_.state_ |= MOUND_MAP_ITER_GOING;                                 \
+        return it;                                                             \
+    }                                                                          \
+    MOUND_MAP_INLINE_ void NAME##_end(NAME##_iter *it) {                       \
         mound_map_end(&it->it_);                                               \
     }
 
@@ -137,6 +144,11 @@
         V *elem;                                                               \
         struct mound_map_iter it_;                                             \
     } NAME##_iter;                                                             \
+    struct NAME##_cursor_ {                                                    \
+        const K *key;                                                          \
+        V *elem;                                                               \
+        struct mound_map_cursor_ c_;                                           \
+    };                                                                         \
     struct __attribute__((aligned(MOUND_MAP_ALIGN_MAX))) NAME##_first {        \
         char bytes_[MOUND_MAP_FIRST_SIZE_(sizeof(K), sizeof(V))];              \
     };
@@ -160,10 +172,25 @@
         *slot = elem;                                                          \
         return true;                                                           \
     }                                                                          \
-    MOUND_MAP_STATIC_ bool NAME##_next(NAME##_iter *it) {                      \
+    MOUND_MAP_INLINE_ bool NAME##_next(NAME##_iter *it) {                      \
         bool more = mound_map_advance_(&NAME##_type_, &it->it_);               \
         it->key = (const K *)it->it_.key;                                      \
         it->elem = (V *)it->it_.elem;                                          \
+        return more;                                                           \
+    }                                                                          \
+    MOUND_MAP_INLINE_ struct NAME##_cursor_ NAME##_cursor_of_(                 \
+        const NAME##_iter *it) {                                               \
+        struct NAME##_cursor_ c;                                               \
+        c.c_ = mound_map_cursor_of_(&it->it_);                                 \
+        c.key = NULL;                                                          \
+        c.elem = NULL;                                                         \
+        return c;                                                              \
+    }                                                                          \
+    MOUND_MAP_INLINE_ bool NAME##_step_(NAME##_iter *it,                       \
+                                        struct NAME##_cursor_ *c) {            \
+        bool more = mound_map_step_(&NAME##_type_, &it->it_, &c->c_);          \
+        c->key = (const K *)c->c_.key;                                         \
+        c->elem = (V *)c->c_.elem;                                             \
         return more;                                                           \
     }
 
@@ -312,6 +339,10 @@
         const K *key;                                                          \
         struct mound_map_iter it_;                                             \
     } NAME##_iter;                                                             \
+    struct NAME##_cursor_ {                                                    \
+        const K *key;                                                          \
+        struct mound_map_cursor_ c_;                                           \
+    };                                                                         \
     struct __attribute__((aligned(MOUND_MAP_ALIGN_MAX))) NAME##_first {        \
         char bytes_[MOUND_MAP_FIRST_SIZE_(sizeof(K), 0)];                      \
     };
@@ -321,9 +352,22 @@
         return mound_map_insert_(&NAME##_type_, NAME##_untyped(m), &key,       \
                                  ret_new, NAME##_put_slow_) != NULL;           \
     }                                                                          \
-    MOUND_MAP_STATIC_ bool NAME##_next(NAME##_iter *it) {                      \
+    MOUND_MAP_INLINE_ bool NAME##_next(NAME##_iter *it) {                      \
         bool more = mound_map_advance_(&NAME##_type_, &it->it_);               \
         it->key = (const K *)it->it_.key;                                      \
+        return more;                                                           \
+    }                                                                          \
+    MOUND_MAP_INLINE_ struct NAME##_cursor_ NAME##_cursor_of_(                 \
+        const NAME##_iter *it) {                                               \
+        struct NAME##_cursor_ c;                                               \
+        c.c_ = mound_map_cursor_of_(&it->it_);                                 \
+        c.key = NULL;                                                          \
+        return c;                                                              \
+    }                                                                          \
+    MOUND_MAP_INLINE_ bool NAME##_step_(NAME##_iter *it,                       \
+                                        struct NAME##_cursor_ *c) {            \
+        bool more = mound_map_step_(&NAME##_type_, &it->it_, &c->c_);          \
+        c->key = (const K *)c->c_.key;                                         \
         return more;                                                           \
     }
 

@@ -1,7 +1,7 @@
-# mappeers.py: the maps to compare, and how their programs are built. The ordinary
-# build does not know them, for most need packages that nothing else does: they are
-# built here when they are wanted, into bench-map of the build directory, all with
-# the same flags.
+# mappeers.py: the maps to compare, and how their programs are built. The
+# ordinary build does not know them, for most need packages that nothing else
+# does: they are built here when they are wanted, into bench-map of the build
+# directory, all with the same flags.
 
 import concurrent.futures
 import glob
@@ -21,13 +21,13 @@ GO_VERSION = 'go1.19'
 
 # What kind.go.in has to be told about each kind of keys and elements.
 GO_KINDS = {
-    'U64': {'KEY': 'uint64', 'ELEM': 'uint64', 'READ(e)': 'e',
+    'U64': {'KEY': 'uint64', 'ELEM': 'uint64', '.FIELD': '',
             'ROOM': '0', 'SEQUENCE': 'sequence'},
-    'U32': {'KEY': 'uint32', 'ELEM': 'uint32', 'READ(e)': 'uint64(e)',
+    'U32': {'KEY': 'uint32', 'ELEM': 'uint32', '.FIELD': '',
             'ROOM': '0', 'SEQUENCE': 'sequence'},
-    'Str': {'KEY': 'string', 'ELEM': 'uint64', 'READ(e)': 'e',
+    'Str': {'KEY': 'string', 'ELEM': 'uint64', '.FIELD': '',
             'ROOM': '(strMax + 1)', 'SEQUENCE': 'sequenceStr'},
-    'Wide': {'KEY': 'uint64', 'ELEM': 'wide', 'READ(e)': 'e.w0',
+    'Wide': {'KEY': 'uint64', 'ELEM': 'wide', '.FIELD': '.w0',
              'ROOM': '0', 'SEQUENCE': 'sequence'},
 }
 
@@ -55,6 +55,8 @@ class Peer:
         return os.path.join(build, 'bench-map', self.name)
 
     def is_missing(self):
+        if shutil.which(self.compiler()[0]) is None:
+            return True
         if self.header is None:
             return False
         run = subprocess.run(
@@ -71,7 +73,7 @@ class Peer:
         return CXX if self.source.endswith('.cc') else C
 
     def pkg_config(self, what):
-        if not self.libraries:
+        if not self.libraries or shutil.which('pkg-config') is None:
             return []
         run = subprocess.run(['pkg-config', what, *self.libraries],
                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -104,7 +106,15 @@ class Peer:
 
 class Mound(Peer):
     def library(self, build):
-        return tree.bench_library(build, 'moundmap')
+        """The archive of the map. Its headers are compiled into the program, so
+        an older archive would be another map than they declare."""
+        library = tree.bench_library(build, 'moundmap')
+        for path in glob.glob(os.path.join(MAP, '*.[ch]')):
+            if os.path.getmtime(path) > os.path.getmtime(library):
+                raise tree.Refusal(
+                    f'{library} is older than {os.path.relpath(path)}; run: '
+                    f'meson compile -C {os.path.relpath(build)}')
+        return library
 
     def version(self, build):
         library = self.library(build)

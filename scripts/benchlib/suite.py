@@ -73,7 +73,7 @@ def progress(text=''):
 
 
 def interleaved(rounds, items, peers_of):
-    """Yields (round, item, peer), the order of peers turned by one each time."""
+    """Yields (round, item, peer), the order of peers turned each time."""
     for i in range(rounds):
         for j, item in enumerate(items):
             progress(f'round {i + 1} of {rounds}: {item.name}')

@@ -18,10 +18,10 @@
 #include <sys/types.h>
 
 enum {
-    IDS = 4096, // keys that equal themselves
-    NANS = 128, // and those that do not, from IDS on
+    IDS = 16384, // keys that equal themselves
+    NANS = 128,  // and those that do not, from IDS on
     ITERATORS = 6,
-    WORK_MAX = 30000,    // puts and deletes of one input
+    WORK_MAX = 45000,    // puts and deletes of one input
     VERIFY_ALWAYS = 100, // entries up to which each operation is verified
     CHECK_EVERY = 16,    // operations between verifications of larger maps
 };
@@ -35,6 +35,21 @@ die(const char *format, ...) {
     fprintf(stderr, "\n");
     va_end(args);
     abort();
+}
+
+// With MAP_FUZZ_TRACE set each operation is printed: what to read when an input
+// that failed is run again.
+static bool tracing;
+
+static void __attribute__((format(printf, 1, 2)))
+trace(const char *format, ...) {
+    if (!tracing)
+        return;
+    va_list args;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    fprintf(stderr, "\n");
+    va_end(args);
 }
 
 // Chance.
@@ -199,8 +214,9 @@ static uint64_t hash_id(uint64_t id, uint64_t seed) {
 // has in their place. What follows are kinds of keys, each with the key's bytes from
 // an id, and back.
 
-struct wide { // inline, as large as can be
-    uint64_t word[16];
+struct wide { // inline, as large as can be; the name is borrowed
+    const char *name;
+    uint64_t word[15];
 };
 struct apart { // stored apart, with an alignment of its own
     uint64_t word[20];
@@ -328,6 +344,17 @@ static uint64_t first_word_hash(const void *key, uint64_t seed, void *user) {
 static bool first_word_equal(const void *a, const void *b, void *user) {
     (void)user;
     return *(const uint64_t *)a == *(const uint64_t *)b;
+}
+
+static uint64_t wide_hash(const void *key, uint64_t seed, void *user) {
+    (void)user;
+    return hash_id(str_id(((const struct wide *)key)->name), seed);
+}
+
+static bool wide_equal(const void *a, const void *b, void *user) {
+    (void)user;
+    return mound_eq_str(((const struct wide *)a)->name,
+                        ((const struct wide *)b)->name);
 }
 
 static uint64_t nothing_hash(const void *key, uint64_t seed, void *user) {
@@ -463,13 +490,15 @@ static const struct mound_map_type *untyped_u64(void) {
     return &t;
 }
 
+// So large that a map of IDS has arrays that are given back bit by bit.
 static const struct mound_map_type *untyped_wide(void) {
     static const struct mound_map_type t = {.key_size = sizeof(struct wide),
                                             .key_align = 8,
-                                            .elem_size = sizeof(struct wide),
+                                            .elem_size = 128,
                                             .elem_align = 8,
-                                            .hash = first_word_hash,
-                                            .equal = first_word_equal};
+                                            .hash = wide_hash,
+                                            .equal = wide_equal,
+                                            .flags = MOUND_MAP_KEY_UPDATE};
     return &t;
 }
 
@@ -572,7 +601,7 @@ static const struct kind kinds[] = {
     {BOXED, false, true, untyped_boxed, UNTYPED},
     {APART, false, false, untyped_apart, UNTYPED},
     {APART, false, false, untyped_half, UNTYPED},
-    {WIDE, false, false, untyped_wide, UNTYPED},
+    {WIDE, true, false, untyped_wide, UNTYPED},
     {U64, false, false, untyped_u64, UNTYPED},
     {NOTHING, false, false, untyped_nothing, UNTYPED},
 };
@@ -630,7 +659,8 @@ static char *key_make(unsigned id, bool negative, union key *key) {
         }
         break;
     case STR:
-    case VIEW: {
+    case VIEW:
+    case WIDE: {
         char text[80];
         int n = snprintf(text, sizeof text, "k%u%.*s", id, (int)(id % 40),
                          "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
@@ -638,14 +668,12 @@ static char *key_make(unsigned id, bool negative, union key *key) {
         memcpy(memory, text, (size_t)n + 1);
         if (kind->shape == STR)
             key->str = memory;
+        else if (kind->shape == WIDE)
+            key->wide.name = memory;
         else
             key->view = (struct mound_view){memory, (size_t)n};
         break;
     }
-    case WIDE:
-        for (int i = 0; i < 16; i++)
-            key->wide.word[i] = id;
-        break;
     case APART:
         for (int i = 0; i < 20; i++)
             key->apart.word[i] = id;
@@ -668,7 +696,6 @@ static unsigned key_id(const void *p) {
         die("a key without an address");
     switch (kind->shape) {
     case U64:
-    case WIDE:
     case APART:
         id = (unsigned)*(const uint64_t *)p;
         for (size_t i = 0; i < kind->type()->key_size / 8; i++)
@@ -685,6 +712,7 @@ static unsigned key_id(const void *p) {
             die("zero has the wrong sign");
         break;
     case STR:
+    case WIDE:
         id = str_id(*(const char *const *)p);
         break;
     case VIEW:
@@ -789,6 +817,7 @@ static void put(unsigned id, uint64_t value) {
     char *memory = key_make(id, negative, &key);
     struct entry *e = &entries[id];
     void *slot;
+    trace("put %u", id);
     work++;
     failed = false;
     errno = 0;
@@ -834,6 +863,7 @@ static void drop(unsigned id) {
     char *memory = key_make(id, false, &key);
     bool there = entries[id].serial != 0 && !irreflexive(id);
     bool deleted;
+    trace("delete %u", id);
     work++;
     MAP_CALL(deleted = kind->remove(map, &key));
     if (deleted != there)
@@ -850,12 +880,15 @@ static void iterator_begin(struct iterator *i) {
     i->last = IDS + NANS;
     i->born = serial;
     i->active = true;
+    trace("begin iterator %td", i - iterators);
     MAP_CALL(kind->begin(map, &i->it));
 }
 
 static void iterator_end(struct iterator *i) {
-    if (i->active)
-        MAP_CALL(kind->end(&i->it));
+    if (!i->active)
+        return;
+    trace("end iterator %td", i - iterators);
+    MAP_CALL(kind->end(&i->it));
     i->active = false;
 }
 
@@ -867,6 +900,7 @@ static bool iterator_step(struct iterator *i) {
         return false;
     MAP_CALL(more = kind->next(&i->it, &key, &elem));
     if (!more) {
+        trace("iterator %td is at its end", i - iterators);
         i->active = false;
         i->last = IDS + NANS;
         for (unsigned id = 0; id < ids_used; id++)
@@ -879,6 +913,7 @@ static bool iterator_step(struct iterator *i) {
     }
     unsigned id = key_id(key);
     struct entry *e = &entries[id];
+    trace("iterator %td delivered %u", i - iterators, id);
     if (e->serial == 0)
         die("an iterator delivered %u, which is deleted", id);
     if (i->seen[id] == e->serial)
@@ -942,6 +977,7 @@ static void verify(void) {
 static void release(size_t n) {
     struct mound_map_info info;
     size_t left;
+    trace("evacuate %zu", n);
     MAP_CALL(left = mound_map_evacuate(kind->type(), map, n));
     mound_map_info(kind->type(), map, &info);
     if (left != (info.oldbuckets ? info.oldbuckets - info.nevacuate : 0))
@@ -968,6 +1004,7 @@ static void iterators_leave(bool properly) {
 }
 
 static void map_free(void) {
+    trace("free");
     if (map_lent) {
         MAP_CALL(mound_map_deinit(kind->type(), map));
         free(map);
@@ -988,6 +1025,7 @@ static void map_make(unsigned how) {
     size_t hint = hints[(how >> 2) % (sizeof hints / sizeof *hints)];
     const struct mound_map_type *t = kind->type();
     abandoned = false;
+    trace("%s", how & 1 ? how & 2 ? "init with a bucket" : "init" : "make");
     if (how & 1) {
         map_lent = true;
         map = (struct mound_map *)malloc(sizeof *map);
@@ -1014,6 +1052,7 @@ static void map_make(unsigned how) {
 }
 
 static void clear(void) {
+    trace("clear");
     MAP_CALL(mound_map_clear(kind->type(), map));
     forget_entries();
     abandoned = false;
@@ -1023,6 +1062,7 @@ static void clone(unsigned how) {
     const struct mound_map_type *t = kind->type();
     size_t before = map_bytes;
     struct mound_map *copy;
+    trace("clone, and go on with the %s", how & 1 ? "copy" : "original");
     failed = false;
     errno = 0;
     MAP_CALL(copy = mound_map_clone(t, map));
@@ -1075,6 +1115,7 @@ static void clone(unsigned how) {
 static void shrink_or_reserve(bool shrink, size_t n) {
     const struct mound_map_type *t = kind->type();
     bool done;
+    trace(shrink ? "shrink" : "reserve %zu", n);
     failed = false;
     errno = 0;
     if (shrink)
@@ -1101,8 +1142,11 @@ static unsigned byte(struct input *in) {
     return in->p < in->end ? *in->p++ : 0;
 }
 
+// Where the hash makes long chains, a few keys are enough.
 static unsigned id_of(unsigned x) {
-    return kind->shape == NOTHING ? 0 : x % IDS;
+    static const unsigned limits[8] = {[2] = 1000, [3] = 400, [6] = 2000};
+    unsigned limit = limits[hash_mode % 8];
+    return kind->shape == NOTHING ? 0 : x % (limit ? limit : IDS);
 }
 
 static unsigned small_id(struct input *in) {
@@ -1112,6 +1156,11 @@ static unsigned small_id(struct input *in) {
 static unsigned wide_id(struct input *in) {
     unsigned low = byte(in);
     return id_of(low | byte(in) << 8);
+}
+
+static unsigned many(struct input *in) {
+    unsigned n = byte(in);
+    return n < 0xf0 ? n & 63 : 1000;
 }
 
 static void run(unsigned op, struct input *in) {
@@ -1169,6 +1218,7 @@ static void run(unsigned op, struct input *in) {
         break;
     case 17: // left without an end
         i = &iterators[byte(in) % ITERATORS];
+        trace("leave iterator %td", i - iterators);
         abandoned |= i->active;
         i->active = false;
         break;
@@ -1184,15 +1234,13 @@ static void run(unsigned op, struct input *in) {
     case 20:
     case 21: // many puts
         a = wide_id(in);
-        n = byte(in);
-        for (n = (n & 127) << (n >> 7) * 3; n > 0; n--)
+        for (n = many(in); n > 0; n--)
             put(id_of(a++), serial);
         break;
     case 22:
     case 23: // many deletes
         a = wide_id(in);
-        n = byte(in);
-        for (n = (n & 127) << (n >> 7) * 3; n > 0; n--)
+        for (n = many(in); n > 0; n--)
             drop(id_of(a++));
         break;
     case 24:
@@ -1215,6 +1263,8 @@ static void run(unsigned op, struct input *in) {
         a = byte(in);
         fail_in = 1 + (a & 7);
         fail_on = a & 8;
+        trace("allocation %u of the next operation fails%s", fail_in,
+              fail_on ? ", and all after it" : "");
         return; // for the next operation
     case 30:
         check_all();
@@ -1233,6 +1283,7 @@ static void run(unsigned op, struct input *in) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct input in = {data, data + size};
+    tracing = getenv("MAP_FUZZ_TRACE") != NULL;
     running = true;
     blocks = 0;
     map_bytes = 0;
@@ -1241,6 +1292,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     work = 0;
     kind = &kinds[byte(&in) % (sizeof kinds / sizeof *kinds)];
     hash_mode = byte(&in);
+    trace("kind %td, hash %u", kind - kinds, hash_mode % 8);
     random_state = byte(&in);
     random_state |= byte(&in) << 8;
     for (int i = 0; i < ITERATORS; i++)

@@ -932,8 +932,7 @@ static void put_key(const struct op *op, uint32_t k, uint32_t value, bool set) {
     }
 }
 
-static void put_nan(const struct op *op) {
-    (void)op;
+static void put_nan(void) {
     if (nan_end == NANS_MAX)
         return;
     enter_map();
@@ -1243,8 +1242,8 @@ static void perform(const struct op *op) {
             put_key(op, (k + i) % universe, op->value + i, i % 2);
         break;
     case PUT_NAN:
-        if (kind->nans)
-            put_nan(op);
+        for (uint32_t i = 0; i < op->n && kind->nans; i++)
+            put_nan();
         break;
     case GET:
         get_key(k, op->variant);
@@ -1473,9 +1472,9 @@ enum { NPHASES = sizeof phases / sizeof *phases };
 static size_t round_make(const struct kind *of, struct op *ops,
                          uint32_t *ret_keys, size_t *ret_work) {
     // Small maps find most, large ones what needs size.
-    uint32_t most = of->universe, keys = 1 + chance(most);
-    if (chance(3) > 0)
-        keys = 1 + chance(most < 60 ? most : 60);
+    static const uint32_t sizes[] = {60, 60, 60, 60, 400, 400, 400, KEYS_MAX};
+    uint32_t most = sizes[chance(8)];
+    uint32_t keys = 1 + chance(most < of->universe ? most : of->universe);
     bool faulty = chance(3) == 0, abandons = chance(4) == 0;
     size_t n = 50 + chance(ROUND_MAX - 50), phase = 0, until = 0;
     if (chance(2) == 0)

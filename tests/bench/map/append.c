@@ -1,6 +1,7 @@
-// append.c: not a map but the floor under one: pairs of 16 bytes written one behind
-// the other into memory that was asked for long ago and never touched. What the
-// operation latency shows here is the kernel handing out pages, timed as inserts are.
+// append.c: not a map but the floor under one: pairs of 16 bytes written one
+// behind the other into memory that was asked for long ago and never touched.
+// What the operation latency shows here is the kernel handing out pages, timed
+// as inserts are.
 #include "driver.h"
 
 struct pair {

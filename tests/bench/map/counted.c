@@ -1,6 +1,6 @@
-// counted.c: preloaded into a peer, adds up the blocks its maps hold, each with the
-// size that malloc rounded it to. The C library's own records before each block
-// are not in it, as Go's bitmaps and spans are not in its HeapAlloc.
+// counted.c: preloaded into a peer, adds up the blocks its maps hold, each with
+// the size that malloc rounded it to. The C library's own records before each
+// block are not in it, as Go's bitmaps and spans are not in its HeapAlloc.
 #include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>

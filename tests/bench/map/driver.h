@@ -1,6 +1,6 @@
-// driver.h: what the map benchmarks in C and C++ share: arguments, keys, clocks,
-// the line of JSON. workloads.h has the workloads themselves, once for each kind
-// of keys and elements; go/ does the same in Go, number for number.
+// driver.h: what the map benchmarks in C and C++ share: arguments, keys,
+// clocks, the line of JSON. workloads.h has the workloads themselves, once for
+// each kind of keys and elements; go/ does the same in Go, number for number.
 //
 //   PEER OPERATION[,OPERATION]... KIND SIZE [MILLISECONDS]
 //
@@ -9,7 +9,8 @@
 //   {"hit": {"ns": 4.7, "ops": 8388608, "check": 123}, "bytes": {...}}
 //
 // check depends on what the map holds and answers, not on time: all peers given
-// the same arguments have to print the same. A peer leaves out what it cannot do.
+// the same arguments have to print the same. A peer leaves out what it cannot
+// do.
 #ifndef MAP_DRIVER_H
 #define MAP_DRIVER_H
 
@@ -32,8 +33,8 @@ enum {
     MILLISECONDS = 100,
 };
 
-// A timed loop is a function of its own, so that the compiler sees of it no more in
-// one program than in another.
+// A timed loop is a function of its own, so that the compiler sees of it no
+// more in one program than in another.
 #define BENCH_TIMED static __attribute__((noinline))
 
 enum operation {
@@ -78,8 +79,8 @@ static inline int64_t now_ns(void) {
     return t.tv_sec * 1000000000ll + t.tv_nsec;
 }
 
-// Keys. The n-th is the n-th output of splitmix64, or for 32 bits of a permutation
-// of them, so that no two are equal.
+// Keys. The n-th is the n-th output of splitmix64, or for 32 bits of a
+// permutation of them, so that no two are equal.
 
 static inline uint64_t splitmix64(uint64_t n) {
     uint64_t x = (n + 1) * 0x9e3779b97f4a7c15u;
@@ -249,7 +250,8 @@ static inline void emit(enum operation op, int64_t ns, uint64_t nops,
            (unsigned long long)check);
 }
 
-// counted_bytes belongs to counted.c, which is preloaded when memory is measured.
+// counted_bytes belongs to counted.c, which is preloaded when memory is
+// measured.
 #ifdef __cplusplus
 extern "C"
 #endif
@@ -301,8 +303,8 @@ static inline void stopwatch_note(struct stopwatch *s, uint64_t i,
     s->times[i] = time < UINT32_MAX ? (uint32_t)time : UINT32_MAX;
 }
 
-// The time that a share of 1 - 1/rest of all does not exceed, by the counts of a
-// radix sort's two passes.
+// The time that a share of 1 - 1/rest of all does not exceed, by the counts of
+// a radix sort's two passes.
 static inline uint32_t stopwatch_quantile(const struct stopwatch *s,
                                           uint64_t rest) {
     enum { HALF = 16 };

@@ -1,6 +1,6 @@
-// glib.c: GHashTable. Integers of 64 bits and wide elements go in by address, as a
-// table of pointers demands: one block for key and element together, which the
-// table frees. Integers of 32 bits and the values of strings are pointers.
+// glib.c: GHashTable. Integers of 64 bits and wide elements go in by address,
+// as a table of pointers demands: one block for key and element together, which
+// the table frees. Integers of 32 bits and the values of strings are pointers.
 #include "driver.h"
 
 #include <glib.h>

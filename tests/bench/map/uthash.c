@@ -1,5 +1,5 @@
-// uthash.c: uthash, which is macros around structs of the program's own. A put looks
-// first and adds then, as uthash wants it, but hashes the key only once.
+// uthash.c: uthash, which is macros around structs of the program's own. A put
+// looks first and adds then, as uthash wants it, but hashes the key only once.
 #include "driver.h"
 
 #include <uthash.h>

@@ -1,5 +1,6 @@
-// workloads.h: the workloads, for the kind of keys and elements that KIND names;
-// kinds.h includes it once for each. A peer has defined, with u64 for KIND,
+// workloads.h: the workloads, for the kind of keys and elements that KIND
+// names; kinds.h includes it once for each. A peer has defined, with u64 for
+// KIND,
 //
 //   u64_map                              the map
 //   u64_make(hint), u64_drop(map)        on the heap
@@ -8,8 +9,8 @@
 //   u64_get(map, key, ret_value)         whether it is there
 //   u64_delete(map, key)                 whether it was there
 //   u64_sum(map)                         of all elements, by iteration
-//   u64_local(keys, n)                   a map of n entries in a local variable,
-//                                        made and dropped; returns its length
+//   u64_local(keys, n)                   a map of n entries in a variable, made
+//                                        and dropped; returns its length
 //
 // and HAS_HINT, HAS_LOCAL, HAS_SHRINK (u64_shrink), each 0 or 1.
 
@@ -52,8 +53,8 @@ static keys_type K(keys_first)(uint64_t n) {
     return keys;
 }
 
-// How many lookups go through maps of one size: whole rounds of all keys, or of the
-// largest maps a part of one round.
+// How many lookups go through maps of one size: whole rounds of all keys, or of
+// the largest maps a part of one round.
 static uint64_t K(round)(uint64_t nmaps, uint64_t size) {
     uint64_t n = nmaps * size;
     return n < PROBES_MAX ? n : (uint64_t)PROBES_MAX;
@@ -64,9 +65,9 @@ static uint64_t K(nrounds)(uint64_t nmaps, uint64_t size) {
     return n < K(sequence) ? K(sequence) / n : 1;
 }
 
-// keys_shuffled returns keys to look up: the i-th belongs to map i % nmaps, whose
-// keys are size ones from first + i % nmaps * size on. Each round has all keys, in
-// an order of its own, which is the same for each first.
+// keys_shuffled returns keys to look up: the i-th belongs to map i % nmaps,
+// whose keys are size ones from first + i % nmaps * size on. Each round has all
+// keys, in an order of its own, which is the same for each first.
 static keys_type K(keys_shuffled)(uint64_t first, uint64_t nmaps,
                                   uint64_t size) {
     uint64_t nround = K(round)(nmaps, size), nrounds = K(nrounds)(nmaps, size);

@@ -154,7 +154,7 @@ struct ops {
     bool (*put)(void *m, uint64_t key, uint64_t value, bool *ret_new,
                 uint64_t *ret_before);
     bool (*get)(const void *m, uint64_t key, uint64_t *ret_value);
-    bool (*delete)(void *m, uint64_t key);
+    bool (*remove)(void *m, uint64_t key);
     void (*clear)(void *m);
     void (*begin)(const void *m, union iter *it);
     bool (*next)(union iter *it, uint64_t *ret_key, uint64_t *ret_value);
@@ -489,7 +489,7 @@ static void make(uint64_t hint) {
 static void fill_or_drop(bool fill, const uint64_t *a) {
     for (uint64_t i = 0; i < a[1]; i++) {
         uint64_t key = a[0] + i * a[2], before;
-        bool changed = fill ? put(key, i, &before) : ops->delete (m, key);
+        bool changed = fill ? put(key, i, &before) : ops->remove(m, key);
         if (i % every == 0) {
             state();
             result(changed);
@@ -540,7 +540,7 @@ static void run(const char *op, const uint64_t *a) {
         result(is_new);
         result(x);
     } else if (strcmp(op, "del") == 0) {
-        bool deleted = ops->delete (m, a[0]);
+        bool deleted = ops->remove(m, a[0]);
         state();
         result(deleted);
     } else if (strcmp(op, "get") == 0) {

@@ -1,6 +1,6 @@
-// main.go: the workloads of ../driver.h and ../workloads.h for Go's own map, number
-// for number: the same keys in the same order, the same checks. kind.go.in is what
-// there is once for each kind of keys and elements.
+// main.go: the workloads of ../driver.h and ../workloads.h for Go's own map,
+// number for number: the same keys in the same order, the same checks.
+// kind.go.in is what there is once for each kind of keys and elements.
 //
 // Keys and all else that is not a map lies outside of Go's heap, so that the
 // collector has the maps to look at and nothing else.
@@ -79,7 +79,8 @@ func nthWide(n uint64, room *[]byte) uint64 {
 	return splitmix64(n)
 }
 
-const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-"
+const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ" +
+	"abcdefghijklmnopqrstuvwxyz0123456789+-"
 
 func nthStr(n uint64, room *[]byte) string {
 	size := int(strMin + splitmix64(n)%(strMax-strMin+1))
@@ -162,7 +163,8 @@ func emit(op string, ns int64, nops int, check uint64) {
 			float64(ns)/float64(nops), nops, check))
 }
 
-// heapBytes returns what live objects take, once the collector has been through.
+// heapBytes returns what live objects take, once the collector has been
+// through.
 func heapBytes() int64 {
 	var stats runtime.MemStats
 	runtime.GC()
