@@ -287,7 +287,7 @@ void old_populate(const struct mound_map_type *t, struct mound_map *m) {
 }
 
 // old_shrink frees a bit of an old array and returns whether it is gone. From the
-// end of its growth on, nreleased counts steps of one block after the other, the
+// end of its growth on, nsteps counts steps through one block after the other, the
 // array's own as the last.
 static bool old_shrink(const struct mound_map_type *t,
                        struct mound_map_old *old) {
@@ -299,14 +299,14 @@ static bool old_shrink(const struct mound_map_type *t,
         own ? old->buckets_ : overflow_chunk(overflow, overflow->nchunks_ - 1);
     struct block b = block_layout(t, n, !own || old->B_ > 0);
     char *start = block_start(&b, base);
-    size_t done = (size_t)old->nreleased_++ * RELEASE_STEP;
+    size_t done = (size_t)old->nsteps_++ * RELEASE_STEP;
     if (b.bytes >= RELEASE_BLOCK && done < b.bytes) {
         size_t step =
             b.bytes - done < RELEASE_STEP ? b.bytes - done : RELEASE_STEP;
         pages_release(start + done, start + done + step);
         return false;
     }
-    old->nreleased_ = 0;
+    old->nsteps_ = 0;
     if (own) {
         if (!old->lent_)
             free(start);
@@ -326,7 +326,6 @@ static bool old_shrink(const struct mound_map_type *t,
 void old_retire(const struct mound_map_type *t, struct mound_map *m) {
     struct mound_map_old *old = m->extra_->old_;
     old->nsuccessor_ = __atomic_load_n(&m->niterators_, __ATOMIC_ACQUIRE);
-    old->nreleased_ = 0;
     m->oldbuckets_ = NULL;
     unsigned flags = mound_map_flags_(m) &
                      ~(unsigned)(MOUND_MAP_SAME_SIZE | MOUND_MAP_GROWING);
@@ -390,8 +389,10 @@ static void forget_in(const struct mound_map_type *t,
                       const void *key, const void *replacement) {
     char *base = old->buckets_;
     size_t index = hash & (((size_t)1 << old->B_) - 1);
-    if (!mound_map_is_evacuated_(base, index))
-        return; // what is there is no copy
+    // What was not moved is no copy. What was given back, no iterator looks at: there
+    // was none then, and those that began later take it for moved.
+    if (index < old->nreleased_ || !mound_map_is_evacuated_(base, index))
+        return;
     do {
         uint8_t *tops = mound_map_top_(base, index);
         for (unsigned slot = 0; slot < MOUND_MAP_SLOTS; slot++) {

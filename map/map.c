@@ -357,9 +357,6 @@ void mound_map_clear(const struct mound_map_type *t, struct mound_map *m) {
     m->count_ = 0;
     m->nevacuate_ = 0;
     m->noverflow_ = 0;
-    mound_map_setflags_(
-        m, mound_map_flags_(m) &
-               ~(unsigned)(MOUND_MAP_ITERATOR | MOUND_MAP_OLD_ITERATOR));
     mound_map_reseed_(m);
     write_end(t, m);
 }

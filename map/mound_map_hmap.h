@@ -124,7 +124,8 @@ struct mound_map_old {
     uint32_t niterators_; // that walk this array; atomic
     uint32_t nsuccessor_; // that walk the next one and look into this; atomic
     size_t npopulated_;   // bytes of the next array that were made ready
-    uint32_t nreleased_;  // buckets whose pages were given back
+    uint32_t nreleased_; // base buckets whose data was given back while growing
+    uint32_t nsteps_;    // of what frees it bit by bit afterwards
     uint8_t B_;
     bool lent_;
 };

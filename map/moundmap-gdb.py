@@ -30,9 +30,11 @@ EVACUATED = (2, 3, 4)
 
 WRITING = 4
 SAME_SIZE = 8
+FREED = 128
 FLAGS = ((1, 'iterator'), (2, 'old iterator'), (WRITING, 'writing'),
-         (SAME_SIZE, 'same-size growth'), (32, 'outgrown arrays'),
-         (64, 'first bucket lent'), (128, 'freed'))
+         (SAME_SIZE, 'same size'), (32, 'outgrown arrays'),
+         (64, 'first bucket lent'), (FREED, 'freed'))
+SHOWN = WRITING | SAME_SIZE | FREED  # in a line that has entries too
 
 # Tophash bytes are read so many at a time: large maps may be nearly empty.
 CHUNK = 1 << 16
@@ -43,6 +45,7 @@ class Damaged(Exception):
 
 
 def read(address, nbytes):
+    address %= 1 << 64
     try:
         return bytes(gdb.selected_inferior().read_memory(address, nbytes))
     except gdb.MemoryError:
@@ -94,7 +97,7 @@ class Layout:
         if kind.sizeof > INLINE_MAX:
             pointer = gdb.lookup_type('void').pointer()
             return True, pointer.sizeof, pointer.alignof
-        return False, kind.sizeof, kind.alignof
+        return False, kind.sizeof, kind.alignof or 1
 
     def at(self, kind, apart, place):
         if apart:
@@ -200,15 +203,14 @@ class Map:
     def oldB(self):
         return self.B - (not self.flags & SAME_SIZE)
 
-    def what(self, one='entry', many='entries', extra_flags=False):
+    def what(self, one='entry', many='entries', all_flags=False):
         text = 'of %d %s (B=%d' % (self.count, one if self.count == 1 else many,
                                    self.B)
         if self.oldbuckets and 0 <= self.oldB() <= B_MAX:
-            text += ', growing: %d of %d old buckets moved' % (
-                self.nevacuate, 1 << self.oldB())
+            text += ', growing, nevacuate %d of %d' % (self.nevacuate,
+                                                      1 << self.oldB())
         for bit, name in FLAGS:
-            if self.flags & bit and (extra_flags or bit in (SAME_SIZE,
-                                                            WRITING)):
+            if self.flags & bit & (0xff if all_flags else SHOWN):
                 text += ', ' + name
         return text + ')'
 
@@ -302,9 +304,12 @@ class MapPrinter:
                 if elem is not None:
                     yield '[%d]' % (2 * i + 1), elem
         except Damaged as damaged:
+            why = str(damaged)
+            if self.map.flags & WRITING:
+                why += '; a write is under way'
             if not self.is_set():
                 yield '[damaged]', '<damaged>'
-            yield '[why]', '<%s>' % damaged
+            yield '[why]', '<%s>' % why
 
     def display_hint(self):
         return 'array' if self.is_set() else 'map'
@@ -348,7 +353,7 @@ class HeaderPrinter:
         self.map = Map(value)
 
     def to_string(self):
-        return 'mound_map ' + self.map.what(extra_flags=True)
+        return 'mound_map ' + self.map.what(all_flags=True)
 
 
 class ViewPrinter:
@@ -362,7 +367,7 @@ class ViewPrinter:
         if self.size == 0:
             return ''
         if self.size >= 1 << 48:
-            return '<damaged: %d bytes at %#x>' % (self.size, self.data)
+            return '<damaged: %d bytes>' % self.size
         return self.data.lazy_string(length=self.size)
 
     def display_hint(self):
@@ -382,6 +387,9 @@ def find_printer(value):
     """The printer for a value, or None: by the shape of its type, for each
     program declares types of its own."""
     kind = value.type.strip_typedefs()
+    if kind.code in (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF):
+        value = value.referenced_value()
+        kind = value.type.strip_typedefs()
     if kind.code != gdb.TYPE_CODE_STRUCT:
         return None
     try:

@@ -37,10 +37,13 @@ enum {
 // The operations. They refer to nothing but the state they find, so that any of
 // them can be left out of a list.
 #define OPERATIONS(X)                                                          \
-    X(PUT) X(SET) X(PUT_MANY) X(PUT_NAN) X(GET) X(DELETE) X(DELETE_MANY)       \
-    X(DRAIN) X(CLEAR) X(CLONE) X(CONTINUE_ON_CLONE) X(RESERVE) X(SHRINK)       \
-    X(EVACUATE) X(BEGIN) X(NEXT) X(END) X(ABANDON) X(DELETE_DELIVERED)         \
-    X(DELETE_MANY_DELIVERED) X(WRITE_DELIVERED) X(WALK) X(CHECK)
+    X(PUT)                                                                     \
+    X(SET)                                                                     \
+    X(PUT_MANY) X(PUT_NAN) X(GET) X(DELETE) X(DELETE_MANY) X(DRAIN) X(CLEAR)   \
+        X(CLONE) X(CONTINUE_ON_CLONE) X(RESERVE) X(SHRINK) X(EVACUATE)         \
+            X(BEGIN) X(NEXT) X(END) X(ABANDON) X(DELETE_DELIVERED)             \
+                X(DELETE_MANY_DELIVERED) X(WRITE_DELIVERED) X(WALK) X(EACH)    \
+                    X(CHECK)
 
 #define AS_ENUM(name) name,
 #define AS_NAME(name) #name,
@@ -88,6 +91,8 @@ struct kind {
     void (*begin)(void *m, void *it);
     bool (*next)(void *it, const void **ret_key, void **ret_elem);
     void (*end)(void *it);
+    // foreach with a body that returns false to break; NULL: there is none
+    void (*each)(void *m, bool (*body)(const void *key, void *elem));
     // The number of a key; variant is set if the key shows one.
     uint32_t (*number)(const void *key, unsigned *ret_variant);
 };
@@ -359,6 +364,10 @@ static uint64_t filled(const void *elem, size_t size) {
 
 #define DRIVE(NAME, K, V, key_make, key_number)                                \
     DRIVE_COMMON(NAME, K, key_make, key_number)                                \
+    static void NAME##_d_each(void *m, bool (*body)(const void *, void *)) {   \
+        mound_map_foreach(NAME, it,                                            \
+                          (NAME *)m) if (!body(it.key, it.elem)) break;        \
+    }                                                                          \
     static void *NAME##_d_put(void *m, uint32_t k, unsigned variant,           \
                               bool *ret_new) {                                 \
         return NAME##_put((NAME *)m, key_make(k, variant), ret_new);           \
@@ -384,6 +393,10 @@ static uint64_t filled(const void *elem, size_t size) {
 // A set has no elements: any address stands for one.
 #define DRIVE_SET(NAME, K, key_make, key_number)                               \
     DRIVE_COMMON(NAME, K, key_make, key_number)                                \
+    static void NAME##_d_each(void *m, bool (*body)(const void *, void *)) {   \
+        mound_map_foreach(NAME, it,                                            \
+                          (NAME *)m) if (!body(it.key, &no_variant)) break;    \
+    }                                                                          \
     static void *NAME##_d_put(void *m, uint32_t k, unsigned variant,           \
                               bool *ret_new) {                                 \
         return NAME##_add((NAME *)m, key_make(k, variant), ret_new)            \
@@ -593,8 +606,8 @@ static void *untyped_get(void *m, uint32_t k, unsigned variant) {
     struct counted_key key = counted_make(k);
     const void *there = NULL;
     (void)variant;
-    void *elem = mound_map_get_key(untyped_type, (struct mound_map *)m, &key,
-                                   &there);
+    void *elem =
+        mound_map_get_key(untyped_type, (struct mound_map *)m, &key, &there);
     if (elem != NULL && ((const struct counted_key *)there)->k != k)
         wrong("get_key shows another key");
     return elem;
@@ -671,30 +684,20 @@ static uint32_t untyped_number(const void *key, unsigned *ret_variant) {
     .reserve = P##_reserve, .shrink = P##_shrink, .evacuate = P##_evacuate,    \
     .len = P##_len, .untyped = P##_untyped, .begin = P##_begin,                \
     .next = P##_next, .end = P##_end
-#define FUNCTIONS(P)                                                           \
-    FUNCTIONS_COMMON(P), .make = P##_make, .number = P##_number
-#define TYPED(NAME) .name = #NAME, .type = &NAME##_type_, FUNCTIONS(NAME##_d)
+#define FUNCTIONS(P) FUNCTIONS_COMMON(P), .make = P##_make, .number = P##_number
+#define TYPED(NAME)                                                            \
+    .name = #NAME, .type = &NAME##_type_, FUNCTIONS(NAME##_d),                 \
+    .each = NAME##_d_each
 
 static const struct kind kinds[] = {
-    {TYPED(ints),
-     .set = ints_d_set,
-     .universe = 5000,
-     .exact = true,
+    {TYPED(ints), .set = ints_d_set, .universe = 5000, .exact = true,
      .weight = 16},
     {TYPED(owned), .set = owned_d_set, .universe = 3000, .weight = 10},
-    {TYPED(borrowed),
-     .set = borrowed_d_set,
-     .universe = 3000,
-     .borrowed = true,
-     .exact = true,
-     .weight = 10},
+    {TYPED(borrowed), .set = borrowed_d_set, .universe = 3000, .borrowed = true,
+     .exact = true, .weight = 10},
     // An array of 2^10 buckets has a megabyte: old ones go bit by bit.
-    {TYPED(fat_borrowed),
-     .set = fat_borrowed_d_set,
-     .universe = 16000,
-     .borrowed = true,
-     .exact = true,
-     .weight = 8},
+    {TYPED(fat_borrowed), .set = fat_borrowed_d_set, .universe = 16000,
+     .borrowed = true, .exact = true, .weight = 8},
     {TYPED(fat_owned), .set = fat_owned_d_set, .universe = 16000, .weight = 4},
     {TYPED(views), .set = views_d_set, .universe = 3000, .weight = 4},
     {.name = "doubles",
@@ -702,6 +705,7 @@ static const struct kind kinds[] = {
      FUNCTIONS_COMMON(doubles_d),
      .make = doubles_d_make,
      .number = doubles_number,
+     .each = doubles_d_each,
      .set = doubles_d_set,
      .put_nan = doubles_put_nan,
      .universe = 2000,
@@ -710,15 +714,9 @@ static const struct kind kinds[] = {
      .weight = 10},
     {TYPED(padded), .set = padded_d_set, .universe = 2000, .weight = 4},
     {TYPED(apart), .set = apart_d_set, .universe = 500, .weight = 6},
-    {TYPED(by16),
-     .set = by16_d_set,
-     .universe = 2000,
-     .exact = true,
+    {TYPED(by16), .set = by16_d_set, .universe = 2000, .exact = true,
      .weight = 4},
-    {TYPED(by64),
-     .set = by64_d_set,
-     .universe = 2000,
-     .exact = true,
+    {TYPED(by64), .set = by64_d_set, .universe = 2000, .exact = true,
      .weight = 4},
     {TYPED(by64_apart), .set = by64_apart_d_set, .universe = 300, .weight = 2},
     {TYPED(single), .set = single_d_set, .universe = 1, .weight = 1},
@@ -741,6 +739,7 @@ static const struct kind kinds[] = {
      .end = lent_d_end,
      .make = lent_d_init,
      .number = lent_d_number,
+     .each = lent_d_each,
      .set = lent_d_set,
      .universe = 100,
      .exact = true,
@@ -793,7 +792,7 @@ static size_t count;                // NaNs too
 static uint32_t nan_first, nan_end; // NaNs in the map have numbers between
 static uint64_t births, clears, writes;
 static bool abandoned; // some iterator was, since the last clear
-static struct iterator iters[NITERS];
+static struct iterator iters[NITERS], each_iter;
 static size_t since_check;
 static uint32_t universe;
 
@@ -963,7 +962,7 @@ static void get_key(uint32_t k, unsigned variant) {
 
 static void delete_key(uint32_t k, unsigned variant) {
     enter_map();
-    bool was = kind->delete(map, k, variant);
+    bool was = kind->delete (map, k, variant);
     leave_map();
     writes++;
     if (was != entries[k].present)
@@ -975,7 +974,7 @@ static void delete_key(uint32_t k, unsigned variant) {
 static void check_info(void) {
     struct mound_map_info info;
     mound_map_info(kind->type, kind->untyped(map), &info);
-    size_t nlive = 0;
+    size_t nlive = each_iter.live;
     for (int i = 0; i < NITERS; i++)
         nlive += iters[i].live;
     if (info.count != count)
@@ -1016,7 +1015,8 @@ static void check(void) {
 
 // Iterators.
 
-static void iter_begin(struct iterator *it) {
+// iter_note notes what is in the map at an iterator's begin.
+static void iter_note(struct iterator *it) {
     it->live = true;
     for (uint32_t k = 0; k < universe; k++) {
         it->births[k] = entries[k].present ? entries[k].birth : 0;
@@ -1027,6 +1027,10 @@ static void iter_begin(struct iterator *it) {
     it->nan_end = nan_end;
     it->clears = clears;
     it->elem = NULL;
+}
+
+static void iter_begin(struct iterator *it) {
+    iter_note(it);
     // What lies there must not matter.
     memset(it->it, 0x5a, sizeof it->it);
     enter_map();
@@ -1063,26 +1067,15 @@ static void deliver_nan(struct iterator *it, void *elem) {
     it->elem = NULL;
 }
 
-// iter_next returns false at the end.
-static bool iter_next(struct iterator *it) {
-    const void *key;
-    void *elem;
-    enter_map();
-    bool more = kind->next(it->it, &key, &elem);
-    leave_map();
-    if (watched().calls != calls_before)
-        wrong("next allocates");
-    if (!more) {
-        iter_complete(it);
-        return false;
-    }
+// delivered looks at what an iterator hands out.
+static void delivered(struct iterator *it, const void *key, void *elem) {
     if ((uintptr_t)key % kind->type->key_align != 0)
         wrong("a key is at %p, not aligned", key);
     unsigned variant = UINT_MAX;
     uint32_t k = kind->number(key, &variant);
     if (k == NAN_KEY) {
         deliver_nan(it, elem);
-        return true;
+        return;
     }
     if (k >= universe)
         wrong("a key is delivered that never was, %u", k);
@@ -1100,6 +1093,22 @@ static bool iter_next(struct iterator *it) {
     it->key = k;
     it->elem = elem;
     it->writes = writes;
+}
+
+// iter_next returns false at the end.
+static bool iter_next(struct iterator *it) {
+    const void *key;
+    void *elem;
+    enter_map();
+    bool more = kind->next(it->it, &key, &elem);
+    leave_map();
+    if (watched().calls != calls_before)
+        wrong("next allocates");
+    if (!more) {
+        iter_complete(it);
+        return false;
+    }
+    delivered(it, key, elem);
     return true;
 }
 
@@ -1185,9 +1194,9 @@ static void shrink(void) {
         refused("shrink", failed);
         return;
     }
+    bool iterated = each_iter.live;
     for (int i = 0; i < NITERS; i++)
-        if (iters[i].live)
-            return;
+        iterated = iterated || iters[i].live;
     struct mound_map_info info;
     mound_map_info(kind->type, kind->untyped(map), &info);
     size_t B = 0;
@@ -1195,7 +1204,7 @@ static void shrink(void) {
         B++;
     if (info.B != B || info.oldbuckets != 0)
         wrong("shrunk to B %u, should be %zu", info.B, B);
-    if (!abandoned && info.arrays != 0)
+    if (!abandoned && !iterated && info.arrays != 0)
         wrong("%zu outgrown arrays after shrink", info.arrays);
 }
 
@@ -1226,6 +1235,72 @@ static void evacuate(size_t n) {
     if (!failed && before.oldbuckets != 0 && n >= before.oldbuckets &&
         left != 0)
         wrong("evacuate left %zu old buckets", left);
+}
+
+// foreach, whose body does the one thing and the other, as chance has it.
+static const struct op *each_op;
+static uint64_t each_state;
+static uint32_t each_left; // until it breaks
+
+static bool each_body(const void *key, void *elem) {
+    delivered(&each_iter, key, elem);
+    uint64_t r = scramble(each_state += 0x9e3779b97f4a7c15u);
+    uint32_t other = (uint32_t)(r >> 32) % universe;
+    bool plain = each_iter.elem != NULL;
+    switch (r % 16) {
+    case 0:
+    case 1:
+        if (plain)
+            delete_key(each_iter.key, each_op->variant);
+        break;
+    case 2:
+        delete_key(other, each_op->variant);
+        break;
+    case 3:
+    case 4:
+        put_key(each_op, other, (uint32_t)r % NAN_VALUE, r & 256);
+        break;
+    case 5:
+        for (uint32_t i = 0; i < each_op->n && i < universe; i++)
+            put_key(each_op, (other + i) % universe, i, i % 2);
+        break;
+    case 6:
+        for (uint32_t i = 0; i < each_op->n && i < universe; i++)
+            delete_key((other + i) % universe, each_op->variant);
+        break;
+    case 7:
+        if (plain && kind->type->elem_size > 0) {
+            elem_write(elem, r % NAN_VALUE);
+            entries[each_iter.key].value = r % NAN_VALUE;
+        }
+        break;
+    case 8:
+        if (r >> 60 == 0)
+            clear();
+        break;
+    case 9:
+        if (r >> 60 == 0)
+            shrink();
+        break;
+    case 10:
+        if (r >> 60 == 0)
+            reserve(other);
+        break;
+    default:
+        break;
+    }
+    return --each_left > 0;
+}
+
+static void each(const struct op *op) {
+    each_op = op;
+    each_state = op->value;
+    each_left = op->variant % 4 > 0 ? UINT32_MAX : op->n;
+    iter_note(&each_iter);
+    kind->each(map, each_body);
+    if (each_left > 0)
+        iter_complete(&each_iter);
+    each_iter.live = false;
 }
 
 static void perform(const struct op *op) {
@@ -1314,6 +1389,10 @@ static void perform(const struct op *op) {
     case WALK:
         if (!it->live)
             walk(it);
+        break;
+    case EACH:
+        if (kind->each != NULL)
+            each(op);
         break;
     default:
         check();
@@ -1463,6 +1542,7 @@ static const uint8_t phases[][NCODES] = {
      [DELETE_MANY_DELIVERED] = 4,
      [WRITE_DELIVERED] = 4,
      [WALK] = 4,
+     [EACH] = 6,
      [CHECK] = 2},
 };
 enum { NPHASES = sizeof phases / sizeof *phases };
@@ -1495,7 +1575,7 @@ static size_t round_make(const struct kind *of, struct op *ops,
         if (c == ABANDON && !abandons)
             c = END;
         // What costs a map's size is rarer in large ones.
-        if ((c == DRAIN || c == CLEAR || c == CLONE || c == WALK ||
+        if ((c == DRAIN || c == CLEAR || c == CLONE || c == WALK || c == EACH ||
              c == CHECK || c == CONTINUE_ON_CLONE || c == SHRINK) &&
             chance(keys) > 300)
             c = PUT_MANY;

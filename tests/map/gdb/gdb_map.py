@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+"""What moundmap-gdb.py prints of a stopped program's maps is what the program
+itself says is in them, in every state of growth; and damaged maps are told from
+sound ones, without an end in a loop or a traceback.
+
+    gdb_map.py STATES STATES_CC LIBMOUNDMAP
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+SCRIPT = os.path.join(os.environ['MOUND_SOURCE'], 'map', 'moundmap-gdb.py')
+# A hang is a failure; the walk of a damaged map may take a while.
+LIMIT_S = 300
+
+# A change that damages a map, the map, and what is said of it. The arrays and
+# records are where mound_map_hmap.h draws them: *crowded has B=4, so 17 buckets.
+LINK_5 = '(crowded->u_.map_.buckets_ - 8 * 17 - 4 * (5 + 1))'
+OLD = 'moving->u_.map_.extra_->old_'
+DAMAGES = [
+    ('many->u_.map_.B_ = 77', '*many', r'<B is 77, above 30>'),
+    ('many->u_.map_.B_ = 30', '*many', r'<cannot read \d+ bytes at 0x\w+>'),
+    ('many->u_.map_.buckets_ = (char *)64', '*many', r'<cannot read '),
+    ('many->u_.map_.buckets_ = (char *)0', '*many',
+     r'<1000 entries and no buckets>'),
+    ('many->u_.map_.count_ = 1002', '*many',
+     r'<2 of 1002 entries are missing>'),
+    ('crowded->u_.map_.count_ = -1', '*crowded', r' entries are missing>'),
+    # Links: to itself, to nowhere, to another block, and to where it came from.
+    ('*(unsigned *)%s = 5' % LINK_5, '*crowded',
+     r'<bucket 5 of 0x\w+ links to bucket 5>'),
+    ('*(unsigned *)%s = 0xffffffff' % LINK_5, '*crowded',
+     r'<bucket 5 of 0x\w+ links to bucket 4294967295>'),
+    ('crowded->u_.map_.extra_->overflow_.nchunks_ = 3', '*crowded',
+     r'links to bucket 20, in block 3 of 3>'),
+    ('crowded->u_.map_.extra_->overflow_.u_.many_ = (char **)1', '*crowded',
+     r'<cannot read 8 bytes at 0x1>'),
+    ('crowded->u_.map_.extra_ = (struct mound_map_extra *)8', '*crowded',
+     r'<.*Cannot access memory at address 0x\w+>'),
+    ('moving->u_.map_.extra_ = (struct mound_map_extra *)0', '*moving',
+     r'<growing without a record of the old array>'),
+    ('%s = (struct mound_map_old *)0' % OLD, '*moving',
+     r'<growing without a record of the old array>'),
+    ('moving->u_.map_.oldbuckets_ = (char *)64', '*moving', r'<cannot read '),
+    ('moving->u_.map_.B_ = 0', '*moving', r'<growing to B=0>'),
+    ('moving->u_.map_.flags_ |= 4, moving->u_.map_.count_++', '*moving',
+     r'<1 of 106 entries are missing; a write is under way>'),
+    ('some_seen->u_.map_.B_ = 31', '*some_seen', r'<B is 31, above 30>'),
+    ('slices->u_.map_.count_ = 3', '*slices', r'of 3 entries'),
+]
+
+
+class Results:
+    def __init__(self):
+        self.count = self.failed = 0
+
+    def check(self, ok, name, *details):
+        self.count += 1
+        self.failed += not ok
+        print('%s %d - %s' % ('ok' if ok else 'not ok', self.count, name))
+        if not ok:
+            for detail in details:
+                for line in str(detail).splitlines():
+                    print('# ' + line[:400])
+        sys.stdout.flush()
+
+    def done(self):
+        print('1..%d' % self.count)
+        return 1 if self.failed else 0
+
+
+def gdb(*commands, program=(), script=True):
+    argv = ['gdb', '-nx', '-batch', '-iex', 'set auto-load no',
+            '-ex', 'set width 0', '-ex', 'set height 0',
+            '-ex', 'set print elements 0', '-ex', 'set confirm off']
+    if script:
+        argv += ['-ex', 'source ' + SCRIPT]
+    for command in commands:
+        argv += ['-ex', command]
+    return subprocess.run(argv + [*program], text=True, timeout=LIMIT_S,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          stdin=subprocess.DEVNULL).stdout
+
+
+def printed(text):
+    """The values of print commands, in order: the lines "$1 = ..."."""
+    return re.findall(r'^\$\d+ = (.*)$', text, re.M)
+
+
+def split(value):
+    """What stands before the braces, and what is between the top commas in
+    them."""
+    head, brace, rest = value.partition(' = {')
+    if not brace:
+        return head, []
+    parts, depth, quoted, at, escaped = [], 0, False, 0, False
+    rest = rest[:-1]
+    for i, c in enumerate(rest):
+        if quoted:
+            quoted = escaped or c != '"'
+            escaped = c == '\\' and not escaped
+        elif c == '"':
+            quoted = True
+        elif c in '{[(':
+            depth += 1
+        elif c in '}])':
+            depth -= 1
+        elif c == ',' and depth == 0:
+            parts.append(rest[at:i].strip())
+            at = i + 1
+    parts.append(rest[at:].strip())
+    return head, parts
+
+
+def expected(path):
+    """{expression: (head, entries)} of the file that the program wrote."""
+    result, entries = {}, None
+    with open(path, encoding='utf-8') as f:
+        for line in f.read().splitlines():
+            if line.startswith('= '):
+                name, head = line[2:].split('\t')
+                entries = []
+                result[name] = head, entries
+            else:
+                entries.append(line)
+    return result
+
+
+def check_states(results, states, folder):
+    file = os.path.join(folder, 'states')
+    core = os.path.join(folder, 'core')
+    subprocess.run([states, file], check=True, timeout=LIMIT_S)
+    names = [name for name in expected(file) if name.startswith('*')]
+    iters = ['begun', 'midway', 'ended', 'at_key']
+    text = gdb('break ready', 'run ' + file, *('print ' + n for n in names),
+               *('print ' + n for n in iters), 'print *bare',
+               'print /r *one_bucket', 'set print elements 3', 'print *many',
+               'set print elements 0', 'generate-core-file ' + core,
+               program=[states])
+    values = printed(text)
+    wanted = expected(file)
+    results.check(len(values) == len(names) + len(iters) + 3,
+                  'gdb prints every map', text)
+    for name, value in zip(names, values):
+        head, entries = split(value)
+        results.check(head == wanted[name][0] and
+                      sorted(entries) == sorted(wanted[name][1]),
+                      '%s: %s' % (name[1:], head),
+                      'expected %s' % wanted[name][0], wanted[name][1],
+                      'printed ' + value)
+    values = values[len(names):]
+    results.check(values[0] == 'ages_iter, not at an entry yet',
+                  'an iterator before its first entry', values[0])
+    results.check(values[1] == 'ages_iter at = {%s}' % wanted['midway'][0],
+                  'an iterator at an entry', values[1])
+    results.check(values[2] == 'ages_iter, ended',
+                  'an iterator that has ended', values[2])
+    results.check(values[3] == 'seen_iter at = {%s}' % wanted['at_key'][0],
+                  'an iterator of a set', values[3])
+    results.check(re.fullmatch(r'mound_map of 100 entries \(B=4(, iterator, '
+                               r'old iterator)?\)', values[4]),
+                  'struct mound_map: its header', values[4])
+    results.check(values[5].startswith('{u_ = {map_ = '),
+                  'print /r prints the fields', values[5])
+    results.check(re.fullmatch(r'numbers of 1000 entries \(B=8\) = '
+                               r'\{\[\d+\] = \d+, \[\d+\] = \.\.\.\}', values[6]),
+                  'set print elements holds', values[6])
+    return names, wanted, core
+
+
+def check_core(results, states, names, wanted, core):
+    values = printed(gdb(*('print ' + n for n in names),
+                         program=[states, core]))
+    results.check(
+        [(head, sorted(entries)) for head, entries in map(split, values)] ==
+        [(wanted[n][0], sorted(wanted[n][1])) for n in names],
+        'the same from a core', values)
+
+
+def check_damages(results, states, folder):
+    # Each to a program that was started anew.
+    commands = ['break ready']
+    for i, (damage, name, _) in enumerate(DAMAGES):
+        commands += ['echo damage %d\\n' % i,
+                     'run ' + os.path.join(folder, 'states'),
+                     'set var ' + damage, 'print ' + name]
+    try:
+        text = gdb(*commands, program=[states])
+    except subprocess.TimeoutExpired:
+        text = 'still running after %d s' % LIMIT_S
+    for i, (damage, name, said) in enumerate(DAMAGES):
+        part = re.search(r'^damage %d\n(.*?)(?=^damage |\Z)' % i, text,
+                         re.M | re.S)
+        part = part[1] if part else text
+        values = printed(part)
+        results.check(len(values) == 1 and re.search(said, values[0]) and
+                      'Traceback' not in part and 'Exception' not in part,
+                      'damaged by %s' % damage, part)
+
+
+def check_cc(results, states_cc, folder):
+    values = printed(gdb('break ready', 'run ' + os.path.join(folder, 'cc'),
+                         'print *shapes', 'print by_reference',
+                         'print *colours', program=[states_cc]))
+    shapes = ['["centre"] = {x = 0, y = 0}', '["corner"] = {x = 3, y = 4}']
+    results.check(len(values) == 3, 'C++: gdb prints every map', values)
+    head, entries = split(values[0])
+    results.check(head == 'points of 2 entries (B=0)' and
+                  sorted(entries) == shapes, 'C++: a map', values[0])
+    head, entries = split(values[1])
+    results.check(head.endswith('points of 2 entries (B=0)') and
+                  sorted(entries) == shapes, 'C++: a reference to a map',
+                  values[1])
+    results.check(values[2] == 'tags of 1 key (B=0) = {"red"}',
+                  'C++: a set', values[2])
+
+
+def check_auto_load(results, states, library, folder):
+    """Where gdb looks for scripts of libraries, it finds and loads this one."""
+    library = os.path.realpath(library)
+    place = folder + library + '-gdb.py'
+    os.makedirs(os.path.dirname(place))
+    shutil.copy(SCRIPT, place)
+    argv = ['gdb', '-nx', '-batch', '-iex', 'add-auto-load-safe-path ' + folder,
+            '-iex', 'set debug-file-directory ' + folder,
+            '-iex', 'set auto-load scripts-directory ' + folder,
+            '-ex', 'break ready', '-ex', 'run ' + os.path.join(folder, 'auto'),
+            '-ex', 'print *lonely', states]
+    text = subprocess.run(argv, text=True, timeout=LIMIT_S,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          stdin=subprocess.DEVNULL).stdout
+    results.check('= ages of 1 entry (B=4) = {[""] = 0}' in text,
+                  'the script is loaded with the library', text)
+
+
+def main():
+    states, states_cc, library = sys.argv[1:]
+    results = Results()
+    if shutil.which('gdb') is None:
+        results.check(False, 'gdb is there')
+        return results.done()
+    with tempfile.TemporaryDirectory() as folder:
+        names, wanted, core = check_states(results, states, folder)
+        check_core(results, states, names, wanted, core)
+        check_cc(results, states_cc, folder)
+        check_auto_load(results, states, library, folder)
+        check_damages(results, states, folder)
+    return results.done()
+
+
+if __name__ == '__main__':
+    sys.exit(main())
