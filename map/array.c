@@ -6,11 +6,13 @@
 #include <sys/mman.h>
 
 enum {
-    BLOCK_ALIGNED = 4096,       // bytes from which data begins at a cache line
-    MALLOC_ALIGN = 16,          // what malloc promises
-    BLOCK_CALLOC = 1 << 20,     // bytes from which calloc need not clear
-    RELEASE_BLOCK = 4 << 20,    // blocks below this are freed in one go
-    RELEASE_STEP = 1 << 20,     // bytes given back in one step
+    BLOCK_ALIGNED = 4096,    // bytes from which data begins at a cache line
+    MALLOC_ALIGN = 16,       // what malloc promises
+    BLOCK_CALLOC = 1 << 20,  // bytes from which calloc need not clear
+    RELEASE_BLOCK = 4 << 20, // blocks below this are freed in one go
+    RELEASE_STEP = 1 << 20,  // bytes given back in one step
+    RELEASE_BUCKETS =
+        512, // a step is never fewer buckets: they have 2 KiB at most
     POPULATE_ARRAY = 128 << 10, // arrays below this fault in page by page
     POPULATE_STEP = 1 << 20,    // bytes made ready in one step
     PAGE = 4096,                // steps of other page sizes are refused, kindly
@@ -257,8 +259,10 @@ static void old_free(const struct mound_map_type *t,
 
 void old_release(const struct mound_map_type *t, struct mound_map *m) {
     struct mound_map_old *old = m->extra_->old_;
-    size_t size = mound_map_datasize_(t);
     size_t n = m->nevacuate_ - old->nreleased_;
+    if (n < RELEASE_BUCKETS)
+        return;
+    size_t size = mound_map_datasize_(t);
     if (n * size < RELEASE_STEP || (size << old->B_) < RELEASE_BLOCK)
         return;
     if (old_waiting(old) ||
@@ -271,19 +275,22 @@ void old_release(const struct mound_map_type *t, struct mound_map *m) {
 
 void old_populate(const struct mound_map_type *t, struct mound_map *m) {
     struct mound_map_old *old = m->extra_->old_;
-    size_t data = mound_map_datasize_(t) << m->B_;
-    if (data < POPULATE_ARRAY)
+    if (old->npopulated_ == SIZE_MAX)
         return;
+    size_t data = mound_map_datasize_(t) << m->B_;
     char *from = m->buckets_ -
                  array_front(t, mound_map_nbuckets_(m->B_), true) +
                  old->npopulated_;
-    char *end = m->buckets_ + data;
-    if (from >= end)
-        return;
-    char *to =
-        (size_t)(end - from) > POPULATE_STEP ? from + POPULATE_STEP : end;
-    pages_populate(from, to);
-    old->npopulated_ += (size_t)(to - from);
+    size_t left = (size_t)(m->buckets_ + data - from);
+    if (data < POPULATE_ARRAY) {
+        old->npopulated_ = SIZE_MAX;
+    } else if (left <= POPULATE_STEP) {
+        pages_populate(from, from + left);
+        old->npopulated_ = SIZE_MAX;
+    } else {
+        pages_populate(from, from + POPULATE_STEP);
+        old->npopulated_ += POPULATE_STEP;
+    }
 }
 
 // old_shrink frees a bit of an old array and returns whether it is gone. From the

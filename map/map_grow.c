@@ -127,12 +127,6 @@ bool map_grow_work(const struct mound_map_type *t, struct mound_map *m,
                    uint64_t hash) {
     old_populate(t, m);
     size_t oldbucket = hash & (((size_t)1 << map_oldB(m)) - 1);
-    // The misses of the two moves, and of the write itself, shall overlap.
-    mound_map_prefetch_(t, m->oldbuckets_, oldbucket);
-    mound_map_prefetch_(t, m->oldbuckets_, m->nevacuate_);
-    mound_map_prefetch_(t, m->buckets_, hash & (((size_t)1 << m->B_) - 1));
-    mound_map_prefetch_(t, m->buckets_, m->nevacuate_);
-    __builtin_prefetch(mound_map_top_(m->oldbuckets_, m->nevacuate_));
     bool moved = map_evacuate(t, m, oldbucket);
     if (map_growing(m))
         map_evacuate(t, m, m->nevacuate_);

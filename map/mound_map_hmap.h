@@ -123,7 +123,7 @@ struct mound_map_old {
     struct mound_map_overflow overflow_;
     uint32_t niterators_; // that walk this array; atomic
     uint32_t nsuccessor_; // that walk the next one and look into this; atomic
-    size_t npopulated_;   // bytes of the next array that were made ready
+    size_t npopulated_;  // bytes of the next array made ready, at last SIZE_MAX
     uint32_t nreleased_; // base buckets whose data was given back while growing
     uint32_t nsteps_;    // of what frees it bit by bit afterwards
     uint8_t B_;
@@ -193,15 +193,15 @@ MOUND_MAP_INLINE_ size_t mound_map_dataalign_(const struct mound_map_type *t) {
 // smaller group would have to be padded at its end, it is not taken.
 MOUND_MAP_INLINE_ unsigned mound_map_group_(const struct mound_map_type *t) {
     size_t key = mound_map_keyslot_(t), elem = mound_map_elemslot_(t);
-    unsigned best = MOUND_MAP_SLOTS;
     for (unsigned n = MOUND_MAP_SLOTS; n > 1; n /= 2) {
-        if (n * key % mound_map_elemalign_(t) != 0 ||
-            n * (key + elem) % mound_map_dataalign_(t) != 0)
+        // Alignments are powers of two.
+        if ((n * key & (mound_map_elemalign_(t) - 1)) != 0 ||
+            (n * (key + elem) & (mound_map_dataalign_(t) - 1)) != 0)
             break;
         if (n * (key + elem) <= MOUND_MAP_LINE)
             return n;
     }
-    return best;
+    return MOUND_MAP_SLOTS;
 }
 
 // Where the elements begin in a group, how long it is, and how much data a bucket
@@ -218,7 +218,8 @@ MOUND_MAP_INLINE_ size_t mound_map_groupsize_(const struct mound_map_type *t) {
 }
 
 MOUND_MAP_INLINE_ size_t mound_map_datasize_(const struct mound_map_type *t) {
-    return MOUND_MAP_SLOTS / mound_map_group_(t) * mound_map_groupsize_(t);
+    return mound_map_groupsize_(t)
+           << (3 - __builtin_ctz(mound_map_group_(t))); // times 8 / group
 }
 
 // Buckets in an array's own block.
@@ -355,6 +356,34 @@ MOUND_MAP_INLINE_ unsigned mound_map_empty_(mound_map_tops_ tops) {
     return mound_map_gather_(~full & MOUND_MAP_HIGH_);
 }
 #endif
+
+// The bytes as a word, slot 0 lowest. They are read eight at once, and a read of what
+// was just written byte by byte waits for the cache: so they are written as a word.
+MOUND_MAP_INLINE_ uint64_t mound_map_word_(char *base, size_t i) {
+    uint64_t word;
+    memcpy(&word, mound_map_top_(base, i), sizeof word);
+    return word;
+}
+
+MOUND_MAP_INLINE_ void mound_map_setword_(char *base, size_t i, uint64_t word) {
+    memcpy(mound_map_top_(base, i), &word, sizeof word);
+}
+
+MOUND_MAP_INLINE_ void mound_map_settop_(char *base, size_t i, unsigned slot,
+                                         unsigned top) {
+    uint64_t word = mound_map_word_(base, i);
+    word &= ~((uint64_t)0xff << 8 * slot);
+    mound_map_setword_(base, i, word | (uint64_t)top << 8 * slot);
+}
+
+// mound_map_trim_ returns the word with emptyRest in all slots above the last entry.
+MOUND_MAP_INLINE_ uint64_t mound_map_trim_(uint64_t word) {
+    uint64_t x = word & ~(uint64_t)MOUND_MAP_LOW_;
+    uint64_t full =
+        (((x & ~MOUND_MAP_HIGH_) + ~MOUND_MAP_HIGH_) | x) & MOUND_MAP_HIGH_;
+    // All bytes up to the highest that is full.
+    return full == 0 ? 0 : word & ~(uint64_t)0 >> __builtin_clzll(full);
+}
 
 // Slots that hold an entry or its evacuated mark, that is whose byte is above 1.
 MOUND_MAP_INLINE_ unsigned mound_map_full_(mound_map_tops_ tops) {

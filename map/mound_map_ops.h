@@ -315,7 +315,7 @@ MOUND_MAP_INLINE_ void *mound_map_put_inside_(const struct mound_map_type *t,
     }
     if (!mound_map_fill_(t, room.base, room.index, room.slot, key))
         return NULL;
-    mound_map_top_(room.base, room.index)[room.slot] = (uint8_t)top;
+    mound_map_settop_(room.base, room.index, room.slot, top);
     m->count_++;
     *ret_new = true;
     return mound_map_elemat_(t, room.base, room.index, room.slot);
@@ -449,7 +449,7 @@ MOUND_MAP_INLINE_ void *mound_map_insert_(
         errno = ENOMEM;
         return NULL;
     }
-    mound_map_top_(base, index)[slot] = (uint8_t)top;
+    mound_map_settop_(base, index, slot, top);
     m->count_++;
     return mound_map_written_(
         t, m, flags, mound_map_elemat_(t, base, index, slot), true, ret_new);
@@ -486,15 +486,16 @@ mound_map_remove_(const struct mound_map_type *t, struct mound_map *m,
             t->key_drop(k, t->user);
         if (t->elem_drop != NULL)
             t->elem_drop(mound_map_elemat_(t, base, index, slot), t->user);
-        uint8_t *bytes = mound_map_top_(base, index);
-        bytes[slot] = MOUND_MAP_EMPTY_ONE;
-        if (slot == MOUND_MAP_SLOTS - 1)
+        uint64_t word = mound_map_word_(base, index);
+        word &= ~((uint64_t)0xff << 8 * slot);
+        word |= (uint64_t)MOUND_MAP_EMPTY_ONE << 8 * slot;
+        // The chain ends here when there was an emptyRest.
+        if (MOUND_MAP_LIKELY_(mound_map_has_rest_(tops)))
+            word = mound_map_trim_(word);
+        mound_map_setword_(base, index, word);
+        if (MOUND_MAP_UNLIKELY_(slot == MOUND_MAP_SLOTS - 1))
             mound_map_empty_rest_(mound_map_overflow_(m), base, m->B_, index,
                                   base, index, slot);
-        else if (bytes[slot + 1] == MOUND_MAP_EMPTY_REST)
-            do
-                bytes[slot] = MOUND_MAP_EMPTY_REST;
-            while (slot-- > 0 && bytes[slot] == MOUND_MAP_EMPTY_ONE);
         if (MOUND_MAP_UNLIKELY_(--m->count_ == 0))
             mound_map_reseed_(m);
         found = true;
@@ -711,21 +712,24 @@ mound_map_evacuate_bucket_(const struct mound_map_type *t, struct mound_map *m,
     char *dst_base[2] = {m->buckets_, m->buckets_};
     size_t dst_index[2] = {oldbucket, oldbucket + newbit};
     unsigned dst_slot[2] = {0, 0};
+    uint64_t dst_word[2] = {0, 0};
+    // The misses of this move and of the one that follows shall overlap.
     mound_map_prefetch_(t, m->oldbuckets_, oldbucket);
+    mound_map_prefetch_(t, m->oldbuckets_, m->nevacuate_);
+    __builtin_prefetch(mound_map_top_(m->oldbuckets_, m->nevacuate_));
     for (int i = 0; i < 1 + doubles; i++) {
         mound_map_prefetch_(t, m->buckets_, dst_index[i]);
-        memset(mound_map_top_(m->buckets_, dst_index[i]), 0, MOUND_MAP_SLOTS);
         if (B > 0)
             *mound_map_link_(m->buckets_, dst_index[i], n) = 0;
     }
     char *base = m->oldbuckets_;
     size_t index = oldbucket;
     do {
-        uint8_t *tops = mound_map_top_(base, index);
+        uint64_t word = mound_map_word_(base, index), marks = 0;
         for (unsigned slot = 0; slot < MOUND_MAP_SLOTS; slot++) {
-            unsigned top = tops[slot];
+            unsigned top = word >> 8 * slot & 0xff;
             if (top <= MOUND_MAP_EMPTY_ONE) {
-                tops[slot] = MOUND_MAP_EVACUATED_EMPTY;
+                marks |= (uint64_t)MOUND_MAP_EVACUATED_EMPTY << 8 * slot;
                 continue;
             }
             unsigned y = 0;
@@ -742,14 +746,16 @@ mound_map_evacuate_bucket_(const struct mound_map_type *t, struct mound_map *m,
                     y = (hash >> oldB) & 1;
                 }
             }
-            tops[slot] = (uint8_t)(MOUND_MAP_EVACUATED_X + y);
+            marks |= (uint64_t)(MOUND_MAP_EVACUATED_X + y) << 8 * slot;
             if (dst_slot[y] == MOUND_MAP_SLOTS) {
+                mound_map_setword_(dst_base[y], dst_index[y], dst_word[y]);
                 mound_map_new_overflow_(m, &dst_base[y], &dst_index[y]);
                 dst_slot[y] = 0;
+                dst_word[y] = 0;
             }
             size_t to = dst_index[y];
             unsigned s = dst_slot[y]++;
-            mound_map_top_(dst_base[y], to)[s] = (uint8_t)top;
+            dst_word[y] |= (uint64_t)top << 8 * s;
             memcpy(mound_map_keyplace_(t, dst_base[y], to, s),
                    mound_map_keyplace_(t, base, index, slot),
                    mound_map_keyslot_(t));
@@ -757,7 +763,10 @@ mound_map_evacuate_bucket_(const struct mound_map_type *t, struct mound_map *m,
                    mound_map_elemplace_(t, base, index, slot),
                    mound_map_elemslot_(t));
         }
+        mound_map_setword_(base, index, marks);
     } while (mound_map_follow_(overflow, m->oldbuckets_, oldB, &base, &index));
+    for (int i = 0; i < 1 + doubles; i++)
+        mound_map_setword_(dst_base[i], dst_index[i], dst_word[i]);
 }
 
 #endif

@@ -2,7 +2,7 @@
 // holds the same entries. Go's promises about iteration are checked to the letter,
 // across growth, deletion, clear and failing malloc.
 //
-// usage: model [SEED [OPERATIONS]]     random seed and 10 million unless told
+// usage: model [SEED [OPERATIONS]]     "random" and 10 million unless told
 //        model replay FILE             a list as printed after a failure
 //
 // Each round of operations runs in a child process, as it may crash. After a
@@ -1703,7 +1703,7 @@ int main(int argc, char **argv) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     uint64_t seed = (uint64_t)now.tv_sec ^ (uint64_t)now.tv_nsec << 8;
-    if (argc > 1)
+    if (argc > 1 && strcmp(argv[1], "random") != 0)
         seed = strtoull(argv[1], NULL, 10);
     size_t operations = argc > 2 ? strtoull(argv[2], NULL, 10) : 10000000;
     printf("seed %lu\n", seed);
