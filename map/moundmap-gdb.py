@@ -36,7 +36,7 @@ FLAGS = ((1, 'iterator'), (2, 'old iterator'), (WRITING, 'writing'),
          (64, 'first bucket lent'), (FREED, 'freed'))
 SHOWN = WRITING | SAME_SIZE | FREED  # in a line that has entries too
 
-# Tophash bytes are read so many at a time: large maps may be nearly empty.
+# Tophash bytes are read so many at a time.
 CHUNK = 1 << 16
 
 
@@ -144,6 +144,16 @@ class Array:
         at = SLOTS * (self.tops_end - 1 - i)
         return self.tops[at:at + SLOTS]
 
+    def skip_empty(self, i):
+        """i, or the first base bucket after a piece of the array in which there
+        is nothing: large maps may be nearly empty."""
+        while i < 1 << self.B:
+            self.tops_of(i)
+            if i > self.tops_first or self.tops.count(0) < len(self.tops):
+                break
+            i = self.tops_end
+        return i
+
     def follow(self, base, index, last):
         """The bucket after one, as (base, index, number), or None."""
         if self.B == 0:
@@ -238,15 +248,19 @@ class Map:
         if not self.buckets:
             raise Damaged('%d entries and no buckets' % self.count)
         new, old = self.arrays()
-        for i in range(1 << self.B):
-            if old is not None:
-                # New buckets are uninitialised until the old one has moved.
-                nold = 1 << old.B
-                if not old.is_evacuated(i & (nold - 1)):
-                    if i < nold:
-                        yield from old.chain(i)
-                    continue
-            yield from new.chain(i)
+        i = 0
+        while i < 1 << self.B:
+            if old is None:
+                i = new.skip_empty(i)
+            elif not old.is_evacuated(i & ((1 << old.B) - 1)):
+                # The new bucket is uninitialised until the old one has moved.
+                if i < 1 << old.B:
+                    yield from old.chain(i)
+                i += 1
+                continue
+            if i < 1 << self.B:
+                yield from new.chain(i)
+            i += 1
 
     def entries(self, layout):
         left = self.count
