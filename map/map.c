@@ -39,7 +39,7 @@ void mound_map_misuse_(const struct mound_map_type *t,
 }
 
 void mound_map_reseed_(struct mound_map *m) {
-    m->hash0_ = (uint32_t)map_random(m);
+    m->hash0_ = map_seed(m, m->hash0_);
 }
 
 // Making and freeing.
@@ -146,8 +146,10 @@ void mound_map_deinit(const struct mound_map_type *t, struct mound_map *m) {
     bool lent = (mound_map_flags_(m) & MOUND_MAP_FIRST_LENT) != 0;
     array_free(t, m->buckets_, m->B_, lent,
                m->extra_ != NULL ? &m->extra_->overflow_ : NULL);
-    old_free_all(t, m);
-    free(m->extra_);
+    if (m->extra_ != NULL) {
+        old_free_all(t, m);
+        free(m->extra_);
+    }
     *m = (struct mound_map){0};
 #ifdef MOUND_DEBUG
     // Looks busy and full to whoever comes, who then looks closer.

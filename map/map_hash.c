@@ -70,6 +70,13 @@ void map_hash_start(void) {
     pthread_once(&once, draw);
 }
 
+uint32_t map_seed(const void *m, uint32_t last) {
+    uint64_t x = mix((uint64_t)(uintptr_t)m ^ mound_map_key_[2],
+                     mound_map_key_[3] + last * ODD_1);
+    uint32_t seed = (uint32_t)mix(x ^ mound_map_key_[0], ODD_2);
+    return seed == last ? ~seed : seed;
+}
+
 uint64_t map_random(const void *address) {
     uint64_t x = clock_bits() * ODD_1 ^ mound_map_key_[2];
     return mix(mix(x, (uint64_t)(uintptr_t)address ^ mound_map_key_[3]) ^

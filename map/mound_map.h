@@ -129,7 +129,7 @@ struct mound_map_type {
     // key_copy and elem_copy fill dst with a copy of src of its own; false means
     // out of memory. NULL: the bytes are copied. key_copy is called by put and
     // clone, elem_copy by clone. key_drop and elem_drop release what they own.
-    // They must not call the map.
+    // None of these functions may call the map, or leave by longjmp or an exception.
     bool (*key_copy)(void *dst, const void *src, void *user);
     void (*key_drop)(void *key, void *user);
     bool (*elem_copy)(void *dst, const void *src, void *user);

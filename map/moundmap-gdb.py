@@ -11,6 +11,7 @@
 # and ends the walk.
 #
 # The layout is drawn in mound_map_hmap.h; the same names are used here.
+import re
 import struct
 
 import gdb
@@ -330,27 +331,27 @@ class MapPrinter:
 
 
 class IterPrinter:
-    """The iterator of a declared map: the entry that it is at."""
+    """The iterator of a declared map, or foreach's: the entry that it is at."""
 
     def __init__(self, value):
-        self.name = name_of(value.type)
+        self.name = re.sub('_cursor_$', '_iter', name_of(value.type))
+        names = field_names(value.type.strip_typedefs())
         self.key = value['key']
-        fields = [field.name for field in value.type.strip_typedefs().fields()]
-        self.elem = value['elem'] if 'elem' in fields else None
-        self.map = value['it_']['map_']
-
-    def at_entry(self):
-        return number(self.map) != 0 and number(self.key) != 0
+        self.elem = value['elem'] if 'elem' in names else None
+        insides = value[names[-1]]
+        self.ended = number(insides['map_' if names[-1] == 'it_'
+                                    else 'map']) == 0
+        self.at_entry = not self.ended and number(self.key) != 0
 
     def to_string(self):
-        if number(self.map) == 0:
+        if self.ended:
             return self.name + ', ended'
-        if number(self.key) == 0:
+        if not self.at_entry:
             return self.name + ', not at an entry yet'
         return self.name + ' at'
 
     def children(self):
-        if not self.at_entry():
+        if not self.at_entry:
             return
         yield '[0]', key_shown(self.key.dereference())
         if self.elem is not None:
@@ -417,9 +418,10 @@ def find_printer(value):
             if (union.code == gdb.TYPE_CODE_UNION and
                     field_names(union) == ['map_', 'entry_']):
                 return MapPrinter(value)
-        if names in (['key', 'it_'], ['key', 'elem', 'it_']):
-            it = kind.fields()[-1].type.strip_typedefs()
-            if it.tag == 'mound_map_iter':
+        if names[:-1] in (['key'], ['key', 'elem']):
+            insides = kind.fields()[-1].type.strip_typedefs()
+            if (names[-1], insides.tag) in (('it_', 'mound_map_iter'),
+                                            ('c_', 'mound_map_cursor_')):
                 return IterPrinter(value)
     except (gdb.error, KeyError):
         return None  # an incomplete type, say: gdb's own way is better

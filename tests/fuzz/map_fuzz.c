@@ -415,38 +415,53 @@ struct kind {
     void (*begin)(const struct mound_map *m, union iter *it);
     bool (*next)(union iter *it, const void **ret_key, void **ret_elem);
     void (*end)(union iter *it);
+    // mound_map_foreach; visit returns false to leave the loop.
+    void (*each)(struct mound_map *m,
+                 bool (*visit)(const void *key, void *elem));
+    bool (*set)(struct mound_map *m, const void *key,
+                uint64_t value); // or NULL
 };
 
-#define COMMON(NAME, K)                                                        \
+#define COMMON(NAME, K, elem_of)                                               \
     static bool NAME##_k_delete(struct mound_map *m, const void *key) {        \
         return NAME##_delete((NAME *)m, *(const K *)key);                      \
     }                                                                          \
     static void NAME##_k_begin(const struct mound_map *m, union iter *it) {    \
         it->NAME = NAME##_begin((const NAME *)m);                              \
     }                                                                          \
+    static bool NAME##_k_next(union iter *it, const void **ret_key,            \
+                              void **ret_elem) {                               \
+        bool more = NAME##_next(&it->NAME);                                    \
+        *ret_key = it->NAME.key;                                               \
+        *ret_elem = elem_of(it->NAME);                                         \
+        return more;                                                           \
+    }                                                                          \
     static void NAME##_k_end(union iter *it) {                                 \
         NAME##_end(&it->NAME);                                                 \
+    }                                                                          \
+    static void NAME##_k_each(struct mound_map *m,                             \
+                              bool (*visit)(const void *, void *)) {           \
+        mound_map_foreach(NAME, it, (NAME *)m) {                               \
+            if (!visit(it.key, elem_of(it)))                                   \
+                break;                                                         \
+        }                                                                      \
     }
 
+#define ELEM_OF(it) (it).elem
+#define NO_ELEM(it) NULL
+
 #define TYPED(NAME, K)                                                         \
-    COMMON(NAME, K)                                                            \
+    COMMON(NAME, K, ELEM_OF)                                                   \
     static void *NAME##_k_put(struct mound_map *m, const void *key,            \
                               bool *ret_new) {                                 \
         return NAME##_put((NAME *)m, *(const K *)key, ret_new);                \
     }                                                                          \
     static void *NAME##_k_get(const struct mound_map *m, const void *key) {    \
         return NAME##_get((const NAME *)m, *(const K *)key);                   \
-    }                                                                          \
-    static bool NAME##_k_next(union iter *it, const void **ret_key,            \
-                              void **ret_elem) {                               \
-        bool more = NAME##_next(&it->NAME);                                    \
-        *ret_key = it->NAME.key;                                               \
-        *ret_elem = it->NAME.elem;                                             \
-        return more;                                                           \
     }
 
 #define SET(NAME, K)                                                           \
-    COMMON(NAME, K)                                                            \
+    COMMON(NAME, K, NO_ELEM)                                                   \
     static void *NAME##_k_put(struct mound_map *m, const void *key,            \
                               bool *ret_new) {                                 \
         static char there;                                                     \
@@ -456,13 +471,6 @@ struct kind {
     static void *NAME##_k_get(const struct mound_map *m, const void *key) {    \
         static char there;                                                     \
         return NAME##_has((const NAME *)m, *(const K *)key) ? &there : NULL;   \
-    }                                                                          \
-    static bool NAME##_k_next(union iter *it, const void **ret_key,            \
-                              void **ret_elem) {                               \
-        bool more = NAME##_next(&it->NAME);                                    \
-        *ret_key = it->NAME.key;                                               \
-        *ret_elem = NULL;                                                      \
-        return more;                                                           \
     }
 
 TYPED(weak, uint64_t)
@@ -476,6 +484,21 @@ TYPED(views, struct mound_view)
 TYPED(boxes, struct mound_view)
 SET(set, uint64_t)
 SET(str_set, mound_str_)
+
+static bool weak_k_set(struct mound_map *m, const void *key, uint64_t value) {
+    return weak_set((weak *)m, *(const uint64_t *)key, value);
+}
+
+static bool boxes_k_set(struct mound_map *m, const void *key, uint64_t value) {
+    box b = (box)__real_malloc(sizeof *b); // the map's once it is in
+    *b = value;
+    bool done = boxes_set((boxes *)m, *(const struct mound_view *)key, b);
+    if (done)
+        count(b);
+    else
+        __real_free(b);
+    return done;
+}
 
 // Untyped maps.
 static const struct kind *kind;
@@ -579,25 +602,34 @@ static void untyped_end(union iter *it) {
     mound_map_end(&it->untyped);
 }
 
+static void untyped_each(struct mound_map *m,
+                         bool (*visit)(const void *, void *)) {
+    struct mound_map_iter it;
+    mound_map_begin(kind->type(), m, &it);
+    while (mound_map_next(&it) && visit(it.key, it.elem))
+        ;
+    mound_map_end(&it);
+}
+
 #define KIND(NAME)                                                             \
     NAME##_type, NAME##_k_put, NAME##_k_get, NAME##_k_delete, NAME##_k_begin,  \
-        NAME##_k_next, NAME##_k_end
+        NAME##_k_next, NAME##_k_end, NAME##_k_each
 #define UNTYPED                                                                \
     untyped_put, untyped_get, untyped_delete, untyped_begin, untyped_next,     \
-        untyped_end
+        untyped_end, untyped_each, NULL
 
 static const struct kind kinds[] = {
-    {U64, false, false, KIND(weak)},
-    {F64, false, false, KIND(f64_u16)},
-    {STR, true, false, KIND(weak_borrowed)},
-    {STR, true, false, KIND(borrowed)},
-    {STR, false, false, KIND(owned)},
-    {VIEW, false, true, KIND(boxes)},
-    {VIEW, true, false, KIND(views)},
-    {U64, false, false, KIND(weak_wide)},
-    {U32, false, false, KIND(u32_u8)},
-    {U64, false, false, KIND(set)},
-    {STR, true, false, KIND(str_set)},
+    {U64, false, false, KIND(weak), weak_k_set},
+    {F64, false, false, KIND(f64_u16), NULL},
+    {STR, true, false, KIND(weak_borrowed), NULL},
+    {STR, true, false, KIND(borrowed), NULL},
+    {STR, false, false, KIND(owned), NULL},
+    {VIEW, false, true, KIND(boxes), boxes_k_set},
+    {VIEW, true, false, KIND(views), NULL},
+    {U64, false, false, KIND(weak_wide), NULL},
+    {U32, false, false, KIND(u32_u8), NULL},
+    {U64, false, false, KIND(set), NULL},
+    {STR, true, false, KIND(str_set), NULL},
     {BOXED, false, true, untyped_boxed, UNTYPED},
     {APART, false, false, untyped_apart, UNTYPED},
     {APART, false, false, untyped_half, UNTYPED},
@@ -615,7 +647,7 @@ struct entry {
     bool negative;   // the key is -0
 };
 
-struct iterator {
+struct iterator { // the last one is of the loop that is being run, if any
     union iter it;
     bool active;
     uint64_t born;  // entries up to this serial are older
@@ -624,8 +656,8 @@ struct iterator {
 };
 
 static struct entry entries[IDS + NANS];
-static struct iterator iterators[ITERATORS];
-static uint64_t seen[ITERATORS + 1][IDS + NANS]; // zero from ids_used on
+static struct iterator iterators[ITERATORS + 1];
+static uint64_t seen[ITERATORS + 2][IDS + NANS]; // zero from ids_used on
 static unsigned ids_used; // entries below may not be zero
 static uint64_t serial;
 static size_t len;
@@ -851,6 +883,38 @@ static void put(unsigned id, uint64_t value) {
         ids_used = id + 1;
 }
 
+// set is put by the function that does not tell whether the key was there.
+static void set_id(unsigned id, uint64_t value) {
+    if (kind->set == NULL) {
+        put(id, value);
+        return;
+    }
+    union key key;
+    char *memory = key_make(id, false, &key);
+    struct entry *e = &entries[id];
+    bool done;
+    trace("set %u", id);
+    work++;
+    failed = false;
+    errno = 0;
+    MAP_CALL(done = kind->set(map, &key, value_cut(value)));
+    free(memory);
+    if (!done) {
+        if (!failed || errno != ENOMEM)
+            die("set of %u failed", id);
+        get(id);
+        return;
+    }
+    e->value = value_cut(value);
+    if (e->serial == 0) {
+        e->serial = ++serial;
+        len++;
+    }
+    if (id >= ids_used)
+        ids_used = id + 1;
+    get(id);
+}
+
 static void put_nan(void) {
     if (!(kind->type()->flags & MOUND_MAP_KEY_IRREFLEXIVE) || nans == NANS)
         return;
@@ -875,11 +939,15 @@ static void drop(unsigned id) {
 
 // Iterators.
 
-static void iterator_begin(struct iterator *i) {
+static void iterator_init(struct iterator *i) {
     memset(i->seen, 0, ids_used * sizeof *i->seen);
     i->last = IDS + NANS;
     i->born = serial;
     i->active = true;
+}
+
+static void iterator_begin(struct iterator *i) {
+    iterator_init(i);
     trace("begin iterator %td", i - iterators);
     MAP_CALL(kind->begin(map, &i->it));
 }
@@ -892,25 +960,8 @@ static void iterator_end(struct iterator *i) {
     i->active = false;
 }
 
-static bool iterator_step(struct iterator *i) {
-    const void *key;
-    void *elem;
-    bool more;
-    if (!i->active)
-        return false;
-    MAP_CALL(more = kind->next(&i->it, &key, &elem));
-    if (!more) {
-        trace("iterator %td is at its end", i - iterators);
-        i->active = false;
-        i->last = IDS + NANS;
-        for (unsigned id = 0; id < ids_used; id++)
-            if (entries[id].serial != 0 && entries[id].serial <= i->born &&
-                i->seen[id] != entries[id].serial)
-                die("an iterator left %u out", id);
-        if (i->born & 1) // allowed, not needed
-            MAP_CALL(kind->end(&i->it));
-        return false;
-    }
+// iterator_took checks what an iterator delivered.
+static void iterator_took(struct iterator *i, const void *key, void *elem) {
     unsigned id = key_id(key);
     struct entry *e = &entries[id];
     trace("iterator %td delivered %u", i - iterators, id);
@@ -926,13 +977,40 @@ static bool iterator_step(struct iterator *i) {
         e->value = value_cut(e->value + 1);
         value_store(elem, e->value);
     }
-    return true;
+}
+
+// iterator_done checks that it left nothing out.
+static void iterator_done(struct iterator *i) {
+    trace("iterator %td is at its end", i - iterators);
+    i->active = false;
+    i->last = IDS + NANS;
+    for (unsigned id = 0; id < ids_used; id++)
+        if (entries[id].serial != 0 && entries[id].serial <= i->born &&
+            i->seen[id] != entries[id].serial)
+            die("an iterator left %u out", id);
+}
+
+static bool iterator_step(struct iterator *i) {
+    const void *key;
+    void *elem;
+    bool more;
+    if (!i->active)
+        return false;
+    MAP_CALL(more = kind->next(&i->it, &key, &elem));
+    if (more) {
+        iterator_took(i, key, elem);
+        return true;
+    }
+    iterator_done(i);
+    if (i->born & 1) // allowed, not needed
+        MAP_CALL(kind->end(&i->it));
+    return false;
 }
 
 // The map as a whole.
 
 static bool iterators_running(void) {
-    for (int i = 0; i < ITERATORS; i++)
+    for (int i = 0; i <= ITERATORS; i++)
         if (iterators[i].active)
             return true;
     return false;
@@ -1085,7 +1163,7 @@ static void clone(unsigned how) {
     // The copy is checked by itself, and the original's iterators wait.
     struct iterator i = {.active = false};
     bool lent = map_lent;
-    i.seen = seen[ITERATORS];
+    i.seen = seen[ITERATORS + 1];
     map = copy;
     map_lent = false;
     iterator_begin(&i);
@@ -1163,6 +1241,42 @@ static unsigned many(struct input *in) {
     return n < 0xf0 ? n & 63 : 1000;
 }
 
+static void run(unsigned op, struct input *in);
+
+// A loop of mound_map_foreach, with operations from the input in its body.
+static struct input *loop_input;
+
+static bool loop_body(const void *key, void *elem) {
+    struct iterator *i = &iterators[ITERATORS];
+    in_map = false;
+    iterator_took(i, key, elem);
+    unsigned op = byte(loop_input);
+    bool go_on = true;
+    if (op >= 0xf8)
+        go_on = false;
+    else if (op >= 0xe0)
+        drop(i->last);
+    else if (op >= 0x40 && op % 32 < 25 && work < WORK_MAX)
+        run(op, loop_input);
+    in_map = true;
+    i->active = go_on;
+    return go_on;
+}
+
+static void loop(struct input *in) {
+    struct iterator *i = &iterators[ITERATORS];
+    if (i->active) // not within another
+        return;
+    loop_input = in;
+    iterator_init(i);
+    trace("foreach");
+    MAP_CALL(kind->each(map, loop_body));
+    if (i->active)
+        iterator_done(i);
+    else
+        trace("break");
+}
+
 static void run(unsigned op, struct input *in) {
     struct iterator *i;
     unsigned a, n;
@@ -1173,7 +1287,7 @@ static void run(unsigned op, struct input *in) {
         put(small_id(in), byte(in));
         break;
     case 3:
-        put(wide_id(in), serial);
+        set_id(wide_id(in), serial);
         break;
     case 4:
     case 5:
@@ -1190,11 +1304,13 @@ static void run(unsigned op, struct input *in) {
         put_nan();
         break;
     case 10:
-    case 11:
         i = &iterators[byte(in) % ITERATORS];
         iterator_end(i);
         iterator_begin(i);
         iterator_step(i);
+        break;
+    case 11:
+        loop(in);
         break;
     case 12:
     case 13:
@@ -1295,7 +1411,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     trace("kind %td, hash %u", kind - kinds, hash_mode % 8);
     random_state = byte(&in);
     random_state |= byte(&in) << 8;
-    for (int i = 0; i < ITERATORS; i++)
+    for (int i = 0; i <= ITERATORS; i++)
         iterators[i].seen = seen[i];
     map_make(byte(&in));
     for (unsigned n = 0; in.p < in.end && work < WORK_MAX; n++) {
@@ -1309,7 +1425,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     iterators_leave(serial & 1);
     map_free();
     forget_entries();
-    for (int i = 0; i <= ITERATORS; i++)
+    for (int i = 0; i < ITERATORS + 2; i++)
         memset(seen[i], 0, ids_used * sizeof *seen[i]);
     ids_used = 0;
     if (blocks != 0)

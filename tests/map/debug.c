@@ -111,17 +111,34 @@ static void free_again(void) {
     ints_free(m);
 }
 
-Test(debug, a_use_of_a_map_after_free_is_told) {
-    static void (*const mistakes[])(void) = {
-        get,    put,      delete, clear, clone, reserve,
-        shrink, evacuate, begin,  each,  next,  end,
-    };
-    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++)
-        expect_fatal(mistakes[i], "fatal error: use of a map after free\n");
+static const char after_free[] = "fatal error: use of a map after free\n";
+
+Test(debug, reading_a_map_after_free_is_told) {
+    expect_fatal(get, after_free);
+    expect_fatal(begin, after_free);
+    expect_fatal(each, after_free);
+}
+
+Test(debug, writing_to_a_map_after_free_is_told) {
+    expect_fatal(put, after_free);
+    expect_fatal(delete, after_free);
+    expect_fatal(clear, after_free);
+    expect_fatal(reserve, after_free);
+    expect_fatal(shrink, after_free);
+    expect_fatal(evacuate, after_free);
+}
+
+Test(debug, cloning_a_map_after_free_is_told) {
+    expect_fatal(clone, after_free);
+}
+
+Test(debug, going_on_with_an_iterator_of_a_freed_map_is_told) {
+    expect_fatal(next, after_free);
+    expect_fatal(end, after_free);
 }
 
 Test(debug, a_map_freed_twice_is_told) {
-    expect_fatal(free_again, "fatal error: use of a map after free\n");
+    expect_fatal(free_again, after_free);
 }
 
 static void end_twice(void) {

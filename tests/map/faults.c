@@ -5,7 +5,6 @@
 #include "watched_malloc.h"
 
 #include <math.h>
-#include <stdio.h>
 
 MOUND_MAP_U64(ints, uint64_t)
 MOUND_MAP_STR(names, uint64_t)

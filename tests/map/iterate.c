@@ -4,7 +4,6 @@
 #include "watched_malloc.h"
 
 #include <math.h>
-#include <stdio.h>
 
 MOUND_MAP_U64(ints, uint64_t)
 MOUND_MAP_F64(floats, int)
@@ -44,11 +43,11 @@ Test(iterate, every_entry_comes_once_at_every_size) {
 
 Test(iterate, an_empty_map_and_no_map_have_no_entries) {
     ints *m = ints_make(0);
-    mound_map_foreach(ints, it, m) cr_fatal("an entry");
+    mound_map_foreach(ints, it, m) cr_assert(false, "an entry");
     ints_set(m, 1, 1);
     ints_delete(m, 1);
-    mound_map_foreach(ints, it, m) cr_fatal("an entry");
-    mound_map_foreach(ints, it, NULL) cr_fatal("an entry");
+    mound_map_foreach(ints, it, m) cr_assert(false, "an entry");
+    mound_map_foreach(ints, it, NULL) cr_assert(false, "an entry");
     ints_free(m);
 }
 

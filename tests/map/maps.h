@@ -5,6 +5,7 @@
 #include "mound_map.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 // expect_eq shows both numbers when they differ.

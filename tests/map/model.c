@@ -41,10 +41,11 @@ enum {
     X(SET)                                                                     \
     X(PUT_MANY)                                                                \
     X(PUT_NAN)                                                                 \
-    X(GET) X(DELETE) X(DELETE_MANY) X(DRAIN) X(CLEAR) X(CLONE)                 \
-        X(CONTINUE_ON_CLONE) X(RESERVE) X(SHRINK) X(EVACUATE) X(BEGIN) X(NEXT) \
-            X(END) X(ABANDON) X(DELETE_DELIVERED) X(DELETE_MANY_DELIVERED)     \
-                X(WRITE_DELIVERED) X(WALK) X(EACH) X(CHECK)
+    X(GET)                                                                     \
+    X(DELETE) X(DELETE_MANY) X(DRAIN) X(CLEAR) X(CLONE) X(CONTINUE_ON_CLONE)   \
+        X(RESERVE) X(SHRINK) X(EVACUATE) X(BEGIN) X(NEXT) X(END) X(ABANDON)    \
+            X(DELETE_DELIVERED) X(DELETE_MANY_DELIVERED) X(WRITE_DELIVERED)    \
+                X(WALK) X(EACH) X(CHECK)
 
 #define AS_ENUM(name) name,
 #define AS_NAME(name) #name,

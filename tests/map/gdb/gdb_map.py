@@ -135,15 +135,19 @@ def check_states(results, states, folder):
     subprocess.run([states, file], check=True, timeout=LIMIT_S)
     names = [name for name in expected(file) if name.startswith('*')]
     iters = ['begun', 'midway', 'ended', 'at_key']
-    text = gdb('break ready', 'run ' + file, *('print ' + n for n in names),
+    text = gdb('break in_loop', 'break ready', 'run ' + file, 'up', 'print it',
+               'continue', *('print ' + n for n in names),
                *('print ' + n for n in iters), 'print *bare',
                'print /r *one_bucket', 'set print elements 3', 'print *many',
                'set print elements 0', 'generate-core-file ' + core,
                program=[states])
     values = printed(text)
     wanted = expected(file)
-    results.check(len(values) == len(names) + len(iters) + 3,
+    results.check(len(values) == 1 + len(names) + len(iters) + 3,
                   'gdb prints every map', text)
+    results.check(values[0] == 'ages_iter at = {["me"] = 1}',
+                  'the iterator of foreach', values[0])
+    values = values[1:]
     for name, value in zip(names, values):
         head, entries = split(value)
         results.check(head == wanted[name][0] and

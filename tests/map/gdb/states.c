@@ -303,6 +303,10 @@ static void write_all(void) {
     WRITE(ages, lent, "[\"%s\"] = %d", *it.key, *it.elem);
 }
 
+__attribute__((noinline)) static void in_loop(const void *it) {
+    __asm__ volatile("" : : "r"(it) : "memory");
+}
+
 __attribute__((noinline)) static void ready(void) {
     // They are used, says this, or the compiler would leave them out.
     __asm__ volatile(""
@@ -325,6 +329,7 @@ int main(int argc, char **argv) {
     fprintf(out, "= midway\t[\"%s\"] = %d\n", *midway.key, *midway.elem);
     fprintf(out, "= at_key\t%" PRIu64 "\n", *at_key.key);
     fclose(out);
+    mound_map_foreach(ages, it, lent) in_loop(&it);
     ready();
     return 0;
 }
