@@ -305,14 +305,16 @@ static bool old_shrink(const struct mound_map_type *t,
     char *base =
         own ? old->buckets_ : overflow_chunk(overflow, overflow->nchunks_ - 1);
     struct block b = block_layout(t, n, !own || old->B_ > 0);
-    char *start = block_start(&b, base);
+    // From the front on: the word before it says where the block came from.
+    char *front = base - b.front;
+    size_t bytes = b.front + n * mound_map_datasize_(t);
     size_t done = (size_t)old->nsteps_++ * RELEASE_STEP;
-    if (b.bytes >= RELEASE_BLOCK && done < b.bytes) {
-        size_t step =
-            b.bytes - done < RELEASE_STEP ? b.bytes - done : RELEASE_STEP;
-        pages_release(start + done, start + done + step);
+    if (bytes >= RELEASE_BLOCK && done < bytes) {
+        size_t step = bytes - done < RELEASE_STEP ? bytes - done : RELEASE_STEP;
+        pages_release(front + done, front + done + step);
         return false;
     }
+    char *start = block_start(&b, base);
     old->nsteps_ = 0;
     if (own) {
         if (!old->lent_)
@@ -424,8 +426,9 @@ void old_forget(const struct mound_map_type *t, struct mound_map *m,
     if (m->extra_ == NULL)
         return;
     for (struct mound_map_old *old = m->extra_->old_; old; old = old->next_) {
-        bool growing = old->buckets_ == m->oldbuckets_;
-        if (old_waiting(old) || (growing && m->niterators_ != 0))
+        // Of the array being left, what iterators that have ended saw, others may
+        // come to see: it is always kept true.
+        if (old->buckets_ == m->oldbuckets_ || old_waiting(old))
             forget_in(t, old, hash, key, replacement);
     }
 }

@@ -39,7 +39,9 @@ void mound_map_misuse_(const struct mound_map_type *t,
 }
 
 void mound_map_reseed_(struct mound_map *m) {
-    m->hash0_ = map_seed(m, m->hash0_);
+    uint32_t last = m->hash0_;
+    while (m->hash0_ == last)
+        m->hash0_ = (uint32_t)map_random();
 }
 
 // Making and freeing.
@@ -342,7 +344,7 @@ void mound_map_empty_rest_(const struct mound_map_overflow *overflow,
 }
 
 void mound_map_clear(const struct mound_map_type *t, struct mound_map *m) {
-    if (m == NULL || !writable(t, m) || m->buckets_ == NULL)
+    if (m == NULL || !writable(t, m))
         return;
     write_begin(m);
     drop_all(t, m);
@@ -355,7 +357,8 @@ void mound_map_clear(const struct mound_map_type *t, struct mound_map *m) {
         old_free_all(t, m);
         m->extra_->overflow_.next_ = 0;
     }
-    array_clear(m->buckets_, m->B_);
+    if (m->buckets_ != NULL)
+        array_clear(m->buckets_, m->B_);
     m->count_ = 0;
     m->nevacuate_ = 0;
     m->noverflow_ = 0;
@@ -365,11 +368,17 @@ void mound_map_clear(const struct mound_map_type *t, struct mound_map *m) {
 
 // The whole at once.
 
+// A clone on its way.
+struct clone {
+    struct mound_map *to;
+    const void *half; // the element that could not be copied
+};
+
 static bool clone_entry(const struct mound_map_type *t, void *key, void *elem,
                         void *arg) {
-    struct mound_map *to = (struct mound_map *)arg;
-    // put would take an irreflexive key for new, as it should.
-    void *slot = mound_map_put(t, to, key, NULL);
+    struct clone *c = (struct clone *)arg;
+    // put takes an irreflexive key for new, as it should.
+    void *slot = mound_map_put(t, c->to, key, NULL);
     if (slot == NULL)
         return false;
     if (t->elem_copy == NULL) {
@@ -379,30 +388,38 @@ static bool clone_entry(const struct mound_map_type *t, void *key, void *elem,
     }
     if (t->elem_copy(slot, elem, t->user))
         return true;
-    // Without an element of its own the entry must not be dropped as a whole.
-    struct mound_map_type plain = *t;
-    plain.elem_drop = NULL;
-    mound_map_delete(&plain, to, key);
+    c->half = slot;
     return false;
+}
+
+// clone_drop drops what a clone has so far. One entry may have a key only.
+static bool clone_drop(const struct mound_map_type *t, void *key, void *elem,
+                       void *arg) {
+    const struct clone *c = (const struct clone *)arg;
+    if (t->key_drop != NULL)
+        t->key_drop(key, t->user);
+    if (t->elem_drop != NULL && elem != c->half)
+        t->elem_drop(elem, t->user);
+    return true;
 }
 
 struct mound_map *mound_map_clone(const struct mound_map_type *t,
                                   const struct mound_map *m) {
-    struct mound_map *to = mound_map_make(t, mound_map_len(m));
-    if (m == NULL || to == NULL)
-        return to;
-    if (mound_map_flags_(m) & MOUND_MAP_WRITING) {
+    if (m != NULL && (mound_map_flags_(m) & MOUND_MAP_WRITING)) {
         mound_map_misuse_(t, m, "concurrent map iteration and map write");
-        mound_map_free(t, to);
         errno = EBUSY;
         return NULL;
     }
-    if (!map_walk(t, m, clone_entry, to)) {
-        mound_map_free(t, to);
-        errno = ENOMEM;
-        return NULL;
-    }
-    return to;
+    struct clone c = {mound_map_make(t, mound_map_len(m)), NULL};
+    if (m == NULL || c.to == NULL || map_walk(t, m, clone_entry, &c))
+        return c.to;
+    map_walk(t, c.to, clone_drop, &c);
+    struct mound_map_type dropped = *t;
+    dropped.key_drop = NULL;
+    dropped.elem_drop = NULL;
+    mound_map_free(&dropped, c.to);
+    errno = ENOMEM;
+    return NULL;
 }
 
 static bool rebuild(const struct mound_map_type *t, struct mound_map *m,

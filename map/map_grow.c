@@ -27,7 +27,7 @@ static void overflow_count(struct mound_map *m) {
         return;
     uint64_t mask =
         m->B_ < NOVERFLOW_EXACT_B ? 0 : ((uint64_t)1 << (m->B_ - 15)) - 1;
-    if (mask == 0 || (map_random(m) & mask) == 0)
+    if (mask == 0 || (map_random() & mask) == 0)
         m->noverflow_++;
 }
 

@@ -70,18 +70,12 @@ void map_hash_start(void) {
     pthread_once(&once, draw);
 }
 
-uint32_t map_seed(const void *m, uint32_t last) {
-    uint64_t x = mix((uint64_t)(uintptr_t)m ^ mound_map_key_[2],
-                     mound_map_key_[3] + last * ODD_1);
-    uint32_t seed = (uint32_t)mix(x ^ mound_map_key_[0], ODD_2);
-    return seed == last ? ~seed : seed;
-}
-
-uint64_t map_random(const void *address) {
-    uint64_t x = clock_bits() * ODD_1 ^ mound_map_key_[2];
-    return mix(mix(x, (uint64_t)(uintptr_t)address ^ mound_map_key_[3]) ^
-                   mound_map_key_[0],
-               ODD_2);
+uint64_t map_random(void) {
+    // The library's only state beside the key. Its address tells threads apart.
+    static __thread uint64_t ndraws;
+    uint64_t x = mix(++ndraws * ODD_1 ^ mound_map_key_[2],
+                     (uint64_t)(uintptr_t)&ndraws ^ mound_map_key_[3]);
+    return mix(x ^ mound_map_key_[0], ODD_2);
 }
 
 uint64_t mound_hash_bytes(const void *p, size_t size, uint64_t seed) {
@@ -93,7 +87,7 @@ uint64_t mound_hash_f64(double x, uint64_t seed) {
     if (x == 0)
         x = 0; // -0 too
     if (x != x)
-        return map_random(&x);
+        return map_random();
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
     return mound_hash_u64(bits, seed);

@@ -73,7 +73,7 @@ void mound_map_begin(const struct mound_map_type *t, const struct mound_map *m,
     it->oldbuckets_ = m->oldbuckets_;
     it->clearseq_ = mound_map_clearseq_(m);
     it->B_ = m->B_;
-    uint64_t r = map_random(it);
+    uint64_t r = map_random();
     it->start_ = it->bucket_ = (uint32_t)(r & (((uint64_t)1 << m->B_) - 1));
     it->offset_ = (uint8_t)(r >> 61);
     enter(it);

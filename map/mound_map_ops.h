@@ -713,6 +713,10 @@ mound_map_evacuate_bucket_(const struct mound_map_type *t, struct mound_map *m,
     size_t dst_index[2] = {oldbucket, oldbucket + newbit};
     unsigned dst_slot[2] = {0, 0};
     uint64_t dst_word[2] = {0, 0};
+    // Only an iterator that is under way now will look at what is left behind. Without
+    // one there is nothing to be found, or to be marked when a key is deleted.
+    bool watched = __atomic_load_n(&m->niterators_, __ATOMIC_RELAXED) != 0 ||
+                   m->extra_->old_->niterators_ != 0;
     // The misses of this move and of the one that follows shall overlap.
     mound_map_prefetch_(t, m->oldbuckets_, oldbucket);
     mound_map_prefetch_(t, m->oldbuckets_, m->nevacuate_);
@@ -746,7 +750,9 @@ mound_map_evacuate_bucket_(const struct mound_map_type *t, struct mound_map *m,
                     y = (hash >> oldB) & 1;
                 }
             }
-            marks |= (uint64_t)(MOUND_MAP_EVACUATED_X + y) << 8 * slot;
+            marks |= (uint64_t)(watched ? (unsigned)MOUND_MAP_EVACUATED_X + y
+                                        : (unsigned)MOUND_MAP_EVACUATED_EMPTY)
+                     << 8 * slot;
             if (dst_slot[y] == MOUND_MAP_SLOTS) {
                 mound_map_setword_(dst_base[y], dst_index[y], dst_word[y]);
                 mound_map_new_overflow_(m, &dst_base[y], &dst_index[y]);

@@ -5,7 +5,7 @@
 
 // What a type may be told to do with its keys and elements, beside functions of
 // one's own: bool key_copy(K *dst, K src), void key_drop(K), bool elem_copy(V *dst,
-// const V *src), void elem_drop(V *).
+// V const *src), void elem_drop(V *).
 #define MOUND_MAP_COPY_BITS(dst, src) (*(dst) = (src), true)
 #define MOUND_MAP_COPY_ELEM_BITS(dst, src) (*(dst) = *(src), true)
 #define MOUND_MAP_DROP_NOTHING(x) ((void)(x))
@@ -31,12 +31,12 @@
     MOUND_MAP_INLINE_ uint64_t NAME##_hash_(const void *key, uint64_t seed,    \
                                             void *user) {                      \
         (void)user;                                                            \
-        return hash_fn(*(const K *)key, seed);                                 \
+        return hash_fn(*(K const *)key, seed);                                 \
     }                                                                          \
     MOUND_MAP_INLINE_ bool NAME##_equal_(const void *a, const void *b,         \
                                          void *user) {                         \
         (void)user;                                                            \
-        return eq_fn(*(const K *)a, *(const K *)b);                            \
+        return eq_fn(*(K const *)a, *(K const *)b);                            \
     }                                                                          \
     MOUND_MAP_STATIC_ void NAME##_evacuate_bucket_(                            \
         const struct mound_map_type *t, struct mound_map *m,                   \
@@ -140,12 +140,12 @@
         V elem;                                                                \
     };                                                                         \
     typedef struct NAME##_iter {                                               \
-        const K *key;                                                          \
+        K const *key;                                                          \
         V *elem;                                                               \
         struct mound_map_iter it_;                                             \
     } NAME##_iter;                                                             \
     struct NAME##_cursor_ {                                                    \
-        const K *key;                                                          \
+        K const *key;                                                          \
         V *elem;                                                               \
         struct mound_map_cursor_ c_;                                           \
     };                                                                         \
@@ -174,7 +174,7 @@
     }                                                                          \
     MOUND_MAP_INLINE_ bool NAME##_next(NAME##_iter *it) {                      \
         bool more = mound_map_advance_(&NAME##_type_, &it->it_);               \
-        it->key = (const K *)it->it_.key;                                      \
+        it->key = (K const *)it->it_.key;                                      \
         it->elem = (V *)it->it_.elem;                                          \
         return more;                                                           \
     }                                                                          \
@@ -189,7 +189,7 @@
     MOUND_MAP_INLINE_ bool NAME##_step_(NAME##_iter *it,                       \
                                         struct NAME##_cursor_ *c) {            \
         bool more = mound_map_step_(&NAME##_type_, &it->it_, &c->c_);          \
-        c->key = (const K *)c->c_.key;                                         \
+        c->key = (K const *)c->c_.key;                                         \
         c->elem = (V *)c->c_.elem;                                             \
         return more;                                                           \
     }
@@ -225,7 +225,7 @@
     MOUND_MAP_INLINE_ bool NAME##_elem_copy_(void *dst, const void *src,       \
                                              void *user) {                     \
         (void)user;                                                            \
-        return elem_copy((V *)dst, (const V *)src);                            \
+        return elem_copy((V *)dst, (V const *)src);                            \
     }                                                                          \
     MOUND_MAP_INLINE_ void NAME##_elem_drop_(void *elem, void *user) {         \
         (void)user;                                                            \
@@ -253,7 +253,7 @@
     MOUND_MAP_INLINE_ bool NAME##_key_copy_(void *dst, const void *src,        \
                                             void *user) {                      \
         (void)user;                                                            \
-        return key_copy((K *)dst, *(const K *)src);                            \
+        return key_copy((K *)dst, *(K const *)src);                            \
     }                                                                          \
     MOUND_MAP_INLINE_ void NAME##_key_drop_(void *key, void *user) {           \
         (void)user;                                                            \
@@ -336,11 +336,11 @@
         K key;                                                                 \
     };                                                                         \
     typedef struct NAME##_iter {                                               \
-        const K *key;                                                          \
+        K const *key;                                                          \
         struct mound_map_iter it_;                                             \
     } NAME##_iter;                                                             \
     struct NAME##_cursor_ {                                                    \
-        const K *key;                                                          \
+        K const *key;                                                          \
         struct mound_map_cursor_ c_;                                           \
     };                                                                         \
     struct __attribute__((aligned(MOUND_MAP_ALIGN_MAX))) NAME##_first {        \
@@ -354,7 +354,7 @@
     }                                                                          \
     MOUND_MAP_INLINE_ bool NAME##_next(NAME##_iter *it) {                      \
         bool more = mound_map_advance_(&NAME##_type_, &it->it_);               \
-        it->key = (const K *)it->it_.key;                                      \
+        it->key = (K const *)it->it_.key;                                      \
         return more;                                                           \
     }                                                                          \
     MOUND_MAP_INLINE_ struct NAME##_cursor_ NAME##_cursor_of_(                 \
@@ -367,7 +367,7 @@
     MOUND_MAP_INLINE_ bool NAME##_step_(NAME##_iter *it,                       \
                                         struct NAME##_cursor_ *c) {            \
         bool more = mound_map_step_(&NAME##_type_, &it->it_, &c->c_);          \
-        c->key = (const K *)c->c_.key;                                         \
+        c->key = (K const *)c->c_.key;                                         \
         return more;                                                           \
     }
 

@@ -4,11 +4,11 @@
 #   (gdb) print *m
 #   $1 = ages of 2 entries (B=0) = {["rob"] = 66, ["ken"] = 79}
 #
-# For maps and sets that a MOUND_MAP_ or MOUND_SET_ line declared, their iterators,
-# struct mound_map (without a type: its header only) and struct mound_view. print /r
-# prints the fields. It reads memory and calls nothing, so it works on cores, and in
-# the middle of a write. What does not hold together is said in place of an entry,
-# and ends the walk.
+# For maps and sets that a MOUND_MAP_ or MOUND_SET_ line declared, their
+# iterators, struct mound_map (without a type: its header only) and struct
+# mound_view. print /r prints the fields. It reads memory and calls nothing, so
+# it works on cores, and in the middle of a write. What does not hold together
+# is said in place of an entry, and ends the walk.
 #
 # The layout is drawn in mound_map_hmap.h; the same names are used here.
 import re
@@ -163,8 +163,8 @@ class Array:
         link = word32(base - SLOTS * n - 4 * (index + 1))
         if link == 0:
             return None
-        # Buckets are numbered in the order in which they are appended to chains,
-        # so that a chain's numbers rise, and it ends.
+        # Buckets are numbered in the order in which they are appended to
+        # chains, so that a chain's numbers rise, and it ends.
         if link < 1 << self.B or link >= self.next or link <= last:
             raise Damaged('bucket %d of %#x links to bucket %d' %
                           (index, base, link))

@@ -1,12 +1,13 @@
-// attack.c: keys that somebody picked so that all fall into one bucket. Java's table
-// then turns the bucket into a tree; this one does not let it come to that: its hash
-// is seeded, by the process and by the map. go/attack.go is the same in Go.
+// attack.c: keys that somebody picked so that all fall into one bucket. Java's
+// table then turns the bucket into a tree; this one does not let it come to
+// that: its hash is seeded, by the process and by the map. go/attack.go is the
+// same in Go.
 //
 //     cc -O2 attack.c $(pkg-config --cflags --libs mound moundmap)
 //     ./a.out [ENTRIES]
 //
-// The unseeded map is ours with a well-known hash, Murmur3's finalizer. It spreads
-// ordinary keys well, and anybody can run it backwards.
+// The unseeded map is ours with a well-known hash, Murmur3's finalizer. It
+// spreads ordinary keys well, and anybody can run it backwards.
 #include <mound_map.h>
 #include <stdio.h>
 #include <time.h>
@@ -55,8 +56,9 @@ static double now_ns(void) {
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-// The most entries that one bucket's chain has to hold. It asks the type for the
-// hash of each key and reads the map's seed, which programs have no business with.
+// The most entries that one bucket's chain has to hold. It asks the type for
+// the hash of each key and reads the map's seed, which programs have no
+// business with.
 static size_t longest_chain(const struct mound_map_type *t,
                             const struct mound_map *m) {
     struct mound_map_info info;
@@ -87,8 +89,9 @@ static double least(double a, double b) {
     return a < b ? a : b;
 }
 
-// One function for each type of map, so that its operations are inlined. The best
-// of some rounds: whatever else the machine does can only make them slower.
+// One function for each type of map, so that its operations are inlined. The
+// best of some rounds: whatever else the machine does can only make them
+// slower.
 enum { ROUNDS = 5 };
 #define MEASURE(NAME)                                                          \
     static bool measure_##NAME(const char *what, uint64_t (*key)(uint64_t),    \

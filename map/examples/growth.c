@@ -49,8 +49,8 @@ static bool fill(uint64_t n, struct times *ret) {
     return true;
 }
 
-// The last of those growths done at once, as a table does that cannot do it bit by
-// bit. reserve is the way to ask for that.
+// The last of those growths done at once, as a table does that cannot do it
+// bit by bit. reserve is the way to ask for that.
 static bool grow_at_once(uint64_t n, uint64_t *ret_ns) {
     uint64_t limit = 13; // entries that fit two buckets; each growth doubles it
     while (limit * 2 < n)

@@ -1,10 +1,10 @@
-// hints.c: what a hint saves. 1000 entries are put into maps that were made for 0, 8,
-// 64 and 512. go/hints.go is the same in Go.
+// hints.c: what a hint saves. 1000 entries are put into maps that were made
+// for 0, 8, 64 and 512. go/hints.go is the same in Go.
 //
 //     cc hints.c $(pkg-config --cflags --libs mound moundmap) && ./a.out
 //
-// A map that grows from nothing allocates each of its arrays in turn. C frees an
-// array when it has been left; Go leaves that to the next collection.
+// A map that grows from nothing allocates each of its arrays in turn. C frees
+// an array when it has been left; Go leaves that to the next collection.
 #include <mound.h>
 #include <mound_map.h>
 #include <stdio.h>

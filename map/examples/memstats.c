@@ -1,10 +1,12 @@
-// memstats.c: what making a map allocates. MemStats before and after a map is made
-// with room for none and for 1000 entries. go/memstats.go is the same in Go.
+// memstats.c: what making a map allocates. MemStats before and after a map is
+// made with room for none and for 1000 entries. go/memstats.go is the same in
+// Go.
 //
 //     cc memstats.c $(pkg-config --cflags --libs mound moundmap) && ./a.out
 //
-// Linked with libmound (first, so that malloc is its malloc) a program can ask for
-// its own MemStats at any moment; objects count with the size of their slot.
+// Linked with libmound (first, so that malloc is its malloc) a program can ask
+// for its own MemStats at any moment; objects count with the size of their
+// slot.
 #include <mound.h>
 #include <mound_map.h>
 #include <stdio.h>

@@ -1,8 +1,9 @@
-// shrink.c: deleting does not give a map's memory back, shrinking does. go/shrink.go
-// is the same in Go, which has no shrink: there one copies what is left into a new
-// map.
+// shrink.c: deleting does not give a map's memory back, shrinking does.
+// go/shrink.go is the same in Go, which has no shrink: there one copies what
+// is left into a new map.
 //
-//     cc shrink.c $(pkg-config --cflags --libs mound moundmap) && ./a.out [ENTRIES]
+//     cc shrink.c $(pkg-config --cflags --libs mound moundmap)
+//     ./a.out [ENTRIES]
 #include <mound.h>
 #include <mound_map.h>
 #include <stdio.h>

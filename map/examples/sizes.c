@@ -1,5 +1,5 @@
-// sizes.c: how large a map variable is, and what is behind it. go/sizes.go is the
-// same in Go.
+// sizes.c: how large a map variable is, and what is behind it. go/sizes.go is
+// the same in Go.
 //
 //     cc sizes.c $(pkg-config --cflags --libs mound moundmap) && ./a.out
 #include <mound.h>

@@ -7,7 +7,7 @@
 // rest are operations, see run(): a byte each and its operands.
 //
 // All that is random comes from the input: the linker's --wrap puts functions of
-// ours in the place of map_random and getrandom. It also does so for malloc and its
+// ours in the place of map_random, map_seed and getrandom. It also does so for malloc and its
 // like, so that operations meet want of memory, and all blocks are counted.
 #include "mound_map.h"
 
@@ -70,6 +70,13 @@ uint64_t __wrap_map_random(const void *address);
 uint64_t __wrap_map_random(const void *address) {
     (void)address;
     return next_random();
+}
+
+uint32_t __wrap_map_seed(const void *m, uint32_t last);
+uint32_t __wrap_map_seed(const void *m, uint32_t last) {
+    (void)m;
+    (void)last;
+    return (uint32_t)next_random();
 }
 
 ssize_t __wrap_getrandom(void *buffer, size_t size, unsigned flags);
@@ -1347,11 +1354,19 @@ static void run(unsigned op, struct input *in) {
         for (n = 0; n < ITERATORS; n++)
             iterator_step(&iterators[n]);
         break;
-    case 20:
-    case 21: // many puts
+    case 20: // many puts
         a = wide_id(in);
         for (n = many(in); n > 0; n--)
             put(id_of(a++), serial);
+        break;
+    case 21: // one bucket, where the hash says so: filled and emptied, which
+             // leaves overflow buckets, and brings growth to the same size
+        a = byte(in);
+        n = byte(in);
+        for (unsigned k = 0; k < 9 + (n >> 6) * 4; k++)
+            put(id_of(a + (k << (n & 7))), serial);
+        for (unsigned k = n >> 3 & 7; k < 9 + (n >> 6) * 4; k++)
+            drop(id_of(a + (k << (n & 7))));
         break;
     case 22:
     case 23: // many deletes

@@ -42,10 +42,12 @@ enum {
     X(PUT_MANY)                                                                \
     X(PUT_NAN)                                                                 \
     X(GET)                                                                     \
-    X(DELETE) X(DELETE_MANY) X(DRAIN) X(CLEAR) X(CLONE) X(CONTINUE_ON_CLONE)   \
-        X(RESERVE) X(SHRINK) X(EVACUATE) X(BEGIN) X(NEXT) X(END) X(ABANDON)    \
-            X(DELETE_DELIVERED) X(DELETE_MANY_DELIVERED) X(WRITE_DELIVERED)    \
-                X(WALK) X(EACH) X(CHECK)
+    X(DELETE)                                                                  \
+    X(DELETE_MANY)                                                             \
+    X(DRAIN) X(CLEAR) X(CLONE) X(CONTINUE_ON_CLONE) X(RESERVE) X(SHRINK)       \
+        X(EVACUATE) X(BEGIN) X(NEXT) X(END) X(ABANDON) X(DELETE_DELIVERED)     \
+            X(DELETE_MANY_DELIVERED) X(WRITE_DELIVERED) X(WALK) X(EACH)        \
+                X(CHECK)
 
 #define AS_ENUM(name) name,
 #define AS_NAME(name) #name,
@@ -319,11 +321,12 @@ static uint64_t filled(const void *elem, size_t size) {
 }
 
 // drive makes the functions of a kind out of those of a typed map.
+#define DRIVE_UNUSED __attribute__((unused)) // where a kind has its own
 #define DRIVE_COMMON(NAME, K, key_make, key_number)                            \
-    static void *NAME##_d_make(size_t hint) {                                  \
+    DRIVE_UNUSED static void *NAME##_d_make(size_t hint) {                     \
         return NAME##_make(hint);                                              \
     }                                                                          \
-    static void NAME##_d_free(void *m) {                                       \
+    DRIVE_UNUSED static void NAME##_d_free(void *m) {                          \
         NAME##_free((NAME *)m);                                                \
     }                                                                          \
     static bool NAME##_d_has(void *m, uint32_t k, unsigned variant) {          \
@@ -359,7 +362,8 @@ static uint64_t filled(const void *elem, size_t size) {
     static void NAME##_d_end(void *it) {                                       \
         NAME##_end((NAME##_iter *)it);                                         \
     }                                                                          \
-    static uint32_t NAME##_d_number(const void *key, unsigned *ret_variant) {  \
+    DRIVE_UNUSED static uint32_t NAME##_d_number(const void *key,              \
+                                                 unsigned *ret_variant) {      \
         (void)ret_variant;                                                     \
         return key_number(*(const K *)key);                                    \
     }

@@ -17,7 +17,8 @@ SCRIPT = os.path.join(os.environ['MOUND_SOURCE'], 'map', 'moundmap-gdb.py')
 LIMIT_S = 300
 
 # A change that damages a map, the map, and what is said of it. The arrays and
-# records are where mound_map_hmap.h draws them: *crowded has B=4, so 17 buckets.
+# records are where mound_map_hmap.h draws them: *crowded has B=4, so 17
+# buckets.
 LINK_5 = '(crowded->u_.map_.buckets_ - 8 * 17 - 4 * (5 + 1))'
 OLD = 'moving->u_.map_.extra_->old_'
 DAMAGES = [
@@ -169,8 +170,9 @@ def check_states(results, states, folder):
                   'struct mound_map: its header', values[4])
     results.check(values[5].startswith('{u_ = {map_ = '),
                   'print /r prints the fields', values[5])
-    results.check(re.fullmatch(r'numbers of 1000 entries \(B=8\) = '
-                               r'\{\[\d+\] = \d+, \[\d+\] = \.\.\.\}', values[6]),
+    results.check(re.fullmatch(r'numbers of 1000 entries \(B=8\) = \{'
+                               r'\[\d+\] = \d+, \[\d+\] = \.\.\.\}',
+                               values[6]),
                   'set print elements holds', values[6])
     return names, wanted, core
 

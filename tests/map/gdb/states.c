@@ -1,6 +1,6 @@
-// states.c: maps in every state that they can be found in, for a debugger to look
-// at. It writes what they hold to the file that it is given, in the words that gdb
-// should use, and then calls ready, where gdb_map.py has gdb stop.
+// states.c: maps in every state that they can be found in, for a debugger to
+// look at. It writes what they hold to the file that it is given, in the words
+// that gdb should use, and then calls ready, where gdb_map.py has gdb stop.
 #include "mound_map.h"
 
 #include <inttypes.h>

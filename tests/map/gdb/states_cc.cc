@@ -1,5 +1,5 @@
-// states_cc.cc: what states.c is, from C++: type names without struct, references,
-// elements of classes.
+// states_cc.cc: what states.c is, from C++: type names without struct,
+// references, elements of classes.
 #include "mound_map.h"
 
 #include <cstdio>
