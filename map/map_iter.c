@@ -43,13 +43,16 @@ static void look_at(struct mound_map_iter *it) {
                                  it->offset_);
 }
 
+// No array is here. NULL would not do: an emptied map has it for its array.
+#define SLOW ((char *)1)
+
 // go_fast lets next take the short way when the present bucket and those that follow
 // are of the map's own array, with nothing left in older ones.
 static void go_fast(struct mound_map_iter *it) {
     const struct mound_map *m = it->map_;
     bool plain = it->buckets_ == m->buckets_ && !map_growing(m) &&
                  !(it->state_ & MOUND_MAP_ITER_IN_OLD);
-    it->fast_ = plain ? it->buckets_ : NULL;
+    it->fast_ = plain ? it->buckets_ : SLOW;
 }
 
 void mound_map_begin(const struct mound_map_type *t, const struct mound_map *m,
@@ -178,7 +181,7 @@ bool mound_map_next_slow_(struct mound_map_iter *it) {
     }
     if (mound_map_clearseq_(m) != it->clearseq_)
         return end_reached(it);
-    it->fast_ = NULL;
+    it->fast_ = SLOW;
     for (;;) {
         while (it->left_ != 0) {
             size_t bucket;

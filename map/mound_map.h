@@ -221,7 +221,7 @@ struct mound_map_iter {
     const struct mound_map_type *type_;
     const struct mound_map *map_;
     char *buckets_;    // the array it walks: the map's when it began
-    char *fast_;       // the same while next may take the short way, else NULL
+    char *fast_;       // the same while next may take the short way, else none
     char *oldbuckets_; // the array being evacuated then, or NULL
     char *base_;       // block and place of the present bucket, or the first
     size_t index_;     // of some that are walked together

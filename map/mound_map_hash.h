@@ -95,8 +95,9 @@ static inline bool mound_eq_str(const char *a, const char *b) {
 }
 
 static inline bool mound_eq_view(struct mound_view a, struct mound_view b) {
-    return a.size == b.size &&
-           (a.data == b.data || memcmp(a.data, b.data, a.size) == 0);
+    // memcmp may not be given NULL, not even for no bytes.
+    return a.size == b.size && (a.data == b.data || a.size == 0 ||
+                                memcmp(a.data, b.data, a.size) == 0);
 }
 
 // Copies for keys that the map is to own; false: out of memory.

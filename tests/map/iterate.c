@@ -340,6 +340,50 @@ Test(iterate, after_clear_in_the_loop_no_old_entry_comes) {
     }
 }
 
+// The iterator stands in a bucket that the cleared array no longer has.
+Test(iterate, after_clear_an_iterator_in_an_overflow_bucket_is_at_its_end) {
+    // An overflow bucket of a block of its own, and one of the array's spare ones.
+    static const struct {
+        unsigned B;
+        size_t hint;
+    } kinds[] = {{1, 13}, {4, 104}};
+    for (int i = 0; i < 2; i++) {
+        struct plain p = {0};
+        struct mound_map_type t = plain_type(&p);
+        struct mound_map *m = mound_map_make(&t, kinds[i].hint);
+        for (uint64_t n = 0; n < 12; n++)
+            plain_put(&t, m, key_in(kinds[i].B, 0, n), n);
+        struct mound_map_iter it;
+        mound_map_begin(&t, m, &it);
+        for (int n = 0; n < 9; n++)
+            cr_assert(mound_map_next(&it));
+        mound_map_clear(&t, m);
+        cr_assert(!mound_map_next(&it), "entry %lu came after clear",
+                  *(const uint64_t *)it.key);
+        mound_map_free(&t, m);
+    }
+}
+
+Test(iterate,
+     after_clear_and_shrink_an_iterator_over_an_old_array_is_at_its_end) {
+    struct plain p = {0};
+    struct mound_map_type t = plain_type(&p);
+    struct mound_map *m = mound_map_make(&t, 0);
+    for (uint64_t n = 0; n < 6; n++)
+        plain_put(&t, m, n, n);
+    struct mound_map_iter it;
+    mound_map_begin(&t, m, &it);
+    for (uint64_t n = 6; n < 12; n++)
+        plain_put(&t, m, n, n);
+    cr_assert(mound_map_next(&it));
+    mound_map_clear(&t, m);
+    cr_assert(mound_map_shrink(&t, m));
+    // No array any more: not to be taken for the iterator's.
+    cr_assert(!mound_map_next(&it), "entry %lu came after clear",
+              *(const uint64_t *)it.key);
+    mound_map_free(&t, m);
+}
+
 Test(iterate, a_map_shrunk_in_the_loop_delivers_the_rest) {
     ints *m = filled(1000);
     uint8_t seen[1000] = {0};
