@@ -53,6 +53,7 @@ static void go_fast(struct mound_map_iter *it) {
     bool plain = it->buckets_ == m->buckets_ && !map_growing(m) &&
                  !(it->state_ & MOUND_MAP_ITER_IN_OLD);
     it->fast_ = plain ? it->buckets_ : SLOW;
+    it->hash0_ = m->hash0_;
 }
 
 void mound_map_begin(const struct mound_map_type *t, const struct mound_map *m,

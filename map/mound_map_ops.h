@@ -550,15 +550,16 @@ mound_map_visit_next_(uint64_t *left, unsigned offset, size_t *ret_bucket) {
 }
 
 // mound_map_visitable_: whether the map is as it was when the iterator entered its
-// batch. Two loads tell: the array is the map's and of the size it was (one that was
-// freed at a clear may have come back at its address, as another), and nobody is
-// writing. While there is more to it, fast_ is NULL.
+// batch. The array is the map's; the seed is the same, as clear draws another (after
+// a clear the array may be freed, and another come to its address); and nobody is
+// writing. While there is more to it, fast is no array's address.
 MOUND_MAP_INLINE_ bool mound_map_visitable_(const struct mound_map *m,
-                                            const char *fast, unsigned B) {
+                                            const char *fast, uint32_t hash0) {
     return MOUND_MAP_LIKELY_(m != NULL) &&
            MOUND_MAP_LIKELY_(m->buckets_ == fast) &&
-           MOUND_MAP_LIKELY_(m->B_ == B) &&
-           MOUND_MAP_LIKELY_(!(mound_map_flags_(m) & MOUND_MAP_WRITING));
+           MOUND_MAP_LIKELY_(m->hash0_ == hash0) &&
+           MOUND_MAP_LIKELY_(!(mound_map_flags_(m) &
+                               (MOUND_MAP_WRITING | MOUND_MAP_GROWING)));
 }
 
 // struct mound_map_cursor_ is what of an iterator it takes to walk a batch. No pointer
@@ -569,7 +570,7 @@ struct mound_map_cursor_ {
     size_t index;
     uint64_t left;
     unsigned offset;
-    uint8_t B;
+    uint32_t hash0;
     bool one; // key and elem are yet to be handed out
     const void *key;
     void *elem;
@@ -584,7 +585,7 @@ mound_map_cursor_of_(const struct mound_map_iter *it) {
     c.index = it->index_;
     c.left = it->left_;
     c.offset = it->offset_;
-    c.B = it->B_;
+    c.hash0 = it->hash0_;
     c.one = (it->state_ & MOUND_MAP_ITER_ONE) != 0;
     c.key = it->key;
     c.elem = it->elem;
@@ -595,7 +596,7 @@ mound_map_cursor_of_(const struct mound_map_iter *it) {
 // or it takes the slow way to tell.
 MOUND_MAP_INLINE_ bool mound_map_visit_batch_(const struct mound_map_type *t,
                                               struct mound_map_cursor_ *c) {
-    if (MOUND_MAP_UNLIKELY_(!mound_map_visitable_(c->map, c->fast, c->B)))
+    if (MOUND_MAP_UNLIKELY_(!mound_map_visitable_(c->map, c->fast, c->hash0)))
         return false;
     while (MOUND_MAP_LIKELY_(c->left != 0)) {
         size_t bucket;
@@ -615,7 +616,7 @@ MOUND_MAP_INLINE_ bool mound_map_visit_batch_(const struct mound_map_type *t,
 // returns true; false: it was not, or that takes the slow way.
 MOUND_MAP_INLINE_ bool mound_map_enter_batch_(struct mound_map_iter *it) {
     if (MOUND_MAP_UNLIKELY_(
-            !mound_map_visitable_(it->map_, it->fast_, it->B_)) ||
+            !mound_map_visitable_(it->map_, it->fast_, it->hash0_)) ||
         it->left_ != 0)
         return false;
     if (MOUND_MAP_UNLIKELY_(it->chains_ != 0) && mound_map_next_link_(it))
