@@ -231,6 +231,7 @@ struct mound_map_iter {
     uint32_t start_;   // the one it began with
     uint32_t check_;   // deliver only what belongs to this bucket
     uint32_t clearseq_;
+    uint32_t hash0_; // the map's seed when next was last found to be short
     uint16_t
         chains_; // buckets of the batch whose chains are still to walk, a bit
                  // each; above them: the present bucket is one of a chain

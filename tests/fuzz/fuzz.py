@@ -78,7 +78,8 @@ def keep(program, work, found):
     shutil.rmtree(merged, ignore_errors=True)
     os.makedirs(merged)
     # By what is reached, not by how often: else it would be thousands.
-    fuzz(program, work, "-merge=1", "-use_counters=0", merged, CORPUS, found)
+    fuzz(program, work, "-set_cover_merge=1", "-use_counters=0", merged, CORPUS,
+         found)
     shutil.rmtree(CORPUS)
     shutil.copytree(merged, CORPUS)
 

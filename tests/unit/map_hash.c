@@ -296,7 +296,7 @@ Test(map_hash, each_bit_of_a_string_flips_each_of_the_hash) {
         snprintf(name, sizeof name, "%zu bytes", sizes[i]);
         // A single byte has 256 values, which come again.
         check_avalanche(name, of_bytes, sizes[i],
-                        sizes[i] == 1   ? 200
+                        sizes[i] == 1   ? 100
                         : sizes[i] > 32 ? AVALANCHE_TRIES / 10
                                         : AVALANCHE_TRIES / 2);
     }
