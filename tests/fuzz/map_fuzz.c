@@ -75,8 +75,8 @@ uint64_t __wrap_map_random(const void *address) {
 uint32_t __wrap_map_seed(const void *m, uint32_t last);
 uint32_t __wrap_map_seed(const void *m, uint32_t last) {
     (void)m;
-    (void)last;
-    return (uint32_t)next_random();
+    uint32_t seed = (uint32_t)next_random();
+    return seed == last ? ~seed : seed;
 }
 
 ssize_t __wrap_getrandom(void *buffer, size_t size, unsigned flags);
