@@ -571,6 +571,15 @@ static const struct mound_map_type *untyped_boxed(void) {
     return &t;
 }
 
+// The same, stored apart.
+static const struct mound_map_type *untyped_boxed_apart(void) {
+    static struct mound_map_type t;
+    t = *untyped_boxed();
+    t.key_size = sizeof(struct apart);
+    t.elem_size = sizeof(struct apart);
+    return &t;
+}
+
 static const struct mound_map_type *untyped_nothing(void) {
     static const struct mound_map_type t = {.key_size = 0,
                                             .key_align = 1,
@@ -643,6 +652,7 @@ static const struct kind kinds[] = {
     {WIDE, true, false, untyped_wide, UNTYPED},
     {U64, false, false, untyped_u64, UNTYPED},
     {NOTHING, false, false, untyped_nothing, UNTYPED},
+    {BOXED, false, true, untyped_boxed_apart, UNTYPED},
 };
 
 // The model: what is in the map. Serial numbers tell an entry from a later one of
