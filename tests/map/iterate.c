@@ -273,10 +273,11 @@ Test(iterate, an_entry_that_was_deleted_before_its_turn_does_not_come) {
         ints *m = filled(200);
         uint8_t gone[200] = {0};
         mound_map_foreach(ints, it, m) {
-            cr_assert(!(gone[*it.key]));
+            uint64_t key = *it.key;
+            cr_assert(!gone[key]);
             for (uint64_t i = 1; i < 4; i++) {
-                uint64_t k = (*it.key * 7 + i) % 200;
-                gone[k] |= k != *it.key && ints_delete(m, k);
+                uint64_t k = (key * 7 + i) % 200;
+                gone[k] |= k != key && ints_delete(m, k);
             }
         }
         ints_free(m);
@@ -801,12 +802,13 @@ Test(iterate, a_set_can_be_walked_while_it_grows) {
         numbers_add(s, k, NULL);
     uint64_t seen = 0;
     mound_map_foreach(numbers, it, s) {
-        if (*it.key >= 40)
+        uint64_t key = *it.key;
+        if (key >= 40)
             continue;
-        cr_assert(!(seen >> *it.key & 1));
-        seen |= (uint64_t)1 << *it.key;
+        cr_assert(!(seen >> key & 1));
+        seen |= (uint64_t)1 << key;
         for (uint64_t k = 0; k < 20; k++)
-            numbers_add(s, 1000 * (*it.key + 1) + k, NULL);
+            numbers_add(s, 1000 * (key + 1) + k, NULL);
     }
     expect_eq(seen, ((uint64_t)1 << 40) - 1);
     numbers_free(s);
