@@ -38,7 +38,7 @@ static bool enter(struct mound_map_iter *it) {
 // old array nothing tells of a chain's end but its links.
 static void look_at(struct mound_map_iter *it) {
     it->batch_ = (uint32_t)it->index_;
-    it->chains_ = 1;
+    it->chains_ = it->B_ > 0; // the bucket of B = 0 has no chain
     it->left_ = mound_map_visit_(mound_map_tops_at_(it->base_, it->index_),
                                  it->offset_);
 }
@@ -193,7 +193,7 @@ bool mound_map_next_slow_(struct mound_map_iter *it) {
                 return true;
             }
         }
-        if (!mound_map_next_link_(it)) {
+        if (it->chains_ == 0 || !mound_map_next_link_(it)) {
             if (!enter(it))
                 return end_reached(it);
             look_at(it);

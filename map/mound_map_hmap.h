@@ -381,8 +381,10 @@ MOUND_MAP_INLINE_ uint64_t mound_map_trim_(uint64_t word) {
     uint64_t x = word & ~(uint64_t)MOUND_MAP_LOW_;
     uint64_t full =
         (((x & ~MOUND_MAP_HIGH_) + ~MOUND_MAP_HIGH_) | x) & MOUND_MAP_HIGH_;
-    // All bytes up to the highest that is full.
-    return full == 0 ? 0 : word & ~(uint64_t)0 >> __builtin_clzll(full);
+    // All bytes up to the highest that is full. No branch: whether a deletion empties
+    // its bucket cannot be foreseen.
+    uint64_t all = ~(uint64_t)0 >> __builtin_clzll(full | 1);
+    return word & (all - (full == 0));
 }
 
 // Slots that hold an entry or its evacuated mark, that is whose byte is above 1.

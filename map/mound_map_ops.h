@@ -175,11 +175,15 @@ mound_map_look_(const struct mound_map_type *t, const struct mound_map *m,
         if (MOUND_MAP_LIKELY_(t->equal(
                 key, mound_map_keyat_(t, base, index, slot), t->user))) {
             *ret = mound_map_elemat_(t, base, index, slot);
+            if (*ret == NULL)
+                __builtin_unreachable(); // spares callers their test
             return MOUND_MAP_FOUND_;
         }
     }
-    return MOUND_MAP_LIKELY_(mound_map_has_rest_(tops)) ? MOUND_MAP_ABSENT_
-                                                        : MOUND_MAP_UNSURE_;
+    // The one bucket of B = 0 has no chain.
+    return MOUND_MAP_LIKELY_(mound_map_has_rest_(tops)) || m->B_ == 0
+               ? MOUND_MAP_ABSENT_
+               : MOUND_MAP_UNSURE_;
 }
 
 // A place in a map: a bucket, the array it is of, and a slot.
