@@ -163,8 +163,9 @@ enum {
 // The untyped functions. Each does what its typed sister above does.
 //
 // mound_map_make: EINVAL for a type with a size or alignment above the limits, an
-// alignment that is not a power of two, or without hash or equal; ENOMEM also for
-// a hint that no memory could hold. A hint of up to 8 allocates no bucket.
+// alignment that is not a power of two, a size that is no multiple of it, or without
+// hash or equal; ENOMEM also for a hint that no memory could hold. A hint of up to 8
+// allocates no bucket.
 MOUND_MAP_API struct mound_map *mound_map_make(const struct mound_map_type *t,
                                                size_t hint);
 MOUND_MAP_API void mound_map_free(const struct mound_map_type *t,
@@ -196,8 +197,9 @@ MOUND_MAP_API bool mound_map_reserve(const struct mound_map_type *t,
 MOUND_MAP_API bool mound_map_shrink(const struct mound_map_type *t,
                                     struct mound_map *m);
 // mound_map_evacuate is for a program's idle time: what it moves, later writes need
-// not. It returns how many old buckets are left, 0 when no growth is under way; out
-// of memory shows in that they do not become fewer.
+// not. It returns how many old buckets are left to look at (writes may have moved
+// some of them already), 0 when no growth is under way; out of memory shows in that
+// they do not become fewer.
 MOUND_MAP_API size_t mound_map_evacuate(const struct mound_map_type *t,
                                         struct mound_map *m, size_t n);
 
