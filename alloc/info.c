@@ -43,8 +43,7 @@ EXPORT int mound_malloc_trim(size_t pad) {
     struct mcache *c = thread_mcache();
     if (c != NULL)
         mcache_flush(c, h);
-    for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
-        mcentral_drain(&h->central[i]);
+    runtime_reclaim();
     mheap_drop_kept(h);
     atomic_store_explicit(&h->release_refused, false, memory_order_relaxed);
     mutex_lock(&h->lock);

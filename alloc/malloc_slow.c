@@ -12,7 +12,10 @@
 #include "emergency.h"
 #include "heap/large.h"
 #include "heap/scavenger.h"
+#include "prof/canary.h"
+#include "prof/quarantine.h"
 #include "prof/report.h"
+#include "profile.h"
 #include "runtime.h"
 #include "thread.h"
 
@@ -40,111 +43,11 @@ static void leave(void) {
     thread_leave();
 }
 
+static struct quarantine quarantine = {.lock = {.rank = LOCKRANK_SPECIAL}};
+
 static void *fail(int error) {
     errno = error;
     return NULL;
-}
-
-static void *small_alloc(unsigned sizeclass) {
-    struct mcache *c = thread_mcache();
-    if (c != NULL) {
-        // Aligned requests and realloc come here without having tried a hit.
-        void *p = mcache_alloc(c, sizeclass);
-        return p != NULL ? p : mcache_refill(c, &mound_heap, sizeclass);
-    }
-    return mcentral_alloc_one(&mound_heap.central[sizeclass]);
-}
-
-// reclaim empties this thread's cache and the shared stores.
-static void reclaim(void) {
-    struct mcache *c = thread_tls.own;
-    if (c != NULL)
-        mcache_flush(c, &mound_heap);
-    runtime_reclaim();
-}
-
-static struct mspan *large_alloc(size_t size, size_t align) {
-    size_t npages = large_pages(size);
-    if (npages == 0 || size > PTRDIFF_MAX)
-        return NULL;
-    size_t align_pages = max_size(align >> PAGE_SHIFT, 1);
-    bool very_large = npages >= RECLAIM_PAGES;
-    struct mspan *s = mheap_alloc_large(&mound_heap, npages, align_pages,
-                                        /* may_reserve= */ !very_large);
-    if (s == NULL && very_large) {
-        // Before address space is taken for this, slots that only wait in
-        // caches go back: their spans may stand between free runs.
-        reclaim();
-        s = mheap_alloc_large(&mound_heap, npages, align_pages,
-                              /* may_reserve= */ true);
-    }
-    return s;
-}
-
-// alloc_inside returns a block and whether it is known to be zero.
-static void *alloc_once(size_t size, size_t align, bool *ret_zero) {
-    *ret_zero = false;
-    unsigned sizeclass = 0;
-    if (size <= MAX_SMALL_SIZE)
-        sizeclass = align <= MIN_ALIGN ? sizeclass_for(size)
-                                       : sizeclass_for_aligned(size, align);
-    if (sizeclass != 0)
-        return small_alloc(sizeclass);
-    struct mspan *s = large_alloc(max_size(size, 1), align);
-    if (s == NULL)
-        return NULL;
-    *ret_zero = !s->needzero;
-    return (void *)mspan_start(s);
-}
-
-static void *alloc_inside(size_t size, size_t align, bool *ret_zero) {
-    void *p = alloc_once(size, align, ret_zero);
-    if (LIKELY(p != NULL) || size > PTRDIFF_MAX)
-        return p;
-    // At a limit: what the shared stores hold may be what is missing.
-    reclaim();
-    return alloc_once(size, align, ret_zero);
-}
-
-static void *alloc(size_t size, size_t align, bool *ret_zero) {
-    void *p;
-    *ret_zero = false;
-    if (UNLIKELY(!enter())) {
-        p = emergency_alloc(size, max_size(align, MIN_ALIGN));
-    } else {
-        p = alloc_inside(size, align, ret_zero);
-        leave();
-    }
-    return p != NULL ? p : fail(ENOMEM);
-}
-
-void *malloc_slow(size_t size) {
-    bool zero;
-    if (UNLIKELY(runtime_passive()))
-        return runtime_next.malloc(size);
-    return alloc(size, MIN_ALIGN, &zero);
-}
-
-void *memalign_slow(size_t align, size_t size) {
-    bool zero;
-    if (UNLIKELY(runtime_passive()))
-        return runtime_next.memalign(align, size);
-    if (size > PTRDIFF_MAX || align > PTRDIFF_MAX)
-        return fail(ENOMEM);
-    return alloc(size, align, &zero);
-}
-
-void *calloc_slow(size_t nmemb, size_t size) {
-    size_t nbytes;
-    bool zero;
-    if (UNLIKELY(runtime_passive()))
-        return runtime_next.calloc(nmemb, size);
-    if (__builtin_mul_overflow(nmemb, size, &nbytes))
-        return fail(ENOMEM);
-    void *p = alloc(nbytes, MIN_ALIGN, &zero);
-    if (p != NULL && !zero)
-        memset(p, 0, nbytes);
-    return p;
 }
 
 // struct block is what is known of a pointer that should be one of ours.
@@ -193,6 +96,148 @@ static struct block look_up_locked(const void *p) {
     return b;
 }
 
+// look_up_size is look_up_locked, and in the second level of hardened mode with
+// what the canary says: usable is then the size that was asked for.
+static struct block look_up_size(const void *p) {
+    struct block b = look_up_locked(p);
+    if (LIKELY(options->hardened < 2) || b.misuse != MISUSE_NONE ||
+        b.span == NULL)
+        return b;
+    switch (canary_look(p, b.usable, &b.usable)) {
+    case CANARY_BROKEN:
+        b.misuse = MISUSE_OVERFLOW;
+        break;
+    case CANARY_ZERO:
+        b.misuse = MISUSE_DOUBLE_FREE; // it is in quarantine
+        break;
+    default:
+        break;
+    }
+    return b;
+}
+
+static void *small_alloc(unsigned sizeclass, size_t size, size_t align) {
+    struct mcache *c = thread_mcache();
+    void *p = NULL;
+    if (c == NULL) {
+        if (UNLIKELY(profile_wants(sizeclass_bytes[sizeclass])))
+            p = profile_small(sizeclass, size, align);
+        return p != NULL ? p
+                         : mcentral_alloc_one(&mound_heap.central[sizeclass]);
+    }
+    if (UNLIKELY(mcache_sample_due(c, sizeclass)))
+        p = profile_small_due(c, sizeclass, size, align);
+    // Aligned requests and realloc come here without having tried a hit.
+    if (p == NULL)
+        p = mcache_alloc(c, sizeclass);
+    return p != NULL ? p : mcache_refill(c, &mound_heap, sizeclass);
+}
+
+// reclaim empties this thread's cache and the shared stores.
+static void reclaim(void) {
+    struct mcache *c = thread_tls.own;
+    if (c != NULL)
+        mcache_flush(c, &mound_heap);
+    runtime_reclaim();
+}
+
+static struct mspan *large_alloc(size_t size, size_t align) {
+    size_t npages = large_pages(size);
+    if (npages == 0 || size > PTRDIFF_MAX)
+        return NULL;
+    size_t align_pages = max_size(align >> PAGE_SHIFT, 1);
+    bool very_large = npages >= RECLAIM_PAGES;
+    struct mspan *s = mheap_alloc_large(&mound_heap, npages, align_pages,
+                                        /* may_reserve= */ !very_large);
+    if (s == NULL && very_large) {
+        // Before address space is taken for this, slots that only wait in
+        // caches go back: their spans may stand between free runs.
+        reclaim();
+        s = mheap_alloc_large(&mound_heap, npages, align_pages,
+                              /* may_reserve= */ true);
+    }
+    return s;
+}
+
+// alloc_inside returns a block and whether it is known to be zero.
+static void *alloc_once(size_t size, size_t align, bool *ret_zero) {
+    *ret_zero = false;
+    unsigned sizeclass = 0;
+    if (size <= MAX_SMALL_SIZE)
+        sizeclass = align <= MIN_ALIGN ? sizeclass_for(size)
+                                       : sizeclass_for_aligned(size, align);
+    if (sizeclass != 0)
+        return small_alloc(sizeclass, size, align);
+    struct mspan *s = large_alloc(max_size(size, 1), align);
+    if (s == NULL)
+        return NULL;
+    *ret_zero = !s->needzero;
+    profile_large(s);
+    return (void *)mspan_start(s);
+}
+
+static void *alloc_inside(size_t size, size_t align, bool *ret_zero) {
+    void *p = alloc_once(size, align, ret_zero);
+    if (LIKELY(p != NULL) || size > PTRDIFF_MAX)
+        return p;
+    // At a limit: what the shared stores hold may be what is missing.
+    reclaim();
+    return alloc_once(size, align, ret_zero);
+}
+
+// alloc_marked is alloc_inside with a canary behind the object.
+static void *alloc_marked(size_t size, size_t align, bool *ret_zero) {
+    if (size > PTRDIFF_MAX)
+        return NULL;
+    void *p = alloc_inside(size + CANARY_BYTES, align, ret_zero);
+    if (p != NULL)
+        canary_set(p, size, look_up(p).usable);
+    return p;
+}
+
+static void *alloc(size_t size, size_t align, bool *ret_zero) {
+    void *p;
+    *ret_zero = false;
+    if (UNLIKELY(!enter())) {
+        p = emergency_alloc(size, max_size(align, MIN_ALIGN));
+    } else {
+        p = UNLIKELY(options->hardened > 1)
+                ? alloc_marked(size, align, ret_zero)
+                : alloc_inside(size, align, ret_zero);
+        leave();
+    }
+    return p != NULL ? p : fail(ENOMEM);
+}
+
+void *malloc_slow(size_t size) {
+    bool zero;
+    if (UNLIKELY(runtime_passive()))
+        return runtime_next.malloc(size);
+    return alloc(size, MIN_ALIGN, &zero);
+}
+
+void *memalign_slow(size_t align, size_t size) {
+    bool zero;
+    if (UNLIKELY(runtime_passive()))
+        return runtime_next.memalign(align, size);
+    if (size > PTRDIFF_MAX || align > PTRDIFF_MAX)
+        return fail(ENOMEM);
+    return alloc(size, align, &zero);
+}
+
+void *calloc_slow(size_t nmemb, size_t size) {
+    size_t nbytes;
+    bool zero;
+    if (UNLIKELY(runtime_passive()))
+        return runtime_next.calloc(nmemb, size);
+    if (__builtin_mul_overflow(nmemb, size, &nbytes))
+        return fail(ENOMEM);
+    void *p = alloc(nbytes, MIN_ALIGN, &zero);
+    if (p != NULL && !zero)
+        memset(p, 0, nbytes);
+    return p;
+}
+
 void slow_misuse(struct mheap *h, void *p) {
     struct block b = look_up_locked(p);
     // The heap found it wrong when the slot came back a second time, so the
@@ -207,6 +252,27 @@ static unsigned class_of(const void *p) {
     uintptr_t addr = (uintptr_t)p;
     return pagemap_in_range(addr) ? pagemap_class(&mound_heap.pagemap, addr)
                                   : 0;
+}
+
+static enum misuse free_large(struct mspan *s, void *p) {
+    void *sample;
+    if (!mheap_free_large(&mound_heap, s, (uintptr_t)p, /* scavenged= */ false,
+                          &sample))
+        return MISUSE_FREED_SPAN;
+    thread_tls.nticks += TICK_LARGE;
+    if (sample != NULL)
+        profile_freed(p, sample);
+    return MISUSE_NONE;
+}
+
+// free_sampled frees a slot of a span for sampled objects.
+static enum misuse free_sampled(struct mcentral *home, void *p) {
+    void *sample = home != NULL ? mcentral_sample_take(home, p) : NULL;
+    if (sample == NULL)
+        return MISUSE_DOUBLE_FREE;
+    profile_freed(p, sample);
+    mcentral_free_one(home, p);
+    return MISUSE_NONE;
 }
 
 // free_inside gives one block back. The class byte said that no magazine takes
@@ -230,17 +296,66 @@ static void free_inside(void *p, const char *call) {
         return;
     }
     struct block b = look_up(p);
-    if (b.misuse == MISUSE_NONE && mspan_state(b.span) == MSPAN_LARGE &&
-        mheap_free_large(h, b.span, (uintptr_t)p, /* scavenged= */ false)) {
-        thread_tls.nticks += TICK_LARGE;
+    if (b.misuse == MISUSE_NONE)
+        b.misuse = mspan_state(b.span) == MSPAN_LARGE
+                       ? free_large(b.span, p)
+                       : free_sampled(mspan_home(b.span), p);
+    if (b.misuse != MISUSE_NONE)
+        report_misuse(h, call, b.misuse, p, 0);
+}
+
+// release frees what leaves the quarantine, or does not go there.
+static void release(const struct quarantined *o, const char *call) {
+    size_t offset;
+    if (quarantine_intact(o, &offset))
+        free_inside(o->p, call);
+    else // its memory is not handed out again: somebody still uses it
+        report_misuse(&mound_heap, call, MISUSE_WRITTEN, o->p, offset);
+}
+
+void slow_release_quarantine(bool all) {
+    struct quarantined o;
+    while (quarantine_take(&quarantine, all, &o))
+        release(&o, "free");
+}
+
+void slow_lock_quarantine(void) {
+    mutex_lock(&quarantine.lock);
+}
+
+void slow_unlock_quarantine(void) {
+    mutex_unlock(&quarantine.lock);
+}
+
+void slow_reset_quarantine(void) {
+    // What was half changed stays there for good.
+    if (mutex_reset(&quarantine.lock))
+        quarantine.n = 0;
+}
+
+// free_marked frees an object that has a canary.
+static void free_marked(void *p, const char *call) {
+    struct block b = look_up_size(p);
+    if (b.span == NULL && b.misuse == MISUSE_NONE) {
+        free_inside(p, call); // of the emergency store
         return;
     }
-    if (b.misuse == MISUSE_NONE)
-        b.misuse = MISUSE_FREED_SPAN;
-    report_misuse(h, call, b.misuse, p, 0);
+    if (b.misuse != MISUSE_NONE) {
+        report_misuse(&mound_heap, call, b.misuse, p, 0);
+        return;
+    }
+    struct quarantined o = {p, look_up(p).usable};
+    memset(p, 0, o.room);
+    if (!quarantine_put(&quarantine, p, o.room))
+        free_inside(p, call);
+    slow_release_quarantine(/* all= */ false);
 }
 
 void slow_free_inside(void *p) {
+    if (UNLIKELY(options->hardened > 1)) {
+        free_marked(p, "free");
+        return;
+    }
     unsigned sizeclass = class_of(p);
     if (sizeclass != 0)
         mcentral_free_one(&mound_heap.central[sizeclass], p);
@@ -265,7 +380,10 @@ void free_slow(void *p) {
             thread_defer_free(p);
         return;
     }
-    free_inside(p, "free");
+    if (UNLIKELY(options->hardened > 1))
+        free_marked(p, "free");
+    else
+        free_inside(p, "free");
     leave();
 }
 
@@ -275,7 +393,7 @@ size_t usable_size_slow(void *p) {
     if (UNLIKELY(runtime_passive()) && !slow_owns(p))
         return runtime_next.malloc_usable_size(p);
     bool inside = enter();
-    struct block b = inside ? look_up_locked(p) : look_up(p);
+    struct block b = inside ? look_up_size(p) : look_up(p);
     if (inside)
         leave();
     if (UNLIKELY(b.misuse != MISUSE_NONE)) {
@@ -290,6 +408,8 @@ size_t usable_size_slow(void *p) {
 static bool size_fits(const struct block *b, size_t align, size_t size) {
     if (size > b->usable)
         return false;
+    if (options->hardened > 1)
+        return size == b->usable; // the canary knows
     if (size > b->usable / 2 && b->usable <= MAX_SMALL_SIZE)
         return true;
     if (b->span->sizeclass == 0)
@@ -306,7 +426,7 @@ void free_sized_slow(void *p, size_t align, size_t size, const char *call) {
         return;
     }
     if (!emergency_owns(p) && enter()) {
-        struct block b = look_up_locked(p);
+        struct block b = look_up_size(p);
         leave();
         enum misuse misuse = b.misuse;
         if (misuse == MISUSE_NONE && !size_fits(&b, align, size))
@@ -328,15 +448,22 @@ static enum resize resize_in_place(struct mspan *s, size_t size) {
     size_t old = s->npages;
     if (size <= MAX_SMALL_SIZE || npages == 0 || size > PTRDIFF_MAX)
         return MOVE_BYTES;
-    if (npages == old || mheap_resize_large(&mound_heap, s, npages))
+    if (npages == old)
         return RESIZED;
+    if (mheap_resize_large(&mound_heap, s, npages)) {
+        profile_resized(s);
+        return RESIZED;
+    }
     return npages > old && large_moves(old) ? MOVE_PAGES : MOVE_BYTES;
 }
 
 // move_pages moves a very large object by mremap; NULL: copy it.
 static void *move_pages(struct mspan *s, size_t size) {
     struct mspan *new = large_move(&mound_heap, s, large_pages(size));
-    return new == NULL ? NULL : (void *)mspan_start(new);
+    if (new == NULL)
+        return NULL;
+    profile_resized(new);
+    return (void *)mspan_start(new);
 }
 
 // realloc_large returns p where it is or moved, or NULL: copy it.
@@ -376,14 +503,14 @@ void *realloc_slow(void *p, size_t size) {
         return realloc_passive(p, size);
     if (p == NULL)
         return malloc_slow(size);
-    if (fits_as_it_is(p, size))
+    if (options->hardened < 2 && fits_as_it_is(p, size))
         return p;
     struct block b;
     void *new = NULL;
     if (enter()) {
-        b = look_up_locked(p);
+        b = look_up_size(p);
         if (b.misuse == MISUSE_NONE && b.span != NULL && size != 0 &&
-            mspan_state(b.span) == MSPAN_LARGE)
+            options->hardened < 2 && mspan_state(b.span) == MSPAN_LARGE)
             new = realloc_large(p, b.span, size);
         leave();
     } else {
@@ -401,13 +528,14 @@ void *realloc_slow(void *p, size_t size) {
     }
     // The slot it is in serves again if it wastes less than half, or if no
     // smaller one would do.
-    if (size <= b.usable && b.usable <= MAX_SMALL_SIZE &&
+    if (options->hardened < 2 && size <= b.usable &&
+        b.usable <= MAX_SMALL_SIZE &&
         (size > b.usable / 2 ||
          sizeclass_bytes[sizeclass_for(size)] == b.usable))
         return p;
     new = malloc_slow(size);
-    if (new == NULL)
-        return size <= b.usable ? p : NULL; // shrinking cannot fail
+    if (new == NULL) // shrinking cannot fail, but where the canary would move
+        return size <= b.usable && options->hardened < 2 ? p : NULL;
     memcpy(new, p, min_size(size, b.usable));
     free_slow(p);
     return new;

@@ -25,6 +25,13 @@ bool slow_owns(const void *p);
 // slow_free_inside frees a block of ours within a slow path, with no cache.
 void slow_free_inside(void *p);
 
+// The quarantine of MOUND_HARDENED=2. slow_release_quarantine frees what has waited
+// long enough, or all, within a slow path; the others are for forks.
+void slow_release_quarantine(bool all);
+void slow_lock_quarantine(void);
+void slow_unlock_quarantine(void);
+void slow_reset_quarantine(void);
+
 // slow_misuse is what the heap calls for a pointer that came back wrong.
 struct mheap;
 void slow_misuse(struct mheap *h, void *p);

@@ -143,6 +143,32 @@ void mound_read_memstats(struct mound_memstats *ret_stats, size_t size);
 // fd. It does not allocate. It returns 0, or -1 if not all could be written.
 int mound_write_memstats(int fd);
 
+// The heap profile: which stacks allocated how much, by samples, as Go's. The
+// environment can ask for one too (MOUND_PROFILE, see libmound(7)).
+
+// mound_memprofile_start begins to sample, with a mean of rate bytes between
+// samples (Go's and the usual one is 512 KiB, 1 takes every object), or changes the
+// rate; 0 stops. It loads libunwind the first time. What is allocated from then on
+// is sampled, by all threads. mound_memprofile_stop ends that: what was sampled
+// stays in the profile, and frees of it are still counted. Both return 0, or -1
+// with errno: ENOMEM, EINVAL, ENOTSUP (another malloc serves this program), EBUSY
+// (called by a signal handler that interrupted malloc). Any thread may call them.
+int mound_memprofile_start(size_t rate);
+int mound_memprofile_stop(void);
+
+enum mound_memprofile_format {
+    MOUND_MEMPROFILE_PPROF,   // profile.proto, gzipped: for go tool pprof
+    MOUND_MEMPROFILE_HEAP_V2, // text: for google-pprof as well
+};
+
+// mound_memprofile_write writes all samples since the first start to descriptor
+// fd: objects and bytes allocated and in use, scaled up (PPROF) or as sampled
+// (HEAP_V2), with their stacks. It returns 0, or -1 with errno: ENODATA (never
+// started), EBUSY (another thread writes one), ENOMEM, EINVAL, or write's. It
+// allocates nothing from the heap, takes no lock of it and may be called by signal
+// handlers. Cost: some milliseconds for thousands of stacks.
+int mound_memprofile_write(int fd, enum mound_memprofile_format format);
+
 // mound_verify walks the whole heap and compares every span, bitmap and page
 // summary with the counters. It returns the number of contradictions, 0 in a
 // sound heap. It holds all locks of the heap meanwhile: for tests, not for

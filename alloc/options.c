@@ -7,7 +7,8 @@
 #include "base/print.h"
 #include "os/sys.h"
 
-static struct options values;
+static struct options values = {.profile_rate = 512 << 10,
+                                .unwind = UNWIND_LIBUNWIND};
 const struct options *const options = &values;
 
 // In a program with raised rights only what hardens is read: the environment
@@ -33,6 +34,14 @@ static void complain(const char *name, const char *value, const char *allowed) {
     print_flush(&out);
 }
 
+static void complain_nowhere(const char *name) {
+    struct print out = print_to(2);
+    print_str(&out, "mound: ");
+    print_str(&out, name);
+    print_str(&out, ": does nothing without MOUND_PROFILE\n");
+    print_flush(&out);
+}
+
 // choose returns the value of a choice, or otherwise after a complaint.
 static int choose(const char *name, const char *text,
                   const struct choice *choices, const char *allowed,
@@ -53,24 +62,86 @@ static void read_stats(const char *value) {
         values.stats = STATS_STDERR;
         return;
     }
-    size_t n = strlen(value);
-    long used = 0;
-    if (n > 0 && value[0] != '/') {
-        // The program may change its directory before it ends.
-        used = sys_getcwd(values.stats_path, OPTION_PATH_MAX);
-        if (used > 0 && used < OPTION_PATH_MAX - 1)
-            values.stats_path[used++] = '/';
-    }
-    if (n == 0 || used < 0 || (size_t)used + n >= OPTION_PATH_MAX) {
+    if (outfile_set(values.stats_path, value))
+        values.stats = STATS_FILE;
+    else
         complain("MOUND_STATS", value, "0, 1 or the path of a file");
-        return;
+}
+
+static void read_profile(const char *value) {
+    if (strcmp(value, "0") != 0 && !outfile_set(values.profile_path, value))
+        complain("MOUND_PROFILE", value, "0 or the path of a file");
+}
+
+// number reads a decimal number and what follows it; false: there is none, or it
+// is too large.
+static bool number(const char *text, uint64_t *ret, const char **ret_rest) {
+    uint64_t n = 0;
+    const char *s = text;
+    for (; *s >= '0' && *s <= '9'; s++)
+        if (__builtin_mul_overflow(n, 10u, &n) ||
+            __builtin_add_overflow(n, (uint64_t)(*s - '0'), &n))
+            return false;
+    *ret = n;
+    *ret_rest = s;
+    return s > text;
+}
+
+// read_bytes reads a size such as 4096, 512KiB or 64MiB.
+static void read_bytes(const char *name, const char *value, uint64_t *ret) {
+    static const struct {
+        const char *text;
+        unsigned shift;
+    } units[] = {{"", 0},   {"KiB", 10}, {"MiB", 20}, {"GiB", 30},
+                 {"K", 10}, {"M", 20},   {"G", 30}};
+    uint64_t n;
+    const char *unit;
+    if (number(value, &n, &unit))
+        for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+            if (strcmp(unit, units[i].text) == 0 &&
+                n <= (uint64_t)INT64_MAX >> units[i].shift) {
+                *ret = n << units[i].shift;
+                return;
+            }
+    complain(name, value, "a number of bytes, as 4096, 512KiB or 64MiB");
+}
+
+static void read_profile_rate(const char *value) {
+    read_bytes("MOUND_PROFILE_RATE", value, &values.profile_rate);
+}
+
+static void read_profile_every(const char *value) {
+    read_bytes("MOUND_PROFILE_EVERY", value, &values.profile_every);
+}
+
+static void read_profile_signal(const char *value) {
+    values.profile_signal = sys_signal_number(value);
+    if (values.profile_signal == 0 && strcmp(value, "0") != 0)
+        complain("MOUND_PROFILE_SIGNAL", value,
+                 "0, the name of a signal that can be caught, or its number");
+}
+
+static void read_unwind(const char *value) {
+    static const struct choice choices[] = {
+        {"libunwind", UNWIND_LIBUNWIND}, {"fp", UNWIND_FP}, {NULL, 0}};
+    values.unwind = (enum unwind_mode)choose(
+        "MOUND_UNWIND", value, choices, "libunwind or fp", UNWIND_LIBUNWIND);
+    values.unwind_asked = true;
+}
+
+static void read_guard(const char *value) {
+    const char *rest;
+    if (!number(value, &values.guard, &rest) || *rest != '\0') {
+        values.guard = 0;
+        complain("MOUND_GUARD", value, "0 or a number");
     }
-    memcpy(values.stats_path + used, value, n + 1);
-    values.stats = STATS_FILE;
 }
 
 static void read_hardened(const char *value) {
-    values.hardened = choose("MOUND_HARDENED", value, on_off, "0 or 1", 0);
+    static const struct choice levels[] = {
+        {"0", 0}, {"1", 1}, {"2", 2}, {NULL, 0}};
+    values.hardened =
+        (unsigned)choose("MOUND_HARDENED", value, levels, "0, 1 or 2", 0);
 }
 
 static void read_off(const char *value) {
@@ -109,6 +180,12 @@ static const struct {
     void (*read)(const char *value);
 } variables[] = {
     {"MOUND_STATS", NOT_SECURE, read_stats},
+    {"MOUND_PROFILE", NOT_SECURE, read_profile},
+    {"MOUND_PROFILE_RATE", NOT_SECURE, read_profile_rate},
+    {"MOUND_PROFILE_EVERY", NOT_SECURE, read_profile_every},
+    {"MOUND_PROFILE_SIGNAL", NOT_SECURE, read_profile_signal},
+    {"MOUND_UNWIND", NOT_SECURE, read_unwind},
+    {"MOUND_GUARD", NOT_SECURE, read_guard},
     {"MOUND_HARDENED", ANYONE, read_hardened},
     {"MOUND_MISUSE", NOT_SECURE, read_misuse},
     {"MOUND_OFF", NOT_SECURE, read_off},
@@ -132,7 +209,7 @@ static void read_variable(const char *entry, bool secure) {
 // read_proc reads the environment as it was at the start of the process, entry
 // by entry. One that is longer than the buffer is not one of ours.
 static void read_proc(bool secure) {
-    char buf[OPTION_PATH_MAX + 64];
+    char buf[OUTFILE_PATH_MAX + 64];
     size_t n = 0;
     bool skipping = false;
     int fd = sys_open_read("/proc/self/environ");
@@ -167,8 +244,12 @@ void options_read(char **envp) {
     bool secure = sys_secure();
     if (envp == NULL) {
         read_proc(secure);
-        return;
+    } else {
+        for (; *envp != NULL; envp++)
+            read_variable(*envp, secure);
     }
-    for (; *envp != NULL; envp++)
-        read_variable(*envp, secure);
+    if (values.profile_path[0] == '\0' && values.profile_signal != 0)
+        complain_nowhere("MOUND_PROFILE_SIGNAL");
+    if (values.profile_path[0] == '\0' && values.profile_every != 0)
+        complain_nowhere("MOUND_PROFILE_EVERY");
 }

@@ -4,16 +4,23 @@
 #define MOUND_OPTIONS_H
 
 #include "heap/mheap.h"
+#include "os/unwind.h"
+#include "outfile.h"
 #include "prof/report.h"
 
 enum stats_mode { STATS_OFF, STATS_STDERR, STATS_FILE };
 
-enum { OPTION_PATH_MAX = 4096 };
-
 struct options {
     enum stats_mode stats;
-    char stats_path[OPTION_PATH_MAX]; // absolute, before %-expansion
-    bool hardened;
+    char stats_path[OUTFILE_PATH_MAX];   // absolute, before %-expansion
+    char profile_path[OUTFILE_PATH_MAX]; // likewise; empty: no profile
+    uint64_t profile_rate;               // mean bytes between samples; 0: off
+    uint64_t profile_every; // bytes of growth between files; 0: none
+    int profile_signal;     // that writes one; 0: none
+    enum unwind_mode unwind;
+    bool unwind_asked; // MOUND_UNWIND was set: reports have such stacks too
+    uint64_t guard;    // one sampled object in so many is guarded; 0: none
+    unsigned hardened; // 0, 1 or 2
     enum report_action misuse;
     bool off;
     bool keep_deepbind;

@@ -8,9 +8,11 @@
 #include "malloc_slow.h"
 #include "os/forklock.h"
 #include "os/sys.h"
+#include "profile.h"
 #include "thread.h"
 
 static void before_fork(void) {
+    profile_before_fork();
     forklock_before();
     runtime_before_fork();
 }
@@ -18,11 +20,13 @@ static void before_fork(void) {
 static void after_fork_parent(void) {
     runtime_after_fork_parent();
     forklock_after_parent();
+    profile_after_fork(/* child= */ false);
 }
 
 static void after_fork_child(void) {
     runtime_after_fork_child();
     forklock_after_child();
+    profile_after_fork(/* child= */ true);
 }
 
 void process_start(char **envp) {
@@ -37,12 +41,13 @@ void process_start(char **envp) {
     // last before a fork and first after it.
     pthread_atfork(before_fork, after_fork_parent, after_fork_child);
     at_quick_exit(process_exiting);
+    profile_init();
 }
 
 // runtime_constructor (runtime.c) refers to process_start, so that a program
 // that links the archive gets this file whatever it calls.
 __attribute__((destructor)) static void finish(void) {
-    dump_at_exit();
+    process_exiting();
     if (!runtime_started() || runtime_passive() || !thread_enter())
         return;
     // What this thread and the shared stores hold goes back to its spans: there
@@ -50,12 +55,13 @@ __attribute__((destructor)) static void finish(void) {
     struct mcache *c = thread_tls.own;
     if (c != NULL)
         mcache_flush(c, &mound_heap);
-    for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
-        mcentral_drain(&mound_heap.central[i]);
+    slow_release_quarantine(/* all= */ true);
+    runtime_reclaim();
     thread_leave();
 }
 
 void process_exiting(void) {
+    profile_at_exit();
     dump_at_exit();
 }
 
@@ -69,6 +75,7 @@ bool process_keep_deepbind(void) {
 
 void process_go_passive(const struct runtime_next *next) {
     runtime_set_passive(next);
+    profile_stop();
     if (!thread_enter())
         return;
     thread_drop_cache();

@@ -9,7 +9,9 @@
 #include "malloc_slow.h"
 #include "os/mem.h"
 #include "process.h"
+#include "profile.h"
 #include "os/sys.h"
+#include "prof/canary.h"
 #include "thread.h"
 
 struct mheap mound_heap;
@@ -50,6 +52,7 @@ static COLD void start(char **envp) {
     mound_heap.misuse = slow_misuse;
     mound_heap.thp = options->thp;
     report_set_action(options->misuse);
+    canary_init(sys_secret());
     pid = sys_pid();
     _Atomic uint32_t *stamp = mem_fork_stamp();
     if (stamp == NULL)
@@ -94,17 +97,22 @@ void runtime_before_fork(void) {
     lockrank_pause();
     thread_lock_list();
     mutex_lock(&mound_heap.scavenger);
-    for (unsigned c = 0; c < NUM_SIZECLASSES; c++)
-        mutex_lock(&mound_heap.central[c].lock);
+    mutex_lock(&mound_heap.central[0].lock);
+    for (unsigned i = 1; i < mheap_ncentrals(&mound_heap); i++)
+        mutex_lock(&mheap_central(&mound_heap, i)->lock);
     mutex_lock(&mound_heap.lock);
+    slow_lock_quarantine();
+    profile_lock_tables();
     mutex_lock(&mound_heap.persistent.lock);
 }
 
 void runtime_after_fork_parent(void) {
     mutex_unlock(&mound_heap.persistent.lock);
+    profile_unlock_tables();
+    slow_unlock_quarantine();
     mutex_unlock(&mound_heap.lock);
-    for (unsigned c = NUM_SIZECLASSES; c-- > 0;)
-        mutex_unlock(&mound_heap.central[c].lock);
+    for (unsigned i = mheap_ncentrals(&mound_heap); i-- > 0;)
+        mutex_unlock(&mheap_central(&mound_heap, i)->lock);
     mutex_unlock(&mound_heap.scavenger);
     thread_unlock_list();
     lockrank_resume();
@@ -138,6 +146,8 @@ void runtime_after_fork_child(void) {
 static COLD void repair_child(void) {
     mheap_repair(&mound_heap);
     thread_abandon_others();
+    slow_reset_quarantine();
+    profile_repair();
     become_child();
     set_stamp(STAMP_GOOD);
 }
@@ -165,6 +175,6 @@ int runtime_pid(void) {
 }
 
 void runtime_reclaim(void) {
-    for (unsigned c = 1; c < NUM_SIZECLASSES; c++)
-        mcentral_drain(&mound_heap.central[c]);
+    for (unsigned i = 0; i < mheap_ncentrals(&mound_heap); i++)
+        mcentral_drain(mheap_central(&mound_heap, i));
 }

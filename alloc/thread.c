@@ -81,6 +81,7 @@ static struct mcache *make_cache(uintptr_t self) {
     if (c == NULL)
         return NULL;
     mcache_init(c, self);
+    c->owner_tls = &thread_tls;
     thread_lock_list();
     list_push(&caches, &c->link);
     ncaches++;
@@ -92,6 +93,7 @@ static void free_cache(struct mcache *c) {
     struct mheap *h = &mound_heap;
     mcache_flush(c, h);
     thread_lock_list();
+    mcache_fold(c, h);
     list_remove(&c->link);
     ncaches--;
     thread_unlock_list();
@@ -119,6 +121,8 @@ static void attach(void) {
     struct mcache *c = started ? NULL : adopt(self);
     if (c == NULL)
         c = make_cache(self);
+    if (c != NULL)
+        c->owner_tls = t; // one that was adopted knew another
     t->own = c;
     t->state = c != NULL ? THREAD_LIVE : THREAD_BARE;
 }
@@ -159,8 +163,10 @@ void thread_init_exit(void) {
     // its first malloc.
     if (runtime_started() && t->state == THREAD_NEW && thread_enter()) {
         t->own = adopt(sys_self());
-        if (t->own != NULL)
+        if (t->own != NULL) {
+            t->own->owner_tls = t;
             t->state = THREAD_LIVE;
+        }
         thread_leave();
     }
     started = true;

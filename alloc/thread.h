@@ -3,6 +3,8 @@
 #define MOUND_THREAD_H
 
 #include "heap/mcache.h"
+#include "prof/sample.h"
+#include "profile.h"
 
 enum thread_state {
     THREAD_NEW = 0,   // no slow path yet
@@ -18,13 +20,19 @@ enum { DEFERRED_MAX = 32 };
 // malloc before it has copied the initial values of thread-local memory. So the
 // cache is held as its distance from mcache_none, whose zero is "none".
 struct thread_tls {
-    uintptr_t cache_distance;
-    struct mcache *own; // the cache, while slow paths hide it; or NULL
-    uint32_t depth;     // slow paths entered and not left
-    uint8_t state;      // enum thread_state
-    uint8_t nrounds;    // times the destructor of our key has run
-    uint16_t nticks;    // slow paths since the scavenger was asked
-    void **deferred;    // frees of signal handlers that interrupted us
+    uintptr_t cache_distance; // others may set it to 0, see profile.c: an
+                              // atomic load would cost the fast paths one more
+                              // instruction, and no compiler tears this one
+    struct mcache *own;       // the cache, while slow paths hide it; or NULL
+    uint32_t depth;           // slow paths entered and not left
+    uint8_t state;            // enum thread_state
+    uint8_t nrounds;          // times the destructor of our key has run
+    uint16_t nticks;          // slow paths since the scavenger was asked
+    void **deferred;          // frees of signal handlers that interrupted us
+    struct sampler sampler;   // of what is allocated outside of magazines
+    uint64_t random;          // state of fastrand; 0: not yet seeded
+    uint32_t epoch;           // the profile_epoch that was seen
+    bool unwinding;           // what it allocates now is not sampled
 };
 _Static_assert(sizeof(struct thread_tls) <= 64,
                "thread-local memory is cut from every thread's stack");
@@ -47,7 +55,7 @@ ALWAYS_INLINE bool thread_enter(void) {
     if (UNLIKELY(t->depth > 0))
         return false;
     t->depth = 1;
-    t->cache_distance = 0;
+    __atomic_store_n(&t->cache_distance, 0, __ATOMIC_RELAXED);
     // A handler of this thread sees both before we touch any shared record.
     atomic_signal_fence(memory_order_seq_cst);
     return true;
@@ -62,7 +70,14 @@ ALWAYS_INLINE void thread_leave(void) {
         thread_run_deferred();
     atomic_signal_fence(memory_order_seq_cst);
     if (t->own != NULL)
-        t->cache_distance = (uintptr_t)t->own - (uintptr_t)&mcache_none;
+        __atomic_store_n(&t->cache_distance,
+                         (uintptr_t)t->own - (uintptr_t)&mcache_none,
+                         __ATOMIC_RELAXED);
+    // After the store: see profile_start.
+    atomic_signal_fence(memory_order_seq_cst);
+    if (UNLIKELY(atomic_load_explicit(&profile_epoch, memory_order_relaxed) !=
+                 t->epoch))
+        profile_prepare_thread();
     t->depth = 0;
 }
 

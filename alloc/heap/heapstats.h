@@ -6,8 +6,11 @@
 // the locks held, for each class:
 //
 //   live    = nslots - nfree - ntransfer - sum of depths of all magazines
-//   mallocs = nretired + sum of counts of all magazines
+//   mallocs = nretired + sum of counts of all magazines, modulo 2^64
 //   frees   = mallocs - live
+//
+// and sampled objects, which have counts of their own, beside that. (A magazine's
+// count by itself says nothing while a profile is taken: see mcache_sample_after.)
 #ifndef MOUND_HEAP_HEAPSTATS_H
 #define MOUND_HEAP_HEAPSTATS_H
 
@@ -66,6 +69,9 @@ struct heapstats {
     uint64_t emergency_frees;
     uint64_t emergency_bytes;       // live
     uint64_t emergency_total_bytes; // ever
+
+    // Of the stores of sampled objects, as classes: no magazine holds their slots.
+    struct classstats sampled[NUM_SIZECLASSES];
 };
 
 #endif // MOUND_HEAP_HEAPSTATS_H

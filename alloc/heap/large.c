@@ -19,6 +19,8 @@ struct mspan *large_move(struct mheap *h, struct mspan *s, size_t npages) {
     }
     // What the new pages held before is gone with their mapping; the old ones
     // are Prepared again and read as zero, and so are free as scavenged.
-    mheap_free_large(h, s, old_addr, /* scavenged= */ true);
+    void *sample;
+    mheap_free_large(h, s, old_addr, /* scavenged= */ true, &sample);
+    atomic_store_explicit(&new->sample, sample, memory_order_relaxed);
     return new;
 }

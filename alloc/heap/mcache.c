@@ -66,6 +66,7 @@ static void detach_array(struct magazine *m) {
 void mcache_init(struct mcache *c, uintptr_t owner) {
     list_init(&c->link);
     c->owner = owner;
+    c->owner_tls = NULL;
     c->cap_bytes = 0;
     c->hand = 1;
     c->nslow = 0;
@@ -273,6 +274,7 @@ void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     struct magazine_shape *shape = &c->shapes[sizeclass];
     struct mcentral *mc = &h->central[sizeclass];
     check(depth_of(m) == 0, "mcache: refill of a magazine that holds slots");
+    debug_check(!mcache_sample_due(c, sizeclass), "mcache: a sample is due");
     c->nslow++;
     if (shape->cap == 0 || shape->last == MAGAZINE_WAS_FULL)
         grow(c, h, sizeclass);
@@ -334,9 +336,6 @@ void mcache_flush(struct mcache *c, struct mheap *h) {
             memcpy(batch, top, n * sizeof *batch);
             store(&m->top, top);
             mc->stats->ntransfer += n;
-            mc->stats->nretired +=
-                atomic_load_explicit(&m->count, memory_order_relaxed);
-            atomic_store_explicit(&m->count, 0, memory_order_relaxed);
             mutex_unlock(&mc->lock);
             if (n == 0)
                 break;
@@ -347,14 +346,37 @@ void mcache_flush(struct mcache *c, struct mheap *h) {
     budget_set(c, h, 0);
 }
 
+// set_count_locked changes a magazine's count and not the sum of the class.
+static void set_count_locked(struct mcentral *mc, struct magazine *m,
+                             uint64_t count) {
+    mc->stats->nretired +=
+        atomic_load_explicit(&m->count, memory_order_relaxed) - count;
+    atomic_store_explicit(&m->count, count, memory_order_relaxed);
+}
+
+void mcache_sample_after(struct mcache *c, struct mheap *h, unsigned sizeclass,
+                         uint64_t n) {
+    struct mcentral *mc = &h->central[sizeclass];
+    mutex_lock(&mc->lock);
+    set_count_locked(mc, &c->magazines[sizeclass], 0 - n);
+    mutex_unlock(&mc->lock);
+}
+
+void mcache_fold(struct mcache *c, struct mheap *h) {
+    for (unsigned sizeclass = 1; sizeclass < NUM_SIZECLASSES; sizeclass++) {
+        struct mcentral *mc = &h->central[sizeclass];
+        mutex_lock(&mc->lock);
+        set_count_locked(mc, &c->magazines[sizeclass], 0);
+        mutex_unlock(&mc->lock);
+    }
+}
+
 void mcache_abandon(struct mcache *c, struct mheap *h) {
     for (unsigned sizeclass = 1; sizeclass < NUM_SIZECLASSES; sizeclass++) {
         struct magazine *m = &c->magazines[sizeclass];
         struct mcentral *mc = &h->central[sizeclass];
         mutex_lock(&mc->lock);
-        mc->stats->nretired +=
-            atomic_load_explicit(&m->count, memory_order_relaxed);
-        atomic_store_explicit(&m->count, 0, memory_order_relaxed);
+        set_count_locked(mc, m, 0);
         detach_array(m);
         mutex_unlock(&mc->lock);
     }

@@ -49,6 +49,7 @@ struct mcache {
         // the fast paths then add nothing to reach them
     struct list link;       // (t) in the list of live caches
     uintptr_t owner;        // (t) sys_self of the owner
+    void *owner_tls;        // (t) struct thread_tls of the owner
     uint64_t cap_bytes;     // (o) slots all magazines may hold, in bytes
     uint32_t hand;          // (o) class that is asked to give up capacity next
     uint32_t nslow;         // (o) slow paths
@@ -60,16 +61,20 @@ struct mcache {
 // empty and full, so each call takes the slow path. Never written.
 extern const struct mcache mcache_none HIDDEN;
 
-// mcache_alloc pops a slot of a class, or returns NULL: the magazine is empty.
-// The first conditions of a hit are the caller's: a class that exists.
+// mcache_alloc pops a slot of a class, or returns NULL: the magazine is empty, or
+// mcache_sample_due. The first conditions of a hit are the caller's: a class that exists.
 ALWAYS_INLINE void *mcache_alloc(struct mcache *c, unsigned sizeclass) {
     struct magazine *m = &c->magazines[sizeclass];
     void **top = atomic_load_explicit(&m->top, memory_order_relaxed);
     void *p = top[-1];
     if (UNLIKELY(p == NULL))
         return NULL;
-    uint64_t count = atomic_load_explicit(&m->count, memory_order_relaxed);
-    atomic_store_explicit(&m->count, count + 1, memory_order_relaxed);
+    // A count that would come to zero: this one is to be sampled. Without a
+    // profile it never does.
+    uint64_t count = atomic_load_explicit(&m->count, memory_order_relaxed) + 1;
+    if (UNLIKELY(count == 0))
+        return NULL;
+    atomic_store_explicit(&m->count, count, memory_order_relaxed);
     atomic_store_explicit(&m->top, top - 1, memory_order_relaxed);
     return p;
 }
@@ -86,6 +91,21 @@ ALWAYS_INLINE bool mcache_free(struct mcache *c, unsigned sizeclass, void *p) {
     return true;
 }
 
+// mcache_sample_due says whether the next malloc of a class is one to be sampled.
+static inline bool mcache_sample_due(struct mcache *c, unsigned sizeclass) {
+    return atomic_load_explicit(&c->magazines[sizeclass].count,
+                                memory_order_relaxed) == UINT64_MAX;
+}
+
+// mcache_sample_after makes the n-th malloc of a class from now on due; n is at
+// least 1. The magazine's count is set n below zero, and nretired of the class
+// rises by as much as that takes away, so that their sum stays what it was: the
+// fast path counts to a sample without a second counter. Caller is the owner,
+// in a slow path.
+void mcache_sample_after(struct mcache *c, struct mheap *h, unsigned sizeclass,
+                         uint64_t n);
+enum { MCACHE_SAMPLE_NEVER_LOG2 = 62 }; // n for: not any more
+
 // mcache_init makes a fresh record an empty cache.
 void mcache_init(struct mcache *c, uintptr_t owner);
 
@@ -98,10 +118,13 @@ void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass);
 void mcache_overflow(struct mcache *c, struct mheap *h, unsigned sizeclass,
                      void *p);
 
-// mcache_flush gives every slot back to its span, where misuse is seen, folds
-// the counts and returns the arrays. The cache can go on afterwards. The caller
-// is the owner, or knows that the owner is gone.
+// mcache_flush gives every slot back to its span, where misuse is seen, and
+// returns the arrays. The cache can go on afterwards. The caller is the owner, or
+// knows that the owner is gone.
 void mcache_flush(struct mcache *c, struct mheap *h);
+
+// mcache_fold adds the counts of a cache that ends to those of the classes.
+void mcache_fold(struct mcache *c, struct mheap *h);
 
 // mcache_abandon folds the counts of a cache whose owner was in the middle of a
 // change when it ceased to exist. Its slots are leaked: they stay live objects.

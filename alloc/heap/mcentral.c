@@ -141,6 +141,29 @@ bool mcentral_store_locked(struct mcentral *mc, void *const *slots, size_t n) {
     return true;
 }
 
+static unsigned samples_log2(const struct mspan *s) {
+    unsigned log2 = ceil_log2(s->nelems);
+    return log2 < SLOTARRAY_MIN_LOG2 ? SLOTARRAY_MIN_LOG2 : log2;
+}
+
+// add_samples gives spans that were not published yet room for what prof/ knows
+// of their objects, and returns how many have it; the others are given back.
+static size_t add_samples(struct mheap *heap, struct mspan **spans, size_t n) {
+    size_t ngood = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct mspan *s = spans[i];
+        unsigned log2 = samples_log2(s);
+        s->samples = mheap_alloc_slotarray(heap, log2);
+        if (s->samples == NULL) {
+            mheap_free_span(heap, s);
+            continue;
+        }
+        memset(s->samples, 0, sizeof *s->samples << log2);
+        spans[ngood++] = s;
+    }
+    return ngood;
+}
+
 // retire_span_locked takes an empty span out of the class; mheap gets it once
 // the lock is free. The class byte goes first, so that no free finds it.
 static void retire_span_locked(struct mcentral *mc, struct mspan *s,
@@ -162,11 +185,18 @@ static void retire_excess_locked(struct mcentral *mc, uint32_t keep,
         retire_span_locked(mc, span_of_link(mc->empty.prev), retired);
 }
 
+static void free_span(struct mheap *heap, struct mspan *s) {
+    if (s->samples != NULL)
+        mheap_free_slotarray(heap, s->samples, samples_log2(s));
+    s->samples = NULL;
+    mheap_free_span(heap, s);
+}
+
 static void free_retired(struct mheap *heap, struct list *retired) {
     while (!list_empty(retired)) {
         struct mspan *s = span_of_link(retired->next);
         list_remove(&s->link);
-        mheap_free_span(heap, s);
+        free_span(heap, s);
     }
 }
 
@@ -251,11 +281,14 @@ bool mcentral_grow(struct mcentral *mc) {
     uint64_t nspans = mc->stats->nspans;
     mutex_unlock(&mc->lock);
 
-    size_t npages = nspans == 0 ? sizeclass_first_pages[mc->sizeclass]
-                                : sizeclass_pages[mc->sizeclass];
+    size_t npages = nspans == 0 || mc->sampled
+                        ? sizeclass_first_pages[mc->sizeclass]
+                        : sizeclass_pages[mc->sizeclass];
     size_t most = max_size(1, GROW_BYTES / (npages << PAGE_SHIFT));
     size_t want = clamp_size(nspans / GROW_SHARE, 1, most);
     size_t n = mheap_alloc_spans(mc->heap, mc->sizeclass, npages, want, spans);
+    if (mc->sampled)
+        n = add_samples(mc->heap, spans, n);
     if (n == 0)
         return false;
 
@@ -328,7 +361,38 @@ void mcentral_free_one(struct mcentral *mc, void *p) {
     mcentral_give_back(mc, &p, 1, false);
 }
 
+// sample_of_locked returns where the sample of p is, or NULL: p is no live object
+// of this store.
+static void **sample_of_locked(struct mcentral *mc, void *p) {
+    struct mspan *s = pagemap_span(&mc->heap->pagemap, (uintptr_t)p);
+    if (s == NULL || mspan_home(s) != mc || s->samples == NULL)
+        return NULL;
+    unsigned slot = mspan_slot_of(s, (uintptr_t)p);
+    return slot == SLOT_NONE ? NULL : &s->samples[slot];
+}
+
+void mcentral_sample_put(struct mcentral *mc, void *p, void *sample) {
+    mutex_lock(&mc->lock);
+    void **at = sample_of_locked(mc, p);
+    if (at != NULL)
+        *at = sample;
+    mutex_unlock(&mc->lock);
+}
+
+void *mcentral_sample_take(struct mcentral *mc, void *p) {
+    mutex_lock(&mc->lock);
+    void **at = sample_of_locked(mc, p);
+    void *sample = NULL;
+    if (at != NULL) {
+        sample = *at;
+        *at = NULL;
+    }
+    mutex_unlock(&mc->lock);
+    return sample;
+}
+
 void mcentral_forget_locked(struct mcentral *mc) {
+    mc->forgotten = true;
     for (int i = 0; i < PARTIAL_LISTS; i++)
         list_init(&mc->partial[i]);
     list_init(&mc->empty);

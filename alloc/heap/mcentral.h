@@ -32,6 +32,8 @@ struct mcentral {
     uint32_t elemsize;        // (c)
     uint16_t sizeclass;       // (c)
     uint16_t batch;           // (c) slots that move at once
+    bool sampled;             // (c) for sampled objects: see mheap.h
+    bool forgotten;           // (l) lists and counts are to be rebuilt
     uint16_t ntransfer;       // (l) pointers in transfer
     uint16_t partial_mask;    // (l) bit i: partial[i] is not empty
     uint32_t nempty;          // (l) spans in empty
@@ -76,6 +78,14 @@ void mcentral_drain_idle(struct mcentral *mc);
 // mcentral_alloc_one and mcentral_free_one serve those without a cache: threads
 // that are past their end, and everybody in hardened mode.
 void *mcentral_alloc_one(struct mcentral *mc);
+
+// mcentral_sample_put notes what prof/ knows of an object that
+// mcentral_alloc_one of a store of sampled objects returned.
+// mcentral_sample_take takes it back, once: NULL says that p is no such object,
+// or was freed before.
+void mcentral_sample_put(struct mcentral *mc, void *p, void *sample);
+void *mcentral_sample_take(struct mcentral *mc, void *p);
+
 void mcentral_free_one(struct mcentral *mc, void *p);
 
 // mcentral_forget_locked makes the lists empty and the counts zero, and

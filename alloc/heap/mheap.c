@@ -56,6 +56,24 @@ void mheap_init(struct mheap *h, struct heapstats *stats, size_t cache_bytes) {
     stats->magic = HEAPSTATS_MAGIC;
 }
 
+bool mheap_start_sampling(struct mheap *h) {
+    size_t nbytes = NUM_SIZECLASSES * sizeof(struct mcentral);
+    mutex_lock(&h->central[0].lock); // nobody may begin to take them all
+    struct mcentral *sampled = mheap_sampled(h);
+    if (sampled == NULL) {
+        sampled = persistentalloc(&h->persistent, nbytes,
+                                  _Alignof(struct mcentral), &h->other_sys);
+        for (unsigned c = 0; sampled != NULL && c < NUM_SIZECLASSES; c++) {
+            mcentral_init(&sampled[c], h, &h->stats->sampled[c], c);
+            sampled[c].sampled = true;
+        }
+        // release: partner in mheap_sampled
+        atomic_store_explicit(&h->sampled, sampled, memory_order_release);
+    }
+    mutex_unlock(&h->central[0].lock);
+    return sampled != NULL;
+}
+
 void mheap_report_misuse(struct mheap *h, void *p) {
     h->misuse(h, p);
 }
@@ -466,10 +484,12 @@ struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align,
     s->elemsize = 0;
     s->nelems = 1;
     s->nfree = 0;
+    s->samples = NULL;
     s->needzero = run.nscavenged < npages;
     atomic_store_explicit(&s->home, NULL, memory_order_relaxed);
     pagemap_set(&h->pagemap, s);
 have:
+    atomic_store_explicit(&s->sample, NULL, memory_order_relaxed);
     stats->nmallocs++;
     stats->alloc_bytes += npages << PAGE_SHIFT;
     stats->total_alloc_bytes += npages << PAGE_SHIFT;
@@ -525,16 +545,20 @@ static void drop_large_locked(struct mheap *h, struct mspan *s,
 }
 
 bool mheap_free_large(struct mheap *h, struct mspan *s, uintptr_t addr,
-                      bool scavenged) {
+                      bool scavenged, void **ret_sample) {
+    void *sample = NULL;
     mutex_lock(&h->lock);
     bool live = mspan_state(s) == MSPAN_LARGE && mspan_start(s) == addr;
     struct leftover left = {0, false};
     if (live) {
         h->stats->large.nfrees++;
+        sample = atomic_load_explicit(&s->sample, memory_order_relaxed);
         drop_large_locked(h, s, scavenged);
         left = leftover_locked(h);
     }
     mutex_unlock(&h->lock);
+    if (ret_sample != NULL)
+        *ret_sample = sample;
     after_free(h, left);
     return live;
 }
@@ -667,14 +691,14 @@ bool mheap_page_is_free(struct mheap *h, uintptr_t addr) {
 }
 
 static void relist_span(struct mspan *s, void *arg) {
-    bool *rebuild = arg;
+    (void)arg;
     struct mcentral *home = mspan_home(s);
-    if (home != NULL && rebuild[home->sizeclass])
+    if (home != NULL && home->forgotten)
         mcentral_relist_locked(home, s);
 }
 
 void mheap_repair(struct mheap *h) {
-    bool rebuild[NUM_SIZECLASSES];
+    unsigned ncentrals = mheap_ncentrals(h);
     bool any = false;
     if (mutex_reset(&h->persistent.lock))
         h->persistent.next = h->persistent.end = 0; // the chunk's rest is lost
@@ -688,21 +712,24 @@ void mheap_repair(struct mheap *h) {
         note_pages(h, 0);
     }
     mutex_lock(&h->lock);
-    for (unsigned c = 0; c < NUM_SIZECLASSES; c++) {
-        rebuild[c] = mutex_reset(&h->central[c].lock);
-        if (rebuild[c])
-            mcentral_forget_locked(&h->central[c]);
-        any = any || rebuild[c];
+    for (unsigned i = 0; i < ncentrals; i++) {
+        struct mcentral *mc = mheap_central(h, i);
+        if (!mutex_reset(&mc->lock))
+            continue;
+        mcentral_forget_locked(mc);
+        any = true;
     }
     if (any)
-        mheap_for_each_span_locked(h, relist_span, rebuild);
+        mheap_for_each_span_locked(h, relist_span, NULL);
+    for (unsigned i = 0; i < ncentrals; i++)
+        mheap_central(h, i)->forgotten = false;
     mutex_unlock(&h->lock);
 }
 
 // struct recount is what a walk over all spans finds.
 struct recount {
     struct mheap *h;
-    struct classstats classes[NUM_SIZECLASSES];
+    struct classstats classes[2 * NUM_SIZECLASSES]; // as mheap_central
     uint64_t inuse_pages;
     uint64_t large_bytes;
     uint64_t nlarge;
@@ -716,13 +743,15 @@ static void recount_span(struct mspan *s, void *arg) {
     for (size_t i = 0; i < s->npages; i++)
         r->nwrong += pagealloc_is_free(&r->h->pages, start + (i << PAGE_SHIFT));
     r->nwrong += pagemap_span(&r->h->pagemap, start) != s;
-    r->nwrong += pagemap_class(&r->h->pagemap, start) != s->sizeclass;
+    r->nwrong += pagemap_class(&r->h->pagemap, start) != mspan_class_byte(s);
     if (mspan_state(s) == MSPAN_LARGE) {
         r->nlarge++;
         r->large_bytes += s->npages << PAGE_SHIFT;
         return;
     }
-    struct classstats *c = &r->classes[s->sizeclass];
+    bool sampled = s->samples != NULL;
+    struct classstats *c =
+        &r->classes[s->sizeclass + (sampled ? NUM_SIZECLASSES : 0)];
     c->nspans++;
     c->nslots += s->nelems;
     c->nfree += s->nfree;
@@ -730,25 +759,28 @@ static void recount_span(struct mspan *s, void *arg) {
 }
 
 unsigned mheap_verify(struct mheap *h) {
-    // 3 KiB of counts: too much for a stack of 16 KiB threads, and only one
+    // 6 KiB of counts: too much for a stack of 16 KiB threads, and only one
     // walk is useful at a time.
     static struct recount recount;
     struct recount *r = &recount;
     unsigned nwrong = 0;
-    for (unsigned c = 0; c < NUM_SIZECLASSES; c++)
-        mutex_lock(&h->central[c].lock);
+    mutex_lock(&h->central[0].lock);
+    unsigned ncentrals = mheap_ncentrals(h);
+    for (unsigned i = 1; i < ncentrals; i++)
+        mutex_lock(&mheap_central(h, i)->lock);
     mutex_lock(&h->lock);
     memset(r, 0, sizeof *r);
     r->h = h;
     mheap_for_each_span_locked(h, recount_span, r);
     nwrong += r->nwrong;
-    for (unsigned c = 1; c < NUM_SIZECLASSES; c++) {
-        const struct classstats *st = &h->stats->classes[c];
+    for (unsigned c = 1; c < ncentrals; c++) {
+        struct mcentral *mc = mheap_central(h, c);
+        const struct classstats *st = mc->stats;
         nwrong += r->classes[c].nspans != st->nspans;
         nwrong += r->classes[c].nslots != st->nslots;
         nwrong += r->classes[c].nfree != st->nfree;
         nwrong += st->nfree + st->ntransfer > st->nslots;
-        nwrong += mcentral_verify_locked(&h->central[c]);
+        nwrong += mcentral_verify_locked(mc);
     }
     const struct largestats *large = &h->stats->large;
     nwrong += r->nlarge != large->nmallocs - large->nfrees;
@@ -759,7 +791,7 @@ unsigned mheap_verify(struct mheap *h) {
     nwrong += h->stats->inuse_pages + h->pages.nfree > h->stats->sys_pages;
     nwrong += pagealloc_verify(&h->pages);
     mutex_unlock(&h->lock);
-    for (unsigned c = NUM_SIZECLASSES; c-- > 0;)
-        mutex_unlock(&h->central[c].lock);
+    for (unsigned i = ncentrals; i-- > 0;)
+        mutex_unlock(&mheap_central(h, i)->lock);
     return nwrong;
 }

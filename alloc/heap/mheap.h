@@ -67,7 +67,36 @@ struct mheap {
     void (*misuse)(struct mheap *h, void *p);
 
     struct mcentral central[NUM_SIZECLASSES];
+
+    // The stores of sampled objects: of each class one more, whose spans have
+    // class byte 0, so that a free of such an object is a slow one and that of any
+    // other costs nothing. NULL until mheap_start_sampling. (a)
+    struct mcentral *_Atomic sampled;
+
+    // Bytes that prof/ took from persistent for its tables, or NULL.
+    const _Atomic uint64_t *profile_sys;
 };
+
+// mheap_start_sampling makes the stores of sampled objects, once. It returns
+// false when there is no memory.
+bool mheap_start_sampling(struct mheap *h);
+
+static inline struct mcentral *mheap_sampled(const struct mheap *h) {
+    // acquire: sees them initialised; partner: release in mheap_start_sampling
+    return atomic_load_explicit(&h->sampled, memory_order_acquire);
+}
+
+// All stores there are, in the order of their locks: mheap_central of 0 to
+// mheap_ncentrals - 1. The number may rise from one call to the next, but for who
+// holds the lock of the first.
+static inline unsigned mheap_ncentrals(const struct mheap *h) {
+    return mheap_sampled(h) == NULL ? NUM_SIZECLASSES : 2 * NUM_SIZECLASSES;
+}
+
+static inline struct mcentral *mheap_central(struct mheap *h, unsigned i) {
+    return i < NUM_SIZECLASSES ? &h->central[i]
+                               : &mheap_sampled(h)[i - NUM_SIZECLASSES];
+}
 
 void mheap_init(struct mheap *h, struct heapstats *stats, size_t cache_bytes);
 
@@ -90,8 +119,9 @@ struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align,
 // mheap_free_large gives a large object back. It returns false, with nothing
 // changed, if s is not a live large span that begins at addr (a double free
 // that lost a race, say). scavenged says that no memory stands behind it.
+// *ret_sample, unless NULL, is what prof/ knew of the object.
 bool mheap_free_large(struct mheap *h, struct mspan *s, uintptr_t addr,
-                      bool scavenged);
+                      bool scavenged, void **ret_sample);
 
 // mheap_abandon_large takes back a large object that was never handed out, and
 // the malloc counted for it.

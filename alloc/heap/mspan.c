@@ -15,6 +15,7 @@ void mspan_init_slots(struct mspan *s, uintptr_t start, size_t npages,
     s->nelems = (uint16_t)nelems;
     s->nfree = (uint16_t)nelems;
     s->bucket = 0;
+    s->samples = NULL;
     list_init(&s->link);
     memset(s->freebits, 0, s->nwords * sizeof s->freebits[0]);
     for (unsigned slot = 0; slot < nelems; slot += WORD_BITS) {

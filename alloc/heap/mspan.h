@@ -46,7 +46,12 @@ struct mspan {
     uint16_t nfree;        // (l) set bits
     uint32_t elemsize;     // (c) bytes of a slot; small spans only
     uint32_t magic;        // (c) sizeclass_magic
-    uint64_t freebits[];   // (l) nwords of them
+    // What prof/ knows of sampled objects, or NULL. Of a large one, here, (h) but
+    // for its owner; of the slots of a span for sampled objects, which has class
+    // byte 0, in an array (c) of nelems entries (l).
+    _Atomic(void *) sample;
+    void **samples;
+    uint64_t freebits[]; // (l) nwords of them
 };
 
 static inline size_t mspan_record_bytes(unsigned nwords) {
@@ -65,6 +70,12 @@ static inline enum mspan_state mspan_state(const struct mspan *s) {
 
 static inline struct mcentral *mspan_home(const struct mspan *s) {
     return atomic_load_explicit(&s->home, memory_order_relaxed);
+}
+
+// mspan_class_byte returns what the page map says of the span's pages: 0 sends a
+// free the slow way.
+static inline uint8_t mspan_class_byte(const struct mspan *s) {
+    return s->samples != NULL ? 0 : s->sizeclass;
 }
 
 enum { SLOT_NONE = MAX_SLOTS };

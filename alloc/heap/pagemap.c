@@ -24,8 +24,8 @@ void pagemap_set(struct pagemap *pm, struct mspan *s) {
         struct arena *a = pagemap_arena(pm, addr);
         atomic_store_explicit(&a->span_of_page[arena_page(addr)], s,
                               memory_order_release);
-        atomic_store_explicit(&a->class_of_page[arena_page(addr)], s->sizeclass,
-                              memory_order_release);
+        atomic_store_explicit(&a->class_of_page[arena_page(addr)],
+                              mspan_class_byte(s), memory_order_release);
     }
 }
 

@@ -106,8 +106,8 @@ uint64_t scavenger_goal_locked(struct mheap *h, uint64_t now_ns) {
 // look does what is due at now_ns, and returns how many pages are above what a
 // heap at rest keeps.
 static uint64_t look(struct mheap *h, uint64_t now_ns) {
-    for (unsigned c = 1; c < NUM_SIZECLASSES; c++)
-        mcentral_drain_idle(&h->central[c]);
+    for (unsigned i = 0; i < mheap_ncentrals(h); i++)
+        mcentral_drain_idle(mheap_central(h, i));
     mheap_drop_kept(h); // some may not have been asked for in a while
     mutex_lock(&h->lock);
     uint64_t goal = scavenger_goal_locked(h, now_ns);

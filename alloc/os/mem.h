@@ -6,6 +6,7 @@
 //
 //   mem_reserve: none -> Reserved      mem_commit: Reserved -> Prepared
 //   mem_populate: Prepared -> Ready    mem_release: Ready -> Prepared
+//   mem_protect: Prepared, Ready -> Reserved
 //
 // Addresses and sizes are multiples of the system's page unless said
 // otherwise. No function allocates or changes errno.
@@ -31,6 +32,11 @@ void *mem_map(size_t nbytes);
 // mem_release gives the memory back and keeps the addresses. Only when it
 // returns true are the pages known to be zero.
 bool mem_release(uintptr_t addr, size_t nbytes);
+
+// mem_protect makes Prepared or Ready space Reserved again and gives its memory
+// back. It returns false when the system refuses: nothing is known of the
+// contents then, and it may still be touched.
+bool mem_protect(uintptr_t addr, size_t nbytes);
 
 // mem_populate makes memory stand behind Prepared pages, as touching each
 // would, at a third of the cost. It returns false if it did not; after an

@@ -73,6 +73,14 @@ bool mem_release(uintptr_t addr, size_t nbytes) {
     return syscall3(SYS_madvise, addr, nbytes, MADV_DONTNEED) == 0;
 }
 
+bool mem_protect(uintptr_t addr, size_t nbytes) {
+    if (!failed(map(addr, nbytes, RESERVED, MAP_FIXED | MAP_NORESERVE)))
+        return true;
+    // As in mem_commit.
+    mem_release(addr, nbytes);
+    return syscall3(SYS_mprotect, addr, nbytes, RESERVED) == 0;
+}
+
 bool mem_populate(uintptr_t addr, size_t nbytes) {
     static _Atomic bool refused; // set once, by whoever hears it first
     if (atomic_load_explicit(&refused, memory_order_relaxed))

@@ -74,6 +74,7 @@ uint64_t sys_unix_ns(void);
 // sys_write writes all n bytes and returns 0 or -errno; it resumes after EINTR.
 int sys_write(int fd, const void *buf, size_t n);
 long sys_read(int fd, void *buf, size_t n);
+long sys_pread(int fd, void *buf, size_t n, uint64_t offset);
 int sys_open_read(const char *path);
 
 // sys_open_new creates a file that must not exist; no link is followed.
@@ -109,6 +110,14 @@ long sys_getcwd(char *buf, size_t n);
 // length, or -errno.
 long sys_program_path(char *buf, size_t n);
 
+// sys_libc_ready says whether the C library has run its constructor, by which it
+// knows its environment.
+bool sys_libc_ready(void);
+
+// sys_secret returns a word that others cannot guess, the same at each call: made
+// of the 16 random bytes that the kernel gives each program.
+uint64_t sys_secret(void);
+
 // sys_secure says whether the program runs with more rights than its user.
 bool sys_secure(void);
 
@@ -126,6 +135,19 @@ ALWAYS_INLINE void sys_spin(void) {
 
 void sys_futex_wait(_Atomic uint32_t *word, uint32_t expected);
 void sys_futex_wake(_Atomic uint32_t *word);
+
+// sys_barrier_all makes every thread of the process pass a full memory barrier
+// before it returns; false: this kernel cannot.
+bool sys_barrier_all(void);
+
+// sys_signal_number returns the number of a signal by its name (USR1, SIGUSR1,
+// RTMIN+2) or number, as text; 0 if it is none, or cannot be caught.
+int sys_signal_number(const char *text);
+
+// sys_on_signal has handler called for a signal, on the stack the program set up
+// for handlers if it did, with system calls resumed. A program that wants the
+// signal for itself replaces it.
+bool sys_on_signal(int signal, void (*handler)(int));
 
 // sys_abort ends the process with SIGABRT; a handler of the program may run.
 __attribute__((noreturn)) void sys_abort(void);

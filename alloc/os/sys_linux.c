@@ -2,8 +2,11 @@
 #include "os/sys.h"
 
 #include <fcntl.h>
+#include <errno.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -99,6 +102,14 @@ long sys_read(int fd, void *buf, size_t n) {
     return ret;
 }
 
+long sys_pread(int fd, void *buf, size_t n, uint64_t offset) {
+    long ret;
+    do {
+        ret = syscall4(SYS_pread64, fd, buf, n, offset);
+    } while (ret == -EINTR);
+    return ret;
+}
+
 int sys_open_read(const char *path) {
     return (int)syscall4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
 }
@@ -165,6 +176,20 @@ long sys_program_path(char *buf, size_t n) {
     return syscall4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", buf, n);
 }
 
+bool sys_libc_ready(void) {
+    extern char **environ;
+    return environ != NULL;
+}
+
+uint64_t sys_secret(void) {
+    uint64_t words[2] = {0};
+    const void *random = (const void *)getauxval(AT_RANDOM);
+    if (random != NULL)
+        memcpy(words, random, sizeof words);
+    // The C library has its own secrets there: neither word is told as it is.
+    return (words[0] ^ 0x9e3779b97f4a7c15u) * (words[1] | 1) ^ words[1] >> 32;
+}
+
 bool sys_secure(void) {
     return getauxval(AT_SECURE) != 0;
 }
@@ -208,4 +233,63 @@ void sys_abort(void) {
 void sys_exit_group(int status) {
     for (;;)
         syscall1(SYS_exit_group, status);
+}
+
+bool sys_barrier_all(void) {
+    if (sys_single_threaded())
+        return true;
+    // To register a second time does nothing.
+    syscall3(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+    return syscall3(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) ==
+           0;
+}
+
+// text_number returns a decimal number below 1000, or -1.
+static int text_number(const char *s) {
+    int n = 0;
+    if (*s == '\0')
+        return -1;
+    for (; *s != '\0'; s++) {
+        if (*s < '0' || *s > '9' || n > 99)
+            return -1;
+        n = n * 10 + (*s - '0');
+    }
+    return n;
+}
+
+static int signal_named(const char *name) {
+    if (strncmp(name, "SIG", 3) == 0)
+        name += 3;
+    if (strcmp(name, "RTMIN") == 0)
+        return SIGRTMIN;
+    if (strncmp(name, "RTMIN+", 6) == 0) {
+        int n = text_number(name + 6);
+        return n < 0 ? 0 : SIGRTMIN + n;
+    }
+    for (int n = 1; n < SIGRTMIN; n++) {
+        const char *known = sigabbrev_np(n);
+        if (known != NULL && strcmp(known, name) == 0)
+            return n;
+    }
+    return 0;
+}
+
+int sys_signal_number(const char *text) {
+    int n = text_number(text);
+    if (n < 0)
+        n = signal_named(text);
+    // 32 and 33 are the C library's own.
+    bool can_be_caught = n > 0 && n <= SIGRTMAX && n != SIGKILL &&
+                         n != SIGSTOP && (n < 32 || n >= SIGRTMIN);
+    return can_be_caught ? n : 0;
+}
+
+bool sys_on_signal(int signal, void (*handler)(int)) {
+    int saved = errno;
+    struct sigaction action = {.sa_handler = handler,
+                               .sa_flags = SA_RESTART | SA_ONSTACK};
+    sigemptyset(&action.sa_mask);
+    bool done = sigaction(signal, &action, NULL) == 0;
+    errno = saved;
+    return done;
 }

@@ -32,6 +32,18 @@ struct class_reading {
     uint64_t nspans;
 };
 
+// add_sampled adds the objects of a class that were sampled.
+static void add_sampled(struct mcentral *mc, struct class_reading *r) {
+    mutex_lock(&mc->lock);
+    const struct classstats *st = mc->stats;
+    r->mallocs += st->nretired;
+    r->nslots += st->nslots;
+    r->nspans += st->nspans;
+    r->live += st->nslots - st->nfree - st->ntransfer;
+    r->ntransfer += st->ntransfer;
+    mutex_unlock(&mc->lock);
+}
+
 static struct class_reading read_class(struct mheap *h, struct list *caches,
                                        unsigned sizeclass) {
     struct mcentral *mc = &h->central[sizeclass];
@@ -53,6 +65,8 @@ static struct class_reading read_class(struct mheap *h, struct list *caches,
     r.live = st->nslots - st->nfree - st->ntransfer - r.cached;
     mutex_unlock(&mc->lock);
     r.live = not_negative(r.live);
+    if (mheap_sampled(h) != NULL)
+        add_sampled(&mheap_sampled(h)[sizeclass], &r);
     return r;
 }
 
@@ -120,9 +134,12 @@ void memstats_read_locked(struct mheap *h, struct list *caches, size_t ncaches,
     mutex_lock(&h->lock);
     read_heap_locked(h, ret);
     mutex_unlock(&h->lock);
+    if (h->profile_sys != NULL)
+        ret->buckhash_sys = load(h->profile_sys);
     mutex_lock(&h->persistent.lock);
     // What persistentalloc mapped and has not handed out yet belongs to nobody.
     uint64_t handed_out = ret->mspan_sys + ret->mcache_sys + ret->other_sys +
+                          ret->buckhash_sys +
                           (ret->gc_sys - load(&h->pages.arena_bytes));
     ret->other_sys += h->persistent.sys_bytes - handed_out;
     mutex_unlock(&h->persistent.lock);
@@ -139,7 +156,7 @@ void memstats_read_locked(struct mheap *h, struct list *caches, size_t ncaches,
     ret->total_alloc += ret->large_total_alloc;
     ret->heap_objects = ret->mallocs - ret->frees;
     ret->alloc = ret->heap_alloc;
-    ret->sys = ret->heap_sys + ret->mspan_sys + ret->mcache_sys + ret->gc_sys +
-               ret->other_sys;
+    ret->sys = ret->heap_sys + ret->mspan_sys + ret->mcache_sys +
+               ret->buckhash_sys + ret->gc_sys + ret->other_sys;
     ret->nthreads = ncaches;
 }

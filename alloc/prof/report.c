@@ -3,11 +3,26 @@
 
 #include "base/print.h"
 #include "os/sys.h"
+#include "os/unwind.h"
+#include "prof/stacktext.h"
 
 static _Atomic int current_action; // written once at start
 
 void report_set_action(enum report_action action) {
     atomic_store_explicit(&current_action, (int)action, memory_order_relaxed);
+}
+
+static void (*current_describe)(struct print *out, const void *p); // likewise
+
+void report_set_describe(void (*describe)(struct print *out, const void *p)) {
+    current_describe = describe;
+}
+
+static void print_stacks(struct print *out, const void *p) {
+    uintptr_t pcs[UNWIND_MAX];
+    stacktext_print(out, pcs, unwind_stack(pcs, UNWIND_MAX));
+    if (current_describe != NULL)
+        current_describe(out, p);
 }
 
 static void print_what(struct print *out, enum misuse misuse, size_t size) {
@@ -25,6 +40,14 @@ static void print_what(struct print *out, enum misuse misuse, size_t size) {
         print_str(out, "size mismatch (given ");
         print_u64(out, size);
         print_str(out, ")");
+        break;
+    case MISUSE_OVERFLOW:
+        print_str(out, "heap overflow: its end was overwritten");
+        break;
+    case MISUSE_WRITTEN:
+        print_str(out, "use after free: byte ");
+        print_u64(out, size);
+        print_str(out, " was written since");
         break;
     default:
         print_str(out, "not allocated by mound");
@@ -63,7 +86,7 @@ void report_misuse(struct mheap *h, const char *call, enum misuse misuse,
     uintptr_t addr = (uintptr_t)p;
     struct mspan *s = mheap_span_containing(h, addr);
     // Inside a large object the page map knows nothing: the walk does.
-    if (s != NULL && misuse != MISUSE_DOUBLE_FREE && misuse != MISUSE_SIZE)
+    if (s != NULL && misuse >= MISUSE_FREED_SPAN && misuse <= MISUSE_FOREIGN)
         misuse = MISUSE_INTERIOR;
     if (s == NULL && misuse == MISUSE_FOREIGN && mheap_page_is_free(h, addr))
         misuse = MISUSE_FREED_SPAN;
@@ -79,6 +102,7 @@ void report_misuse(struct mheap *h, const char *call, enum misuse misuse,
         print_str(&out, "(no span)\n");
     else
         print_span(&out, s, addr);
+    print_stacks(&out, p);
     print_flush(&out);
     if (action == REPORT_ABORT)
         sys_abort();

@@ -11,6 +11,8 @@ enum misuse {
     MISUSE_FREED_SPAN,  // in pages that were an object's once
     MISUSE_FOREIGN,     // never handed out
     MISUSE_SIZE,        // another size than it was asked for with
+    MISUSE_OVERFLOW,    // somebody wrote past its end
+    MISUSE_WRITTEN,     // somebody wrote to it after it was freed
 };
 
 enum report_action { REPORT_ABORT, REPORT_GO_ON, REPORT_IGNORE };
@@ -18,10 +20,16 @@ enum report_action { REPORT_ABORT, REPORT_GO_ON, REPORT_IGNORE };
 // report_set_action says what a report does; at first it aborts.
 void report_set_action(enum report_action action);
 
-// report_misuse writes one line to descriptor 2:
+// report_set_describe hands in what prints, for a report, where an object was
+// allocated and freed, if that is known.
+struct print;
+void report_set_describe(void (*describe)(struct print *out, const void *p));
+
+// report_misuse writes to descriptor 2 one line and the stack of the call:
 //
 //   mound: CALL(): WHAT: 0xPTR (span 0xBASE, class N of SIZE bytes, slot S,
 //   offset O)
+//       #0 0xPC MODULE+0xOFFSET
 //
 // and then aborts, or returns. size is that of a sized free. Takes mheap.lock
 // if its thread may; never a lock that its own thread holds half way through a

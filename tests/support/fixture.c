@@ -78,7 +78,7 @@ struct mspan *fixture_large(struct fixture *f, size_t npages, size_t align) {
 
 void fixture_free_large(struct fixture *f, struct mspan *s) {
     bool freed = mheap_free_large(f->heap, s, mspan_start(s),
-                                  /* scavenged= */ false);
+                                  /* scavenged= */ false, NULL);
     cr_assert(freed, "the fixture freed what is no large object");
     mheap_drop_kept(f->heap);
 }

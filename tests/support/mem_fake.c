@@ -18,7 +18,8 @@ static const size_t STRETCH_ALIGN = (size_t)1 << 28; // of an arena
 
 const char *const mem_call_names[MEM_NCALLS] = {
     "reserve",  "unreserve", "commit", "map",       "release",
-    "populate", "hugepages", "move",   "fork stamp"};
+    "populate", "hugepages", "move",   "fork stamp",
+    "protect"};
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uintptr_t base;
@@ -183,6 +184,17 @@ bool mem_release(uintptr_t addr, size_t nbytes) {
     if (ok) {
         madvise((void *)addr, nbytes, MADV_DONTNEED);
         set(addr, nbytes, MEM_RELEASED);
+    }
+    end();
+    return ok;
+}
+
+bool mem_protect(uintptr_t addr, size_t nbytes) {
+    bool ok = begin(MEM_PROTECT);
+    must_be_usable("protect of what is not committed", addr, nbytes);
+    if (ok) {
+        map((void *)addr, nbytes, PROT_NONE, MAP_FIXED);
+        set(addr, nbytes, MEM_RESERVED);
     }
     end();
     return ok;

@@ -22,6 +22,7 @@ enum mem_call {
     MEM_HUGEPAGES,
     MEM_MOVE,
     MEM_FORK_STAMP,
+    MEM_PROTECT,
     MEM_NCALLS,
 };
 

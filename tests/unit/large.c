@@ -59,9 +59,9 @@ Test(large, a_second_free_changes_nothing) {
     uintptr_t start = mspan_start(s);
     release(&f, s);
 
-    cr_assert(not(mheap_free_large(f.heap, s, start, false)));
+    cr_assert(not(mheap_free_large(f.heap, s, start, false, NULL)));
     struct mspan *other = fixture_large(&f, 10, 1);
-    cr_assert(not(mheap_free_large(f.heap, other, start + PAGE_SIZE, false)));
+    cr_assert(not(mheap_free_large(f.heap, other, start + PAGE_SIZE, false, NULL)));
 
     cr_assert(eq(u64, f.stats->large.nfrees, 1));
     fixture_verify(&f);
@@ -280,7 +280,7 @@ Test(large, an_object_that_was_abandoned_was_never_counted) {
 
 // free_kept frees as free does: the span may be kept whole.
 static void free_kept(struct fixture *f, struct mspan *s) {
-    cr_assert(mheap_free_large(f->heap, s, mspan_start(s), false));
+    cr_assert(mheap_free_large(f->heap, s, mspan_start(s), false, NULL));
 }
 
 Test(large, a_freed_span_is_kept_whole_for_the_next_of_its_length) {
@@ -313,7 +313,7 @@ Test(large, a_second_free_of_a_kept_span_changes_nothing) {
     uintptr_t start = mspan_start(s);
     free_kept(&f, s);
 
-    cr_assert(not(mheap_free_large(f.heap, s, start, false)));
+    cr_assert(not(mheap_free_large(f.heap, s, start, false, NULL)));
 
     cr_assert(eq(u64, f.stats->large.nfrees, 1));
     fixture_verify(&f);

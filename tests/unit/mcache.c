@@ -108,6 +108,7 @@ Test(mcache, every_malloc_is_counted_once) {
     cr_assert(eq(u64, fixture_count(&f, class).mallocs, 3000));
     cr_assert(zero(u64, fixture_count(&f, class).live));
     mcache_flush(c, f.heap);
+    mcache_fold(c, f.heap);
     cr_assert(eq(u64, f.stats->classes[class].nretired, 3000));
     cr_assert(zero(u64, fixture_count(&f, class).live));
 }

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,8 +76,24 @@ Test(options, a_malformed_value_is_named_with_what_is_allowed) {
         const char *entry, *name, *allowed;
     } cases[] = {
         {"MOUND_HARDENED=yes", "MOUND_HARDENED=yes", "0 or 1"},
-        {"MOUND_HARDENED=", "MOUND_HARDENED=", "0 or 1"},
-        {"MOUND_HARDENED=11", "MOUND_HARDENED=11", "0 or 1"},
+        {"MOUND_HARDENED=", "MOUND_HARDENED=", "0, 1 or 2"},
+        {"MOUND_HARDENED=11", "MOUND_HARDENED=11", "0, 1 or 2"},
+        {"MOUND_HARDENED=3", "MOUND_HARDENED=3", "0, 1 or 2"},
+        {"MOUND_PROFILE=", "MOUND_PROFILE=", "0 or the path of a file"},
+        {"MOUND_PROFILE_RATE=", "MOUND_PROFILE_RATE=", "a number of bytes"},
+        {"MOUND_PROFILE_RATE=-1", "MOUND_PROFILE_RATE=-1", "512KiB"},
+        {"MOUND_PROFILE_RATE=1kb", "MOUND_PROFILE_RATE=1kb", "512KiB"},
+        {"MOUND_PROFILE_RATE=99999999999999999999",
+         "MOUND_PROFILE_RATE=99999999999999999999", "512KiB"},
+        {"MOUND_PROFILE_RATE=9999999999GiB", "MOUND_PROFILE_RATE=9999999999GiB",
+         "512KiB"},
+        {"MOUND_PROFILE_EVERY=much", "MOUND_PROFILE_EVERY=much", "64MiB"},
+        {"MOUND_PROFILE_SIGNAL=KILL", "MOUND_PROFILE_SIGNAL=KILL",
+         "name of a signal"},
+        {"MOUND_PROFILE_SIGNAL=32", "MOUND_PROFILE_SIGNAL=32", "its number"},
+        {"MOUND_PROFILE_SIGNAL=65", "MOUND_PROFILE_SIGNAL=65", "its number"},
+        {"MOUND_UNWIND=dwarf", "MOUND_UNWIND=dwarf", "libunwind or fp"},
+        {"MOUND_GUARD=x", "MOUND_GUARD=x", "0 or a number"},
         {"MOUND_MISUSE=Abort", "MOUND_MISUSE=Abort", "abort, report or ignore"},
         {"MOUND_OFF=-1", "MOUND_OFF=-1", "0 or 1"},
         {"MOUND_DEEPBIND=1", "MOUND_DEEPBIND=1", "clear or keep"},
@@ -93,7 +110,62 @@ Test(options, a_malformed_value_is_named_with_what_is_allowed) {
         cr_assert(eq(int, options->misuse, REPORT_ABORT));
         cr_assert(eq(int, options->thp, THP_AUTO));
         cr_assert(eq(int, options->stats, STATS_OFF));
+        cr_assert(eq(u64, options->profile_rate, 512 << 10));
+        cr_assert(eq(u64, options->profile_every, 0));
+        cr_assert(eq(int, options->profile_signal, 0));
+        cr_assert(eq(u64, options->guard, 0));
     }
+}
+
+Test(options, sizes_have_units) {
+    static const struct {
+        const char *text;
+        uint64_t nbytes;
+    } sizes[] = {{"0", 0},           {"1", 1},
+                 {"4096", 4096},     {"64KiB", 64 << 10},
+                 {"3MiB", 3 << 20},  {"2GiB", (uint64_t)2 << 30},
+                 {"512K", 512 << 10}};
+    for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        char entry[100];
+        snprintf(entry, sizeof entry, "MOUND_PROFILE_RATE=%s", sizes[i].text);
+        cr_assert(eq(str, (char *)SAID(entry), ""));
+        cr_assert(eq(u64, options->profile_rate, sizes[i].nbytes));
+    }
+}
+
+Test(options, signals_have_names_and_numbers) {
+    static const struct {
+        const char *text;
+        int number;
+    } signals[] = {{"USR1", SIGUSR1},
+                   {"SIGUSR2", SIGUSR2},
+                   {"12", SIGUSR2},
+                   {"HUP", SIGHUP},
+                   {"0", 0}};
+    for (unsigned i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        char entry[100];
+        snprintf(entry, sizeof entry, "MOUND_PROFILE_SIGNAL=%s",
+                 signals[i].text);
+        cr_assert(eq(str, (char *)SAID("MOUND_PROFILE=/tmp/x", entry), ""));
+        cr_assert(eq(int, options->profile_signal, signals[i].number));
+    }
+    SAID("MOUND_PROFILE=/tmp/x", "MOUND_PROFILE_SIGNAL=RTMIN+3");
+    cr_assert(eq(int, options->profile_signal, SIGRTMIN + 3));
+}
+
+Test(options, what_needs_a_profile_says_so) {
+    cr_assert(ne(ptr,
+                 strstr(SAID("MOUND_PROFILE_SIGNAL=USR1"),
+                        "does nothing without MOUND_PROFILE"),
+                 NULL));
+    cr_assert(ne(ptr,
+                 strstr(SAID("MOUND_PROFILE_EVERY=1MiB"),
+                        "does nothing without MOUND_PROFILE"),
+                 NULL));
+    cr_assert(eq(
+        str,
+        (char *)SAID("MOUND_PROFILE_EVERY=1MiB", "MOUND_PROFILE=/tmp/%p.pb.gz"),
+        ""));
 }
 
 Test(options, strange_bytes_in_a_value_stay_on_one_short_line) {
@@ -110,7 +182,7 @@ Test(options, strange_bytes_in_a_value_stay_on_one_short_line) {
 }
 
 Test(options, a_relative_path_is_one_of_the_directory_at_the_start) {
-    static char cwd[OPTION_PATH_MAX], want[2 * OPTION_PATH_MAX];
+    static char cwd[OUTFILE_PATH_MAX], want[2 * OUTFILE_PATH_MAX];
     cr_assert(ne(ptr, getcwd(cwd, sizeof cwd), NULL));
     snprintf(want, sizeof want, "%s/stats.txt", cwd);
 
@@ -121,10 +193,10 @@ Test(options, a_relative_path_is_one_of_the_directory_at_the_start) {
 }
 
 Test(options, an_absolute_path_is_kept_and_one_too_long_is_refused) {
-    static char entry[OPTION_PATH_MAX + 100] = "MOUND_STATS=/";
+    static char entry[OUTFILE_PATH_MAX + 100] = "MOUND_STATS=/";
     cr_assert(eq(str, (char *)SAID("MOUND_STATS=/tmp/%p.json"), ""));
     cr_assert(eq(str, (char *)options->stats_path, "/tmp/%p.json"));
-    memset(entry + strlen(entry), 'x', OPTION_PATH_MAX);
+    memset(entry + strlen(entry), 'x', OUTFILE_PATH_MAX);
 
     const char *text = SAID("MOUND_STATS=0", entry);
 

@@ -1,0 +1,158 @@
+// guard.h: objects that stand alone, between pages that may not be touched. A
+// few allocations are put here; what then runs over the end of its object, or
+// uses it after its free, faults at that very instruction, and the report names
+// the stacks. The idea is that of GWP-ASan.
+//
+//   | guard |      object 0 | guard |object 1 .......| guard |  ...  | guard |
+//           '---- slot 0 ---'       '---- slot 1 ----'
+//
+// Each slot and each guard is one page of the system. An object stands at the
+// right end of its slot or at the left end. What is left of the page holds a
+// pattern, which is looked at when the object is freed: that finds what is
+// written too near to fault. A free slot cannot be touched, and rests until all
+// that were freed before it have been used again.
+//
+// Costs a page of memory for each live object, about 600 bytes a slot for
+// records, and two system calls an object.
+#ifndef MOUND_PROF_GUARD_H
+#define MOUND_PROF_GUARD_H
+
+#include "base/mutex.h"
+#include "base/print.h"
+#include "os/fault.h"
+
+enum {
+    GUARD_PCS = 32,         // of a stack that is kept
+    GUARD_FAULT_PCS = 64,   // of the one that faulted
+    GUARD_SLOTS_MAX = 4096, // each live object splits a mapping in three
+};
+
+enum guard_verdict {
+    GUARD_OK,          // freed
+    GUARD_OVERWRITTEN, // freed; the pattern around it was no longer whole
+    GUARD_DOUBLE_FREE, // the object that was there is freed
+    GUARD_INTERIOR,    // in an object, or beside one: freed or not
+    GUARD_NEVER,       // no object was there ever
+};
+
+enum guard_state {
+    GUARD_FRESH, // never used
+    GUARD_LIVE,
+    GUARD_FREED,
+};
+
+// struct guard_trace says who did something. Written by one thread at a time,
+// read by reports at any time.
+struct guard_trace {
+    int tid;
+    _Atomic uint32_t npcs;
+    uintptr_t pcs[GUARD_PCS];
+};
+
+// struct guard_slot is what is known of the object in a slot, or of the last.
+//   (o) written by the thread that has the slot in hand
+struct guard_slot {
+    _Atomic uint32_t
+        state;        // enum guard_state; who makes it FREED has it in hand
+    uint32_t next;    // (l) in the queue
+    uintptr_t addr;   // (o)
+    size_t size;      // (o) as asked for
+    uintptr_t damage; // (o) the byte found overwritten at the free, or 0
+    struct guard_trace allocated; // (o)
+    struct guard_trace freed;     // (o)
+};
+
+// struct guard_pool is a pool; all zero is one that owns nothing.
+//   (c) constant after guard_init   (l) lock   (a) atomic, relaxed
+struct guard_pool {
+    struct mutex lock;     // rank LOCKRANK_SPECIAL; held for a few steps only
+    uintptr_t start;       // (c) of the first guard
+    _Atomic size_t nbytes; // (c) 0 until the pool is made
+    size_t page_size;      // (c)
+    struct guard_slot *slots; // (c)
+    uint32_t nslots;          // (c)
+    size_t record_bytes;      // (c) of memory behind slots
+    uint32_t first;           // (l) of the queue of free slots
+    uint32_t last;            // (l)
+    uint64_t random;          // (l)
+
+    _Atomic uint64_t nmallocs;    // (a)
+    _Atomic uint64_t nfrees;      // (a)
+    _Atomic uint64_t live_bytes;  // (a) as asked for
+    _Atomic uint64_t total_bytes; // (a) as asked for, of all ever
+    _Atomic uint64_t nlost;       // (a) slots that could not be protected again
+
+    // Of the report of a fault: a signal stack may be small.
+    _Atomic uint32_t reporting; // 1 while a thread writes one
+    struct print out;
+    uintptr_t pcs[GUARD_FAULT_PCS];
+};
+
+// guard_init makes a pool of nslots slots, 1 to GUARD_SLOTS_MAX. It returns
+// false, with nothing changed, when there is no memory. Once.
+bool guard_init(struct guard_pool *g, unsigned nslots);
+
+// guard_alloc returns a zeroed object of exactly size bytes, aligned to align (a
+// power of two) and at least to 16; NULL when no slot is free, the object does
+// not fit a page, or the system refuses. pcs is who asked.
+//
+// Takes the pool's lock, for a moment. Calls the system without it.
+void *guard_alloc(struct guard_pool *g, size_t size, size_t align,
+                  const uintptr_t *pcs, unsigned npcs);
+
+// guard_owns says whether p lies in the pool, be it an object or not.
+ALWAYS_INLINE bool guard_owns(const struct guard_pool *g, const void *p) {
+    // relaxed: who got p from the pool has seen the pool made
+    return (uintptr_t)p - g->start <
+           atomic_load_explicit(&g->nbytes, memory_order_relaxed);
+}
+
+// guard_usable_size returns the size that the object at p was asked for with; 0
+// if p is no live object. p is owned.
+size_t guard_usable_size(const struct guard_pool *g, const void *p);
+
+// guard_free ends the object at p, which is owned: from then on it cannot be
+// touched. With any verdict but GUARD_OK and GUARD_OVERWRITTEN nothing was
+// changed. Threads that free the same object at once get GUARD_OK once. A slot
+// that the system does not let us protect is never used again.
+enum guard_verdict guard_free(struct guard_pool *g, void *p,
+                              const uintptr_t *pcs, unsigned npcs);
+
+// guard_describe_free prints what a verdict means, for p and the stack that
+// guard_free was called with:
+//
+//   mound: CALL(): double free: 0x... is 0 bytes into the object of 24 bytes at
+//   0x...                                                        (one line)
+//     by thread 12:
+//       #0 0x... /usr/bin/prog+0x1234
+//     freed by thread 11:
+//       ...
+//     allocated by thread 10:
+//       ...
+void guard_describe_free(const struct guard_pool *g, enum guard_verdict verdict,
+                         const char *call, const void *p, const uintptr_t *pcs,
+                         unsigned npcs, struct print *out);
+
+// guard_describe prints what a fault at addr, which is owned, was: in the same
+// form, "mound: heap overflow: ...", "heap underflow", "use after free" or "wild
+// access". pcs is the stack that faulted, access what it wanted. Takes no lock.
+void guard_describe(const struct guard_pool *g, uintptr_t addr,
+                    enum fault_access access, const uintptr_t *pcs,
+                    unsigned npcs, struct print *out);
+
+// guard_fault is for the function that fault_watch calls: if addr is owned, it
+// writes the report to descriptor 2 and returns true. While another thread
+// writes one it waits, up to a second, so that the process does not end in the
+// middle of it. libunwind, asked for the stack, may call malloc: the caller
+// guards against that.
+bool guard_fault(struct guard_pool *g, uintptr_t addr, const void *context);
+
+// Around a fork. A slot that another thread had in hand is lost to the child.
+void guard_lock(struct guard_pool *g);
+void guard_unlock(struct guard_pool *g);
+
+// guard_forked_bare is for a child made without handlers. If the lock was held
+// the pool hands out nothing more; what is live can be used and freed.
+void guard_forked_bare(struct guard_pool *g);
+
+#endif // MOUND_PROF_GUARD_H

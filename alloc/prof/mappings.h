@@ -1,0 +1,53 @@
+// mappings.h: what code is mapped where, for who reads addresses later: the
+// executable mappings in /proc/self/maps, and the build ids of their files.
+//
+// The loader is not asked: its lists are changed under a lock that the thread we
+// run on may hold.
+#ifndef MOUND_PROF_MAPPINGS_H
+#define MOUND_PROF_MAPPINGS_H
+
+#include "base/compiler.h"
+
+enum {
+    MAPPINGS_BUFFER = 8 << 10,    // at least a line: a path and 80 characters
+    MAPPINGS_BUILD_ID_BYTES = 64, // longer ones are not taken
+    MAPPINGS_BUILD_ID = 2 * MAPPINGS_BUILD_ID_BYTES + 1,
+};
+
+// struct mapping is one of them.
+struct mapping {
+    uint64_t start;
+    uint64_t limit; // the first address behind it
+    uint64_t offset;
+    // A path; or [vdso] and the like; or "". " (deleted)" is cut.
+    const char *name;
+    bool deleted; // there is no such file any more, or it is another
+};
+
+// struct mappings is the list being read. 8 KiB: static, not on a stack.
+struct mappings {
+    int fd;
+    size_t next; // bytes of buf not read yet: [next, end)
+    size_t end;
+    char buf[MAPPINGS_BUFFER];
+};
+
+// mappings_open opens the list; if it can't, there are none to read.
+void mappings_open(struct mappings *list);
+
+// mappings_next gives the next executable mapping, in order of addresses, and
+// false after the last. The name stays until the next call. Mappings of no file
+// and no name are left out: nobody could look anything up in them.
+bool mappings_next(struct mappings *list, struct mapping *ret_mapping);
+
+// mappings_next_text gives the next piece of the list as the kernel writes it,
+// and returns its length, 0 at the end. Not to be mixed with mappings_next.
+size_t mappings_next_text(struct mappings *list, const char **ret_text);
+void mappings_close(struct mappings *list);
+
+// mappings_build_id writes the GNU build id of a mapping's file in hexadecimal,
+// and returns its length; 0 if it has none or can't be read.
+size_t mappings_build_id(const struct mapping *m,
+                         char ret_text[MAPPINGS_BUILD_ID]);
+
+#endif // MOUND_PROF_MAPPINGS_H

@@ -1,0 +1,67 @@
+// mprof.h: the heap profile: which stacks allocated how much, by samples. After
+// Go 1.19 runtime/mprof.go.
+//
+// A bucket stands for all sampled objects of one size that were allocated by
+// one stack. The size is part of it, since the probability that an object was
+// sampled depends on its size alone: so each bucket is scaled up exactly.
+// Buckets are never freed and their chains only grow at the head, so readers
+// (a dump, a signal handler) take no lock.
+#ifndef MOUND_PROF_MPROF_H
+#define MOUND_PROF_MPROF_H
+
+#include <stdatomic.h>
+
+#include "base/persistentalloc.h"
+#include "os/unwind.h"
+
+enum {
+    MPROF_CHAINS = 1 << 15,
+    // No more buckets than this: a program whose stacks never repeat (jitted
+    // code) would fill memory with them. Later stacks share one bucket a size,
+    // without addresses.
+    MPROF_BUCKETS_MAX = 1 << 18,
+};
+
+// struct mbucket: constant once it is in a chain, but for the counters.
+struct mbucket {
+    struct mbucket *_Atomic next; // in its chain
+    struct mbucket *older;        // of all buckets, the one made before
+    uint64_t hash;
+    size_t size;              // bytes of each object: its slot, or its pages
+    _Atomic uint64_t nallocs; // sampled objects; relaxed
+    _Atomic uint64_t nfrees;  // of them; never above nallocs
+    uint32_t npcs;
+    uintptr_t pcs[]; // return addresses, innermost first
+};
+
+// struct mprof is a profile. All zero until mprof_init.
+//   (l) lock   (a) atomic
+struct mprof {
+    struct mutex lock; // rank LOCKRANK_MPROF: taken to add a bucket
+    struct persistent *persistent;
+    _Atomic uint64_t sys_bytes;              // (a) of buckets and chains
+    struct mbucket *_Atomic *_Atomic chains; // (a) MPROF_CHAINS, once made
+    struct mbucket *_Atomic newest;          // (a) all of them, by older
+    _Atomic uint32_t nbuckets;               // (a)
+    _Atomic uint64_t rate;                   // (a) mean bytes between samples
+    uint64_t start_unix_ns;                  // when it began
+};
+
+void mprof_init(struct mprof *mp, struct persistent *persistent);
+
+// mprof_bucket returns the bucket of a size and a stack, made when it is not
+// there; NULL when there is no memory for it.
+struct mbucket *mprof_bucket(struct mprof *mp, size_t size,
+                             const uintptr_t *pcs, unsigned npcs);
+
+static inline struct mbucket *mprof_newest(const struct mprof *mp) {
+    // acquire: sees the bucket filled in; partner: release in mprof_bucket
+    return atomic_load_explicit(&mp->newest, memory_order_acquire);
+}
+
+// mprof_scale returns n, a number of sampled objects of size bytes, as the
+// number there were: n / (1 - e^(-size/rate)), cut to an integer, as Go's
+// scaleHeapSample. rate 0 and 1: as it is.
+uint64_t mprof_scale(uint64_t n, size_t size, uint64_t rate);
+
+#endif // MOUND_PROF_MPROF_H

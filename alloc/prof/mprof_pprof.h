@@ -1,0 +1,37 @@
+// mprof_pprof.h: mprof_write.c's other half: the heap profile as profile.proto.
+#ifndef MOUND_PROF_MPROF_PPROF_H
+#define MOUND_PROF_MPROF_PPROF_H
+
+#include "prof/gzip.h"
+#include "prof/mappings.h"
+#include "prof/mprof.h"
+
+// struct mprof_output is a profile on its way out. 220 KiB: static.
+struct mprof_output {
+    const struct mprof *mp;
+    const struct mbucket *newest; // what is written: this bucket and all older
+    uint64_t rate;
+    struct gzip file;
+    struct mappings list;
+};
+
+// struct mprof_counts is what a bucket says, by objects or by bytes.
+struct mprof_counts {
+    uint64_t nallocs;
+    uint64_t ninuse;
+};
+
+static inline struct mprof_counts mprof_counts(const struct mbucket *b) {
+    // Frees first: those that come in between make in-use too large, not
+    // negative. acquire: nallocs is read after it; where the hardware shows
+    // what others counted in another order, the last line helps.
+    uint64_t nfrees = atomic_load_explicit(&b->nfrees, memory_order_acquire);
+    uint64_t nallocs = atomic_load_explicit(&b->nallocs, memory_order_relaxed);
+    return (struct mprof_counts){nallocs,
+                                 nallocs > nfrees ? nallocs - nfrees : 0};
+}
+
+// mprof_pprof_write returns 0 or -errno. With -ENOMEM nothing was written.
+int mprof_pprof_write(struct mprof_output *out, int fd);
+
+#endif // MOUND_PROF_MPROF_PPROF_H

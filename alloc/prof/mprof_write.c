@@ -1,0 +1,150 @@
+// mprof_write.c: see mprof_write.h. Here the text of gperftools; the other form
+// is in mprof_pprof.c.
+//
+// All that is large is static, since a signal handler on a small stack may come
+// here.
+#include "prof/mprof_write.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "os/sys.h"
+#include "prof/mprof_pprof.h"
+
+enum { DIGITS = 24 }; // of a number of 64 bits, and a few characters
+
+// What stands for a stack without addresses: google-pprof passes over lines that
+// have none. It is nobody's address, and not negative: near 0 google-pprof finds
+// some symbol, and at the very top it counts the line in the total only.
+static const uintptr_t NO_STACK = INTPTR_MAX;
+
+static void put_str(struct gzip *file, const char *s) {
+    gzip_write(file, s, strlen(s));
+}
+
+static void put_decimal(struct gzip *file, uint64_t n) {
+    char digits[DIGITS];
+    size_t at = DIGITS;
+    do {
+        digits[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    gzip_write(file, digits + at, DIGITS - at);
+}
+
+static void put_address(struct gzip *file, uintptr_t pc) {
+    char digits[DIGITS];
+    size_t at = DIGITS;
+    do {
+        digits[--at] = "0123456789abcdef"[pc & 15];
+        pc >>= 4;
+    } while (pc > 0);
+    digits[--at] = 'x';
+    digits[--at] = '0';
+    digits[--at] = ' ';
+    gzip_write(file, digits + at, DIGITS - at);
+}
+
+// put_counts prints "in-use objects: bytes [allocated objects: bytes] @".
+static void put_counts(struct gzip *file, struct mprof_counts objects,
+                       struct mprof_counts bytes, const char *before_allocs) {
+    put_decimal(file, objects.ninuse);
+    put_str(file, ": ");
+    put_decimal(file, bytes.ninuse);
+    put_str(file, " [");
+    put_str(file, before_allocs);
+    put_decimal(file, objects.nallocs);
+    put_str(file, ": ");
+    put_decimal(file, bytes.nallocs);
+    put_str(file, "] @");
+}
+
+static struct mprof_counts bytes_of(struct mprof_counts objects, size_t size) {
+    return (struct mprof_counts){objects.nallocs * size, objects.ninuse * size};
+}
+
+// write_header writes the sums. Where both pairs have the same text, pprof takes
+// it that allocations were not counted, and names its two types otherwise: a
+// profile would change its types with its first free. So a 0 stands before one
+// of them then, which no reader takes for another number.
+static void write_header(struct mprof_output *out) {
+    struct mprof_counts objects = {0, 0};
+    struct mprof_counts bytes = {0, 0};
+    for (const struct mbucket *b = out->newest; b != NULL; b = b->older) {
+        struct mprof_counts n = mprof_counts(b);
+        objects.nallocs += n.nallocs;
+        objects.ninuse += n.ninuse;
+        bytes.nallocs += n.nallocs * b->size;
+        bytes.ninuse += n.ninuse * b->size;
+    }
+    put_str(&out->file, "heap profile: ");
+    put_counts(&out->file, objects, bytes,
+               objects.nallocs == objects.ninuse ? "0" : "");
+    if (out->rate <= 1) { // google-pprof would scale heap_v2/1
+        put_str(&out->file, " heapprofile\n");
+        return;
+    }
+    put_str(&out->file, " heap_v2/");
+    put_decimal(&out->file, out->rate);
+    put_str(&out->file, "\n");
+}
+
+static void write_bucket(struct mprof_output *out, const struct mbucket *b) {
+    struct mprof_counts objects = mprof_counts(b);
+    if (objects.nallocs == 0)
+        return;
+    put_counts(&out->file, objects, bytes_of(objects, b->size), "");
+    for (uint32_t i = 0; i < b->npcs; i++)
+        put_address(&out->file, b->pcs[i]);
+    if (b->npcs == 0)
+        put_address(&out->file, NO_STACK);
+    put_str(&out->file, "\n");
+}
+
+static void write_mappings(struct mprof_output *out) {
+    const char *text;
+    size_t n;
+    put_str(&out->file, "\nMAPPED_LIBRARIES:\n");
+    mappings_open(&out->list);
+    while ((n = mappings_next_text(&out->list, &text)) > 0)
+        gzip_write(&out->file, text, n);
+    mappings_close(&out->list);
+}
+
+// write_heap_v2 needs no memory: it reads the counters twice rather than keep
+// them, so its first line may be behind the others.
+static int write_heap_v2(struct mprof_output *out, int fd) {
+    gzip_start(&out->file, fd, GZIP_PLAIN);
+    write_header(out);
+    for (const struct mbucket *b = out->newest; b != NULL; b = b->older)
+        write_bucket(out, b);
+    write_mappings(out);
+    return gzip_end(&out->file);
+}
+
+// The process whose thread is writing, or 0. In a child of fork it may be the
+// number of the parent, whose thread the child does not have.
+static _Atomic int writer_pid;
+
+static bool begin(void) {
+    int mine = sys_pid();
+    int holder = atomic_load_explicit(&writer_pid, memory_order_relaxed);
+    // acquire: the last writer is done; partner: release in mprof_write
+    return holder != mine && atomic_compare_exchange_strong_explicit(
+                                 &writer_pid, &holder, mine,
+                                 memory_order_acquire, memory_order_relaxed);
+}
+
+int mprof_write(const struct mprof *mp, enum mprof_format format, int fd) {
+    static struct mprof_output out; // one writer at a time
+    if (!begin())
+        return -EBUSY;
+    out.mp = mp;
+    out.newest = mprof_newest(mp);
+    out.rate = atomic_load_explicit(&mp->rate, memory_order_relaxed);
+    int error = format == MPROF_PPROF ? mprof_pprof_write(&out, fd)
+                                      : write_heap_v2(&out, fd);
+    // release: partner is the acquire in begin
+    atomic_store_explicit(&writer_pid, 0, memory_order_release);
+    return error;
+}

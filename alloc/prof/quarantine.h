@@ -1,0 +1,41 @@
+// quarantine.h: objects that were freed under MOUND_HARDENED=2 and wait, zeroed,
+// before their memory serves again: who still writes to one is found when it
+// leaves, and who still reads finds zeros.
+#ifndef MOUND_PROF_QUARANTINE_H
+#define MOUND_PROF_QUARANTINE_H
+
+#include "base/mutex.h"
+
+enum {
+    QUARANTINE_SLOTS = 1024,
+    QUARANTINE_BYTES = 1 << 20,        // of all that wait
+    QUARANTINE_OBJECT_MAX = 128 << 10, // larger objects do not wait
+};
+
+struct quarantined {
+    void *p;
+    size_t room; // bytes, all zero
+};
+
+// struct quarantine: first in, first out. All zero is an empty one, but for the
+// rank of its lock.
+struct quarantine {
+    struct mutex lock;                         // rank LOCKRANK_SPECIAL
+    uint32_t first, n;                         // (l)
+    size_t nbytes;                             // (l)
+    struct quarantined ring[QUARANTINE_SLOTS]; // (l)
+};
+
+// quarantine_put takes an object in. It returns false when it does not wait, and
+// is to be freed now.
+bool quarantine_put(struct quarantine *q, void *p, size_t room);
+
+// quarantine_take takes the oldest out if there are too many, or with all set if
+// there is any; false: none.
+bool quarantine_take(struct quarantine *q, bool all, struct quarantined *ret);
+
+// quarantine_intact says whether an object is still all zero; else *ret_offset is
+// the first byte that is not.
+bool quarantine_intact(const struct quarantined *o, size_t *ret_offset);
+
+#endif // MOUND_PROF_QUARANTINE_H

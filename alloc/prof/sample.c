@@ -1,0 +1,97 @@
+// sample.c: see sample.h.
+#include "prof/sample.h"
+
+#include <string.h>
+
+#include "base/fastrand.h"
+
+// Gaps are uniform in [LEAST, MOST], in sums of chances, with mean 1. No object
+// with a chance of up to LEAST can have two samples then, and so each has exactly
+// its chance of one.
+static const double LEAST = 0.75, MOST = 1.25;
+
+// So many objects to a sample make a gap of at least one object sure.
+static const double GAP_CHANCE_MAX = 0.5;
+
+double sample_chance(uint64_t size, uint64_t rate) {
+    enum { TERMS = 10 };
+    double x = rate <= 1 ? 40 : (double)size / (double)rate;
+    if (!(x < 40)) // 1 - e^-40 is 1 in a double
+        return 1;
+    int halvings = 0;
+    for (; x > 1.0 / 16; x /= 2)
+        halvings++;
+    // Taylor: x(1 - x/2(1 - x/3(1 - ...))); what is cut is below 1e-18 of it.
+    double sum = 1;
+    for (int i = TERMS; i > 1; i--)
+        sum = 1 - x / i * sum;
+    double y = x * sum;
+    // 1 - e^-2x = y(2 - y) for y = 1 - e^-x. An error in y shrinks by it.
+    for (; halvings > 0; halvings--)
+        y *= 2 - y;
+    return y;
+}
+
+// uniform returns a number in [0, 1).
+static double uniform(uint64_t *random) {
+    enum { BITS = 53 }; // of a double
+    return (double)(fastrand(random) >> (64 - BITS)) /
+           (double)((uint64_t)1 << BITS);
+}
+
+static double gap(uint64_t *random) {
+    return LEAST + (MOST - LEAST) * uniform(random);
+}
+
+// first returns how far the next sample is from a point that knows nothing of the
+// last one: a gap chosen by its length, and a point in it.
+static double first(uint64_t *random) {
+    for (;;) {
+        double g = gap(random);
+        if (uniform(random) * MOST < g)
+            return g * uniform(random);
+    }
+}
+
+// roll returns how many objects it takes, each with this chance by itself.
+static uint64_t roll(uint64_t *random, double chance) {
+    uint64_t n = 1;
+    while (uniform(random) >= chance)
+        n++;
+    return n;
+}
+
+static const double OBJECTS_MAX = (double)((uint64_t)1 << 60);
+
+// A number of objects, rounded up or down so that its mean stays what it was.
+static uint64_t whole(uint64_t *random, double nobjects) {
+    return nobjects < OBJECTS_MAX ? (uint64_t)(nobjects + uniform(random))
+                                  : (uint64_t)OBJECTS_MAX;
+}
+
+uint64_t sample_first(uint64_t *random, double chance) {
+    if (chance > GAP_CHANCE_MAX)
+        return roll(random, chance);
+    double n = first(random) / chance;
+    return n < OBJECTS_MAX ? (uint64_t)n + 1 : (uint64_t)OBJECTS_MAX;
+}
+
+uint64_t sample_gap(uint64_t *random, double chance) {
+    if (chance > GAP_CHANCE_MAX)
+        return roll(random, chance);
+    return whole(random, gap(random) / chance);
+}
+
+void sampler_start(struct sampler *s, uint64_t *random) {
+    s->left = first(random);
+}
+
+bool sampler_wants(struct sampler *s, uint64_t *random, double chance) {
+    if (chance > LEAST)
+        return uniform(random) < chance;
+    s->left -= chance;
+    if (s->left > 0)
+        return false;
+    s->left += gap(random);
+    return true;
+}

@@ -1,0 +1,470 @@
+// profile.c: see profile.h.
+#include "profile.h"
+
+#include <errno.h>
+
+#include "dump.h"
+#include "mound.h"
+#include "options.h"
+#include "os/unwind.h"
+#include "prof/mprof.h"
+#include "prof/mprof_write.h"
+#include "prof/probes.h"
+#include "prof/report.h"
+#include "prof/sample.h"
+#include "prof/stacktext.h"
+#include "runtime.h"
+#include "thread.h"
+
+enum {
+    FREED_KEPT = 1 << 10, // freed samples that a report may still name
+    EXIT_WAIT_NS = 1000 * 1000,
+    EXIT_WAITS = 1000,
+};
+static const uint32_t EPOCH_PENDING =
+    UINT32_MAX; // of a thread that is to begin
+
+_Atomic uint32_t profile_epoch;
+static struct mprof prof;
+static _Atomic bool begun; // prof is there, and the stores of sampled objects
+static struct mutex starting = {.rank = LOCKRANK_FORK};
+static _Atomic int exit_pid;         // the process that wrote its last profile
+static _Atomic uint64_t next_growth; // bytes in use at which one is due
+static _Atomic uint64_t nwritten;    // profiles that were not the last
+
+// What was sampled and freed, the last FREED_KEPT of them. Written and read
+// without a lock: for reports, which say what they find.
+static struct {
+    const void *_Atomic p;
+    struct mbucket *_Atomic allocated;
+    struct mbucket *_Atomic freed;
+} last_freed[FREED_KEPT];
+static _Atomic uint32_t nfreed;
+
+static uint64_t rate(void) {
+    return atomic_load_explicit(&prof.rate, memory_order_relaxed);
+}
+
+static uint64_t *random_state(void) {
+    struct thread_tls *t = &thread_tls;
+    if (UNLIKELY(t->random == 0))
+        t->random = sys_ticks() ^ (uintptr_t)t;
+    return &t->random;
+}
+
+// Starting and stopping.
+
+static double class_chance(unsigned sizeclass) {
+    return sample_chance(sizeclass_bytes[sizeclass], rate());
+}
+
+static bool begin_if_ready(void);
+
+static void arm_cache(struct mcache *c) {
+    for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
+        mcache_sample_after(c, &mound_heap, i,
+                            sample_first(random_state(), class_chance(i)));
+}
+
+void profile_prepare_thread(void) {
+    struct thread_tls *t = &thread_tls;
+    if (UNLIKELY(t->epoch == EPOCH_PENDING) && !begin_if_ready())
+        return;
+    t->epoch = atomic_load_explicit(&profile_epoch, memory_order_relaxed);
+    if (!profile_on())
+        return; // what is due finds that out for itself
+    sampler_start(&t->sampler, random_state());
+    if (t->own != NULL)
+        arm_cache(t->own);
+}
+
+// hide_caches sends every thread the slow way once, where it sees the new epoch.
+// A thread leaves a slow path by showing its cache and then looking at the epoch:
+// if it showed it before the barrier it is hidden again here, and if after, it
+// sees the epoch.
+static void hide_caches(void) {
+    if (!sys_barrier_all())
+        return;
+    thread_lock_list();
+    struct list *caches = thread_list();
+    for (struct list *l = caches->next; l != caches; l = l->next) {
+        struct mcache *c = list_entry(l, struct mcache, link);
+        struct thread_tls *t = c->owner_tls;
+        __atomic_store_n(&t->cache_distance, 0, __ATOMIC_RELAXED);
+    }
+    thread_unlock_list();
+}
+
+static bool begin_once(void) {
+    if (atomic_load_explicit(&begun, memory_order_relaxed))
+        return true;
+    if (!mheap_start_sampling(&mound_heap))
+        return false;
+    mprof_init(&prof, &mound_heap.persistent);
+    prof.start_unix_ns = sys_unix_ns();
+    mound_heap.profile_sys = &prof.sys_bytes;
+    // release: partner in mound_memprofile_write
+    atomic_store_explicit(&begun, true, memory_order_release);
+    return true;
+}
+
+static void set_epoch(bool on) {
+    uint32_t epoch = atomic_load_explicit(&profile_epoch, memory_order_relaxed);
+    epoch += (epoch & 1) == on ? 2 : 1;
+    atomic_store_explicit(&profile_epoch, epoch, memory_order_relaxed);
+    hide_caches();
+}
+
+static int start_entered(uint64_t new_rate) {
+    mutex_lock(&starting);
+    bool can = begin_once();
+    if (can) {
+        atomic_store_explicit(&prof.rate, new_rate, memory_order_relaxed);
+        set_epoch(true);
+    }
+    mutex_unlock(&starting);
+    return can ? 0 : -ENOMEM;
+}
+
+int profile_start(uint64_t new_rate) {
+    if (new_rate == 0)
+        return profile_stop();
+    if (runtime_passive())
+        return -ENOTSUP;
+    if (new_rate > INT64_MAX)
+        return -EINVAL;
+    if (!thread_enter())
+        return -EBUSY; // a signal handler that interrupted malloc
+    runtime_enter();
+    int error = start_entered(new_rate);
+    thread_leave();
+    return error;
+}
+
+int profile_stop(void) {
+    if (!thread_enter())
+        return -EBUSY;
+    mutex_lock(&starting);
+    if (profile_on())
+        set_epoch(false);
+    mutex_unlock(&starting);
+    thread_leave();
+    return 0;
+}
+
+// Sampling.
+
+// capture takes the stack outside of the slow path: libunwind may allocate.
+static unsigned capture(uintptr_t *ret_pcs) {
+    struct thread_tls *t = &thread_tls;
+    t->unwinding = true;
+    thread_leave();
+    unsigned n = unwind_stack(ret_pcs, UNWIND_MAX);
+    if (!thread_enter())
+        return n; // cannot be: we came out of one
+    t->unwinding = false;
+    return n;
+}
+
+static struct mbucket *bucket_here(size_t size) {
+    uintptr_t pcs[UNWIND_MAX];
+    unsigned n = capture(pcs);
+    return mprof_bucket(&prof, size, pcs, n);
+}
+
+static int write_for_path(int fd) {
+    const char *path = options->profile_path;
+    bool text = outfile_ends_in(path, ".heap") || outfile_ends_in(path, ".txt");
+    return mprof_write(&prof, text ? MPROF_HEAP_V2 : MPROF_PPROF, fd);
+}
+
+static int write_numbered(void) {
+    const struct outfile file = {"MOUND_PROFILE", options->profile_path,
+                                 write_for_path};
+    if (sys_pid() != runtime_pid())
+        return -EBUSY; // a child of vfork, in its parent's memory
+    return outfile_write(&file, 1 + atomic_fetch_add_explicit(
+                                        &nwritten, 1, memory_order_relaxed));
+}
+
+// look_at_growth writes a profile when the heap has grown by so much since the
+// last one was due.
+static void look_at_growth(void) {
+    uint64_t every = options->profile_every;
+    if (every == 0 || options->profile_path[0] == '\0')
+        return;
+    uint64_t inuse = __atomic_load_n(&mound_stats.inuse_pages, __ATOMIC_RELAXED)
+                     << PAGE_SHIFT;
+    uint64_t due = atomic_load_explicit(&next_growth, memory_order_relaxed);
+    if (inuse < due)
+        return;
+    uint64_t next = (inuse / every + 1) * every;
+    if (atomic_compare_exchange_strong_explicit(&next_growth, &due, next,
+                                                memory_order_relaxed,
+                                                memory_order_relaxed) &&
+        due != 0)
+        write_numbered();
+}
+
+// sampled counts a sampled object in its bucket and tells who listens.
+static void sampled(struct mbucket *b, void *p) {
+    atomic_fetch_add_explicit(&b->nallocs, 1, memory_order_relaxed);
+    probe_alloc(p, b->size, mprof_scale(1, b->size, rate()) * b->size);
+    look_at_growth();
+}
+
+void *profile_small(unsigned sizeclass, size_t size, size_t align) {
+    (void)size;
+    (void)align;
+    if (thread_tls.unwinding)
+        return NULL;
+    struct mbucket *b = bucket_here(sizeclass_bytes[sizeclass]);
+    if (b == NULL)
+        return NULL;
+    struct mcentral *mc = &mheap_sampled(&mound_heap)[sizeclass];
+    void *p = mcentral_alloc_one(mc);
+    if (p == NULL)
+        return NULL;
+    mcentral_sample_put(mc, p, b);
+    sampled(b, p);
+    return p;
+}
+
+void *profile_small_due(struct mcache *c, unsigned sizeclass, size_t size,
+                        size_t align) {
+    struct mheap *h = &mound_heap;
+    if (!profile_on()) {
+        mcache_sample_after(c, h, sizeclass,
+                            (uint64_t)1 << MCACHE_SAMPLE_NEVER_LOG2);
+        return NULL;
+    }
+    mcache_sample_after(c, h, sizeclass,
+                        sample_gap(random_state(), class_chance(sizeclass)));
+    void *p = profile_small(sizeclass, size, align);
+    if (p == NULL && mcache_sample_due(c, sizeclass))
+        mcache_sample_after(c, h, sizeclass, 2); // not this one
+    return p;
+}
+
+bool profile_wants(size_t nbytes) {
+    struct thread_tls *t = &thread_tls;
+    if (!profile_on() || t->unwinding)
+        return false;
+    if (t->epoch != atomic_load_explicit(&profile_epoch, memory_order_relaxed))
+        profile_prepare_thread();
+    return sampler_wants(&t->sampler, random_state(),
+                         sample_chance(nbytes, rate()));
+}
+
+void profile_large(struct mspan *s) {
+    size_t nbytes = s->npages << PAGE_SHIFT;
+    if (!profile_wants(nbytes))
+        return;
+    struct mbucket *b = bucket_here(nbytes);
+    if (b == NULL)
+        return;
+    atomic_store_explicit(&s->sample, b, memory_order_relaxed);
+    sampled(b, (void *)mspan_start(s));
+}
+
+void profile_resized(struct mspan *s) {
+    void *sample = atomic_load_explicit(&s->sample, memory_order_relaxed);
+    atomic_store_explicit(&s->sample, NULL, memory_order_relaxed);
+    if (sample != NULL)
+        profile_freed((void *)mspan_start(s), sample);
+    profile_large(s);
+}
+
+void profile_freed(const void *p, void *sample) {
+    struct mbucket *b = sample;
+    atomic_fetch_add_explicit(&b->nfrees, 1, memory_order_relaxed);
+    probe_free(p);
+    struct mbucket *freed = thread_tls.unwinding ? NULL : bucket_here(0);
+    uint32_t i = atomic_fetch_add_explicit(&nfreed, 1, memory_order_relaxed) %
+                 FREED_KEPT;
+    atomic_store_explicit(&last_freed[i].p, NULL, memory_order_relaxed);
+    atomic_store_explicit(&last_freed[i].allocated, b, memory_order_relaxed);
+    atomic_store_explicit(&last_freed[i].freed, freed, memory_order_relaxed);
+    atomic_store_explicit(&last_freed[i].p, p, memory_order_relaxed);
+}
+
+// What reports say of a sampled object.
+
+static void print_stack(struct print *out, const char *what,
+                        const struct mbucket *b) {
+    if (b == NULL || b->npcs == 0)
+        return;
+    print_str(out, what);
+    stacktext_print(out, b->pcs, b->npcs);
+}
+
+// The sample of the live object that p is in, or NULL.
+static const struct mbucket *live_sample(const void *p) {
+    struct mspan *s = pagemap_span(&mound_heap.pagemap, (uintptr_t)p);
+    if (s == NULL)
+        return NULL;
+    uintptr_t offset = (uintptr_t)p - mspan_start(s);
+    if (mspan_state(s) == MSPAN_LARGE && offset < s->npages << PAGE_SHIFT)
+        return atomic_load_explicit(&s->sample, memory_order_relaxed);
+    if (mspan_state(s) != MSPAN_SMALL || s->samples == NULL ||
+        offset / s->elemsize >= s->nelems)
+        return NULL;
+    return s->samples[offset / s->elemsize];
+}
+
+static void describe(struct print *out, const void *p) {
+    const struct mbucket *live = live_sample(p);
+    print_stack(out, "  allocated by\n", live);
+    if (live != NULL)
+        return;
+    uint32_t n = atomic_load_explicit(&nfreed, memory_order_relaxed);
+    for (uint32_t i = 1; i <= FREED_KEPT && i <= n; i++) {
+        uint32_t at = (n - i) % FREED_KEPT;
+        if (atomic_load_explicit(&last_freed[at].p, memory_order_relaxed) != p)
+            continue;
+        print_stack(
+            out, "  freed by\n",
+            atomic_load_explicit(&last_freed[at].freed, memory_order_relaxed));
+        print_stack(out, "  allocated by\n",
+                    atomic_load_explicit(&last_freed[at].allocated,
+                                         memory_order_relaxed));
+        return;
+    }
+}
+
+// The process.
+
+static void on_signal(int signal) {
+    (void)signal;
+    write_numbered();
+}
+
+static void load_unwinder(void) {
+    const char *why = "";
+    if (unwind_init(options->unwind, &why) == options->unwind)
+        return;
+    struct print out = print_to(2);
+    print_str(&out, "mound: MOUND_UNWIND=libunwind: ");
+    print_str(&out, why);
+    print_str(&out, "; using frame pointers\n");
+    print_flush(&out);
+}
+
+static bool wanted(void) {
+    return options->profile_rate != 0 &&
+           (options->profile_path[0] != '\0' || options->guard != 0);
+}
+
+static void begin(void) {
+    load_unwinder();
+    if (!wanted())
+        return;
+    profile_start(options->profile_rate);
+    look_at_growth();
+}
+
+// With -z initfirst our constructor runs before the C library's own. To load a
+// library then would have that one run, too, but without arguments and environment,
+// and never again. So the first slow path after it loads libunwind, in the thread
+// that ran the constructor.
+static bool begin_if_ready(void) {
+    struct thread_tls *t = &thread_tls;
+    if (!sys_libc_ready() || runtime_passive())
+        return false;
+    t->epoch = 0;
+    t->depth = 0; // what is loaded allocates
+    begin();
+    t->depth = 1;
+    return true;
+}
+
+void profile_init(void) {
+    report_set_describe(describe);
+    if (!wanted() && !options->unwind_asked)
+        return;
+    outfile_init();
+    if (options->profile_path[0] != '\0' && options->profile_signal != 0)
+        sys_on_signal(options->profile_signal, on_signal);
+    if (sys_libc_ready())
+        begin();
+    else
+        thread_tls.epoch = EPOCH_PENDING;
+}
+
+void profile_before_fork(void) {
+    mutex_lock(&starting);
+    unwind_before_fork();
+}
+
+void profile_after_fork(bool child) {
+    if (child)
+        unwind_after_fork_child();
+    else
+        unwind_after_fork_parent();
+    mutex_unlock(&starting);
+}
+
+void profile_lock_tables(void) {
+    mutex_lock(&prof.lock);
+}
+
+void profile_unlock_tables(void) {
+    mutex_unlock(&prof.lock);
+}
+
+void profile_repair(void) {
+    mutex_reset(&prof.lock); // a bucket that was half made is in no chain
+    mutex_reset(&starting);
+    unwind_forked_bare();
+}
+
+void profile_at_exit(void) {
+    if (options->profile_path[0] == '\0' ||
+        !atomic_load_explicit(&begun, memory_order_relaxed))
+        return;
+    int pid = sys_pid();
+    if (pid != runtime_pid() ||
+        atomic_exchange_explicit(&exit_pid, pid, memory_order_relaxed) == pid)
+        return;
+    const struct outfile file = {"MOUND_PROFILE", options->profile_path,
+                                 write_for_path};
+    // Another thread may be writing one, by a signal.
+    for (int i = 0; i < EXIT_WAITS && outfile_write(&file, 0) == -EBUSY; i++)
+        sys_sleep_ns(EXIT_WAIT_NS);
+}
+
+EXPORT int mound_memprofile_start(size_t new_rate) {
+    static _Atomic bool loaded;
+    if (new_rate != 0 && !runtime_passive() &&
+        !atomic_exchange_explicit(&loaded, true, memory_order_relaxed) &&
+        !atomic_load_explicit(&begun, memory_order_relaxed) &&
+        !options->unwind_asked)
+        load_unwinder();
+    int error = profile_start(new_rate);
+    if (error == 0)
+        return 0;
+    errno = -error;
+    return -1;
+}
+
+EXPORT int mound_memprofile_stop(void) {
+    int error = profile_stop();
+    if (error == 0)
+        return 0;
+    errno = -error;
+    return -1;
+}
+
+EXPORT int mound_memprofile_write(int fd, enum mound_memprofile_format format) {
+    int error = -EINVAL;
+    if (!atomic_load_explicit(&begun, memory_order_acquire))
+        error = -ENODATA;
+    else if (format == MOUND_MEMPROFILE_PPROF)
+        error = mprof_write(&prof, MPROF_PPROF, fd);
+    else if (format == MOUND_MEMPROFILE_HEAP_V2)
+        error = mprof_write(&prof, MPROF_HEAP_V2, fd);
+    if (error == 0)
+        return 0;
+    errno = -error;
+    return -1;
+}

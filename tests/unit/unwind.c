@@ -1,0 +1,572 @@
+// unwind.c: unwind_linux.c on chains of calls that are known, and where a
+// careless walk would fault or take what is not its own.
+#include "os/unwind.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "os/sys.h"
+
+// What the compiler may not look into, copy or make a jump of.
+#if __has_attribute(noipa)
+#define OPAQUE __attribute__((noipa))
+#else
+#define OPAQUE NOINLINE
+#endif
+#define NOT_A_JUMP __asm__ volatile("")
+
+enum { KIB = 1 << 10, DEPTH = 12, EXIT_OK = 42 };
+
+typedef unsigned unwind_fn(uintptr_t *ret_pcs, unsigned max);
+
+static uintptr_t pcs[UNWIND_MAX];      // what was found
+static uintptr_t expected[UNWIND_MAX]; // the callers, outside of the innermost
+static unwind_fn *unwind = unwind_stack;
+
+static void use_libunwind(void) {
+    const char *why = "";
+    cr_assert(eq(int, unwind_init(UNWIND_LIBUNWIND, &why), UNWIND_LIBUNWIND),
+              "%s", why);
+}
+
+static enum unwind_mode mode_in_force(void) {
+    const char *why = "";
+    return unwind_init(UNWIND_FP, &why);
+}
+
+static OPAQUE unsigned innermost(void) {
+    expected[0] = (uintptr_t)__builtin_return_address(0);
+    unsigned n = unwind(pcs, UNWIND_MAX);
+    NOT_A_JUMP;
+    return n;
+}
+
+// chain calls itself, and at the end f; it notes where each call returns to.
+static OPAQUE unsigned chain(unsigned depth, unsigned (*f)(void)) {
+    expected[depth] = (uintptr_t)__builtin_return_address(0);
+    unsigned n = depth == 1 ? f() : chain(depth - 1, f);
+    NOT_A_JUMP;
+    return n;
+}
+
+static bool is_in(uintptr_t pc, const void *function) {
+    enum { LONGEST_FUNCTION = 256 };
+    return pc - (uintptr_t)function < LONGEST_FUNCTION;
+}
+
+static void find_chain(void) {
+    unsigned n = chain(DEPTH, innermost);
+
+    cr_assert(ge(uint, n, DEPTH + 2), "%u return addresses", n);
+    cr_assert(is_in(pcs[0], innermost));
+    cr_assert(zero(int, memcmp(pcs + 1, expected, (DEPTH + 1) * sizeof *pcs)));
+}
+
+Test(unwind, frame_pointers_give_the_callers_innermost_first) {
+    find_chain();
+    cr_assert(eq(int, mode_in_force(), UNWIND_FP));
+}
+
+Test(unwind, frames_are_the_same_chain) {
+    unwind = unwind_frames;
+    find_chain();
+}
+
+Test(unwind, libunwind_gives_the_callers_innermost_first) {
+    use_libunwind();
+    find_chain();
+}
+
+Test(unwind, libunwind_gives_them_in_other_threads_too) {
+    use_libunwind();
+    pthread_t thread;
+    pthread_create(&thread, NULL, (void *(*)(void *))find_chain, NULL);
+    pthread_join(thread, NULL);
+}
+
+static int compare(const void *a, const void *b) {
+    if (pcs[0] == 0)
+        unwind(pcs, UNWIND_MAX);
+    return *(const int *)a - *(const int *)b;
+}
+
+// libc is compiled without frame pointers.
+Test(unwind, libunwind_gets_through_code_without_frame_pointers) {
+    int numbers[] = {3, 1, 2};
+    use_libunwind();
+
+    qsort(numbers, 3, sizeof *numbers, compare);
+
+    unsigned i = 0;
+    while (i < UNWIND_MAX && !is_in(pcs[i], (void *)(uintptr_t)qsort))
+        i++;
+    cr_assert(is_in(pcs[0], compare));
+    cr_assert(gt(uint, i, 0));
+}
+
+static void find_three(void) {
+    memset(pcs, 0xee, sizeof pcs);
+    uintptr_t untouched = pcs[3];
+
+    cr_assert(eq(uint, unwind(pcs, 3), 3));
+
+    cr_assert(eq(uptr, pcs[3], untouched));
+    cr_assert(zero(uint, unwind(pcs, 0)));
+}
+
+Test(unwind, no_more_is_written_than_there_is_room) {
+    find_three();
+    use_libunwind();
+    find_three();
+}
+
+static void keep_errno(void) {
+    errno = 77;
+    unwind(pcs, UNWIND_MAX);
+    cr_assert(eq(int, errno, 77));
+    unwind_frames(pcs, UNWIND_MAX);
+    cr_assert(eq(int, errno, 77));
+}
+
+Test(unwind, errno_is_kept) {
+    const char *why;
+    keep_errno();
+    errno = 77;
+    unwind_init(UNWIND_LIBUNWIND, &why);
+    cr_assert(eq(int, errno, 77));
+    keep_errno();
+}
+
+Test(unwind, what_cannot_be_loaded_is_told) {
+    const char *why = NULL;
+    struct rlimit none = {3, 3}; // no further descriptor
+    setrlimit(RLIMIT_NOFILE, &none);
+
+    cr_assert(eq(int, unwind_init(UNWIND_LIBUNWIND, &why), UNWIND_FP));
+
+    cr_assert(ne(ptr, (void *)why, NULL));
+    find_chain();
+}
+
+// Signals.
+
+static OPAQUE unsigned raise_here(void) {
+    expected[0] = (uintptr_t)__builtin_return_address(0);
+    __asm__ volatile("ud2" ::: "memory");
+    return 0;
+}
+
+static unsigned nfound;
+
+static void on_illegal(int signo, siginfo_t *info, void *context) {
+    (void)signo;
+    (void)info;
+    nfound = unwind(pcs, UNWIND_MAX);
+#if defined(__x86_64__)
+    ((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] += 2; // behind ud2
+#endif
+}
+
+static void find_chain_behind_signal(int flags) {
+    struct sigaction act = {.sa_flags = SA_SIGINFO | flags};
+    act.sa_sigaction = on_illegal;
+    sigaction(SIGILL, &act, NULL);
+
+    chain(DEPTH, raise_here);
+
+    unsigned i = 0;
+    while (i < nfound && !is_in(pcs[i], raise_here))
+        i++;
+    cr_assert(is_in(pcs[0], on_illegal));
+    cr_assert(le(uint, i, 3)); // the handler, the trampoline, the function
+    cr_assert(ge(uint, nfound, i + DEPTH + 2));
+    cr_assert(
+        zero(int, memcmp(pcs + i + 1, expected, (DEPTH + 1) * sizeof *pcs)));
+}
+
+#if defined(__x86_64__)
+Test(unwind, libunwind_reaches_the_function_that_a_signal_interrupted) {
+    use_libunwind();
+    find_chain_behind_signal(0);
+}
+
+Test(unwind, libunwind_reaches_it_from_a_stack_for_signals) {
+    enum { NBYTES = 64 * KIB };
+    stack_t stack = {.ss_sp = malloc(NBYTES), .ss_size = NBYTES};
+    sigaltstack(&stack, NULL);
+    use_libunwind();
+    find_chain_behind_signal(SA_ONSTACK);
+}
+#endif
+
+static volatile sig_atomic_t nsignals;
+
+static void on_timer(int signo) {
+    uintptr_t own[UNWIND_MAX];
+    (void)signo;
+    if (unwind_stack(own, UNWIND_MAX) == 0)
+        abort();
+    nsignals++;
+}
+
+Test(unwind, a_handler_may_interrupt_libunwind) {
+    struct itimerval often = {{0, 200}, {0, 200}};
+    use_libunwind();
+    signal(SIGALRM, on_timer);
+    setitimer(ITIMER_REAL, &often, NULL);
+
+    while (nsignals < 500)
+        find_chain();
+}
+
+// Stacks.
+
+// A frame pointer of any value, in a function that has tables but no frame.
+#if defined(__x86_64__)
+unsigned with_frame_pointer(uintptr_t fp, unsigned (*f)(void));
+__asm__(".text\n"
+        ".type with_frame_pointer, @function\n"
+        "with_frame_pointer:\n"
+        ".cfi_startproc\n"
+        "push %rbp\n"
+        ".cfi_def_cfa_offset 16\n"
+        ".cfi_offset 6, -16\n"
+        "mov %rdi, %rbp\n"
+        "call *%rsi\n"
+        "pop %rbp\n"
+        ".cfi_def_cfa_offset 8\n"
+        "ret\n"
+        ".cfi_endproc\n"
+        ".size with_frame_pointer, . - with_frame_pointer\n");
+
+// wild_frames walks with frame pointers that point at everything around.
+static void wild_frames(void) {
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    for (unsigned bit = 0; bit < 64; bit++) {
+        uintptr_t power = (uintptr_t)1 << bit;
+        const uintptr_t values[] = {power,
+                                    power - 1,
+                                    ~power,
+                                    here + power,
+                                    here - power,
+                                    here ^ power,
+                                    sys_self() + power,
+                                    sys_self() - power};
+        for (unsigned i = 0; i < sizeof values / sizeof *values; i++) {
+            unsigned n = with_frame_pointer(values[i], innermost);
+            cr_assert(ge(uint, n, 1));
+            cr_assert(is_in(pcs[0], innermost));
+        }
+    }
+    for (uintptr_t fp = here; fp < here + 256 * KIB; fp += 264)
+        cr_assert(ge(uint, with_frame_pointer(fp, innermost), 1));
+}
+
+static void *wild_thread(void *arg) {
+    wild_frames();
+    return arg;
+}
+
+Test(unwind, wild_frame_pointers_do_not_fault) {
+    pthread_t thread;
+    wild_frames();
+    pthread_create(&thread, NULL, wild_thread, NULL);
+    pthread_join(thread, NULL);
+    use_libunwind();
+    wild_frames();
+}
+
+static ucontext_t outside, inside;
+
+static void wild_coroutine(void) {
+    wild_frames();
+    swapcontext(&inside, &outside);
+}
+
+// Above and below the stack nothing is mapped, and it is below that of the
+// thread: the memory between them is full of holes.
+static void *run_wild_coroutine(void *arg) {
+    enum { NBYTES = 32 * KIB, HOLE = 16 * KIB };
+    char *p = mmap(NULL, NBYTES + 2 * HOLE, PROT_NONE,
+                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    mprotect(p + HOLE, NBYTES, PROT_READ | PROT_WRITE);
+    munmap(p + HOLE + NBYTES, HOLE);
+    getcontext(&inside);
+    inside.uc_stack.ss_sp = p + HOLE;
+    inside.uc_stack.ss_size = NBYTES;
+    makecontext(&inside, wild_coroutine, 0);
+    swapcontext(&outside, &inside);
+    return arg;
+}
+
+Test(unwind, coroutines_may_have_wild_frame_pointers_too) {
+    pthread_t thread;
+    run_wild_coroutine(NULL);
+    pthread_create(&thread, NULL, run_wild_coroutine, NULL);
+    pthread_join(thread, NULL);
+    use_libunwind();
+    run_wild_coroutine(NULL);
+    pthread_create(&thread, NULL, run_wild_coroutine, NULL);
+    pthread_join(thread, NULL);
+}
+#endif
+
+static uintptr_t stack_low; // the last byte that may be touched
+static unsigned nunwound;
+
+// go_down unwinds at every depth until the handlers of our own have no room.
+static OPAQUE void go_down(void) {
+    enum { OWN_BYTES = 1536 };
+    volatile char some[200];
+    some[0] = 1;
+    if ((uintptr_t)some - stack_low < OWN_BYTES)
+        return;
+    if (unwind(pcs, UNWIND_MAX) == 0 || !is_in(pcs[0], go_down))
+        abort();
+    nunwound++;
+    go_down();
+    some[1] = some[0];
+}
+
+static void *go_down_thread(void *arg) {
+    pthread_attr_t attr;
+    void *p;
+    size_t nbytes;
+    pthread_getattr_np(pthread_self(), &attr);
+    pthread_attr_getstack(&attr, &p, &nbytes);
+    pthread_attr_destroy(&attr);
+    stack_low = (uintptr_t)p;
+    go_down();
+    return arg;
+}
+
+static void go_down_small_stack(void) {
+    pthread_t thread;
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, PTHREAD_STACK_MIN);
+    nunwound = 0;
+
+    cr_assert(zero(int, pthread_create(&thread, &attr, go_down_thread, NULL)));
+    pthread_join(thread, NULL);
+
+    cr_assert(gt(uint, nunwound, 10));
+}
+
+Test(unwind, the_smallest_stacks_do_not_overflow) {
+    go_down_small_stack();
+    use_libunwind();
+    go_down_small_stack();
+}
+
+Test(unwind, nor_do_those_of_coroutines) {
+    enum { NBYTES = 8 * KIB };
+    char *p = mmap(NULL, NBYTES + 4 * KIB, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    mprotect(p, 4 * KIB, PROT_NONE);
+    use_libunwind();
+    static ucontext_t before, coroutine;
+    getcontext(&coroutine);
+    coroutine.uc_stack.ss_sp = p + 4 * KIB;
+    coroutine.uc_stack.ss_size = NBYTES;
+    coroutine.uc_link = &before;
+    stack_low = (uintptr_t)p + 4 * KIB;
+    makecontext(&coroutine, go_down, 0);
+
+    swapcontext(&before, &coroutine);
+
+    cr_assert(gt(uint, nunwound, 5));
+}
+
+// Criterion has a thread in the process of each test, which only waits.
+static void forget_criterion_thread(void) {
+    __libc_single_threaded = 1;
+}
+
+// Descriptors.
+
+static unsigned ndescriptors(void) {
+    DIR *dir = opendir("/proc/self/fd");
+    unsigned n = 0;
+    while (readdir(dir) != NULL)
+        n++;
+    closedir(dir);
+    return n;
+}
+
+Test(unwind, libunwind_leaves_no_descriptor_open) {
+    forget_criterion_thread();
+    unsigned before = ndescriptors();
+    use_libunwind();
+    find_chain();
+    cr_assert(eq(uint, ndescriptors(), before));
+}
+
+// Where there are no tables libunwind guesses, and looks where it reads.
+#if defined(__x86_64__)
+unsigned without_tables(unsigned (*f)(void));
+__asm__(".text\n"
+        ".type without_tables, @function\n"
+        "without_tables:\n"
+        "push %rbp\n"
+        "mov %rsp, %rbp\n"
+        "call *%rdi\n"
+        "pop %rbp\n"
+        "ret\n"
+        ".size without_tables, . - without_tables\n");
+
+static unsigned find_without_tables(void) {
+    return without_tables(innermost);
+}
+
+Test(unwind, libunwind_touches_no_descriptor_of_the_program,
+     .exit_code = EXIT_OK) {
+    enum { NPIPES = 32 };
+    int pipes[NPIPES][2];
+    use_libunwind();
+    find_chain();
+    for (int fd = 3; fd < 1024; fd++)
+        close(fd); // libunwind's too, if it has any
+    for (int i = 0; i < NPIPES; i++) {
+        cr_assert(zero(int, pipe2(pipes[i], O_NONBLOCK)));
+        cr_assert(eq(long, write(pipes[i][1], "mound", 5), 5));
+    }
+
+    for (int i = 0; i < 100; i++)
+        cr_assert(gt(uint, chain(DEPTH, find_without_tables), DEPTH));
+
+    for (int i = 0; i < NPIPES; i++) {
+        int nbytes = 0;
+        ioctl(pipes[i][0], FIONREAD, &nbytes);
+        cr_assert(eq(int, nbytes, 5));
+    }
+    _exit(EXIT_OK); // Criterion has lost its descriptors
+}
+#endif
+
+// fork.
+
+static void child_says(enum unwind_mode in_child) {
+    unwind_before_fork();
+    pid_t pid = fork();
+    if (pid == 0) {
+        unwind_after_fork_child();
+        unsigned n = chain(DEPTH, innermost);
+        _exit(n > DEPTH && mode_in_force() == in_child ? EXIT_OK : 1);
+    }
+    unwind_after_fork_parent();
+    int status = 0;
+    waitpid(pid, &status, 0);
+    cr_assert(eq(int, status, EXIT_OK << 8));
+    cr_assert(eq(int, mode_in_force(), UNWIND_LIBUNWIND));
+    find_chain();
+}
+
+Test(unwind, a_child_of_one_thread_uses_libunwind) {
+    forget_criterion_thread();
+    use_libunwind();
+    find_chain();
+    child_says(UNWIND_LIBUNWIND);
+}
+
+static void *wait_for_ever(void *arg) {
+    for (;;)
+        pause();
+    return arg;
+}
+
+Test(unwind, a_child_of_several_threads_uses_frame_pointers) {
+    pthread_t thread;
+    use_libunwind();
+    pthread_create(&thread, NULL, wait_for_ever, NULL);
+    child_says(UNWIND_FP);
+}
+
+Test(unwind, between_the_handlers_of_fork_stacks_are_taken_all_the_same) {
+    use_libunwind();
+    unwind_before_fork();
+    find_chain();
+    unwind_after_fork_parent();
+    find_chain();
+}
+
+Test(unwind, a_child_made_without_handlers_uses_frame_pointers) {
+    use_libunwind();
+    unwind_forked_bare();
+    cr_assert(eq(int, mode_in_force(), UNWIND_FP));
+    find_chain();
+}
+
+// A sandbox.
+
+static void deny(const int *calls, unsigned ncalls) {
+    struct sock_filter code[32];
+    unsigned short n = 0;
+    code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+                                             offsetof(struct seccomp_data, nr));
+    for (unsigned i = 0; i < ncalls; i++) {
+        code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+                                                 (unsigned)calls[i], 0, 1);
+        code[n++] = (struct sock_filter)BPF_STMT(
+            BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)EPERM);
+    }
+    code[n++] =
+        (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    struct sock_fprog prog = {.len = n, .filter = code};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) != 0)
+        cr_skip_test("seccomp filters cannot be set here");
+}
+
+static void deny_all(void) {
+    static const int calls[] = {SYS_pipe2, SYS_mincore, SYS_msync,
+                                SYS_rt_sigprocmask, SYS_process_vm_readv};
+    deny(calls, sizeof calls / sizeof *calls);
+}
+
+static void *find_something(void *arg) {
+    if (chain(DEPTH, innermost) == 0 || !is_in(pcs[0], innermost))
+        abort();
+    return arg;
+}
+
+static void find_something_everywhere(void) {
+    pthread_t thread;
+    find_something(NULL);
+    pthread_create(&thread, NULL, find_something, NULL);
+    pthread_join(thread, NULL);
+}
+
+Test(unwind, in_a_sandbox_stacks_may_be_shorter_but_nothing_faults) {
+    const char *why;
+    deny_all();
+    find_something_everywhere();
+    unwind_init(UNWIND_LIBUNWIND, &why);
+    find_something_everywhere();
+}
+
+Test(unwind, a_sandbox_may_come_later) {
+    use_libunwind();
+    find_chain();
+    deny_all();
+    find_something_everywhere();
+}
