@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/print.h"
+#include "errfile.h"
 #include "mound.h"
 #include "options.h"
 #include "os/sys.h"
@@ -13,21 +14,13 @@
 #include "prof/memstats_write.h"
 #include "runtime.h"
 
-static int stderr_copy = -1;        // our own descriptor of the first stderr
-static struct sys_file stderr_file; // what it was
-static bool stderr_known;
 static _Atomic int dumped_pid; // the process that has dumped
 
 void dump_init(void) {
     if (options->stats == STATS_OFF)
         return;
     outfile_init(); // at its end the process may see no /proc
-    if (options->stats != STATS_STDERR)
-        return;
-    // coreutils close stderr in an exit handler that runs before us.
-    stderr_known = sys_file_of(2, &stderr_file);
-    if (stderr_known)
-        stderr_copy = sys_dup_high(2);
+    errfile_keep();
 }
 
 static const char *option_text(void) {
@@ -83,21 +76,10 @@ static int dump_json(int fd) {
     return memstats_write_json(&st, fd);
 }
 
-// still_stderr says whether fd is what stderr was at the start.
-static bool still_stderr(int fd) {
-    struct sys_file now;
-    return fd >= 0 && sys_file_of(fd, &now) &&
-           sys_file_same(&now, &stderr_file);
-}
-
 static void dump_to_stderr(void) {
-    if (!stderr_known)
-        return;
-    if (still_stderr(stderr_copy))
-        dump_table(stderr_copy);
-    else if (still_stderr(2))
-        dump_table(2);
-    // else nobody reads it any more, and the number may be another file's
+    int fd = errfile_fd();
+    if (fd >= 0)
+        dump_table(fd);
 }
 
 static int dump_for_path(int fd) {

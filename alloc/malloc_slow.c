@@ -28,6 +28,7 @@ enum {
 
 // enter begins a slow path; false: serve this call without locks.
 static bool enter(void) {
+    profile_begin_pending();
     if (!thread_enter())
         return false;
     runtime_enter();

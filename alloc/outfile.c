@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/print.h"
+#include "errfile.h"
 #include "os/sys.h"
 #include "runtime.h"
 
@@ -130,7 +131,10 @@ static void expand(struct path *path, const char *template, uint64_t sequence,
 
 static void complain(const char *variable, const char *path, const char *why,
                      int error) {
-    struct print out = print_to(2);
+    int fd = errfile_fd();
+    if (fd < 0)
+        return;
+    struct print out = print_to(fd);
     print_str(&out, "mound: ");
     print_str(&out, variable);
     print_str(&out, ": cannot write ");

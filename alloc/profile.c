@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "dump.h"
+#include "errfile.h"
 #include "mound.h"
 #include "options.h"
 #include "os/unwind.h"
@@ -21,10 +21,9 @@ enum {
     EXIT_WAIT_NS = 1000 * 1000,
     EXIT_WAITS = 1000,
 };
-static const uint32_t EPOCH_PENDING =
-    UINT32_MAX; // of a thread that is to begin
 
 _Atomic uint32_t profile_epoch;
+bool profile_pending; // written while there is one thread
 static struct mprof prof;
 static _Atomic bool begun; // prof is there, and the stores of sampled objects
 static struct mutex starting = {.rank = LOCKRANK_FORK};
@@ -58,8 +57,6 @@ static double class_chance(unsigned sizeclass) {
     return sample_chance(sizeclass_bytes[sizeclass], rate());
 }
 
-static bool begin_if_ready(void);
-
 static void arm_cache(struct mcache *c) {
     for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
         mcache_sample_after(c, &mound_heap, i,
@@ -68,8 +65,11 @@ static void arm_cache(struct mcache *c) {
 
 void profile_prepare_thread(void) {
     struct thread_tls *t = &thread_tls;
-    if (UNLIKELY(t->epoch == EPOCH_PENDING) && !begin_if_ready())
+    if (profile_pending) {
+        // No hits: the next call is to begin, if it can.
+        __atomic_store_n(&t->cache_distance, 0, __ATOMIC_RELAXED);
         return;
+    }
     t->epoch = atomic_load_explicit(&profile_epoch, memory_order_relaxed);
     if (!profile_on())
         return; // what is due finds that out for itself
@@ -355,7 +355,15 @@ static bool wanted(void) {
            (options->profile_path[0] != '\0' || options->guard != 0);
 }
 
-static void begin(void) {
+// With -z initfirst our constructor runs before the C library's own. To load a
+// library then would have that one run, too, but without arguments and environment,
+// and never again. So the first slow path after it loads libunwind.
+void profile_begin(void) {
+    if (!sys_libc_ready() || thread_tls.depth > 0)
+        return;
+    profile_pending = false;
+    if (runtime_passive())
+        return;
     load_unwinder();
     if (!wanted())
         return;
@@ -363,32 +371,18 @@ static void begin(void) {
     look_at_growth();
 }
 
-// With -z initfirst our constructor runs before the C library's own. To load a
-// library then would have that one run, too, but without arguments and environment,
-// and never again. So the first slow path after it loads libunwind, in the thread
-// that ran the constructor.
-static bool begin_if_ready(void) {
-    struct thread_tls *t = &thread_tls;
-    if (!sys_libc_ready() || runtime_passive())
-        return false;
-    t->epoch = 0;
-    t->depth = 0; // what is loaded allocates
-    begin();
-    t->depth = 1;
-    return true;
-}
-
 void profile_init(void) {
     report_set_describe(describe);
     if (!wanted() && !options->unwind_asked)
         return;
     outfile_init();
+    errfile_keep();
     if (options->profile_path[0] != '\0' && options->profile_signal != 0)
         sys_on_signal(options->profile_signal, on_signal);
-    if (sys_libc_ready())
-        begin();
-    else
-        thread_tls.epoch = EPOCH_PENDING;
+    profile_pending = true;
+    thread_tls.epoch = UINT32_MAX; // no epoch has it
+    thread_tls.cache_distance = 0;
+    profile_begin();
 }
 
 void profile_before_fork(void) {
@@ -419,9 +413,11 @@ void profile_repair(void) {
 }
 
 void profile_at_exit(void) {
-    if (options->profile_path[0] == '\0' ||
-        !atomic_load_explicit(&begun, memory_order_relaxed))
+    if (!runtime_started() || runtime_passive() ||
+        options->profile_path[0] == '\0' || !wanted())
         return;
+    runtime_enter();
+    begin_once(); // a program that allocated nothing has an empty profile
     int pid = sys_pid();
     if (pid != runtime_pid() ||
         atomic_exchange_explicit(&exit_pid, pid, memory_order_relaxed) == pid)

@@ -36,6 +36,16 @@ void profile_init(void);
 int profile_start(uint64_t rate);
 int profile_stop(void);
 
+// profile_begin_pending is for each slow path, before it is entered: the first one
+// after the C library's constructor loads libunwind and starts what profile_init
+// found wanted.
+COLD void profile_begin(void);
+extern bool profile_pending HIDDEN;
+ALWAYS_INLINE void profile_begin_pending(void) {
+    if (UNLIKELY(profile_pending))
+        profile_begin();
+}
+
 // profile_prepare_thread is thread_leave's, for a thread that has not seen the
 // present epoch.
 COLD void profile_prepare_thread(void);

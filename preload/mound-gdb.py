@@ -56,6 +56,11 @@ class MoundStats(gdb.Command):
         inuse, sys, _, released = PAGES.unpack(memory(at, PAGES.size))
         at += PAGES.size
         late = EMERGENCY.unpack(memory(at, EMERGENCY.size))
+        at += EMERGENCY.size
+        sampled = [(0,) * 6] * nclasses  # a library from before there were any
+        if base + nbytes >= at + nclasses * CLASS.size:
+            sampled = [CLASS.unpack(memory(at + c * CLASS.size, CLASS.size))
+                       for c in range(nclasses)]
 
         counts = [0] * nclasses
         cached = [0] * nclasses
@@ -78,8 +83,10 @@ class MoundStats(gdb.Command):
         rows = []
         for c in range(1, nclasses):
             size, nslots, nfree, ntransfer, nretired, _ = classes[c]
-            made = nretired + counts[c]
-            live = nslots - nfree - ntransfer - cached[c]
+            # A count may stand below zero, for the next sample.
+            made = (nretired + counts[c]) % 2**64 + sampled[c][4]
+            live = (nslots - nfree - ntransfer - cached[c] +
+                    sampled[c][1] - sampled[c][2])
             mallocs += made
             frees += made - live
             alloc += live * size

@@ -11,6 +11,9 @@
 //   library there is unloaded and another one comes to that place. Then it would
 //   read at wild addresses. So a thread whose trace began before an unloading
 //   goes step by step.
+// - What its steps know is in a cache whose lock it holds while it asks the
+//   loader, whose lock dlclose holds while it calls free: with samples of what is
+//   freed that would be a deadlock. So that cache is turned off.
 // - It needs some 5 KiB of stack: see has_room.
 #include "os/unwind.h"
 
@@ -229,6 +232,7 @@ enum {
     CURSOR_WORDS = 127,  // unw_cursor_t
     CONTEXT_WORDS = 128, // unw_context_t, which has 121
     REGISTER_IP = 16,    // UNW_REG_IP
+    CACHE_NONE = 0,      // UNW_CACHE_NONE
 };
 
 typedef int access_mem_fn(void *space, uintptr_t addr, uintptr_t *word,
@@ -246,7 +250,7 @@ struct accessors {
 static struct {
     int (*backtrace)(void **ret_pcs, int max);
     struct accessors *(*get_accessors)(void *space);
-    void (*flush_cache)(void *space, uintptr_t low, uintptr_t high);
+    int (*set_caching_policy)(void *space, int policy);
     int (*getcontext)(void *context);
     int (*init_local)(void *cursor, void *context);
     int (*step)(void *cursor);
@@ -260,7 +264,7 @@ static const struct {
 } lib_names[] = {
     {"unw_backtrace", &lib.backtrace},
     {"_Ux86_64_get_accessors", &lib.get_accessors},
-    {"_Ux86_64_flush_cache", &lib.flush_cache},
+    {"_ULx86_64_set_caching_policy", &lib.set_caching_policy},
     {"_Ux86_64_getcontext", &lib.getcontext},
     {"_ULx86_64_init_local", &lib.init_local},
     {"_ULx86_64_step", &lib.step},
@@ -307,21 +311,14 @@ static int see_unloads(struct dl_phdr_info *info, size_t size, void *ret) {
 // about code that is still there. A library can come into the place of another
 // only by the loader, which counts; and a thread has no frame in it before.
 static bool trace_is_sound(void) {
-    static _Atomic uint32_t flushed;
     uint32_t n = 0;
     dl_iterate_phdr(see_unloads, &n);
-    // What steps know is shared by all threads. relaxed: who is late does it
-    // once more
-    if (atomic_load_explicit(&flushed, memory_order_relaxed) != n) {
-        lib.flush_cache(*lib.local_space, 0, 0);
-        atomic_store_explicit(&flushed, n, memory_order_relaxed);
-    }
     if (mine.nunloads == 0)
         mine.nunloads = n;
     return mine.nunloads == n;
 }
 
-// step_through takes several system calls a frame.
+// step_through takes six system calls a frame.
 static NOINLINE unsigned step_through(uintptr_t *ret_pcs, unsigned max) {
     uintptr_t cursor[CURSOR_WORDS] __attribute__((aligned(16)));
     uintptr_t context[CONTEXT_WORDS] __attribute__((aligned(16)));
@@ -394,6 +391,7 @@ static bool prime(void) {
     struct accessors *accessors = lib.get_accessors(*lib.local_space);
     access_mem_fn *before = accessors->access_mem;
     accessors->access_mem = access_first;
+    lib.set_caching_policy(*lib.local_space, CACHE_NONE);
     trace_is_sound();
     lib.backtrace(pcs, 2);
     accessors->access_mem = access_seen ? access_mem : before;
@@ -500,9 +498,9 @@ void unwind_before_fork(void) {
     }
     // One that jumped out of libunwind, by a handler, is counted for ever.
     nwaits = alone ? FORK_WAITS : FORK_WAITS_AGAIN;
-    // A thread may hold the loader's lock for reasons of its own; glibc does
-    // not free it in the child.
-    child_is_unsure = !alone || !__libc_single_threaded;
+    // A thread may hold the loader's lock for reasons of its own, and glibc does
+    // not free it in the child; nor can the child free what we hold ourselves.
+    child_is_unsure = !alone || own > 0 || !__libc_single_threaded;
 }
 
 void unwind_after_fork_parent(void) {

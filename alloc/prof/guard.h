@@ -52,12 +52,11 @@ struct guard_trace {
 // struct guard_slot is what is known of the object in a slot, or of the last.
 //   (o) written by the thread that has the slot in hand
 struct guard_slot {
-    _Atomic uint32_t
-        state;        // enum guard_state; who makes it FREED has it in hand
-    uint32_t next;    // (l) in the queue
-    uintptr_t addr;   // (o)
-    size_t size;      // (o) as asked for
-    uintptr_t damage; // (o) the byte found overwritten at the free, or 0
+    _Atomic uint32_t state; // enum guard_state; to make it FREED is to take it
+    uint32_t next;          // (l) in the queue
+    uintptr_t addr;         // (o)
+    size_t size;            // (o) as asked for
+    uintptr_t damage;       // (o) the byte found overwritten at the free, or 0
     struct guard_trace allocated; // (o)
     struct guard_trace freed;     // (o)
 };
@@ -92,9 +91,9 @@ struct guard_pool {
 // false, with nothing changed, when there is no memory. Once.
 bool guard_init(struct guard_pool *g, unsigned nslots);
 
-// guard_alloc returns a zeroed object of exactly size bytes, aligned to align (a
-// power of two) and at least to 16; NULL when no slot is free, the object does
-// not fit a page, or the system refuses. pcs is who asked.
+// guard_alloc returns a zeroed object of exactly size bytes, aligned to align
+// (a power of two) and at least to 16; NULL when no slot is free, the object
+// does not fit a page, or the system refuses. pcs is who asked.
 //
 // Takes the pool's lock, for a moment. Calls the system without it.
 void *guard_alloc(struct guard_pool *g, size_t size, size_t align,
@@ -134,8 +133,9 @@ void guard_describe_free(const struct guard_pool *g, enum guard_verdict verdict,
                          unsigned npcs, struct print *out);
 
 // guard_describe prints what a fault at addr, which is owned, was: in the same
-// form, "mound: heap overflow: ...", "heap underflow", "use after free" or "wild
-// access". pcs is the stack that faulted, access what it wanted. Takes no lock.
+// form, "mound: heap overflow: ...", "heap underflow", "use after free" or
+// "wild access". pcs is the stack that faulted, access what it wanted. Takes no
+// lock.
 void guard_describe(const struct guard_pool *g, uintptr_t addr,
                     enum fault_access access, const uintptr_t *pcs,
                     unsigned npcs, struct print *out);

@@ -73,8 +73,9 @@ static unsigned log2_of(uint32_t n) {
     return 31 - (unsigned)__builtin_clz(n);
 }
 
-// Lengths and distances have codes for their highest bits, four codes a power of
-// two for the one and two for the other, and the rest as it is behind the code.
+// Lengths and distances have codes for their highest bits, four codes a power
+// of two for the one and two for the other, and the rest as it is behind the
+// code.
 static void put_length(struct gzip *z, unsigned length) {
     unsigned n = length - LENGTH_MIN;
     if (n < 8) {

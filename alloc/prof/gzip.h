@@ -3,7 +3,8 @@
 //
 // A file is cut into blocks that know nothing of each other. Repeats within a
 // block are found by a hash of four bytes and written with deflate's fixed
-// codes: far from the best, but a profile is mostly repeats of the stack before.
+// codes: far from the best, but a profile is mostly repeats of the stack
+// before.
 #ifndef MOUND_PROF_GZIP_H
 #define MOUND_PROF_GZIP_H
 

@@ -49,8 +49,8 @@ static char *find_newline(struct mappings *list) {
     return NULL;
 }
 
-// next_line returns the next line, ended by a NUL, or NULL. One that does not fit
-// into the buffer comes in pieces, of which only the first is a mapping.
+// next_line returns the next line, ended by a NUL, or NULL. One that does not
+// fit into the buffer comes in pieces, of which only the first is a mapping.
 static char *next_line(struct mappings *list) {
     char *newline = find_newline(list);
     while (newline == NULL && list->fd >= 0 && fill(list))

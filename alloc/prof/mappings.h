@@ -1,8 +1,8 @@
 // mappings.h: what code is mapped where, for who reads addresses later: the
 // executable mappings in /proc/self/maps, and the build ids of their files.
 //
-// The loader is not asked: its lists are changed under a lock that the thread we
-// run on may hold.
+// The loader is not asked: its lists are changed under a lock that the thread
+// we run on may hold.
 #ifndef MOUND_PROF_MAPPINGS_H
 #define MOUND_PROF_MAPPINGS_H
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "prof/sample.h"
 
 // struct key is what makes a bucket the one it is.
 struct key {
@@ -56,8 +57,8 @@ static struct mbucket *find(const struct mprof *mp, const struct key *key) {
     return b;
 }
 
-// chain_locked returns the head of the chain of a hash, or NULL when there are no
-// chains yet and no memory for them.
+// chain_locked returns the head of the chain of a hash, or NULL when there are
+// no chains yet and no memory for them.
 static struct mbucket *_Atomic *chain_locked(struct mprof *mp, uint64_t hash) {
     // relaxed: written under this lock only
     struct mbucket *_Atomic *chains =
@@ -124,35 +125,12 @@ struct mbucket *mprof_bucket(struct mprof *mp, size_t size,
     return b;
 }
 
-enum { EXPM1_TERMS = 9 };
-
-// one_minus_exp returns 1 - e^-x for x >= 0, to a few units of the last place
-// however small x is, where 1 - exp(-x) would have lost them. The object needs
-// no libm for it.
-static double one_minus_exp(double x) {
-    if (!(x < 40)) // 1 - e^-40 is 1 in a double
-        return 1;
-    int halvings = 0;
-    for (; x > 1.0 / 16; x /= 2)
-        halvings++;
-    // Taylor: x(1 - x/2(1 - x/3(1 - ...))); what is cut is below 1e-18 of it.
-    double sum = 1;
-    for (int i = EXPM1_TERMS + 1; i > 1; i--)
-        sum = 1 - x / i * sum;
-    double y = x * sum;
-    // 1 - e^-2x = y(2 - y) for y = 1 - e^-x. An error in y shrinks by it.
-    for (; halvings > 0; halvings--)
-        y *= 2 - y;
-    return y;
-}
-
 uint64_t mprof_scale(uint64_t n, size_t size, uint64_t rate) {
     if (n == 0 || size == 0)
         return 0;
     if (rate <= 1)
         return n;
-    double there_were =
-        (double)n * (1 / one_minus_exp((double)size / (double)rate));
+    double there_were = (double)n * (1 / sample_chance(size, rate));
     // What readers take is signed.
     return there_were < (double)INT64_MAX ? (uint64_t)there_were : INT64_MAX;
 }

@@ -49,8 +49,9 @@ struct mprof {
 
 void mprof_init(struct mprof *mp, struct persistent *persistent);
 
-// mprof_bucket returns the bucket of a size and a stack, made when it is not
-// there; NULL when there is no memory for it.
+// mprof_bucket returns the bucket of a size and a stack, of which the innermost
+// UNWIND_MAX addresses count, made when it is not there; NULL when there is no
+// memory for it. One that is there is found without a lock.
 struct mbucket *mprof_bucket(struct mprof *mp, size_t size,
                              const uintptr_t *pcs, unsigned npcs);
 

@@ -1,7 +1,7 @@
 // mprof_pprof.c: see mprof_pprof.h. What Go 1.19 writes for its heap profile:
 // runtime/pprof/protomem.go and proto.go. The fields may come in any order, so
-// everything is written as soon as it is known, and strings where they are first
-// used.
+// everything is written as soon as it is known, and strings where they are
+// first used.
 //
 // No symbols are looked up here: readers find them by mapping, build id and
 // address.
@@ -110,8 +110,8 @@ static void write_int(struct pprof *p, unsigned field, uint64_t value) {
     gzip_write(&p->out->file, p->head.bytes, p->head.n);
 }
 
-// write_string returns the number of the string in the profile's table. Only the
-// first is empty.
+// write_string returns the number of the string in the profile's table. Only
+// the first is empty.
 static uint32_t write_string(struct pprof *p, const char *s) {
     if (s[0] == '\0' && p->nstrings > 0)
         return 0;
@@ -163,8 +163,8 @@ static void write_value_type(struct pprof *p, unsigned field, uint32_t type,
     write_message(p, field);
 }
 
-// write_about writes what is to be known of all samples. The last type is the one
-// that readers show unless asked: there is no need to name a default.
+// write_about writes what is to be known of all samples. The last type is the
+// one that readers show unless asked: there is no need to name a default.
 static void write_about(struct pprof *p) {
     static const unsigned type = PROFILE_SAMPLE_TYPE;
     write_strings(p);
@@ -344,8 +344,8 @@ static void write_sample(struct pprof *p, const struct mbucket *b) {
     write_message(p, PROFILE_SAMPLE);
 }
 
-// prepare gets all memory that will be needed, so that nothing is written when it
-// is refused.
+// prepare gets all memory that will be needed, so that nothing is written when
+// it is refused.
 static bool prepare(struct pprof *p) {
     // Between counting and reading again libraries may be loaded.
     enum { MORE = 64 };

@@ -13,9 +13,9 @@
 
 enum { DIGITS = 24 }; // of a number of 64 bits, and a few characters
 
-// What stands for a stack without addresses: google-pprof passes over lines that
-// have none. It is nobody's address, and not negative: near 0 google-pprof finds
-// some symbol, and at the very top it counts the line in the total only.
+// What stands for a stack without addresses: google-pprof passes over lines
+// that have none. It is nobody's address, and not negative: near 0 google-pprof
+// finds some symbol, and at the very top it counts the line in the total only.
 static const uintptr_t NO_STACK = INTPTR_MAX;
 
 static void put_str(struct gzip *file, const char *s) {
@@ -63,10 +63,10 @@ static struct mprof_counts bytes_of(struct mprof_counts objects, size_t size) {
     return (struct mprof_counts){objects.nallocs * size, objects.ninuse * size};
 }
 
-// write_header writes the sums. Where both pairs have the same text, pprof takes
-// it that allocations were not counted, and names its two types otherwise: a
-// profile would change its types with its first free. So a 0 stands before one
-// of them then, which no reader takes for another number.
+// write_header writes the sums. Where both pairs have the same text, pprof
+// takes it that allocations were not counted, and names its two types
+// otherwise: a profile would change its types with its first free. So a 0
+// stands before one of them then, which no reader takes for another number.
 static void write_header(struct mprof_output *out) {
     struct mprof_counts objects = {0, 0};
     struct mprof_counts bytes = {0, 0};

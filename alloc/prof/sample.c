@@ -8,10 +8,7 @@
 // Gaps are uniform in [LEAST, MOST], in sums of chances, with mean 1. No object
 // with a chance of up to LEAST can have two samples then, and so each has exactly
 // its chance of one.
-static const double LEAST = 0.75, MOST = 1.25;
-
-// So many objects to a sample make a gap of at least one object sure.
-static const double GAP_CHANCE_MAX = 0.5;
+static const double LEAST = 0.5, MOST = 1.5;
 
 double sample_chance(uint64_t size, uint64_t rate) {
     enum { TERMS = 10 };
@@ -70,28 +67,33 @@ static uint64_t whole(uint64_t *random, double nobjects) {
 }
 
 uint64_t sample_first(uint64_t *random, double chance) {
-    if (chance > GAP_CHANCE_MAX)
+    if (chance > LEAST)
         return roll(random, chance);
     double n = first(random) / chance;
     return n < OBJECTS_MAX ? (uint64_t)n + 1 : (uint64_t)OBJECTS_MAX;
 }
 
 uint64_t sample_gap(uint64_t *random, double chance) {
-    if (chance > GAP_CHANCE_MAX)
+    if (chance > LEAST) // a gap might be less than an object
         return roll(random, chance);
     return whole(random, gap(random) / chance);
 }
 
 void sampler_start(struct sampler *s, uint64_t *random) {
     s->left = first(random);
+    s->out = first(random);
+}
+
+static bool passes(double *left, uint64_t *random, double chance) {
+    *left -= chance;
+    if (*left > 0)
+        return false;
+    *left += gap(random);
+    return true;
 }
 
 bool sampler_wants(struct sampler *s, uint64_t *random, double chance) {
     if (chance > LEAST)
-        return uniform(random) < chance;
-    s->left -= chance;
-    if (s->left > 0)
-        return false;
-    s->left += gap(random);
-    return true;
+        return !passes(&s->out, random, 1 - chance);
+    return passes(&s->left, random, chance);
 }

@@ -17,9 +17,8 @@ static const size_t STRETCH = (size_t)32 << 30;
 static const size_t STRETCH_ALIGN = (size_t)1 << 28; // of an arena
 
 const char *const mem_call_names[MEM_NCALLS] = {
-    "reserve",  "unreserve", "commit", "map",       "release",
-    "populate", "hugepages", "move",   "fork stamp",
-    "protect"};
+    "reserve",  "unreserve", "commit", "map",        "release",
+    "populate", "hugepages", "move",   "fork stamp", "protect"};
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uintptr_t base;

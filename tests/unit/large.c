@@ -61,7 +61,8 @@ Test(large, a_second_free_changes_nothing) {
 
     cr_assert(not(mheap_free_large(f.heap, s, start, false, NULL)));
     struct mspan *other = fixture_large(&f, 10, 1);
-    cr_assert(not(mheap_free_large(f.heap, other, start + PAGE_SIZE, false, NULL)));
+    cr_assert(
+        not(mheap_free_large(f.heap, other, start + PAGE_SIZE, false, NULL)));
 
     cr_assert(eq(u64, f.stats->large.nfrees, 1));
     fixture_verify(&f);

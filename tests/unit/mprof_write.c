@@ -70,7 +70,7 @@ static struct mbucket *add(size_t size, const uintptr_t *pcs, unsigned npcs,
 
 static void add_a_few(void) {
     const uintptr_t stack[] = {inside(mound_code), inside(inner_code),
-                               inside(outer_code), (uintptr_t)qsort + 4};
+                               inside(outer_code), (uintptr_t)l64a + 4};
     add(16, stack, 4, 1000, 400);
     add(4096, stack, 4, 7, 7);
     add(1 << 20, stack + 1, 3, 5, 2);
@@ -305,7 +305,7 @@ Test(mprof_write, the_program_is_the_first_mapping_and_libraries_follow) {
     cr_assert(eq(str, profile.mappings[0].file, program_path()));
     cr_assert(gt(sz, strlen(profile.mappings[0].build_id), 8));
     cr_assert(zero(sz, mapping_of(inside(outer_code))));
-    size_t libc = mapping_of((uintptr_t)qsort + 4);
+    size_t libc = mapping_of((uintptr_t)l64a + 4);
     cr_assert(lt(sz, libc, profile.nmappings));
     cr_assert(ne(ptr, strstr(profile.mappings[libc].file, "/libc"), NULL));
     cr_assert(gt(sz, strlen(profile.mappings[libc].build_id), 8));
@@ -337,7 +337,39 @@ Test(mprof_write, addresses_of_thousands_of_mappings_find_theirs) {
         }
 }
 
-// deep_stacks adds buckets as a real program has them: most frames are shared.
+// write_without_proc writes both forms where there is no /proc.
+static bool write_without_proc(void) {
+    int fds[2];
+    for (int i = 0; i < 2; i++)
+        fds[i] = open(path_of((enum mprof_format)i), O_WRONLY | O_CREAT, 0600);
+    if (chroot(folder) != 0)
+        return false;
+    return mprof_write(&mp, MPROF_PPROF, fds[0]) == 0 &&
+           mprof_write(&mp, MPROF_HEAP_V2, fds[1]) == 0;
+}
+
+Test(mprof_write, without_proc_one_mapping_stands_for_all) {
+    int status;
+    if (geteuid() != 0)
+        cr_skip("only root may change its root");
+    add_a_few();
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(write_without_proc() ? 0 : 1);
+    cr_assert(eq(int, waitpid(pid, &status, 0), pid));
+    cr_assert(zero(int, status));
+
+    read_back(MPROF_HEAP_V2);
+    check_all();
+    cr_assert(zero(sz, profile.nmappings));
+    read_back(MPROF_PPROF);
+    check_all();
+    cr_assert(eq(sz, profile.nmappings, 1));
+    cr_assert(eq(str, profile.mappings[0].file, (char *)"-"));
+}
+
+// add_deep_stacks adds buckets as a real program has them: most frames are
+// common to many.
 static void add_deep_stacks(int nbuckets) {
     enum { DEPTH = 25 };
     struct random r = random_from(1);
