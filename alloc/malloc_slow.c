@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "emergency.h"
+#include "guards.h"
 #include "heap/large.h"
 #include "heap/scavenger.h"
 #include "prof/canary.h"
@@ -54,7 +55,7 @@ static void *fail(int error) {
 // struct block is what is known of a pointer that should be one of ours.
 struct block {
     enum misuse misuse; // MISUSE_NONE: it is a live object's
-    struct mspan *span; // or NULL: of the emergency store
+    struct mspan *span; // or NULL: of the emergency store, or guarded
     size_t usable;      // bytes
 };
 
@@ -64,6 +65,11 @@ static struct block look_up(const void *p) {
     uintptr_t addr = (uintptr_t)p;
     if (emergency_owns(p))
         return (struct block){MISUSE_NONE, NULL, emergency_usable_size(p)};
+    if (UNLIKELY(guards_own(p))) {
+        size_t usable = guard_usable_size(&guards_pool, p);
+        return (struct block){usable > 0 ? MISUSE_NONE : MISUSE_FREED_SPAN,
+                              NULL, usable};
+    }
     struct mspan *s = pagemap_span(&mound_heap.pagemap, addr);
     if (s == NULL)
         return (struct block){.misuse = MISUSE_FOREIGN};
@@ -296,6 +302,12 @@ static void free_inside(void *p, const char *call) {
             report_misuse(h, call, MISUSE_DOUBLE_FREE, p, 0);
         return;
     }
+    if (UNLIKELY(guards_own(p))) {
+        void *sample = guards_free(p, call);
+        if (sample != NULL)
+            profile_freed(p, sample);
+        return;
+    }
     struct block b = look_up(p);
     if (b.misuse == MISUSE_NONE)
         b.misuse = mspan_state(b.span) == MSPAN_LARGE
@@ -365,7 +377,7 @@ void slow_free_inside(void *p) {
 }
 
 bool slow_owns(const void *p) {
-    return emergency_owns(p) ||
+    return emergency_owns(p) || guards_own(p) ||
            pagemap_span(&mound_heap.pagemap, (uintptr_t)p) != NULL;
 }
 
@@ -411,6 +423,8 @@ static bool size_fits(const struct block *b, size_t align, size_t size) {
         return false;
     if (options->hardened > 1)
         return size == b->usable; // the canary knows
+    if (b->span == NULL)
+        return true; // guarded
     if (size > b->usable / 2 && b->usable <= MAX_SMALL_SIZE)
         return true;
     if (b->span->sizeclass == 0)

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 
+#include "base/fastrand.h"
 #include "errfile.h"
+#include "guards.h"
 #include "mound.h"
 #include "options.h"
 #include "os/unwind.h"
@@ -213,14 +215,25 @@ static void sampled(struct mbucket *b, void *p) {
     look_at_growth();
 }
 
+// guarded_sample returns a guarded object if the die says so, and one can be had.
+static void *guarded_sample(struct mbucket *b, size_t size, size_t align) {
+    if (options->guard == 0 || fastrand(random_state()) % options->guard != 0)
+        return NULL;
+    void *p = guards_alloc(size, align, b->pcs, b->npcs, b);
+    if (p != NULL)
+        sampled(b, p);
+    return p;
+}
+
 void *profile_small(unsigned sizeclass, size_t size, size_t align) {
-    (void)size;
-    (void)align;
     if (thread_tls.unwinding)
         return NULL;
     struct mbucket *b = bucket_here(sizeclass_bytes[sizeclass]);
     if (b == NULL)
         return NULL;
+    void *guarded = guarded_sample(b, size, align);
+    if (guarded != NULL)
+        return guarded;
     struct mcentral *mc = &mheap_sampled(&mound_heap)[sizeclass];
     void *p = mcentral_alloc_one(mc);
     if (p == NULL)
@@ -367,6 +380,8 @@ void profile_begin(void) {
     load_unwinder();
     if (!wanted())
         return;
+    if (options->guard != 0)
+        guards_init();
     profile_start(options->profile_rate);
     look_at_growth();
 }

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/mutex.h"
+#include "guards.h"
 #include "malloc_slow.h"
 #include "os/mem.h"
 #include "process.h"
@@ -102,6 +103,7 @@ void runtime_before_fork(void) {
         mutex_lock(&mheap_central(&mound_heap, i)->lock);
     mutex_lock(&mound_heap.lock);
     slow_lock_quarantine();
+    guards_lock();
     profile_lock_tables();
     mutex_lock(&mound_heap.persistent.lock);
 }
@@ -109,6 +111,7 @@ void runtime_before_fork(void) {
 void runtime_after_fork_parent(void) {
     mutex_unlock(&mound_heap.persistent.lock);
     profile_unlock_tables();
+    guards_unlock();
     slow_unlock_quarantine();
     mutex_unlock(&mound_heap.lock);
     for (unsigned i = mheap_ncentrals(&mound_heap); i-- > 0;)
@@ -147,6 +150,7 @@ static COLD void repair_child(void) {
     mheap_repair(&mound_heap);
     thread_abandon_others();
     slow_reset_quarantine();
+    guards_repair();
     profile_repair();
     become_child();
     set_stamp(STAMP_GOOD);

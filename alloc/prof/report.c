@@ -12,6 +12,17 @@ void report_set_action(enum report_action action) {
     atomic_store_explicit(&current_action, (int)action, memory_order_relaxed);
 }
 
+bool report_begin(void) {
+    return atomic_load_explicit(&current_action, memory_order_relaxed) !=
+           REPORT_IGNORE;
+}
+
+void report_end(void) {
+    if (atomic_load_explicit(&current_action, memory_order_relaxed) ==
+        REPORT_ABORT)
+        sys_abort();
+}
+
 static void (*current_describe)(struct print *out, const void *p); // likewise
 
 void report_set_describe(void (*describe)(struct print *out, const void *p)) {
@@ -80,8 +91,7 @@ static void print_span(struct print *out, const struct mspan *s,
 
 void report_misuse(struct mheap *h, const char *call, enum misuse misuse,
                    const void *p, size_t size) {
-    int action = atomic_load_explicit(&current_action, memory_order_relaxed);
-    if (action == REPORT_IGNORE)
+    if (!report_begin())
         return;
     uintptr_t addr = (uintptr_t)p;
     struct mspan *s = mheap_span_containing(h, addr);
@@ -104,6 +114,5 @@ void report_misuse(struct mheap *h, const char *call, enum misuse misuse,
         print_span(&out, s, addr);
     print_stacks(&out, p);
     print_flush(&out);
-    if (action == REPORT_ABORT)
-        sys_abort();
+    report_end();
 }

@@ -25,6 +25,11 @@ void report_set_action(enum report_action action);
 struct print;
 void report_set_describe(void (*describe)(struct print *out, const void *p));
 
+// report_begin says whether reports are wanted, and report_end ends the process if
+// they are to: for who writes a report of its own.
+bool report_begin(void);
+void report_end(void);
+
 // report_misuse writes to descriptor 2 one line and the stack of the call:
 //
 //   mound: CALL(): WHAT: 0xPTR (span 0xBASE, class N of SIZE bytes, slot S,

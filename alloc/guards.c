@@ -1,0 +1,84 @@
+// guards.c: see guards.h.
+#include "guards.h"
+
+#include "os/unwind.h"
+#include "prof/report.h"
+#include "runtime.h"
+#include "thread.h"
+
+enum { NSLOTS = 128 };
+
+struct guard_pool guards_pool;
+static _Atomic(void *) samples[NSLOTS]; // of the object in each slot
+
+static _Atomic(void *) *sample_at(const void *p) {
+    // A guard stands before each slot.
+    size_t pair = 2 * guards_pool.page_size;
+    size_t slot = ((uintptr_t)p - guards_pool.start) / pair;
+    return &samples[slot < NSLOTS ? slot : NSLOTS - 1];
+}
+
+static bool seen(uintptr_t addr, uintptr_t pc, const void *context) {
+    struct thread_tls *t = &thread_tls;
+    bool unwinding = t->unwinding;
+    (void)pc;
+    t->unwinding = true; // what libunwind allocates is not sampled
+    bool ours = guard_fault(&guards_pool, addr, context);
+    t->unwinding = unwinding;
+    return ours;
+}
+
+void guards_init(void) {
+    if (guard_init(&guards_pool, NSLOTS))
+        fault_watch(seen);
+}
+
+static void count(uint64_t *counter, uint64_t n) {
+    __atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+}
+
+void *guards_alloc(size_t size, size_t align, const uintptr_t *pcs,
+                   unsigned npcs, void *sample) {
+    void *p = guard_alloc(&guards_pool, size, align, pcs, npcs);
+    if (p == NULL)
+        return NULL;
+    atomic_store_explicit(sample_at(p), sample, memory_order_relaxed);
+    // Statistics have them where other blocks are that belong to no class.
+    count(&mound_stats.emergency_mallocs, 1);
+    count(&mound_stats.emergency_bytes, size);
+    count(&mound_stats.emergency_total_bytes, size);
+    return p;
+}
+
+void *guards_free(void *p, const char *call) {
+    uintptr_t pcs[UNWIND_MAX];
+    unsigned npcs = unwind_stack(pcs, UNWIND_MAX);
+    size_t size = guard_usable_size(&guards_pool, p);
+    void *sample = atomic_load_explicit(sample_at(p), memory_order_relaxed);
+    enum guard_verdict verdict = guard_free(&guards_pool, p, pcs, npcs);
+    if (verdict == GUARD_OK || verdict == GUARD_OVERWRITTEN) {
+        count(&mound_stats.emergency_frees, 1);
+        count(&mound_stats.emergency_bytes, (uint64_t)0 - size);
+    } else {
+        sample = NULL;
+    }
+    if (verdict != GUARD_OK && report_begin()) {
+        struct print out = print_to(2);
+        guard_describe_free(&guards_pool, verdict, call, p, pcs, npcs, &out);
+        print_flush(&out);
+        report_end();
+    }
+    return sample;
+}
+
+void guards_lock(void) {
+    guard_lock(&guards_pool);
+}
+
+void guards_unlock(void) {
+    guard_unlock(&guards_pool);
+}
+
+void guards_repair(void) {
+    guard_forked_bare(&guards_pool);
+}

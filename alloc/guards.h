@@ -1,0 +1,30 @@
+// guards.h: the guarded samples of this process (MOUND_GUARD), see prof/guard.h.
+#ifndef MOUND_GUARDS_H
+#define MOUND_GUARDS_H
+
+#include "prof/guard.h"
+
+extern struct guard_pool guards_pool HIDDEN;
+
+// guards_init makes the pool and watches for faults. Once; without memory, or a
+// second time, it does nothing.
+void guards_init(void);
+
+static inline bool guards_own(const void *p) {
+    return guard_owns(&guards_pool, p);
+}
+
+// guards_alloc returns a guarded object that stands for the sample, or NULL.
+void *guards_alloc(size_t size, size_t align, const uintptr_t *pcs,
+                   unsigned npcs, void *sample);
+
+// guards_free frees one, reports what is wrong with it in the name of call, and
+// returns its sample, or NULL. Within a slow path, with no lock held.
+void *guards_free(void *p, const char *call);
+
+// For forks; guards_repair is for a child that was made without handlers.
+void guards_lock(void);
+void guards_unlock(void);
+void guards_repair(void);
+
+#endif // MOUND_GUARDS_H
