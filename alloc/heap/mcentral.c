@@ -205,7 +205,9 @@ static void free_retired(struct mheap *heap, struct list *retired) {
 // small process has many classes and few objects in each.
 static uint32_t empty_reserve(const struct mcentral *mc) {
     enum { ONE_BYTES = 16 << 10 };
-    bool one = sizeclass_pages[mc->sizeclass] <= ONE_BYTES / PAGE_SIZE;
+    // Sampled objects come and go one by one.
+    bool one = mc->sampled ||
+               sizeclass_pages[mc->sizeclass] <= ONE_BYTES / PAGE_SIZE;
     return (uint32_t)(mc->stats->nspans / EMPTY_SHARE) + one;
 }
 

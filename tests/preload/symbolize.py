@@ -243,7 +243,7 @@ def keeps_the_mangled_name_and_the_file_beside_it(folder):
     read = Read(path)
     pc = program.pcs['template']
     same(read.system_names[pc][:3], '_ZN')
-    same(read.system_names[program.pcs['hidden']], 'hidden')
+    same(read.system_names[program.pcs['exported']], 'exported')
     same(read.files[pc], PROGRAM)
 
 

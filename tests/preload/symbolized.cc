@@ -1,5 +1,5 @@
-// symbolized.cc: a program for symbolize.py, which tells where it is: a line
-// "name start pc" for each of its functions, pc inside a call, and its mappings.
+// symbolized.cc: a program for symbolize.py that tells where it is: a line
+// "name start pc" for each function, pc inside a call in it, and its mappings.
 // With an argument it allocates instead, in functions of known names.
 #include <stdint.h>
 #include <stdio.h>
