@@ -493,7 +493,7 @@ static void *realloc_large(void *p, struct mspan *s, size_t size) {
     }
 }
 
-static void *realloc_passive(void *p, size_t size) {
+static COLD void *realloc_passive(void *p, size_t size) {
     if (p == NULL || !slow_owns(p))
         return runtime_next.realloc(p, size);
     void *new = runtime_next.malloc(size);
@@ -513,13 +513,8 @@ static bool fits_as_it_is(const void *p, size_t size) {
            large_pages(size) == s->npages;
 }
 
-void *realloc_slow(void *p, size_t size) {
-    if (UNLIKELY(runtime_passive()))
-        return realloc_passive(p, size);
-    if (p == NULL)
-        return malloc_slow(size);
-    if (options->hardened < 2 && fits_as_it_is(p, size))
-        return p;
+// realloc_whole is realloc_slow where more is to be done than to look.
+static SLOW void *realloc_whole(void *p, size_t size) {
     struct block b;
     void *new = NULL;
     if (enter()) {
@@ -554,4 +549,16 @@ void *realloc_slow(void *p, size_t size) {
     memcpy(new, p, min_size(size, b.usable));
     free_slow(p);
     return new;
+}
+
+// A buffer that grows by little stays where it is nearly always: that takes no
+// more than the page map, and no register to be saved.
+void *realloc_slow(void *p, size_t size) {
+    if (UNLIKELY(runtime_passive()))
+        return realloc_passive(p, size);
+    if (p == NULL)
+        return malloc_slow(size);
+    if (options->hardened < 2 && fits_as_it_is(p, size))
+        return p;
+    return realloc_whole(p, size);
 }

@@ -5,18 +5,18 @@
 
 #include "base/compiler.h"
 
-COLD void *malloc_slow(size_t size);
-COLD void *calloc_slow(size_t nmemb, size_t size);
-COLD void free_slow(void *p);
-COLD void *realloc_slow(void *p, size_t size);
+SLOW void *malloc_slow(size_t size);
+SLOW void *calloc_slow(size_t nmemb, size_t size);
+SLOW void free_slow(void *p);
+SLOW void *realloc_slow(void *p, size_t size);
 
 // memalign_slow serves every alignment (a power of two) and size, as memalign.
-COLD void *memalign_slow(size_t align, size_t size);
-COLD size_t usable_size_slow(void *p);
+SLOW void *memalign_slow(size_t align, size_t size);
+SLOW size_t usable_size_slow(void *p);
 
 // free_sized_slow checks that an object of size bytes, aligned to align (0: as
 // malloc), has the class of p's, and frees p.
-COLD void free_sized_slow(void *p, size_t align, size_t size, const char *call);
+SLOW void free_sized_slow(void *p, size_t align, size_t size, const char *call);
 
 // slow_owns says whether p is an object of this heap. Any value of p. In passive
 // mode there may be some, handed out before it was known.

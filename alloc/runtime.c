@@ -27,7 +27,7 @@ static _Atomic uint32_t plain_stamp; // where the kernel wipes no pages
 
 enum { NOT_STARTED, STARTING, STARTED };
 static _Atomic uint32_t phase;
-static _Atomic bool passive;
+_Atomic bool runtime_is_passive;
 static unsigned nforks; // written in the child only, when alone
 static int pid;         // likewise
 
@@ -83,14 +83,10 @@ bool runtime_started(void) {
     return atomic_load_explicit(&phase, memory_order_acquire) == STARTED;
 }
 
-bool runtime_passive(void) {
-    return atomic_load_explicit(&passive, memory_order_acquire);
-}
-
 void runtime_set_passive(const struct runtime_next *next) {
     runtime_next = *next;
     // release: who sees passive sees where to pass on to
-    atomic_store_explicit(&passive, true, memory_order_release);
+    atomic_store_explicit(&runtime_is_passive, true, memory_order_release);
 }
 
 void runtime_before_fork(void) {

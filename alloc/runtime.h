@@ -35,7 +35,12 @@ bool runtime_started(void);
 
 // runtime_passive says whether calls pass on to the C library's allocator: the
 // user asked for it, or the program brings its own.
-bool runtime_passive(void);
+extern _Atomic bool runtime_is_passive HIDDEN;
+ALWAYS_INLINE bool runtime_passive(void) {
+    // acquire: who sees it sees where to pass on to; partner: release in
+    // runtime_set_passive
+    return atomic_load_explicit(&runtime_is_passive, memory_order_acquire);
+}
 
 // struct runtime_next is the C library's allocator, for passive mode. Filled by
 // preload/startup.c before runtime_set_passive.

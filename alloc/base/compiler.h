@@ -7,6 +7,9 @@
 #include <stdint.h>
 
 #define COLD __attribute__((cold, noinline))
+// SLOW is for what is out of the fast paths' way and still often called: cold
+// functions are compiled for size, and copy memory byte by byte.
+#define SLOW __attribute__((noinline))
 #define NOINLINE __attribute__((noinline))
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #define LIKELY(x) __builtin_expect(!!(x), 1)

@@ -75,7 +75,7 @@ Test(options, a_malformed_value_is_named_with_what_is_allowed) {
     static const struct {
         const char *entry, *name, *allowed;
     } cases[] = {
-        {"MOUND_HARDENED=yes", "MOUND_HARDENED=yes", "0 or 1"},
+        {"MOUND_HARDENED=yes", "MOUND_HARDENED=yes", "0, 1 or 2"},
         {"MOUND_HARDENED=", "MOUND_HARDENED=", "0, 1 or 2"},
         {"MOUND_HARDENED=11", "MOUND_HARDENED=11", "0, 1 or 2"},
         {"MOUND_HARDENED=3", "MOUND_HARDENED=3", "0, 1 or 2"},

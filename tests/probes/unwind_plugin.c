@@ -1,0 +1,35 @@
+// unwind_plugin.c: built twice, with FRAME and with NUMBER. call is at the same
+// place in both libraries and calls back from the same place; but the one keeps
+// a frame pointer, which its unwind tables refer to, and in the other that
+// register holds a number like any other. Loaded by unwind_reload.
+void call(void (*back)(void));
+
+#if defined(FRAME)
+#define IN_BETWEEN                                                             \
+    "mov %rsp, %rbp\n"                                                         \
+    ".cfi_def_cfa_register 6\n"                                                \
+    ".nops 2\n"
+#define AT_THE_END ".cfi_def_cfa 7, 8\n"
+#else
+#define IN_BETWEEN "mov $0x12345678, %ebp\n"
+#define AT_THE_END ".cfi_def_cfa_offset 8\n"
+#endif
+
+#if defined(__x86_64__)
+__asm__(".text\n"
+        ".p2align 12\n"
+        ".globl call\n"
+        ".type call, @function\n"
+        "call:\n"
+        ".cfi_startproc\n"
+        "push %rbp\n"
+        ".cfi_def_cfa_offset 16\n"
+        ".cfi_offset 6, -16\n" IN_BETWEEN "call *%rdi\n"
+        "pop %rbp\n" AT_THE_END "ret\n"
+        ".cfi_endproc\n"
+        ".size call, . - call\n");
+#else
+void call(void (*back)(void)) {
+    back();
+}
+#endif

@@ -1,0 +1,81 @@
+// unwind_small_stack.c: malloc and free at every depth of the smallest stacks
+// there are: that of a thread, and coroutines of 8 KiB. Below each is a page that
+// nobody may touch. Means something when every malloc is sampled
+// (MOUND_PROFILE_RATE=1): an unwinder that needs more than is left must not be
+// started.
+#include "expect.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+enum {
+    MALLOC_NEEDS = 4 * KIB, // with its samples, without an unwinder
+    COROUTINE_STACK = 8 * KIB,
+};
+
+static uintptr_t stack_low; // the lowest byte that may be touched
+static unsigned ndeep;
+
+static __attribute__((noinline)) void go_down(void) {
+    volatile char some[64];
+    some[0] = 1;
+    if ((uintptr_t)some - stack_low < MALLOC_NEEDS) {
+        return;
+    }
+    void *p = malloc(some[0] + ndeep % 500);
+    expect(p, "malloc failed");
+    free(p);
+    ndeep++;
+    go_down();
+    some[1] = some[0];
+}
+
+static void *on_thread(void *arg) {
+    pthread_attr_t attr;
+    void *p;
+    size_t nbytes;
+    pthread_getattr_np(pthread_self(), &attr);
+    pthread_attr_getstack(&attr, &p, &nbytes);
+    pthread_attr_destroy(&attr);
+    stack_low = (uintptr_t)p;
+    go_down();
+    return arg;
+}
+
+static ucontext_t back, inside;
+
+static void coroutine(void) {
+    go_down();
+    swapcontext(&inside, &back);
+}
+
+static void run_coroutine(void) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t nbytes = (COROUTINE_STACK + page - 1) / page * page;
+    char *p = mmap(NULL, nbytes + page, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    expect(p != MAP_FAILED && mprotect(p, page, PROT_NONE) == 0, "no stack");
+    stack_low = (uintptr_t)p + page;
+    expect(getcontext(&inside) == 0, "getcontext");
+    inside.uc_stack.ss_sp = p + page;
+    inside.uc_stack.ss_size = nbytes;
+    makecontext(&inside, coroutine, 0);
+    expect(swapcontext(&back, &inside) == 0, "swapcontext");
+}
+
+int main(void) {
+    pthread_attr_t attr;
+    pthread_t thread;
+    pthread_attr_init(&attr);
+    expect(pthread_attr_setstacksize(&attr, PTHREAD_STACK_MIN) == 0,
+           "the smallest stack is refused");
+    expect(pthread_create(&thread, &attr, on_thread, NULL) == 0, "no thread");
+    pthread_join(thread, NULL);
+    expect(ndeep > 10, "only %u calls fit on a thread's stack", ndeep);
+    ndeep = 0;
+    run_coroutine();
+    expect(ndeep > 5, "only %u calls fit on a coroutine's stack", ndeep);
+    probe_sound();
+    return 0;
+}
