@@ -26,7 +26,7 @@ enum {
     FREED_PCS = 16,
 };
 
-_Atomic uint32_t profile_epoch;
+_Atomic uint16_t profile_epoch;
 bool profile_pending; // written while there is one thread
 static struct mprof prof;
 static _Atomic bool begun; // prof is there, and the stores of sampled objects
@@ -130,8 +130,8 @@ static bool begin_once(void) {
 }
 
 static void set_epoch(bool on) {
-    uint32_t epoch = atomic_load_explicit(&profile_epoch, memory_order_relaxed);
-    epoch += (epoch & 1) == on ? 2 : 1;
+    uint16_t epoch = atomic_load_explicit(&profile_epoch, memory_order_relaxed);
+    epoch = (uint16_t)(epoch + ((epoch & 1) == on ? 2 : 1));
     atomic_store_explicit(&profile_epoch, epoch, memory_order_relaxed);
     hide_caches();
 }
@@ -419,7 +419,7 @@ void profile_init(void) {
     if (options->profile_path[0] != '\0' && options->profile_signal != 0)
         sys_on_signal(options->profile_signal, on_signal);
     profile_pending = true;
-    thread_tls.epoch = UINT32_MAX; // no epoch has it
+    thread_tls.epoch = UINT16_MAX; // no epoch has it so soon
     thread_tls.cache_distance = 0;
     profile_begin();
 }

@@ -18,7 +18,7 @@ struct mspan;
 
 // profile_epoch is 0 until a profile is started, rises with each start and stop,
 // and is odd while one is taken.
-extern _Atomic uint32_t profile_epoch HIDDEN;
+extern _Atomic uint16_t profile_epoch HIDDEN;
 
 ALWAYS_INLINE bool profile_on(void) {
     return atomic_load_explicit(&profile_epoch, memory_order_relaxed) & 1;

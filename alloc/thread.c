@@ -124,7 +124,8 @@ static void attach(void) {
     if (c != NULL)
         c->owner_tls = t; // one that was adopted knew another
     t->own = c;
-    t->epoch = ~atomic_load_explicit(&profile_epoch, memory_order_relaxed);
+    t->epoch =
+        (uint16_t)~atomic_load_explicit(&profile_epoch, memory_order_relaxed);
     t->state = c != NULL ? THREAD_LIVE : THREAD_BARE;
 }
 

@@ -24,17 +24,17 @@ struct thread_tls {
                               // atomic load would cost the fast paths one more
                               // instruction, and no compiler tears this one
     struct mcache *own;       // the cache, while slow paths hide it; or NULL
-    uint32_t depth;           // slow paths entered and not left
+    uint8_t depth;            // slow paths entered and not left
     uint8_t state;            // enum thread_state
     uint8_t nrounds;          // times the destructor of our key has run
+    bool unwinding;           // what it allocates now is not sampled
     uint16_t nticks;          // slow paths since the scavenger was asked
+    uint16_t epoch;           // the profile_epoch that was seen
     void **deferred;          // frees of signal handlers that interrupted us
     struct sampler sampler;   // of what is allocated outside of magazines
     uint64_t random;          // state of fastrand; 0: not yet seeded
-    uint32_t epoch;           // the profile_epoch that was seen
-    bool unwinding;           // what it allocates now is not sampled
 };
-_Static_assert(sizeof(struct thread_tls) <= 64,
+_Static_assert(sizeof(struct thread_tls) <= 56,
                "thread-local memory is cut from every thread's stack");
 
 extern __thread struct thread_tls thread_tls TLS_MODEL HIDDEN;
