@@ -179,7 +179,8 @@ static void *alloc_once(size_t size, size_t align, bool *ret_zero) {
     if (s == NULL)
         return NULL;
     *ret_zero = !s->needzero;
-    profile_large(s);
+    if (UNLIKELY(profile_on()))
+        profile_large(s);
     return (void *)mspan_start(s);
 }
 
@@ -297,6 +298,11 @@ static void free_inside(void *p, const char *call) {
         mcentral_free_one(&h->central[sizeclass], p);
         return;
     }
+    // The page map knows nothing of the two stores that are asked next.
+    struct mspan *s = pagemap_span(&mound_heap.pagemap, (uintptr_t)p);
+    if (LIKELY(s != NULL) && mspan_state(s) == MSPAN_LARGE &&
+        mspan_start(s) == (uintptr_t)p && free_large(s, p) == MISUSE_NONE)
+        return;
     if (emergency_owns(p)) {
         if (!emergency_free(p))
             report_misuse(h, call, MISUSE_DOUBLE_FREE, p, 0);

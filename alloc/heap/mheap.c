@@ -531,17 +531,20 @@ void mheap_free_span(struct mheap *h, struct mspan *s) {
     after_free(h, left);
 }
 
-// drop_large_locked takes a large object out of the heap.
-static void drop_large_locked(struct mheap *h, struct mspan *s,
+// drop_large_locked takes a large object out of the heap, and says whether its
+// pages were kept.
+static bool drop_large_locked(struct mheap *h, struct mspan *s,
                               bool scavenged) {
     size_t npages = s->npages;
     h->stats->large.alloc_bytes -= npages << PAGE_SHIFT;
     atomic_store_explicit(&s->state, MSPAN_DEAD, memory_order_relaxed);
-    if (scavenged || !keep_large_locked(h, s)) {
+    bool kept = !scavenged && keep_large_locked(h, s);
+    if (!kept) {
         pagealloc_free(&h->pages, mspan_start(s), npages, scavenged);
         free_record_locked(h, s);
     }
     note_pages(h, -(int64_t)npages);
+    return kept;
 }
 
 bool mheap_free_large(struct mheap *h, struct mspan *s, uintptr_t addr,
@@ -553,8 +556,9 @@ bool mheap_free_large(struct mheap *h, struct mspan *s, uintptr_t addr,
     if (live) {
         h->stats->large.nfrees++;
         sample = atomic_load_explicit(&s->sample, memory_order_relaxed);
-        drop_large_locked(h, s, scavenged);
-        left = leftover_locked(h);
+        // What is kept is nothing more to give back.
+        if (!drop_large_locked(h, s, scavenged))
+            left = leftover_locked(h);
     }
     mutex_unlock(&h->lock);
     if (ret_sample != NULL)

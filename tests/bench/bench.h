@@ -97,6 +97,22 @@ static inline void bench_sizes(uint16_t ret_sizes[BENCH_NSIZES]) {
     }
 }
 
+// bench_mix fills a table with sizes from low to high bytes, as many in each
+// doubling as in the next.
+static inline void bench_mix(uint32_t ret_sizes[BENCH_NSIZES], uint64_t low,
+                             uint64_t high) {
+    uint64_t state = 88172645463325252u;
+    int ndoublings = 1;
+    while (low << ndoublings < high) {
+        ndoublings++;
+    }
+    for (int i = 0; i < BENCH_NSIZES; i++) {
+        uint64_t from = low << bench_random(&state) % (uint64_t)ndoublings;
+        uint64_t size = from + bench_random(&state) % from;
+        ret_sizes[i] = (uint32_t)(size < high ? size : high);
+    }
+}
+
 static inline void bench_begin(struct bench *b) {
     getrusage(RUSAGE_SELF, &b->usage);
     clock_gettime(CLOCK_MONOTONIC, &b->wall);
