@@ -55,7 +55,8 @@ __attribute__((destructor)) static void finish(void) {
     struct mcache *c = thread_tls.own;
     if (c != NULL)
         mcache_flush(c, &mound_heap);
-    slow_release_quarantine(/* all= */ true);
+    if (options->hardened > 1)
+        slow_release_quarantine(/* all= */ true);
     runtime_reclaim();
     thread_leave();
 }

@@ -42,9 +42,10 @@ enum {
     SIGNALS_BYTES = 8,             // of the kernel's set of signals
     ROOM_BYTES = 8 << 10,          // that libunwind shall find below us
     OWN_FRAMES_MAX = 16,           // of this library, on the way here
+    FORK_SPINS = 1000,
     FORK_WAIT_NS = 100 * 1000,
-    FORK_WAITS = 1000,
-    FORK_WAITS_AGAIN = 10,
+    FORK_WAITS = FORK_SPINS + 1000,
+    FORK_WAITS_AGAIN = FORK_SPINS + 10,
 };
 
 // struct mine is what is kept of each thread. All zero at its start.
@@ -79,9 +80,10 @@ static uintptr_t aux(_Atomic uintptr_t *kept, unsigned long type) {
 extern const char __ehdr_start[] HIDDEN;
 extern const char etext[] HIDDEN;
 
-// in_library says whether an address is in libmound.so. In a program that mound
-// is linked into nothing is: there only names tell its frames from others.
-static bool in_library(uintptr_t pc) {
+// in_library says whether an address is in libmound.so, or whatever library mound
+// is linked into. In a program nothing is: there only names tell its frames from
+// others.
+__attribute__((unused)) static bool in_library(uintptr_t pc) {
     static _Atomic uintptr_t program_headers;
     uintptr_t start = (uintptr_t)__ehdr_start;
     uintptr_t nbytes = (uintptr_t)etext - start;
@@ -190,7 +192,6 @@ static bool looks_like_code(uintptr_t pc) {
 // with frames that are further out, or with return addresses that are none.
 UNSANITIZED static unsigned walk(uintptr_t fp, uintptr_t *ret_pcs,
                                  unsigned max) {
-    uintptr_t self = sys_self();
     uintptr_t end = stack_end(fp);
     struct reach reach = {end, true};
     if (end == 0 || !reaches(fp, end))
@@ -204,9 +205,7 @@ UNSANITIZED static unsigned walk(uintptr_t fp, uintptr_t *ret_pcs,
             break;
         if (n > 0 || !in_library(pc))
             ret_pcs[n++] = pc;
-        // No stack goes on behind the control block of its thread.
-        if (next <= fp || next - fp > FRAME_BYTES_MAX ||
-            next % WORD_BYTES != 0 || (fp < self) != (next < self))
+        if (next <= fp || next - fp > FRAME_BYTES_MAX || next % WORD_BYTES != 0)
             break;
         fp = next;
     }
@@ -492,9 +491,10 @@ void unwind_before_fork(void) {
     int own = mine.inside;
     bool alone = false;
     for (unsigned i = 0; i < nwaits && !alone; i++) {
-        alone = atomic_load_explicit(&ninside, memory_order_seq_cst) <= own;
-        if (!alone)
+        if (i > FORK_SPINS)
             sys_sleep_ns(FORK_WAIT_NS);
+        sys_spin();
+        alone = atomic_load_explicit(&ninside, memory_order_seq_cst) <= own;
     }
     // One that jumped out of libunwind, by a handler, is counted for ever.
     nwaits = alone ? FORK_WAITS : FORK_WAITS_AGAIN;

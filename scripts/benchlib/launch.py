@@ -24,6 +24,7 @@ class Result:
         self.cpu_ns = report['user_ns'] + report['sys_ns']
         self.maxrss_kib = report['maxrss_kib']
         self.minor_faults = report['minor_faults']
+        self.major_faults = report['major_faults']
 
     @property
     def ok(self):

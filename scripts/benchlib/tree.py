@@ -25,6 +25,16 @@ def bench_program(build, name):
     return path
 
 
+def bench_preload(build, name):
+    """The path of a shared library of tests/bench, built in build."""
+    path = os.path.join(build, 'tests', 'bench', f'libbench-{name}.so')
+    if not os.path.isfile(path):
+        raise Refusal(
+            f'{path} is not built; run: meson setup build && '
+            'meson compile -C build (--build names another directory)')
+    return os.path.abspath(path)
+
+
 def bench_library(build, name):
     """The path of an archive of tests/bench, built in the directory build."""
     path = os.path.join(build, 'tests', 'bench', f'libbench-{name}.a')

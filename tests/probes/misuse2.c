@@ -161,6 +161,7 @@ static void write_free_sized(const char *how) {
     char *p = get(how, numbers[0]);
     overwrite(p);
     free_sized_fn(p, numbers[0]);
+    KEEP_FRAME;
 }
 
 // Written, and the object lives on.
@@ -282,7 +283,10 @@ static void on_fault(int signo, siginfo_t *info, void *context) {
     _exit(3);
 }
 
+// The third number says whether malloc was called before.
 static void own_handler(const char *how) {
+    if (numbers[2] > 0)
+        free(malloc(numbers[0]));
     struct sigaction action = {.sa_flags = SA_SIGINFO};
     action.sa_sigaction = on_fault;
     sigaction(SIGSEGV, &action, NULL);
@@ -298,9 +302,13 @@ static void on_fault_passing_on(int signo, siginfo_t *info, void *context) {
     tell("passed on\n");
     if (handler_before.sa_flags & SA_SIGINFO)
         handler_before.sa_sigaction(signo, info, context);
+    else
+        signal(signo, SIG_DFL);
 }
 
 static void chained_handler(const char *how) {
+    if (numbers[2] > 0)
+        free(malloc(numbers[0]));
     struct sigaction action = {.sa_flags = SA_SIGINFO};
     action.sa_sigaction = on_fault_passing_on;
     sigaction(SIGSEGV, &action, &handler_before);
@@ -377,43 +385,65 @@ static void fault_elsewhere(const char *how) {
 
 // No misuse: these check themselves.
 
-static const char *const ways[] = {"malloc",    "calloc",     "grown",
-                                   "shrunk",    "aligned8",   "aligned16",
-                                   "aligned64", "aligned4096"};
-enum { NWAYS = sizeof ways / sizeof ways[0], SIZE_LIMIT = 300000 };
+enum { SIZE_LIMIT = 300000 };
 
 static size_t next_size(size_t size) {
     return size + (size < 70 ? 1 : size / 7 + size % 5);
 }
 
+// The number limits the sizes.
 static void usable_exact(const char *how) {
-    (void)how;
-    for (size_t size = 0; size < SIZE_LIMIT; size = next_size(size))
-        for (int i = 0; i < NWAYS; i++) {
-            // realloc to 0 is a free.
-            void *p = allocate(size == 0 && i < 4 ? "malloc" : ways[i], size);
-            size_t n = malloc_usable_size(p);
-            expect(n == size, "%s of %zu bytes: %zu usable", ways[i], size, n);
-            memset(p, 1, n);
-            free(p);
-        }
+    for (size_t size = 1; size < numbers[0]; size = next_size(size)) {
+        void *p = allocate(how, size);
+        size_t n = malloc_usable_size(p);
+        expect(n == size, "%s of %zu bytes: %zu usable", how, size, n);
+        memset(p, 1, n);
+        free(p);
+    }
 }
 
 static void sized_right(const char *how) {
-    (void)how;
-    for (size_t size = 1; size < SIZE_LIMIT; size = next_size(size))
-        for (int i = 0; i < NWAYS; i++) {
-            size_t align = 0;
-            void *p = allocate(ways[i], size);
-            memset(p, 1, size);
-            if (sscanf(ways[i], "aligned%zu", &align) == 1)
-                free_aligned_sized_fn(p, align, size);
-            else
-                free_sized_fn(p, size);
-        }
-    free_sized_fn(malloc(0), 0);
+    size_t align = 0;
+    bool aligned = sscanf(how, "aligned%zu", &align) == 1;
+    for (size_t size = 1; size < numbers[0]; size = next_size(size)) {
+        void *p = allocate(how, size);
+        memset(p, 1, size);
+        if (aligned)
+            free_aligned_sized_fn(p, align, size);
+        else
+            free_sized_fn(p, size);
+    }
     free_sized_fn(NULL, 0);
     free_aligned_sized_fn(NULL, 64, 0);
+}
+
+// Objects of no bytes are objects.
+static void no_bytes(const char *how) {
+    enum { NOBJECTS = 100 };
+    char *objects[NOBJECTS];
+    (void)how;
+    for (int i = 0; i < NOBJECTS; i++) {
+        objects[i] = i % 3 == 0   ? malloc(0)
+                     : i % 3 == 1 ? calloc(0, 8)
+                                  : memalign(64, 0);
+        expect(objects[i], "NULL");
+        for (int j = 0; j < i; j++)
+            expect(objects[i] != objects[j], "the same object twice");
+        expect(malloc_usable_size(objects[i]) <= 16, "usable");
+    }
+    for (int i = 0; i < NOBJECTS; i++) {
+        if (i % 4 == 0) {
+            objects[i] = realloc(objects[i], 50);
+            expect(objects[i], "realloc");
+            memset(objects[i], 1, 50);
+        }
+        if (i % 4 == 1)
+            free_sized_fn(objects[i], 0);
+        else
+            free(objects[i]);
+    }
+    expect(realloc(malloc(0), 0) == NULL, "realloc to no bytes");
+    expect(realloc(malloc(10), 0) == NULL, "realloc to no bytes");
 }
 
 static void freed_is_zero(const char *how) {
@@ -448,18 +478,10 @@ static void realloc_keeps(const char *how) {
             expect(intact_part(q, size < next ? size : next, size, i - 1),
                    "from %zu to %zu: data lost", size, next);
         fill(q, next, i);
-        q[next - 1] ^= 0; // up to the last byte
         p = q;
         size = next;
     }
     free(p);
-    // One of no bytes grows too.
-    p = realloc(malloc(0), 100);
-    expect(p, "realloc of no bytes");
-    memset(p, 1, 100);
-    free(p);
-    p = realloc(malloc(10), 0);
-    expect(p == NULL, "realloc to no bytes");
 }
 
 // calloc is zero though its memory was used before.
@@ -476,7 +498,7 @@ static void calloc_zero(const char *how) {
 }
 
 // Threads give objects to each other.
-enum { NMAILBOXES = 64, NTHREADS = 4, EXCHANGES = 30000 };
+enum { NMAILBOXES = 64, NTHREADS = 4, EXCHANGES = 20000 };
 static _Atomic(char *) mailboxes[NMAILBOXES];
 // What is in a mailbox begins with its size and its tag.
 struct letter {
@@ -486,7 +508,8 @@ struct letter {
 
 static void *exchange(void *arg) {
     uint64_t state = (uint64_t)(uintptr_t)arg;
-    for (uint64_t i = 0; i < EXCHANGES; i++) {
+    size_t count = numbers[0] > 0 ? numbers[0] : EXCHANGES;
+    for (uint64_t i = 0; i < count; i++) {
         uint64_t r = probe_random(&state);
         size_t size =
             sizeof(struct letter) + r / 64 % (r % 50 == 0 ? 90000 : 900);
@@ -755,6 +778,7 @@ static const struct {
     {"fault_elsewhere", fault_elsewhere},
     {"usable_exact", usable_exact},
     {"sized_right", sized_right},
+    {"no_bytes", no_bytes},
     {"freed_is_zero", freed_is_zero},
     {"realloc_keeps", realloc_keeps},
     {"calloc_zero", calloc_zero},

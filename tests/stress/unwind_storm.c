@@ -47,12 +47,16 @@ static void on_hang(int signo) {
     _exit(1);
 }
 
-static void watch(unsigned seconds) {
+static void mask(int how, int signo) {
     sigset_t set;
     sigemptyset(&set);
-    sigaddset(&set, SIGALRM);
+    sigaddset(&set, signo);
+    pthread_sigmask(how, &set, NULL);
+}
+
+static void watch(unsigned seconds) {
     signal(SIGALRM, on_hang);
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    mask(SIG_UNBLOCK, SIGALRM);
     alarm(seconds);
 }
 
@@ -86,8 +90,16 @@ static NOINLINE unsigned dive(unsigned depth) {
     return n;
 }
 
+// begin lets signals in. The first stack of a thread is not for a handler, for
+// libunwind allocates then, and this malloc may be what it interrupted.
+static void begin(void) {
+    dive(1);
+    mask(SIG_UNBLOCK, SIGUSR1);
+}
+
 static void *keep_unwinding(void *arg) {
     unsigned r = (unsigned)(uintptr_t)arg;
+    begin();
     while (!atomic_load(&stop)) {
         r = r * 1103515245 + 12345;
         dive((r >> 16) % DEPTH_MAX);
@@ -99,6 +111,7 @@ static void *keep_loading(void *arg) {
     static const char *const names[] = {"libresolv.so.2", "libthread_db.so.1",
                                         "libz.so.1"};
     (void)arg;
+    begin();
     for (unsigned i = 0; !atomic_load(&stop); i++) {
         void *handle = dlopen(names[i % 3], RTLD_NOW | RTLD_LOCAL);
         dive(3);
@@ -118,6 +131,7 @@ static void *live_shortly(void *arg) {
 
 static void *keep_starting(void *arg) {
     (void)arg;
+    begin();
     while (!atomic_load(&stop)) {
         pthread_t thread;
         if (pthread_create(&thread, NULL, live_shortly, NULL) != 0)
@@ -149,6 +163,7 @@ static void fork_once(enum unwind_mode in_child) {
 
 static void *keep_forking(void *arg) {
     (void)arg;
+    begin();
     while (!atomic_load(&stop)) {
         fork_once(UNWIND_FP);
         atomic_fetch_add(&count.forks, 1);
@@ -194,6 +209,7 @@ int main(int argc, char **argv) {
     pthread_atfork(unwind_before_fork, unwind_after_fork_parent,
                    unwind_after_fork_child);
     signal(SIGUSR1, on_signal);
+    mask(SIG_BLOCK, SIGUSR1);
     watch(seconds + SPARE_SECONDS);
     alone();
 
