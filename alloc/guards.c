@@ -1,6 +1,7 @@
 // guards.c: see guards.h.
 #include "guards.h"
 
+#include "base/bits.h"
 #include "os/unwind.h"
 #include "prof/report.h"
 #include "runtime.h"
@@ -39,6 +40,8 @@ static void count(uint64_t *counter, uint64_t n) {
 
 void *guards_alloc(size_t size, size_t align, const uintptr_t *pcs,
                    unsigned npcs, void *sample) {
+    // Of no bytes is none: a live object is told by its size.
+    size = max_size(size, 1);
     void *p = guard_alloc(&guards_pool, size, align, pcs, npcs);
     if (p == NULL)
         return NULL;

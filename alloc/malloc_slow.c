@@ -13,6 +13,7 @@
 #include "guards.h"
 #include "heap/large.h"
 #include "heap/scavenger.h"
+#include "os/mem.h"
 #include "prof/canary.h"
 #include "prof/quarantine.h"
 #include "prof/report.h"
@@ -108,7 +109,7 @@ static struct block look_up_locked(const void *p) {
 static struct block look_up_size(const void *p) {
     struct block b = look_up_locked(p);
     if (LIKELY(options->hardened < 2) || b.misuse != MISUSE_NONE ||
-        b.span == NULL)
+        emergency_owns(p))
         return b;
     switch (canary_look(p, b.usable, &b.usable)) {
     case CANARY_BROKEN:
@@ -355,16 +356,22 @@ void slow_reset_quarantine(void) {
 // free_marked frees an object that has a canary.
 static void free_marked(void *p, const char *call) {
     struct block b = look_up_size(p);
-    if (b.span == NULL && b.misuse == MISUSE_NONE) {
-        free_inside(p, call); // of the emergency store
-        return;
-    }
-    if (b.misuse != MISUSE_NONE) {
+    if (b.misuse != MISUSE_NONE && !guards_own(p)) {
         report_misuse(&mound_heap, call, b.misuse, p, 0);
         return;
     }
+    if (b.span == NULL) {
+        // Of the emergency store; or guarded, which is better than to wait.
+        if (b.misuse == MISUSE_OVERFLOW)
+            report_misuse(&mound_heap, call, b.misuse, p, 0);
+        free_inside(p, call);
+        return;
+    }
     struct quarantined o = {p, look_up(p).usable};
-    memset(p, 0, o.room);
+    // A large object need not have been touched where it is to be zero.
+    if (mspan_state(b.span) != MSPAN_LARGE ||
+        !mem_release((uintptr_t)p, o.room))
+        memset(p, 0, o.room);
     if (!quarantine_put(&quarantine, p, o.room))
         free_inside(p, call);
     slow_release_quarantine(/* all= */ false);

@@ -24,6 +24,7 @@ enum {
     EXIT_WAIT_NS = 1000 * 1000,
     EXIT_WAITS = 1000,
     FREED_PCS = 16,
+    LOADER_STACK = 128 << 10,
 };
 
 _Atomic uint16_t profile_epoch;
@@ -396,7 +397,9 @@ static bool wanted(void) {
 // library then would have that one run, too, but without arguments and environment,
 // and never again. So the first slow path after it loads libunwind.
 void profile_begin(void) {
-    if (!sys_libc_ready() || thread_tls.depth > 0)
+    // The loader wants some stack, and this may be a signal handler's.
+    if (!sys_libc_ready() || thread_tls.depth > 0 ||
+        !sys_on_first_stack(LOADER_STACK))
         return;
     profile_pending = false;
     if (runtime_passive())

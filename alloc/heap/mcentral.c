@@ -206,8 +206,8 @@ static void free_retired(struct mheap *heap, struct list *retired) {
 static uint32_t empty_reserve(const struct mcentral *mc) {
     enum { ONE_BYTES = 16 << 10 };
     // Sampled objects come and go one by one.
-    bool one = mc->sampled ||
-               sizeclass_pages[mc->sizeclass] <= ONE_BYTES / PAGE_SIZE;
+    bool one =
+        mc->sampled || sizeclass_pages[mc->sizeclass] <= ONE_BYTES / PAGE_SIZE;
     return (uint32_t)(mc->stats->nspans / EMPTY_SHARE) + one;
 }
 

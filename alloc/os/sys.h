@@ -110,6 +110,10 @@ long sys_getcwd(char *buf, size_t n);
 // length, or -errno.
 long sys_program_path(char *buf, size_t n);
 
+// sys_on_first_stack says whether the caller runs on the stack that the program was
+// started with, and nbytes of it are left.
+bool sys_on_first_stack(size_t nbytes);
+
 // sys_libc_ready says whether the C library has run its constructor, by which it
 // knows its environment.
 bool sys_libc_ready(void);

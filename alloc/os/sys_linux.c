@@ -176,6 +176,20 @@ long sys_program_path(char *buf, size_t n) {
     return syscall4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", buf, n);
 }
 
+bool sys_on_first_stack(size_t nbytes) {
+    // The kernel puts those bytes above everything that is pushed.
+    uintptr_t top = (uintptr_t)getauxval(AT_RANDOM);
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    struct rlimit limit;
+    if (top == 0 || here >= top ||
+        syscall4(SYS_prlimit64, 0, RLIMIT_STACK, 0, &limit) != 0)
+        return false;
+    // Behind the part that grew there may be other mappings: what is in use must
+    // be plausible, too.
+    enum { IN_USE_MAX = 16 << 20 };
+    return top - here < IN_USE_MAX && top - here + nbytes < limit.rlim_cur;
+}
+
 bool sys_libc_ready(void) {
     extern char **environ;
     return environ != NULL;

@@ -9,8 +9,8 @@
 //   public table of accessors, and never uses the pipe, which is closed.
 // - What its fast trace knows of an instruction it never forgets, also when the
 //   library there is unloaded and another one comes to that place. Then it would
-//   read at wild addresses. So a thread whose trace began before an unloading
-//   goes step by step.
+//   read at wild addresses. So a thread whose trace began before that goes step
+//   by step.
 // - What its steps know is in a cache whose lock it holds while it asks the
 //   loader, whose lock dlclose holds while it calls free: with samples of what is
 //   freed that would be a deadlock. So that cache is turned off.
@@ -19,13 +19,13 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
-#include <link.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
 
 #include "base/bits.h"
+#include "os/loaded.h"
 #include "os/sys.h"
 #include "os/syscall.h"
 
@@ -50,9 +50,9 @@ enum {
 
 // struct mine is what is kept of each thread. All zero at its start.
 static __thread struct mine {
-    bool inside;       // in libunwind; a handler of this thread stays out
-    uint16_t known;    // of its stack; 0: not yet asked
-    uint32_t nunloads; // at its first trace, and 1; or 0
+    bool inside;        // in libunwind; a handler of this thread stays out
+    uint16_t known;     // of its stack; 0: not yet asked
+    uint32_t nreplaced; // libraries at its first trace, and 1; or 0
 } mine TLS_MODEL;
 _Static_assert(sizeof(struct mine) <= 8,
                "thread-local memory is cut from every thread's stack");
@@ -300,21 +300,13 @@ static int access_first(void *space, uintptr_t addr, uintptr_t *word, int write,
     return access_mem(space, addr, word, write, arg);
 }
 
-static int see_unloads(struct dl_phdr_info *info, size_t size, void *ret) {
-    (void)size;
-    *(uint32_t *)ret = (uint32_t)info->dlpi_subs + 1;
-    return 1; // no need to see the others
-}
-
 // trace_is_sound says whether all that the fast trace of this thread knows is
-// about code that is still there. A library can come into the place of another
-// only by the loader, which counts; and a thread has no frame in it before.
+// about code that is still there.
 static bool trace_is_sound(void) {
-    uint32_t n = 0;
-    dl_iterate_phdr(see_unloads, &n);
-    if (mine.nunloads == 0)
-        mine.nunloads = n;
-    return mine.nunloads == n;
+    uint32_t n = loaded_replacements() + 1;
+    if (mine.nreplaced == 0)
+        mine.nreplaced = n;
+    return mine.nreplaced == n;
 }
 
 // step_through takes six system calls a frame.

@@ -10,6 +10,7 @@
 struct key {
     uint64_t hash;
     size_t size;
+    uint64_t rate;
     const uintptr_t *pcs;
     uint32_t npcs;
 };
@@ -23,18 +24,20 @@ static uint64_t mix(uint64_t h) {
     return h ^ h >> 33;
 }
 
-static struct key key_of(size_t size, const uintptr_t *pcs, uint32_t npcs) {
-    uint64_t h = mix(size + ((uint64_t)npcs << 48));
+static struct key key_of(size_t size, uint64_t rate, const uintptr_t *pcs,
+                         uint32_t npcs) {
+    uint64_t h = mix(size + ((uint64_t)npcs << 48)) + rate;
     for (uint32_t i = 0; i < npcs; i++) {
         // The shift brings the high bits down: a product carries only upwards.
         h = (h ^ pcs[i]) * 0x9e3779b97f4a7c15u;
         h ^= h >> 32;
     }
-    return (struct key){mix(h), size, pcs, npcs};
+    return (struct key){mix(h), size, rate, pcs, npcs};
 }
 
 static bool is_bucket_of(const struct mbucket *b, const struct key *key) {
-    if (b->hash != key->hash || b->size != key->size || b->npcs != key->npcs)
+    if (b->hash != key->hash || b->size != key->size || b->rate != key->rate ||
+        b->npcs != key->npcs)
         return false;
     for (uint32_t i = 0; i < key->npcs; i++)
         if (b->pcs[i] != key->pcs[i])
@@ -87,6 +90,7 @@ static struct mbucket *add_locked(struct mprof *mp, const struct key *key) {
         return NULL;
     b->hash = key->hash;
     b->size = key->size;
+    b->rate = key->rate;
     b->npcs = key->npcs;
     if (pcs_bytes > 0)
         memcpy(b->pcs, key->pcs, pcs_bytes);
@@ -110,14 +114,16 @@ void mprof_init(struct mprof *mp, struct persistent *persistent) {
 
 struct mbucket *mprof_bucket(struct mprof *mp, size_t size,
                              const uintptr_t *pcs, unsigned npcs) {
-    struct key key = key_of(size, pcs, (uint32_t)min_size(npcs, UNWIND_MAX));
+    uint64_t rate = atomic_load_explicit(&mp->rate, memory_order_relaxed);
+    struct key key =
+        key_of(size, rate, pcs, (uint32_t)min_size(npcs, UNWIND_MAX));
     struct mbucket *b = find(mp, &key);
     if (b != NULL)
         return b;
     mutex_lock(&mp->lock);
     if (atomic_load_explicit(&mp->nbuckets, memory_order_relaxed) >=
         MPROF_BUCKETS_MAX)
-        key = key_of(size, NULL, 0);
+        key = key_of(size, rate, NULL, 0);
     b = find(mp, &key); // again: another thread may have been faster
     if (b == NULL)
         b = add_locked(mp, &key);

@@ -28,6 +28,7 @@ struct mbucket {
     struct mbucket *older;        // of all buckets, the one made before
     uint64_t hash;
     size_t size;              // bytes of each object: its slot, or its pages
+    uint64_t rate;            // at which they were sampled
     _Atomic uint64_t nallocs; // sampled objects; relaxed
     _Atomic uint64_t nfrees;  // of them; never above nallocs
     uint32_t npcs;

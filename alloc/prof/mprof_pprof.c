@@ -334,8 +334,8 @@ static void write_sample(struct pprof *p, const struct mbucket *b) {
         put_varint(part, stackless_number(p));
     put_message(&p->message, SAMPLE_LOCATION, part);
 
-    put_scaled(part, counts.nallocs, b->size, p->out->rate);
-    put_scaled(part, counts.ninuse, b->size, p->out->rate);
+    put_scaled(part, counts.nallocs, b->size, b->rate);
+    put_scaled(part, counts.ninuse, b->size, b->rate);
     put_message(&p->message, SAMPLE_VALUE, part);
 
     put_int(part, LABEL_KEY, STRING_BYTES);

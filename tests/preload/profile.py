@@ -255,8 +255,8 @@ def go_reads_both_forms_and_names_the_sites(folder):
 # Hard to unwind, and hard on who unwinds.
 
 def probes_pass_while_every_malloc_is_sampled(folder):
-    for argv in (['small_stack'], ['thread_exit'], ['short_threads'],
-                 ['cancel'], ['keys'], ['busy_calls'], ['fork_busy', 'fork'],
+    for argv in (['small_stack', 'signal'], ['small_stack', 'coroutine'], ['thread_exit'], ['short_threads'],
+                 ['cancel'], ['keys'], ['fork_busy', 'fork'],
                  ['signal_storm'], ['errno_kept'], ['orphans'],
                  ['plugin_loop'], ['fatal_signal', 'abort'],
                  ['exit_ways', 'quick_exit']):
