@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "os/syscall.h"
 
 enum {
     PLACES_MAX = 512,
     NOTE_ALIGN = 4,
+    NOTES_BYTES_MAX = 4096,
     ID_NONE = 0,
     ID_PROGRAM = 1, // which stays where it is
 };
@@ -27,6 +29,17 @@ static unsigned nplaces;
 static uint64_t nloads;   // libraries loaded, ever, when last looked
 static uint64_t nunloads; // and of them unloaded
 static uint32_t nreplaced;
+
+// readable says whether n bytes, less than a page, can be read. A signal handler
+// may have interrupted dlclose in this thread: then the list has a library whose
+// memory is gone. There is no how ~0, but the kernel reads the set first.
+static bool readable(const void *p, size_t n) {
+    enum { SIGNALS_BYTES = 8 };
+    const char *last = (const char *)p + n - SIGNALS_BYTES;
+    return n >= SIGNALS_BYTES &&
+           syscall4(SYS_rt_sigprocmask, ~0, p, 0, SIGNALS_BYTES) == -EINVAL &&
+           syscall4(SYS_rt_sigprocmask, ~0, last, 0, SIGNALS_BYTES) == -EINVAL;
+}
 
 static uint64_t hash(const unsigned char *p, size_t n) {
     uint64_t h = 0xcbf29ce484222325u; // FNV-1a
@@ -56,10 +69,13 @@ static uint64_t build_id(const char *p, size_t n) {
     return ID_NONE;
 }
 
+// place_of returns an empty place for a library that is not quite there.
 static struct place place_of(const struct dl_phdr_info *info) {
     struct place place = {UINTPTR_MAX, 0, ID_NONE};
     if (info->dlpi_name[0] == '\0')
         place.id = ID_PROGRAM;
+    if (!readable(info->dlpi_phdr, info->dlpi_phnum * sizeof *info->dlpi_phdr))
+        return place;
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
         uintptr_t start = info->dlpi_addr + segment->p_vaddr;
@@ -67,7 +83,9 @@ static struct place place_of(const struct dl_phdr_info *info) {
         if (segment->p_type == PT_LOAD) {
             place.start = start < place.start ? start : place.start;
             place.end = end > place.end ? end : place.end;
-        } else if (segment->p_type == PT_NOTE && place.id == ID_NONE) {
+        } else if (segment->p_type == PT_NOTE && place.id == ID_NONE &&
+                   segment->p_memsz <= NOTES_BYTES_MAX &&
+                   readable((const void *)start, segment->p_memsz)) {
             place.id = build_id((const char *)start, segment->p_memsz);
         }
     }
@@ -124,6 +142,8 @@ static int look_at(struct dl_phdr_info *info, size_t size, void *arg) {
     struct place place = place_of(info);
     if (place.start < place.end)
         note_place(&place, look->unloaded);
+    else
+        nreplaced++; // perhaps
     look->nreplaced = nreplaced;
     return 0;
 }

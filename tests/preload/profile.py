@@ -255,12 +255,14 @@ def go_reads_both_forms_and_names_the_sites(folder):
 # Hard to unwind, and hard on who unwinds.
 
 def probes_pass_while_every_malloc_is_sampled(folder):
-    for argv in (['small_stack', 'signal'], ['small_stack', 'coroutine'], ['thread_exit'], ['short_threads'],
-                 ['cancel'], ['keys'], ['fork_busy', 'fork'],
-                 ['signal_storm'], ['errno_kept'], ['orphans'],
-                 ['plugin_loop'], ['fatal_signal', 'abort'],
-                 ['exit_ways', 'quick_exit']):
-        for unwind in ('libunwind', 'fp'):
+    hard = (['small_stack', 'signal'], ['small_stack', 'coroutine'],
+            ['thread_exit'], ['short_threads'], ['cancel'],
+            ['fork_busy', 'fork'], ['signal_storm'], ['plugin_loop'],
+            ['fatal_signal', 'abort'], ['exit_ways', 'quick_exit'],
+            ['unwind_reload'], ['unwind_descriptors'], ['unwind_small_stack'])
+    for argv in hard:
+        for unwind in ('libunwind', 'fp') if argv in hard[:3] else \
+                ('libunwind',):
             r = subprocess.run([probe(argv[0]), *argv[1:]], text=True,
                                capture_output=True, timeout=HANG_S,
                                check=False, env=environment(

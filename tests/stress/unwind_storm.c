@@ -107,9 +107,10 @@ static void *keep_unwinding(void *arg) {
     return NULL;
 }
 
+// The last of the libraries wants a debugger: it is loaded and cannot be linked.
 static void *keep_loading(void *arg) {
-    static const char *const names[] = {"libresolv.so.2", "libthread_db.so.1",
-                                        "libz.so.1"};
+    static const char *const names[] = {"libresolv.so.2", "libanl.so.1",
+                                        "libthread_db.so.1"};
     (void)arg;
     begin();
     for (unsigned i = 0; !atomic_load(&stop); i++) {
