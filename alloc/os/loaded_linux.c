@@ -9,6 +9,9 @@
 #include "base/bits.h"
 #include "os/syscall.h"
 
+// ThreadSanitizer does not know the loader's lock.
+#define UNDER_LOADER_LOCK __attribute__((no_sanitize_thread))
+
 enum {
     PLACES_MAX = 512,
     NOTE_ALIGN = 4,
@@ -92,17 +95,20 @@ static struct place place_of(const struct dl_phdr_info *info) {
     return place;
 }
 
-static bool overlap(const struct place *a, const struct place *b) {
+UNDER_LOADER_LOCK static bool overlap(const struct place *a,
+                                      const struct place *b) {
     return a->start < b->end && b->start < a->end;
 }
 
-static bool same(const struct place *a, const struct place *b) {
+UNDER_LOADER_LOCK static bool same(const struct place *a,
+                                   const struct place *b) {
     return a->start == b->start && a->end == b->end && a->id == b->id;
 }
 
 // note_place enters a library. One without an ID is taken for another one than
 // was there if it can be.
-static void note_place(const struct place *place, bool unloaded) {
+UNDER_LOADER_LOCK static void note_place(const struct place *place,
+                                         bool unloaded) {
     bool replaces = false;
     for (unsigned i = 0; i < nplaces;) {
         if (same(&places[i], place) && !(unloaded && place->id == ID_NONE))
@@ -127,7 +133,8 @@ struct look {
     uint32_t nreplaced;
 };
 
-static int look_at(struct dl_phdr_info *info, size_t size, void *arg) {
+UNDER_LOADER_LOCK static int look_at(struct dl_phdr_info *info, size_t size,
+                                     void *arg) {
     struct look *look = arg;
     (void)size;
     if (!look->going_on) {

@@ -1,123 +1,30 @@
 # mallocsuite.py: malloc and free under mound and other allocators.
 #
-# Each workload is a program of tests/bench; it runs under each allocator in a
-# process of its own. The tables hold ratios to the best of the others in that
-# row.
+# Each workload, a program of tests/bench or a real one, runs under each
+# allocator in a process of its own. Everything that was measured is in one
+# document, which is written after each run; an interrupted one goes on from
+# there. What is printed and drawn comes from the document alone.
 
+import hashlib
 import json
-import math
 import os
-import statistics
+import shutil
+import signal
+import tempfile
+import time
 
-from . import launch, peers, suite, table, tree
-from .suite import Figure
+from . import (bounds, launch, mallocreport, peers, picture, scaling, suite,
+               table, tree)
+from .programs import PROGRAMS
+from .workloads import TIMEOUT_S, WRITTEN, Setting
 
-TIMEOUT_S = 120
-QUICK_ROUNDS, ROUNDS = 3, 5
-QUICK_SHARE = 4  # --quick does a fourth of the operations
-THREADS = 2      # of the workloads that have several
-STARTS = 200     # of /bin/true in one run of startup
+WORKLOADS = WRITTEN + PROGRAMS
+FORMAT = 2
+MODES = {'quick': 3, 'normal': 5, 'full': 15}  # and how many rounds
+ROUNDS = MODES['normal']
 CHECK_PAIRS = '1000'
-
-KIB, MIB = 1024, 1024 * 1024
-
-
-class Workload:
-    """One program with its arguments. count is the number of repetitions, which
-    stands at the place of COUNT in the arguments; a short run does fewer,
-    unless what is measured depends on it (whole)."""
-
-    def __init__(self, name, what, program, arguments, count, threads=1,
-                 whole=False):
-        self.name = name
-        self.what = what
-        self.program = program
-        self.arguments = arguments
-        self.count = count
-        self.threads = threads
-        self.whole = whole
-
-    def argv(self, build, share):
-        if self.program is None:
-            return ['/bin/true']
-        count = self.count if self.whole else max(1, self.count // share)
-        return [tree.bench_program(build, self.program),
-                *(str(count if a is COUNT else a) for a in self.arguments)]
-
-    def times(self, share):
-        return max(1, self.count // share) if self.program is None else 1
-
-
-COUNT = object()
-
-
-def pair(name, what, size, touch, count):
-    return Workload(name, what, 'pair', [size, COUNT, touch], count)
-
-
-WORKLOADS = [
-    *(pair(f'pair-{size}', f'malloc and free of {size} bytes in turn', size,
-           'first', 30_000_000) for size in (16, 64, 256, 1024)),
-    *(Workload(f'burst-{order}', '1 000 objects of 64 bytes made, then freed, '
-               f'{order} first', 'burst', [64, COUNT, order], 16_000)
-      for order in ('newest', 'oldest')),
-    Workload('random-1k', 'random sizes of 16 to 1 023 bytes, 1 000 live',
-             'random', [1_000, COUNT], 12_000_000),
-    Workload('random-100k', 'random sizes of 16 to 1 023 bytes, 100 000 live',
-             'random', [100_000, COUNT], 6_000_000),
-    Workload('growth', 'a fresh heap grows by 100 MB of 512-byte objects',
-             'growth', [512, COUNT], 204_800, whole=True),
-    Workload('handoff', 'one thread makes objects, another frees them',
-             'handoff', [COUNT], 2_000_000, THREADS),
-    pair('large-64k', 'pairs of 64 KiB, untouched', 64 * KIB, 'none',
-         2_000_000),
-    pair('large-64k-touch', 'pairs of 64 KiB, a byte of each page written',
-         64 * KIB, 'pages', 400_000),
-    pair('large-1m', 'pairs of 1 MiB, untouched', MIB, 'none', 1_000_000),
-    pair('large-1m-touch', 'pairs of 1 MiB, a byte of each page written', MIB,
-         'pages', 40_000),
-    Workload('realloc-step', 'a block grows to 64 KiB by 16 bytes at a time',
-             'realloc', ['step', 64 * KIB, COUNT], 600),
-    Workload('realloc-double', 'a block doubles from 16 bytes to 16 MiB',
-             'realloc', ['double', 16 * MIB, COUNT], 24),
-    *(Workload(f'calloc-{name}', f'calloc of {size // KIB} KiB and free, eight '
-               'live, a byte of each page written', 'calloc', [size, COUNT],
-               count)
-      for name, size, count in (('4k', 4 * KIB, 4_000_000),
-                                ('64k', 64 * KIB, 20_000),
-                                ('1m', MIB, 2_000))),
-    Workload('threads-short', 'threads that make 100 objects and end',
-             'threads', [COUNT], 3_000),
-    Workload('larson', f'{THREADS} threads replace objects at random and hand '
-             'them on to their successors', 'larson', [THREADS, COUNT, 20_000],
-             200, THREADS),
-    Workload('startup', '/bin/true from start to end', None, [], STARTS),
-]
-
-
-class Sample:
-    """One run of one workload: time of an operation, peak memory, faults."""
-
-    def __init__(self, result, times):
-        if times > 1:
-            self.ns = result.wall_ns / times
-            self.cpu_ns = result.cpu_ns / times
-        else:
-            line = json.loads(result.stdout)
-            self.ns = line['ns_per_op']
-            self.cpu_ns = line['cpu_ns'] / line['ops']
-        self.rss_kib = result.maxrss_kib
-        self.faults = result.minor_faults / times
-
-
-def take_sample(build, workload, peer, share, cpu):
-    times = workload.times(share)
-    result = suite.run(
-        f'{workload.name} under {peer.name}', build,
-        workload.argv(build, share), TIMEOUT_S,
-        environment=peer.environment(), times=times,
-        cpu=cpu if workload.threads == 1 else None)
-    return Sample(result, times)
+SAVE_EVERY_S = 5
+FIELDS = ('ns', 'cpu_ns', 'rss_kib', 'minor_faults', 'major_faults', 'rate')
 
 
 def check_preload(build, peer):
@@ -132,130 +39,272 @@ def check_preload(build, peer):
         raise tree.Refusal(f'{peer.name}: malloc still comes from {origin}')
 
 
-def measure(build, workloads, chosen, rounds, share):
-    """{workload name: {peer name: [Sample of each round]}}"""
-    cpu = max(os.sched_getaffinity(0))
-    samples = {w.name: {p.name: [] for p in chosen} for w in workloads}
-    for _, workload, peer in suite.interleaved(rounds, workloads,
-                                               lambda w: chosen):
-        samples[workload.name][peer.name].append(
-            take_sample(build, workload, peer, share, cpu))
-    return samples
+def digest(peer):
+    """What tells two builds of a library apart."""
+    with open(peer.preloaded or peers.c_library(), 'rb') as f:
+        return hashlib.sha256(f.read()).hexdigest()
 
 
-class Row:
-    """One workload of one table. compared is mound, or without it the second
-    best, and the row concludes only if that differs enough from the best."""
-
-    def __init__(self, figures, chosen):
-        self.figures = figures
-        others = [p.name for p in chosen if not p.is_mound] or list(figures)
-        order = sorted(others, key=lambda name: figures[name].median)
-        self.best = order[0]
-        mound = [p.name for p in chosen if p.is_mound and len(chosen) > 1]
-        compared = (mound + order[1:2] + order)[0]
-        a, b = figures[self.best], figures[compared]
-        self.concludes = len(chosen) == 1 or (
-            abs(a.median - b.median) >= max(a.spread, b.spread))
-
-    def ratio(self, name):
-        return self.figures[name].median / self.figures[self.best].median
+def copy_libraries(chosen, directory):
+    """Copies what is not from a package: readable to every user, and a build
+    under way does not change it in the middle."""
+    os.chmod(directory, 0o755)
+    for peer in chosen:
+        if peer.preloaded and peer.name not in peers.DEBIAN:
+            path = os.path.join(directory, peer.name)
+            os.mkdir(path)
+            path = os.path.join(path, os.path.basename(peer.preloaded))
+            shutil.copy(peer.preloaded, path)
+            os.chmod(path, 0o755)
+            peer.preloaded = path
 
 
-def rows_of(samples, chosen, field):
-    return {
-        workload: Row({peer: Figure([getattr(s, field) for s in rounds])
-                       for peer, rounds in by_peer.items()}, chosen)
-        for workload, by_peer in samples.items()
-    }
+class Document:
+    """What was asked for and what was measured; path is None or a file."""
+
+    def __init__(self, content, path):
+        self.content = content
+        self.path = path
+        self._saved = time.monotonic()
+
+    @staticmethod
+    def new(mode, rounds, workloads, chosen, skipped, path):
+        return Document({
+            'suite': 'malloc', 'format': FORMAT, 'machine': suite.machine(),
+            'mode': mode, 'rounds': rounds, 'complete': False,
+            'peers': {p.name: {'version': p.version, 'mound': p.is_mound,
+                               'library': p.preloaded, 'sha256': digest(p)}
+                      for p in chosen},
+            'skipped': skipped,
+            'workloads': {
+                w.name: {'group': w.group, 'live_kib': None, 'failed': {},
+                         'peers': {name: {} for name in
+                                   (*(p.name for p in chosen), bounds.LIFO)}}
+                for w in workloads},
+        }, path)
+
+    @staticmethod
+    def read(path):
+        try:
+            with open(path) as f:
+                content = json.load(f)
+        except (OSError, ValueError) as error:
+            raise tree.Refusal(f'--resume {path}: {error}')
+        if (not isinstance(content, dict) or content.get('suite') != 'malloc'
+                or content.get('format') != FORMAT):
+            raise tree.Refusal(f'--resume {path}: it was not written by this '
+                               'scripts/bench malloc')
+        return Document(content, path)
+
+    def save(self, now=True):
+        """Writes the file, as a whole or not at all."""
+        if self.path and (now or time.monotonic() - self._saved
+                          > SAVE_EVERY_S):
+            scratch = self.path + '.new'
+            suite.write_json(scratch, self.content)
+            os.replace(scratch, self.path)
+            self._saved = time.monotonic()
+
+    def done(self, workload, peer):
+        """How many rounds are there."""
+        return len(self.content['workloads'][workload]['peers'][peer]
+                   .get('ns', []))
+
+    def add(self, workload, peer, figures):
+        rounds = self.content['workloads'][workload]['peers'][peer]
+        for field in FIELDS:
+            if field in figures:
+                rounds.setdefault(field, []).append(figures[field])
+
+    def fail(self, workload, peer, why):
+        w = self.content['workloads'][workload]
+        w['failed'][peer] = why
+        w['peers'][peer] = {}
+
+    def failed(self, workload, peer):
+        return peer in self.content['workloads'][workload]['failed']
 
 
-def geometric_means(rows, chosen):
-    return {
-        p.name: math.exp(statistics.fmean(math.log(row.ratio(p.name))
-                                          for row in rows.values()))
-        for p in chosen
-    }
+def measure(document, setting, workloads, chosen, directory):
+    """Does what the document does not hold yet."""
+    content = document.content
+    live = {}
+    document.save()
+    for workload in workloads:
+        workload.prepare(setting)
+    for workload in workloads:
+        w = content['workloads'][workload.name]
+        if w['live_kib'] is None:
+            suite.progress(f'counting live bytes: {workload.name}')
+            try:
+                w['live_kib'] = bounds.peak_live_kib(setting, workload,
+                                                     directory)
+            except suite.Failure:
+                w['live_kib'] = 0  # unknown
+            document.save(now=False)
+        live[workload.name] = w['live_kib']
+    runners = [*chosen, bounds.lifo(setting.build)]
+    for i, workload, peer in suite.interleaved(content['rounds'], workloads,
+                                               lambda w: runners):
+        if (document.done(workload.name, peer.name) > i
+                or document.failed(workload.name, peer.name)):
+            continue
+        try:
+            if peer.name == bounds.LIFO:
+                figures = bounds.run_lifo(setting, workload, peer,
+                                          live[workload.name], directory)
+            else:
+                figures = workload.run(
+                    setting, f'{workload.name} under {peer.name}',
+                    peer.environment())
+            document.add(workload.name, peer.name, figures)
+        except suite.Failure as failure:
+            document.fail(workload.name, peer.name, str(failure))
+        document.save(now=False)
 
 
-def print_ratios(title, rows, chosen, form_best):
-    print(f'\n{title}\n')
-    lines = [['workload', '', *(p.name for p in chosen), 'best', 'its figure'],
-             None]
-    for name, row in rows.items():
-        lines.append([
-            name, ' ' if row.concludes else '~',
-            *(f'{row.ratio(p.name):.2f}' for p in chosen), row.best,
-            form_best(row.figures[row.best].median)])
-    means = geometric_means(rows, chosen)
-    lines += [None, ['geometric mean', '',
-                     *(f'{means[p.name]:.2f}' for p in chosen)]]
-    table.print_table(lines, left=2)
-    unsure = sum(not row.concludes for row in rows.values())
-    if unsure:
-        print(f'~ {unsure} of {len(rows)} rows do not conclude: the rounds '
-              'spread wider than the difference')
+def select_workloads(names, mode):
+    """The workloads to run and those to skip, with the packages they need.
+    What is asked for by its own name is not skipped but refused."""
+    known = {w.name: w for w in WORKLOADS}
+    chosen = [known[name] for name in suite.select('workload', names, known)]
+    if not names:
+        chosen = [w for w in chosen if mode in getattr(w, 'modes', MODES)]
+    skipped = {w.name: w.missing() for w in chosen if w.missing()}
+    for name in names:
+        if name in skipped:
+            raise tree.Refusal(f'{name}: {", ".join(skipped[name])} missing; '
+                               'install it with: scripts/needs bench')
+    chosen = [w for w in chosen if w.name not in skipped]
+    if not chosen:
+        raise tree.Refusal('nothing is left to run; install what is missing '
+                           'with: scripts/needs bench')
+    return chosen, skipped
 
 
-def form_memory(kib):
-    return f'{kib / KIB:.1f} MiB'
+def mode_of(arguments):
+    if arguments.quick and arguments.full:
+        raise tree.Refusal('--quick or --full, not both')
+    return ('quick' if arguments.quick else 'full' if arguments.full
+            else 'normal')
 
 
-def document(samples, chosen, rounds, quick, time_rows, rss_rows):
-    return {
-        'machine': suite.machine(), 'rounds': rounds, 'quick': quick,
-        'peers': {p.name: p.version for p in chosen},
-        'time_geometric_mean': geometric_means(time_rows, chosen),
-        'rss_geometric_mean': geometric_means(rss_rows, chosen),
-        'workloads': {
-            name: {
-                'time_concludes': time_rows[name].concludes,
-                'rss_concludes': rss_rows[name].concludes,
-                'peers': {
-                    peer: {field: [getattr(s, field) for s in rounds_]
-                           for field in ('ns', 'cpu_ns', 'rss_kib', 'faults')}
-                    for peer, rounds_ in by_peer.items()},
-            } for name, by_peer in samples.items()},
-    }
-
-
-def bench(arguments):
-    names = suite.select('workload', arguments.workload,
-                         [w.name for w in WORKLOADS])
-    workloads = [w for name in names for w in WORKLOADS if w.name == name]
+def begin(arguments):
+    """A document and what it takes to fill it."""
+    mode = mode_of(arguments)
+    workloads, skipped = select_workloads(arguments.workload, mode)
     chosen = peers.select(arguments.peer, arguments.build)
+    if any(p.name == bounds.LIFO for p in chosen):
+        raise tree.Refusal(f'{bounds.LIFO} is the name of the bound of time')
+    path = arguments.json
+    if path is None and mode == 'full':
+        path = os.path.join(arguments.build, 'bench-malloc.json')
+    document = Document.new(mode, suite.rounds_of(arguments, MODES['quick'],
+                                                  MODES[mode]),
+                            workloads, chosen, skipped, path)
+    return document, workloads, chosen
+
+
+def resume(arguments):
+    for option, value in (('--peer', arguments.peer), ('--full', arguments.full),
+                          ('--workload', arguments.workload),
+                          ('--quick', arguments.quick),
+                          ('--rounds', arguments.rounds),
+                          ('--json', arguments.json)):
+        if value:
+            raise tree.Refusal(f'--resume goes on as the run began; {option} '
+                               'does not go with it')
+    document = Document.read(arguments.resume)
+    content = document.content
+    if content['complete']:
+        return document, [], []
+    known = {w.name: w for w in WORKLOADS}
+    gone = [name for name in content['workloads'] if name not in known]
+    if gone:
+        raise tree.Refusal(f'--resume: there is no workload {gone[0]} any more')
+    workloads = [known[name] for name in content['workloads']]
+    chosen = peers.select([
+        name if name == 'mound' or name in peers.DEBIAN else p['library']
+        for name, p in content['peers'].items()], arguments.build)
+    for peer in chosen:
+        if digest(peer) != content['peers'][peer.name]['sha256']:
+            raise tree.Refusal(f'--resume: {peer.name} is not the library the '
+                               'run began with; begin anew')
+    if content['machine'] != suite.machine():
+        raise tree.Refusal('--resume: the run began on another machine; begin '
+                           'anew')
+    return document, workloads, chosen
+
+
+def check_cores(workloads):
     cores = len(os.sched_getaffinity(0))
     needed = max(w.threads for w in workloads)
     if cores < needed:
         raise tree.Refusal(f'{needed} cores are needed, there is {cores}; '
                            'choose single-threaded ones with --workload')
-    rounds = suite.rounds_of(arguments, QUICK_ROUNDS, ROUNDS)
+
+
+def fill(document, arguments, workloads, chosen):
+    check_cores(workloads)
+    setting = Setting(arguments.build, document.content['mode'],
+                      max(os.sched_getaffinity(0)),
+                      os.path.join(os.path.abspath(arguments.build),
+                                   'bench-inputs'))
+    with tempfile.TemporaryDirectory(prefix='mound-bench-') as directory:
+        copy_libraries(chosen, directory)
+        for peer in [*chosen, bounds.lifo(arguments.build)]:
+            check_preload(arguments.build, peer)
+        lock = suite.lock_machine()
+        # From here on there is something to lose.
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            measure(document, setting, workloads, chosen, directory)
+            document.content['complete'] = True
+        except KeyboardInterrupt:
+            suite.progress()
+            document.save()
+            kept = (f'; what was done is kept, go on with: scripts/bench malloc'
+                    f' --resume {document.path}' if document.path else '')
+            raise suite.Failure('interrupted' + kept)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+            os.close(lock)
+
+
+def bench(arguments):
     suite.check_json(arguments.json)
-    for workload in workloads:
-        workload.argv(arguments.build, 1)
-    for peer in chosen:
-        check_preload(arguments.build, peer)
-    share = QUICK_SHARE if arguments.quick else 1
-
-    lock = suite.lock_machine()
-    samples = measure(arguments.build, workloads, chosen, rounds, share)
-    os.close(lock)
-
-    time_rows = rows_of(samples, chosen, 'ns')
-    rss_rows = rows_of(samples, chosen, 'rss_kib')
-    if arguments.json:
-        suite.write_json(arguments.json,
-                         document(samples, chosen, rounds, arguments.quick,
-                                  time_rows, rss_rows))
-    suite.print_heading('malloc', [(p.name, p.version) for p in chosen],
-                        rounds, arguments.quick)
-    print_ratios('time of an operation, as ratio to the best peer', time_rows,
-                 chosen, suite.form_time)
-    print_ratios('peak memory (RSS), as ratio to the best peer', rss_rows,
-                 chosen, form_memory)
+    suite.check_json(arguments.svg, '--svg')
+    if arguments.scaling:
+        scaling.bench(arguments)
+        return
+    document, workloads, chosen = (
+        resume(arguments) if arguments.resume else begin(arguments))
+    if workloads:
+        for workload in workloads:
+            workload.check_built(arguments.build)
+        fill(document, arguments, workloads, chosen)
+        report = mallocreport.Report(document.content)
+        document.content['summary'] = report.summary()
+        document.save()
+    report = mallocreport.Report(document.content)
+    report.print()
+    if arguments.svg:
+        picture.draw(report, arguments.svg)
+    failures = report.failures()
+    if failures:
+        raise suite.Failure('\nbench: '.join(failures))
 
 
 def add_arguments(parser):
+    parser.add_argument('--full', action='store_true',
+                        help='15 rounds of everything, up to an hour; progress '
+                        'is kept in BUILD/bench-malloc.json or --json FILE')
+    parser.add_argument('--resume', metavar='FILE',
+                        help='go on with an interrupted run, or print a '
+                        'complete one again')
+    parser.add_argument('--svg', metavar='FILE', help='draw a picture')
+    parser.add_argument('--scaling', action='store_true',
+                        help='throughput and locks of 1 to 64 threads instead')
     parser.add_argument('--peer', action='append', default=[],
                         metavar='NAME|PATH', help='mound, '
                         + ', '.join(peers.DEBIAN)

@@ -60,6 +60,10 @@ def find_library(names):
     return None
 
 
+def c_library():
+    return find_library(['libc.so.6', 'libc.so']) or 'libc.so.6'
+
+
 def by_path(path):
     path = os.path.abspath(path)
     if not os.path.isfile(path):
@@ -104,8 +108,8 @@ def select(names, build):
             raise tree.Refusal(f'unknown peer {name}; there are {known}, '
                                'and any library by a path with a slash')
     if packages:
-        raise tree.Refusal('peers are missing; install them with: '
-                           'apt-get install ' + ' '.join(packages))
+        raise tree.Refusal(f'peers are missing: {", ".join(packages)}; '
+                           'install them with: scripts/needs bench')
     seen = [p.name for p in peers]
     for name in seen:
         if seen.count(name) > 1:

@@ -38,10 +38,10 @@ def rounds_of(arguments, quick, full):
     return arguments.rounds
 
 
-def check_json(path):
+def check_json(path, option='--json'):
     """Refuses a file that could not be written, before the work is done."""
     if path and not os.path.isdir(os.path.dirname(os.path.abspath(path))):
-        raise tree.Refusal(f'--json {path}: no such directory')
+        raise tree.Refusal(f'{option} {path}: no such directory')
 
 
 def write_json(path, document):
@@ -84,12 +84,12 @@ def interleaved(rounds, items, peers_of):
     progress()
 
 
-def run(where, build, argv, timeout, **options):
-    """The result of a program that has to succeed and say nothing."""
+def run(where, build, argv, timeout, quiet=True, **options):
+    """The result of a program that has to succeed and, quiet, say nothing."""
     result = launch.run(build, argv, timeout=timeout, **options)
     if result is None:
         raise Failure(f'{where}: not done after {timeout} s')
-    if not result.ok or result.stderr:
+    if not result.ok or (quiet and result.stderr):
         text = result.stderr.decode(errors='replace').strip()
         raise Failure(f'{where}: {result.outcome()} {text}'.strip())
     return result
@@ -129,10 +129,10 @@ def machine():
             'kernel': kernel_version()}
 
 
-def print_heading(suite, versions, rounds, quick, more=()):
+def print_heading(suite, versions, rounds, quick, more=(), m=None):
     """Names the run, the machine and the peers. versions, and more to add:
     pairs."""
-    m = machine()
+    m = m or machine()
     print(f'{suite}: medians of {rounds} rounds' + (', short' if quick else ''))
     for name, value in (('CPU', f'{m["cpu"]}, {m["cores"]} cores'),
                         ('kernel', m['kernel']), *more,

@@ -7,19 +7,23 @@
 import fcntl
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
+import xml.etree.ElementTree
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
+BENCH = os.path.join(ROOT, 'scripts', 'bench')
 BUILD = None
 
 
 def bench(directory, *arguments, cores=None):
     return subprocess.run(
-        [sys.executable, os.path.join(ROOT, 'scripts', 'bench'), *arguments],
+        [sys.executable, BENCH, *arguments],
         env={**os.environ, 'TMPDIR': directory}, cwd=directory,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         preexec_fn=cores and (lambda: os.sched_setaffinity(0, cores)))
@@ -110,19 +114,166 @@ class Harness(unittest.TestCase):
         run = self.malloc('--peer', 'glibc', '--peer', library)
         self.assert_refused(run, 'malloc still comes from')
 
-    def test_a_short_run_gives_both_tables_and_every_figure(self):
-        figures = os.path.join(self.directory, 'figures.json')
+    def short(self, *more):
+        """A run of a few seconds that leaves figures.json."""
+        return ('--quick', '--rounds', '2', '--peer', 'glibc', '--workload',
+                'growth', '--workload', 'startup', '--workload', 'sharing-*',
+                '--json', self.path('figures.json'), *more)
 
-        run = self.malloc('--quick', '--rounds', '1', '--peer', 'glibc',
-                          '--workload', 'growth', '--json', figures)
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def read(self, name):
+        with open(self.path(name)) as f:
+            return f.read()
+
+    def test_a_short_run_gives_all_tables_every_figure_and_a_picture(self):
+        run = self.malloc(*self.short('--svg', self.path('picture.svg')))
 
         self.assertEqual((run.returncode, run.stderr), (0, ''))
-        self.assertEqual(run.stdout.count('geometric mean'), 2)
-        with open(figures) as f:
-            rounds = json.load(f)['workloads']['growth']['peers']['glibc']
+        self.assertEqual(run.stdout.count('geometric mean'), 3)
+        self.assertLessEqual(max(map(len, run.stdout.splitlines())), 120)
+        document = json.loads(self.read('figures.json'))
+        growth = document['workloads']['growth']
+        rounds = growth['peers']['glibc']
         self.assertEqual({k: len(v) for k, v in rounds.items()},
-                         {'ns': 1, 'cpu_ns': 1, 'rss_kib': 1, 'faults': 1})
+                         dict.fromkeys(('ns', 'cpu_ns', 'rss_kib',
+                                        'minor_faults', 'major_faults'), 2))
         self.assertGreater(rounds['rss_kib'][0], 100 * 1000)
+        self.assertAlmostEqual(growth['live_kib'], 102_400, delta=100)
+        self.assertLess(min(growth['peers']['lifo']['minor_faults']), 100_000)
+        self.assertTrue(document['complete'])
+        picture = xml.etree.ElementTree.fromstring(self.read('picture.svg'))
+        self.assertTrue(picture.tag.endswith('svg'))
+        self.assertIn('growth', self.read('picture.svg'))
+
+    def test_a_complete_run_is_printed_again_from_its_file(self):
+        first = self.malloc(*self.short())
+        figures = self.read('figures.json')
+
+        again = self.malloc('--resume', self.path('figures.json'))
+
+        self.assertEqual((again.returncode, again.stderr), (0, ''))
+        self.assertEqual(again.stdout, first.stdout)
+        self.assertEqual(self.read('figures.json'), figures)
+
+    def interrupt(self, signum, arguments):
+        """Starts a long run, stops it once some figures are in its file."""
+        process = subprocess.Popen(
+            [sys.executable, BENCH, 'malloc', '--build', BUILD, *arguments],
+            env={**os.environ, 'TMPDIR': self.directory}, cwd=self.directory,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.kill)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and process.poll() is None:
+            if os.path.exists(self.path('figures.json')):
+                break
+            time.sleep(0.05)
+        process.send_signal(signum)
+        out, err = process.communicate(timeout=30)
+        return process.returncode, out, err
+
+    def test_an_interrupted_run_goes_on_and_keeps_what_was_done(self):
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(signum.name):
+                arguments = ['--quick', '--rounds', '40', '--peer', 'glibc',
+                             '--workload', 'growth', '--workload',
+                             'pair-16', '--json', self.path('figures.json')]
+                status, out, err = self.interrupt(signum, arguments)
+                self.assertEqual((status, out), (1, ''), err)
+                self.assertIn('--resume', err)
+                before = json.loads(self.read('figures.json'))
+                self.assertFalse(before['complete'])
+                self.shorten(before, 5)
+
+                run = self.malloc('--resume', self.path('figures.json'))
+
+                self.assertEqual((run.returncode, run.stderr), (0, ''))
+                after = json.loads(self.read('figures.json'))
+                self.assertTrue(after.pop('complete'))
+                self.assertFalse(before.pop('complete'))
+                del after['summary']
+                self.assert_continues(before, after, 5)
+                os.remove(self.path('figures.json'))
+
+    def shorten(self, document, rounds):
+        """Makes do with fewer rounds, or the test would take a minute."""
+        document['rounds'] = rounds
+        for workload in document['workloads'].values():
+            for fields in workload['peers'].values():
+                for name in fields:
+                    del fields[name][rounds:]
+        with open(self.path('figures.json'), 'w') as f:
+            json.dump(document, f)
+
+    def assert_continues(self, before, after, rounds):
+        """The same document, but for the rounds that were added."""
+        for name, workload in after['workloads'].items():
+            for peer, fields in workload['peers'].items():
+                had = before['workloads'][name]['peers'][peer]
+                for field in fields:
+                    self.assertEqual(len(fields[field]), rounds)
+                    kept = had.setdefault(field, [])
+                    self.assertEqual(fields[field][:len(kept)], kept)
+                    had[field] = fields[field]
+            before['workloads'][name]['live_kib'] = workload['live_kib']
+        self.assertEqual(before, after)
+
+    def test_refuses_to_go_on_where_that_would_mix_runs(self):
+        run = self.malloc('--resume', self.path('nosuch.json'))
+        self.assert_refused(run, 'nosuch.json')
+        with open(self.path('other.json'), 'w') as f:
+            json.dump({'suite': 'map'}, f)
+        self.assert_refused(self.malloc('--resume', self.path('other.json')),
+                            'not written')
+        self.malloc(*self.short())
+        self.assert_refused(self.malloc('--resume', self.path('figures.json'),
+                                        '--quick'), '--quick')
+        document = json.loads(self.read('figures.json'))
+        document['complete'] = False
+        document['peers']['glibc']['sha256'] = '0'
+        with open(self.path('figures.json'), 'w') as f:
+            json.dump(document, f)
+        self.assert_refused(self.malloc('--resume',
+                                        self.path('figures.json')), 'anew')
+
+    def test_refuses_options_that_exclude_each_other(self):
+        self.assert_refused(self.malloc('--quick', '--full'), 'not both')
+        self.assert_refused(self.malloc('--svg', 'nosuch/file'), '--svg')
+
+    def test_says_what_installs_a_program_that_is_missing(self):
+        missing = 'from benchlib import programs as p; p.shutil.which = ' \
+            'lambda *a, **k: None; from benchlib import mallocsuite as m; '
+        for call, word in (
+                ("m.select_workloads(['jq'], 'quick')", 'needs bench'),
+                ("print(m.select_workloads(['jq', 'pair-16'][1:], 'quick')[1],"
+                 " m.select_workloads([], 'quick')[1])", "'jq': ['jq']")):
+            run = subprocess.run(
+                [sys.executable, '-B', '-c', missing + call],
+                cwd=os.path.join(ROOT, 'scripts'), text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            self.assertIn(word, run.stdout)
+
+    def test_a_failing_workload_is_a_dash_and_the_others_go_on(self):
+        library = self.path('broken.so')
+        with open(self.path('broken.c'), 'w') as f:
+            # It has a malloc, but not for long.
+            f.write('#include <stddef.h>\nvoid *__libc_malloc(size_t);'
+                    'static int n; void *malloc(size_t s) {'
+                    'return n++ < 5000 ? __libc_malloc(s) : NULL; }')
+        subprocess.run(['cc', '-shared', '-fPIC', '-o', library,
+                        self.path('broken.c')], check=True)
+
+        run = self.malloc('--quick', '--rounds', '2', '--peer', 'glibc',
+                          '--peer', library, '--workload', 'pair-16',
+                          '--workload', 'startup')
+
+        self.assertEqual(run.returncode, 1)
+        self.assertIn('pair-16 under broken.so', run.stderr)
+        self.assertIn('geometric mean', run.stdout)
+        row = next(line for line in run.stdout.splitlines()
+                   if line.startswith('pair-16'))
+        self.assertIn(' - ', row)
 
     def test_a_short_run_of_the_map_gives_all_tables_and_every_figure(self):
         figures = os.path.join(self.directory, 'figures.json')

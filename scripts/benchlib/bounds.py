@@ -1,0 +1,66 @@
+# bounds.py: the two bounds that are drawn beside the peers: an allocator that
+# is only fast (tests/bench/lifo.c), and the live bytes, which none can undercut
+# (tests/bench/live.c). Both leave numbers in a slip (tests/bench/bound.h).
+
+import os
+import struct
+import tempfile
+
+from . import peers, tree
+
+SLIP = '4Q'
+LIFO = 'lifo'
+# What lifo makes ready ahead, for the peak of live bytes: rounding up to
+# classes, and a batch of each class in use.
+READY_MIB, READY_FACTOR, READY_MAX_MIB = 4, 1.5, 1024
+
+
+class Slip:
+    """A file for the numbers, which any user may write."""
+
+    def __init__(self, directory):
+        descriptor, self.path = tempfile.mkstemp(dir=directory)
+        os.write(descriptor, bytes(struct.calcsize(SLIP)))
+        os.fchmod(descriptor, 0o666)
+        os.close(descriptor)
+
+    def environment(self):
+        return [f'BENCH_SLIP={self.path}']
+
+    def take(self):
+        """The numbers; the file is gone."""
+        with open(self.path, 'rb') as f:
+            words = struct.unpack(SLIP, f.read(struct.calcsize(SLIP)))
+        os.remove(self.path)
+        return words
+
+
+def lifo(build):
+    return peers.Peer(LIFO, tree.bench_preload(build, 'lifo'),
+                      'bound of time: per-thread lists, nothing given back')
+
+
+def peak_live_kib(setting, workload, directory):
+    slip = Slip(directory)
+    library = tree.bench_preload(setting.build, 'live')
+    workload.run(setting, f'{workload.name} counting live bytes',
+                 [f'LD_PRELOAD={library}', *slip.environment()])
+    return slip.take()[0] / 1024
+
+
+def run_lifo(setting, workload, peer, live_kib, directory):
+    """A sample of lifo, without what making memory ready took, unless that is
+    before the workload takes the time itself."""
+    ready = READY_MIB + int(live_kib * READY_FACTOR / 1024)
+    slip = Slip(directory)
+    figures = workload.run(
+        setting, f'{workload.name} under {peer.name}',
+        [*peer.environment(), *slip.environment(),
+         f'BENCH_LIFO_MIB={min(ready, READY_MAX_MIB)}'])
+    wall, cpu, _, _ = slip.take()
+    if not workload.timed_inside:
+        operations = figures.get('operations', 1)
+        figures['cpu_ns'] = max(1, figures['cpu_ns'] - cpu / operations)
+        if 'rate' not in figures:  # a client waits until the server is there
+            figures['ns'] = max(1, figures['ns'] - wall / operations)
+    return figures
