@@ -115,8 +115,8 @@ static struct block look_up_size(const void *p) {
     case CANARY_BROKEN:
         b.misuse = MISUSE_OVERFLOW;
         break;
-    case CANARY_ZERO:
-        b.misuse = MISUSE_DOUBLE_FREE; // it is in quarantine
+    case CANARY_ZERO: // it is in quarantine; but guarded objects never are
+        b.misuse = guards_own(p) ? MISUSE_OVERFLOW : MISUSE_DOUBLE_FREE;
         break;
     default:
         break;
@@ -133,6 +133,10 @@ static void *small_alloc(unsigned sizeclass, size_t size, size_t align) {
         return p != NULL ? p
                          : mcentral_alloc_one(&mound_heap.central[sizeclass]);
     }
+    // A cache that was made just now, or a start that was not seen yet.
+    if (UNLIKELY(atomic_load_explicit(&profile_epoch, memory_order_relaxed) !=
+                 thread_tls.epoch))
+        profile_prepare_thread();
     if (UNLIKELY(mcache_sample_due(c, sizeclass)))
         p = profile_small_due(c, sizeclass, size, align);
     // Aligned requests and realloc come here without having tried a hit.
@@ -349,8 +353,10 @@ void slow_unlock_quarantine(void) {
 
 void slow_reset_quarantine(void) {
     // What was half changed stays there for good.
-    if (mutex_reset(&quarantine.lock))
+    if (mutex_reset(&quarantine.lock)) {
         quarantine.n = 0;
+        quarantine.nbytes = 0;
+    }
 }
 
 // free_marked frees an object that has a canary.
@@ -370,7 +376,7 @@ static void free_marked(void *p, const char *call) {
     struct quarantined o = {p, look_up(p).usable};
     // A large object need not have been touched where it is to be zero.
     if (mspan_state(b.span) != MSPAN_LARGE ||
-        !mem_release((uintptr_t)p, o.room))
+        PAGE_SIZE % sys_page_size() != 0 || !mem_release((uintptr_t)p, o.room))
         memset(p, 0, o.room);
     if (!quarantine_put(&quarantine, p, o.room))
         free_inside(p, call);
@@ -479,7 +485,7 @@ static enum resize resize_in_place(struct mspan *s, size_t size) {
     if (npages == old)
         return RESIZED;
     if (mheap_resize_large(&mound_heap, s, npages)) {
-        profile_resized(s);
+        profile_resized(s, (void *)mspan_start(s));
         return RESIZED;
     }
     return npages > old && large_moves(old) ? MOVE_PAGES : MOVE_BYTES;
@@ -487,10 +493,11 @@ static enum resize resize_in_place(struct mspan *s, size_t size) {
 
 // move_pages moves a very large object by mremap; NULL: copy it.
 static void *move_pages(struct mspan *s, size_t size) {
+    const void *old = (void *)mspan_start(s);
     struct mspan *new = large_move(&mound_heap, s, large_pages(size));
     if (new == NULL)
         return NULL;
-    profile_resized(new);
+    profile_resized(new, old);
     return (void *)mspan_start(new);
 }
 

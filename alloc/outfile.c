@@ -195,7 +195,7 @@ static int write_locked(const struct outfile *out, uint64_t number) {
         return -EINVAL;
     }
     int error = write_at(out, path.text, temporary.text);
-    if (error < 0)
+    if (error < 0 && error != -EBUSY) // who is busy comes again
         complain(out->variable, path.text, ", errno ", error);
     return error;
 }

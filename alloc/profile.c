@@ -9,6 +9,7 @@
 #include "guards.h"
 #include "mound.h"
 #include "options.h"
+#include "os/fault.h"
 #include "os/unwind.h"
 #include "prof/mprof.h"
 #include "prof/mprof_write.h"
@@ -24,7 +25,7 @@ enum {
     EXIT_WAIT_NS = 1000 * 1000,
     EXIT_WAITS = 1000,
     FREED_PCS = 16,
-    LOADER_STACK = 128 << 10,
+    LOADER_STACK = 256 << 10, // what the dynamic loader may need, and more
 };
 
 _Atomic uint16_t profile_epoch;
@@ -52,7 +53,7 @@ static uint64_t rate(void) {
 static uint64_t *random_state(void) {
     struct thread_tls *t = &thread_tls;
     if (UNLIKELY(t->random == 0))
-        t->random = sys_ticks() ^ (uintptr_t)t;
+        t->random = sys_ticks() ^ (uintptr_t)t ^ (uint64_t)sys_pid() << 32;
     return &t->random;
 }
 
@@ -87,11 +88,9 @@ static void arm_cache(struct mcache *c) {
 
 void profile_prepare_thread(void) {
     struct thread_tls *t = &thread_tls;
-    if (profile_pending) {
-        // No hits: the next call is to begin, if it can.
-        __atomic_store_n(&t->cache_distance, 0, __ATOMIC_RELAXED);
+    // Until the C library is ready there are no hits: the next call is to begin.
+    if (profile_pending && !sys_libc_ready())
         return;
-    }
     t->epoch = atomic_load_explicit(&profile_epoch, memory_order_relaxed);
     if (!profile_on())
         return; // what is due finds that out for itself
@@ -112,7 +111,11 @@ static void hide_caches(void) {
     for (struct list *l = caches->next; l != caches; l = l->next) {
         struct mcache *c = list_entry(l, struct mcache, link);
         struct thread_tls *t = c->owner_tls;
-        __atomic_store_n(&t->cache_distance, 0, __ATOMIC_RELAXED);
+        // A thread that ended by a raw system call left its cache, and its stack
+        // may be another's by now.
+        uint64_t own;
+        if (fault_peek((uintptr_t)&t->own, &own) && own == (uintptr_t)c)
+            __atomic_store_n(&t->cache_distance, 0, __ATOMIC_RELAXED);
     }
     thread_unlock_list();
 }
@@ -165,8 +168,11 @@ int profile_start(uint64_t new_rate) {
 }
 
 int profile_stop(void) {
+    if (!runtime_started())
+        return 0;
     if (!thread_enter())
         return -EBUSY;
+    runtime_enter();
     mutex_lock(&starting);
     if (profile_on())
         set_epoch(false);
@@ -302,11 +308,15 @@ void profile_large(struct mspan *s) {
     sampled(b, (void *)mspan_start(s), sample_chance(nbytes, rate()));
 }
 
-void profile_resized(struct mspan *s) {
-    void *sample = atomic_load_explicit(&s->sample, memory_order_relaxed);
+void profile_resized(struct mspan *s, const void *old) {
+    struct mbucket *b = atomic_load_explicit(&s->sample, memory_order_relaxed);
     atomic_store_explicit(&s->sample, NULL, memory_order_relaxed);
-    if (sample != NULL)
-        profile_freed((void *)mspan_start(s), sample);
+    if (b != NULL && old != (void *)mspan_start(s)) {
+        profile_freed(old, b);
+    } else if (b != NULL) { // nobody may call it freed in a report
+        atomic_fetch_add_explicit(&b->nfrees, 1, memory_order_relaxed);
+        probe_free(old);
+    }
     profile_large(s);
 }
 
@@ -378,8 +388,10 @@ static void on_signal(int signal) {
 }
 
 static void load_unwinder(void) {
-    const char *why = "";
-    if (unwind_init(options->unwind, &why) == options->unwind)
+    const char *why = "the stack is too small to load it";
+    enum unwind_mode mode =
+        sys_stack_limit() < LOADER_STACK ? UNWIND_FP : options->unwind;
+    if (unwind_init(mode, &why) == options->unwind)
         return;
     struct print out = print_to(2);
     print_str(&out, "mound: MOUND_UNWIND=libunwind: ");
@@ -398,8 +410,7 @@ static bool wanted(void) {
 // and never again. So the first slow path after it loads libunwind.
 void profile_begin(void) {
     // The loader wants some stack, and this may be a signal handler's.
-    if (!sys_libc_ready() || thread_tls.depth > 0 ||
-        !sys_on_first_stack(LOADER_STACK))
+    if (!sys_libc_ready() || thread_tls.depth > 0 || !sys_on_first_stack())
         return;
     profile_pending = false;
     if (runtime_passive())
@@ -419,7 +430,8 @@ void profile_init(void) {
         return;
     outfile_init();
     errfile_keep();
-    if (options->profile_path[0] != '\0' && options->profile_signal != 0)
+    if (options->profile_path[0] != '\0' && options->profile_signal != 0 &&
+        !options->off)
         sys_on_signal(options->profile_signal, on_signal);
     profile_pending = true;
     thread_tls.epoch = UINT16_MAX; // no epoch has it so soon
@@ -428,16 +440,23 @@ void profile_init(void) {
 }
 
 void profile_before_fork(void) {
+    lockrank_pause(); // a handler that forks may have interrupted a holder
     mutex_lock(&starting);
     unwind_before_fork();
 }
 
 void profile_after_fork(bool child) {
-    if (child)
+    if (child) {
+        // Siblings shall not all sample the same calls.
+        thread_tls.random = 0;
+        thread_tls.epoch = UINT16_MAX;
+        thread_tls.cache_distance = 0;
         unwind_after_fork_child();
-    else
+    } else {
         unwind_after_fork_parent();
+    }
     mutex_unlock(&starting);
+    lockrank_resume();
 }
 
 void profile_lock_tables(void) {

@@ -67,9 +67,10 @@ void *profile_small_due(struct mcache *c, unsigned sizeclass, size_t size,
 bool profile_wants(size_t nbytes);
 
 // profile_large samples a large object. profile_resized is for one whose number
-// of pages changed: in the profile it is freed and allocated again.
+// of pages changed, maybe with its place, which was old: in the profile it is freed
+// and allocated again.
 void profile_large(struct mspan *s);
-void profile_resized(struct mspan *s);
+void profile_resized(struct mspan *s, const void *old);
 
 // profile_freed counts the free of a sampled object and remembers it for reports.
 void profile_freed(const void *p, void *sample);

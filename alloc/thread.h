@@ -68,6 +68,10 @@ ALWAYS_INLINE void thread_leave(void) {
     struct thread_tls *t = &thread_tls;
     if (UNLIKELY(t->deferred != NULL))
         thread_run_deferred();
+    // While the cache is hidden: a handler's hit would change the counts.
+    if (UNLIKELY(atomic_load_explicit(&profile_epoch, memory_order_relaxed) !=
+                 t->epoch))
+        profile_prepare_thread();
     atomic_signal_fence(memory_order_seq_cst);
     if (t->own != NULL)
         __atomic_store_n(&t->cache_distance,
@@ -77,7 +81,7 @@ ALWAYS_INLINE void thread_leave(void) {
     atomic_signal_fence(memory_order_seq_cst);
     if (UNLIKELY(atomic_load_explicit(&profile_epoch, memory_order_relaxed) !=
                  t->epoch))
-        profile_prepare_thread();
+        __atomic_store_n(&t->cache_distance, 0, __ATOMIC_RELAXED);
     t->depth = 0;
 }
 

@@ -269,6 +269,22 @@ static void grow(struct mcache *c, struct mheap *h, unsigned sizeclass) {
         c->refused_until = c->nslow + PATIENCE;
 }
 
+// alloc_counted takes one slot for a class without a magazine, and counts it there
+// all the same: the next sample is counted down to.
+static void *alloc_counted(struct mcache *c, struct mcentral *mc,
+                           unsigned sizeclass) {
+    void *p = mcentral_alloc_one(mc);
+    if (p == NULL)
+        return NULL;
+    struct magazine *m = &c->magazines[sizeclass];
+    mutex_lock(&mc->lock);
+    uint64_t count = atomic_load_explicit(&m->count, memory_order_relaxed);
+    atomic_store_explicit(&m->count, count + 1, memory_order_relaxed);
+    mc->stats->nretired--;
+    mutex_unlock(&mc->lock);
+    return p;
+}
+
 void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     struct magazine *m = &c->magazines[sizeclass];
     struct magazine_shape *shape = &c->shapes[sizeclass];
@@ -279,7 +295,7 @@ void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     if (shape->cap == 0 || shape->last == MAGAZINE_WAS_FULL)
         grow(c, h, sizeclass);
     if (shape->cap == 0)
-        return mcentral_alloc_one(mc);
+        return alloc_counted(c, mc, sizeclass);
     // A program that only grows wants all there is room for; one that goes up
     // and down wants room for its next frees as well.
     size_t want =

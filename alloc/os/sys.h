@@ -111,8 +111,10 @@ long sys_getcwd(char *buf, size_t n);
 long sys_program_path(char *buf, size_t n);
 
 // sys_on_first_stack says whether the caller runs on the stack that the program was
-// started with, and nbytes of it are left.
-bool sys_on_first_stack(size_t nbytes);
+// started with. sys_stack_limit returns how large that may grow, in bytes, as the
+// limit was at the first call.
+bool sys_on_first_stack(void);
+uint64_t sys_stack_limit(void);
 
 // sys_libc_ready says whether the C library has run its constructor, by which it
 // knows its environment.

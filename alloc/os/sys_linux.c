@@ -6,6 +6,7 @@
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
@@ -176,23 +177,31 @@ long sys_program_path(char *buf, size_t n) {
     return syscall4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", buf, n);
 }
 
-bool sys_on_first_stack(size_t nbytes) {
-    // The kernel puts those bytes above everything that is pushed.
+bool sys_on_first_stack(void) {
+    // The kernel puts those bytes above everything that is pushed. Below the part
+    // that is in use there may be other mappings.
+    enum { IN_USE_MAX = 16 << 20 };
     uintptr_t top = (uintptr_t)getauxval(AT_RANDOM);
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-    struct rlimit limit;
-    if (top == 0 || here >= top ||
-        syscall4(SYS_prlimit64, 0, RLIMIT_STACK, 0, &limit) != 0)
-        return false;
-    // Behind the part that grew there may be other mappings: what is in use must
-    // be plausible, too.
-    enum { IN_USE_MAX = 16 << 20 };
-    return top - here < IN_USE_MAX && top - here + nbytes < limit.rlim_cur;
+    return here < top && top - here < IN_USE_MAX;
+}
+
+uint64_t sys_stack_limit(void) {
+    static _Atomic uint64_t kept; // 0: not asked yet
+    uint64_t limit = atomic_load_explicit(&kept, memory_order_relaxed);
+    if (limit == 0) {
+        struct rlimit now = {.rlim_cur = 1};
+        syscall4(SYS_prlimit64, 0, RLIMIT_STACK, 0, &now);
+        limit = now.rlim_cur;
+        atomic_store_explicit(&kept, limit, memory_order_relaxed);
+    }
+    return limit;
 }
 
 bool sys_libc_ready(void) {
     extern char **environ;
-    return environ != NULL;
+    // The first may be gone again, by clearenv.
+    return environ != NULL || program_invocation_name[0] != '\0';
 }
 
 uint64_t sys_secret(void) {

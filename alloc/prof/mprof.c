@@ -114,7 +114,9 @@ void mprof_init(struct mprof *mp, struct persistent *persistent) {
 
 struct mbucket *mprof_bucket(struct mprof *mp, size_t size,
                              const uintptr_t *pcs, unsigned npcs) {
-    uint64_t rate = atomic_load_explicit(&mp->rate, memory_order_relaxed);
+    // Of size 0 are stacks of frees, which are not counted.
+    uint64_t rate =
+        size == 0 ? 0 : atomic_load_explicit(&mp->rate, memory_order_relaxed);
     struct key key =
         key_of(size, rate, pcs, (uint32_t)min_size(npcs, UNWIND_MAX));
     struct mbucket *b = find(mp, &key);

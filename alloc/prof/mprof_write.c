@@ -10,6 +10,7 @@
 
 #include "os/sys.h"
 #include "prof/mprof_pprof.h"
+#include "prof/sample.h"
 
 enum { DIGITS = 24 }; // of a number of 64 bits, and a few characters
 
@@ -59,6 +60,20 @@ static void put_counts(struct gzip *file, struct mprof_counts objects,
     put_str(file, "] @");
 }
 
+// as_sampled returns a bucket's counts as they would be at the rate that the header
+// names, by which readers scale all of them.
+static struct mprof_counts as_sampled(const struct mprof_output *out,
+                                      const struct mbucket *b) {
+    struct mprof_counts n = mprof_counts(b);
+    if (b->rate == out->rate)
+        return n;
+    double factor =
+        sample_chance(b->size, out->rate) / sample_chance(b->size, b->rate);
+    n.nallocs = (uint64_t)((double)n.nallocs * factor + 0.5);
+    n.ninuse = (uint64_t)((double)n.ninuse * factor + 0.5);
+    return n;
+}
+
 static struct mprof_counts bytes_of(struct mprof_counts objects, size_t size) {
     return (struct mprof_counts){objects.nallocs * size, objects.ninuse * size};
 }
@@ -71,7 +86,7 @@ static void write_header(struct mprof_output *out) {
     struct mprof_counts objects = {0, 0};
     struct mprof_counts bytes = {0, 0};
     for (const struct mbucket *b = out->newest; b != NULL; b = b->older) {
-        struct mprof_counts n = mprof_counts(b);
+        struct mprof_counts n = as_sampled(out, b);
         objects.nallocs += n.nallocs;
         objects.ninuse += n.ninuse;
         bytes.nallocs += n.nallocs * b->size;
@@ -90,7 +105,7 @@ static void write_header(struct mprof_output *out) {
 }
 
 static void write_bucket(struct mprof_output *out, const struct mbucket *b) {
-    struct mprof_counts objects = mprof_counts(b);
+    struct mprof_counts objects = as_sampled(out, b);
     if (objects.nallocs == 0)
         return;
     put_counts(&out->file, objects, bytes_of(objects, b->size), "");

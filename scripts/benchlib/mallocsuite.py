@@ -20,7 +20,7 @@ from .workloads import TIMEOUT_S, WRITTEN, Setting
 
 WORKLOADS = WRITTEN + PROGRAMS
 FORMAT = 2
-MODES = {'quick': 3, 'normal': 5, 'full': 15}  # and how many rounds
+MODES = {'quick': 3, 'normal': 5, 'full': 11}  # and how many rounds
 ROUNDS = MODES['normal']
 CHECK_PAIRS = '1000'
 SAVE_EVERY_S = 5
@@ -297,7 +297,7 @@ def bench(arguments):
 
 def add_arguments(parser):
     parser.add_argument('--full', action='store_true',
-                        help='15 rounds of everything, up to an hour; progress '
+                        help='11 rounds of everything, about an hour; progress '
                         'is kept in BUILD/bench-malloc.json or --json FILE')
     parser.add_argument('--resume', metavar='FILE',
                         help='go on with an interrupted run, or print a '
