@@ -442,8 +442,8 @@ static bool size_fits(const struct block *b, size_t align, size_t size) {
         return false;
     if (options->hardened > 1)
         return size == b->usable; // the canary knows
-    if (b->span == NULL)
-        return true; // guarded
+    if (b->span == NULL) // guarded, which knows; of no bytes has one
+        return max_size(size, 1) == b->usable;
     if (size > b->usable / 2 && b->usable <= MAX_SMALL_SIZE)
         return true;
     if (b->span->sizeclass == 0)
