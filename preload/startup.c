@@ -70,11 +70,11 @@ static void warn_of_asan(char **envp) {
         "mound: this program has AddressSanitizer, which wants to be the first "
         "library: preload libasan.so in front of mound, or set "
         "ASAN_OPTIONS=verify_asan_link_order=0 (it keeps its own malloc)\n";
-    static const char options[] = "ASAN_OPTIONS=";
+    static const char variable[] = "ASAN_OPTIONS=";
     if (dlsym(RTLD_DEFAULT, "__asan_init") == NULL || another_serves())
         return;
     for (; *envp != NULL; envp++)
-        if (strncmp(*envp, options, sizeof options - 1) == 0 &&
+        if (strncmp(*envp, variable, sizeof variable - 1) == 0 &&
             strstr(*envp, "verify_asan_link_order=0") != NULL)
             return;
     sys_write(2, said, sizeof said - 1);
