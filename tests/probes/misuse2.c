@@ -553,8 +553,10 @@ static void child_works(char *const *kept, size_t nkept) {
     probe_sound();
 }
 
+// The numbers: how often the threads of "busy" exchange, and forks.
 static void forks(const char *how) {
     enum { NKEPT = 50, NFORKS = 40 };
+    size_t nforks = numbers[1] > 0 ? numbers[1] : NFORKS;
     char *kept[NKEPT];
     bool bare = strcmp(how, "bare") == 0;
     bool busy = strcmp(how, "busy") == 0;
@@ -567,7 +569,7 @@ static void forks(const char *how) {
     for (uintptr_t i = 0; busy && i < NTHREADS; i++)
         expect(pthread_create(&t[i], NULL, exchange, (void *)(i + 1)) == 0,
                "thread");
-    for (int i = 0; i < NFORKS; i++) {
+    for (size_t i = 0; i < nforks; i++) {
         pid_t pid = bare ? _Fork() : fork();
         if (pid == 0) {
             child_works(kept, NKEPT);
