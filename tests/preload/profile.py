@@ -166,6 +166,11 @@ def threads_are_told_when_it_starts_by_call(_):
     run([probe('profile_calls')])
 
 
+def nothing_is_missed_at_the_edges(_):
+    for edge in ('first', 'no-room', 'raw-exit', 'raw-fork'):
+        run([probe('profile_edges'), edge])
+
+
 def a_signal_writes_numbered_profiles(folder):
     path = os.path.join(folder, 'by.pb.gz')
     p = subprocess.Popen(['/usr/bin/python3', '-c', '''
@@ -386,7 +391,8 @@ TESTS = [
     sites_within_15_percent_in_one_run, sites_by_frame_pointers,
     sites_in_hardened_mode, sites_within_3_percent_over_20_runs,
     every_object_at_a_rate_of_one, memstats_stay_exact,
-    threads_are_told_when_it_starts_by_call, a_signal_writes_numbered_profiles,
+    threads_are_told_when_it_starts_by_call, nothing_is_missed_at_the_edges,
+    a_signal_writes_numbered_profiles,
     growth_writes_numbered_profiles, processes_have_a_profile_each,
     an_object_that_grows_in_place_counts_with_its_size,
     go_reads_both_forms_and_names_the_sites,
