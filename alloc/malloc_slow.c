@@ -115,9 +115,15 @@ static struct block look_up_size(const void *p) {
     case CANARY_BROKEN:
         b.misuse = MISUSE_OVERFLOW;
         break;
-    case CANARY_ZERO: // it is in quarantine; but guarded objects never are
-        b.misuse = guards_own(p) ? MISUSE_OVERFLOW : MISUSE_DOUBLE_FREE;
+    case CANARY_ZERO: {
+        // In quarantine all of it is zero; and guarded objects are never there.
+        const struct quarantined o = {(void *)p, b.usable};
+        size_t offset;
+        b.misuse = guards_own(p) || !quarantine_intact(&o, &offset)
+                       ? MISUSE_OVERFLOW
+                       : MISUSE_DOUBLE_FREE;
         break;
+    }
     default:
         break;
     }
@@ -442,7 +448,7 @@ static bool size_fits(const struct block *b, size_t align, size_t size) {
         return false;
     if (options->hardened > 1)
         return size == b->usable; // the canary knows
-    if (b->span == NULL) // guarded, which knows; of no bytes has one
+    if (b->span == NULL)          // guarded, which knows; of no bytes has one
         return max_size(size, 1) == b->usable;
     if (size > b->usable / 2 && b->usable <= MAX_SMALL_SIZE)
         return true;

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dump.h"
 #include "malloc_slow.h"
@@ -29,12 +30,26 @@ static void after_fork_child(void) {
     profile_after_fork(/* child= */ true);
 }
 
+#ifdef MOUND_LOCK_COUNTS
+static const char *lock_counts; // where to, or NULL
+
+static void find_lock_counts(char **envp) {
+    static const char name[] = "MOUND_LOCK_COUNTS=";
+    for (; envp != NULL && *envp != NULL; envp++)
+        if (strncmp(*envp, name, sizeof name - 1) == 0)
+            lock_counts = *envp + sizeof name - 1;
+}
+#endif
+
 void process_start(char **envp) {
     static bool done; // constructors run one after the other
     if (done)
         return;
     done = true;
     runtime_start_from(envp);
+#ifdef MOUND_LOCK_COUNTS
+    find_lock_counts(envp);
+#endif
     thread_init_exit();
     dump_init();
     // Registered before any other handlers (-z initfirst), so that ours run
@@ -62,6 +77,10 @@ __attribute__((destructor)) static void finish(void) {
 }
 
 void process_exiting(void) {
+#ifdef MOUND_LOCK_COUNTS
+    if (lock_counts != NULL)
+        lockcount_write(lock_counts);
+#endif
     profile_at_exit();
     dump_at_exit();
 }

@@ -22,6 +22,7 @@ void mutex_lock_slow(struct mutex *m) {
                                     memory_order_acquire) != MUTEX_FREE)
         sys_futex_wait(&m->word, MUTEX_CONTENDED);
 locked:
+    lockcount(m->rank, /* contended= */ true);
     lockrank_acquire(m->rank);
     atomic_store_explicit(&m->owner, sys_self(), memory_order_relaxed);
 }

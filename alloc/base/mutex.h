@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/compiler.h"
+#include "base/lockcount.h"
 #include "base/lockrank.h"
 #include "os/sys.h"
 
@@ -84,6 +85,7 @@ static inline void mutex_lock(struct mutex *m) {
         mutex_lock_slow(m);
         return;
     }
+    lockcount(m->rank, /* contended= */ false);
     lockrank_acquire(m->rank);
     atomic_store_explicit(&m->owner, sys_self(), memory_order_relaxed);
 }

@@ -33,6 +33,7 @@ MISUSES = [
     (LEVEL2, 'write_free aligned4096 5000 5000', OVERWRITTEN, False),
     (LEVEL2, 'write_free malloc 100000 100000', OVERWRITTEN, False),
     (LEVEL2, 'write_free malloc 1000000 1000000', OVERWRITTEN, False),
+    (LEVEL2, 'write_free malloc 24 24 0 8', OVERWRITTEN, False),
     (LEVEL2, 'free_write malloc 40 3 1', r'use after free: byte 3 was', False),
     (LEVEL2, 'free_write_churn malloc 40 7 1', r'use after free: byte 7 was',
      False),

@@ -18,7 +18,7 @@
 #include <stdatomic.h>
 #include <sys/resource.h>
 
-#define FRAME __attribute__((noinline, noclone))
+#define FRAME __attribute__((noinline, noclone, no_icf))
 // What follows a call keeps it from being a jump, which leaves no frame.
 #define KEEP_FRAME __asm__ volatile("" ::: "memory")
 
@@ -119,7 +119,7 @@ static char *get(const char *how, size_t size) {
 }
 
 // churn frees so many objects that whatever waits for its turn has had it.
-static void churn(void) {
+FRAME static void churn(void) {
     static void *some[CHURN];
     for (int i = 0; i < CHURN; i++)
         some[i] = malloc(CHURN_BYTES);
@@ -459,7 +459,7 @@ static void freed_is_zero(const char *how) {
 }
 
 static void realloc_keeps(const char *how) {
-    enum { STEPS = 20000 };
+    enum { STEPS = 5000 };
     uint64_t state = numbers[0] + 1;
     char *p = NULL;
     size_t size = 0;

@@ -1,0 +1,35 @@
+// lockcount.c: see lockcount.h.
+#include "base/lockcount.h"
+
+#ifdef MOUND_LOCK_COUNTS
+#include "base/print.h"
+#include "os/sys.h"
+
+_Atomic uint64_t lockcounts[LOCKRANK_COUNT][LOCKCOUNT_KINDS];
+
+static const char *const names[LOCKRANK_COUNT] = {
+    "fork",  "threads", "scavenger", "mcentral",
+    "mheap", "special", "mprof",     "persistent"};
+
+void lockcount_write(const char *path) {
+    int fd = sys_open_new(path);
+    if (fd < 0)
+        return;
+    struct print out = print_to(fd);
+    for (int rank = 0; rank < LOCKRANK_COUNT; rank++) {
+        print_str(&out, rank == 0 ? "{\"" : ", \"");
+        print_str(&out, names[rank]);
+        print_str(&out, "\": [");
+        print_u64(&out, lockcounts[rank][LOCKCOUNT_TAKEN]);
+        print_str(&out, ", ");
+        print_u64(&out, lockcounts[rank][LOCKCOUNT_CONTENDED]);
+        print_str(&out, "]");
+    }
+    print_str(&out, "}\n");
+    print_flush(&out);
+    sys_close(fd);
+}
+#else
+// A file with nothing in it is no C.
+typedef int lockcount_not_built;
+#endif
