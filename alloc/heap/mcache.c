@@ -6,7 +6,7 @@
 // from one budget:
 //
 //   each thread        64 KiB of its own, and at most 2 MiB
-//   all threads        beyond that, together 1/32 of the heap in use
+//   all threads        beyond that, together 1/8 of the heap in use
 //
 // A class that wants more when the budget is spent takes it from one of this
 // thread's classes that was not used since the clock hand last came by. So what
@@ -24,8 +24,8 @@
 enum {
     OWN_BYTES = 64 << 10,
     THREAD_BYTES = 2 << 20,
-    HEAP_SHARE = 32,
-    CAP_BYTES = 128 << 10,                     // of one magazine
+    HEAP_SHARE = 8,
+    CAP_BYTES = 256 << 10,                     // of one magazine
     CAP_SLOTS = (1 << SLOTARRAY_MAX_LOG2) - 1, // the NULL takes one pointer
     FIRST_SLOTS = 7,
     FIRST_BYTES = 8 << 10,
@@ -258,10 +258,12 @@ static void grow(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     size_t cap = shape->cap == 0
                      ? cap_first(sizeclass)
                      : min_size(shape->cap * 2 + 1, cap_max(sizeclass));
-    if (cap <= shape->cap || set_cap(c, h, sizeclass, cap))
+    if (cap <= shape->cap)
         return;
-    if (shape->cap > 0 && (int32_t)(c->nslow - c->refused_until) < 0)
-        return; // another asked in vain a moment ago
+    if ((int32_t)(c->nslow - c->refused_until) < 0)
+        return; // somebody asked in vain a moment ago
+    if (set_cap(c, h, sizeclass, cap))
+        return;
     steal(c, h, sizeclass);
     while (cap > shape->cap && !set_cap(c, h, sizeclass, cap))
         cap = cap / 2;

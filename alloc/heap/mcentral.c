@@ -6,11 +6,10 @@
 #include "heap/mheap.h"
 
 enum {
-    BATCH_BYTES = 16 << 10, // a batch of large slots is short
-    // So much of a class is kept whole at least, for small and middle slots.
-    TRANSFER_SMALL = 64 << 10,
-    TRANSFER_MIDDLE = 16 << 10,
-    TRANSFER_SHARE = 16,    // and of a class with many slots 1/16
+    BATCH_BYTES = 64 << 10, // a batch of large slots is short
+    // So much of a class is kept whole: little is enough, and much does no harm,
+    // since it is taken back before fresh memory is touched.
+    TRANSFER_BYTES = 512 << 10,
     GROW_SHARE = 16,        // new spans: 1/16 of those the class has
     GROW_BYTES = 256 << 10, // but no more than this at once
     GROW_SPANS = GROW_BYTES / PAGE_SIZE,
@@ -110,17 +109,9 @@ size_t mcentral_take_locked(struct mcentral *mc, void **ret, size_t want) {
     return n;
 }
 
-// transfer_room returns how many pointers the store may hold now. Slots above
-// 2 KiB are kept only by a class that has many: each would hold back pages that
-// another class of a small process could use.
+// transfer_room returns how many pointers the store may hold.
 static size_t transfer_room(const struct mcentral *mc) {
-    enum { SMALL_BYTES = 256, MIDDLE_BYTES = 2 << 10 };
-    size_t nbytes = mc->stats->nslots * mc->elemsize / TRANSFER_SHARE;
-    if (mc->elemsize <= SMALL_BYTES)
-        nbytes = max_size(TRANSFER_SMALL, nbytes);
-    else if (mc->elemsize <= MIDDLE_BYTES)
-        nbytes = max_size(TRANSFER_MIDDLE, nbytes);
-    return min_size(nbytes / mc->elemsize, TRANSFER_SLOTS);
+    return min_size(TRANSFER_BYTES / mc->elemsize, TRANSFER_SLOTS);
 }
 
 bool mcentral_store_locked(struct mcentral *mc, void *const *slots, size_t n) {
@@ -343,6 +334,28 @@ void mcentral_drain_idle(struct mcentral *mc) {
     mutex_unlock(&mc->lock);
     if (idle && something)
         mcentral_drain(mc);
+}
+
+void mcentral_drain_large(struct mcentral *mc) {
+    enum { LARGE_BYTES = 16 << 10 };
+    struct list retired;
+    list_init(&retired);
+    void *slots[BATCH_MAX];
+    size_t n = 1;
+    while (n > 0) {
+        mutex_lock(&mc->lock);
+        n = 0;
+        if ((size_t)mc->ntransfer * mc->elemsize >= LARGE_BYTES)
+            n = take_transfer_locked(mc, slots);
+        // What was got by the last growth is about to be used.
+        if (n == 0)
+            retire_excess_locked(
+                mc, (uint32_t)(mc->stats->nspans / GROW_SHARE), &retired);
+        mutex_unlock(&mc->lock);
+        if (n > 0)
+            mcentral_give_back(mc, slots, n, /* in_flight= */ true);
+    }
+    free_retired(mc->heap, &retired);
 }
 
 void *mcentral_alloc_one(struct mcentral *mc) {

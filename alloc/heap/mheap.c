@@ -30,9 +30,8 @@ enum {
     POPULATE_MIN = 16 << 10,
     POPULATE_MAX = 4 << 20,
     POPULATE_SHARE = 16,
-    KEEP_LARGE_PAGES = (1 << 20) / PAGE_SIZE, // the longest span that is kept
-    KEEP_MIN_PAGES = (2 << 20) / PAGE_SIZE,   // of all kept spans together; or
-    KEEP_SHARE = 16,                          // 1/16 of what is in use
+    KEEP_MIN_PAGES = (16 << 20) / PAGE_SIZE, // of all kept spans together; or
+    KEEP_SHARE = 16,                         // 1/16 of what is in use
     HUGE_BYTES = 2 << 20,
 };
 
@@ -220,7 +219,7 @@ static void plan_populate_locked(struct mheap *h, struct run *run) {
     }
     size_t step = populate_step(h);
     run->npopulate = min_size(run->npages, step);
-    if (run->npages >= step || run->nscavenged < run->npages)
+    if (run->npages >= step)
         return;
     uintptr_t behind = run->addr + (run->npages << PAGE_SHIFT);
     size_t ahead =
@@ -294,23 +293,25 @@ static void free_record_locked(struct mheap *h, struct mspan *s) {
         s->nwords == MSPAN_SMALL_WORDS ? &h->small_spans : &h->large_spans, s);
 }
 
-// free_kept_locked gives the pages and the record of a kept span back.
-static void free_kept_locked(struct mheap *h, struct mspan *s) {
-    h->kept_pages -= s->npages;
-    pagealloc_free(&h->pages, mspan_start(s), s->npages,
-                   /* scavenged= */ false);
-    free_record_locked(h, s);
-    note_pages(h, 0);
+// next_kept is the link of a kept span to the one that was kept before it. A dead
+// span is in no list of mcentral.
+static struct mspan **next_kept(struct mspan *s) {
+    return (struct mspan **)&s->link.next;
 }
 
 static bool drop_kept_locked(struct mheap *h) {
     if (h->kept_pages == 0)
         return false;
-    for (int i = 0; i < LARGE_KEPT; i++)
-        if (h->kept[i] != NULL) {
-            free_kept_locked(h, h->kept[i]);
-            h->kept[i] = NULL;
+    for (int i = 0; i < KEPT_PAGES_MAX; i++)
+        while (h->kept[i] != NULL) {
+            struct mspan *s = h->kept[i];
+            h->kept[i] = *next_kept(s);
+            pagealloc_free(&h->pages, mspan_start(s), s->npages,
+                           /* scavenged= */ false);
+            free_record_locked(h, s);
         }
+    h->kept_pages = 0;
+    note_pages(h, 0);
     return true;
 }
 
@@ -320,47 +321,62 @@ void mheap_drop_kept(struct mheap *h) {
     mutex_unlock(&h->lock);
 }
 
-// keep_large_locked keeps a dead large span instead of giving its pages back,
-// if it may: a buffer that is made and dropped in turn then costs no two updates
-// of the bitmaps. A pair of 64 KiB went from 230 to 60 ns of CPU time on a loaded
-// machine (scripts/bench malloc --workload large-64k). Its pages count as idle.
-// Returns false if it was not kept.
-static bool keep_large_locked(struct mheap *h, struct mspan *s) {
+// keep_locked keeps a dead span instead of giving its pages back, if it may: a
+// buffer that is made and dropped in turn, or a class that lives from one span to
+// the next, then costs no two updates of the bitmaps. No memory is touched for
+// the first time while kept pages could do (find_run_locked). They count as
+// idle. Returns false if it was not kept.
+static bool keep_locked(struct mheap *h, struct mspan *s) {
     size_t most = max_size(KEEP_MIN_PAGES, h->stats->inuse_pages / KEEP_SHARE);
     size_t npages = s->npages;
-    struct mspan **slot = &h->kept[npages % LARGE_KEPT];
-    if (npages > KEEP_LARGE_PAGES)
+    if (npages > KEPT_PAGES_MAX || h->kept_pages + npages > most)
         return false;
-    if (*slot != NULL)
-        free_kept_locked(h, *slot);
-    *slot = NULL;
-    if (h->kept_pages + npages > most)
-        return false;
-    *slot = s;
+    *next_kept(s) = h->kept[npages - 1];
+    h->kept[npages - 1] = s;
     h->kept_pages += npages;
     return true;
 }
 
-// use_kept_locked returns a kept span of npages, or NULL.
-static struct mspan *use_kept_locked(struct mheap *h, size_t npages) {
-    struct mspan **slot = &h->kept[npages % LARGE_KEPT];
-    struct mspan *s = *slot;
-    if (s == NULL || s->npages != npages)
+// use_kept_locked returns a kept span of npages with bits for nelems slots, or
+// NULL.
+static struct mspan *use_kept_locked(struct mheap *h, size_t npages,
+                                     unsigned nelems) {
+    if (npages > KEPT_PAGES_MAX)
         return NULL;
-    *slot = NULL;
+    struct mspan *s = h->kept[npages - 1];
+    if (s == NULL || nelems > s->nwords * (unsigned)WORD_BITS)
+        return NULL;
+    h->kept[npages - 1] = *next_kept(s);
     h->kept_pages -= npages;
-    s->needzero = true;
+    list_init(&s->link);
+    note_pages(h, (int64_t)npages);
     return s;
 }
 
-// find_run_locked takes pages, growing the heap if it must.
+// enum source says where the pages of a new span may come from.
+enum source { BACKED, FRESH, RESERVED };
+
+// find_run_locked takes pages. From BACKED, only such as have memory; FRESH, any
+// that are free, and the heap may grow; RESERVED, also by new address space.
 static struct run find_run_locked(struct mheap *h, size_t npages, size_t align,
-                                  bool may_reserve) {
+                                  enum source source) {
     struct run run = {.npages = npages};
     run.addr = pagealloc_alloc(&h->pages, npages, align, &run.nscavenged);
-    if (run.addr == 0 && drop_kept_locked(h))
+    bool fresh = run.addr == 0 || run.nscavenged == npages;
+    if (fresh && h->kept_pages > 0) {
+        if (run.addr != 0)
+            pagealloc_free(&h->pages, run.addr, npages, /* scavenged= */ true);
+        drop_kept_locked(h);
         run.addr = pagealloc_alloc(&h->pages, npages, align, &run.nscavenged);
-    if (run.addr == 0 && grow_locked(h, npages + align - 1, may_reserve))
+        fresh = run.addr == 0 || run.nscavenged == npages;
+    }
+    if (fresh && source == BACKED) {
+        if (run.addr != 0)
+            pagealloc_free(&h->pages, run.addr, npages, /* scavenged= */ true);
+        run.addr = 0;
+        return run;
+    }
+    if (run.addr == 0 && grow_locked(h, npages + align - 1, source == RESERVED))
         run.addr = pagealloc_alloc(&h->pages, npages, align, &run.nscavenged);
     if (run.addr != 0)
         note_pages(h, (int64_t)npages);
@@ -377,17 +393,40 @@ static void free_run_locked(struct mheap *h, struct run *run) {
     note_pages(h, -(int64_t)run->npages);
 }
 
+// take_back makes free pages of what the stores of the classes hold back.
+static void take_back(struct mheap *h) {
+    for (unsigned i = 0; i < mheap_ncentrals(h); i++)
+        mcentral_drain_large(mheap_central(h, i));
+}
+
 size_t mheap_alloc_spans(struct mheap *h, unsigned sizeclass, size_t npages,
                          size_t want, struct mspan **ret) {
     unsigned nelems =
         (unsigned)((npages << PAGE_SHIFT) / sizeclass_bytes[sizeclass]);
-    struct run run;
+    struct run run = {0};
     size_t n = 0;
     mutex_lock(&h->lock);
-    for (;; want /= 2) { // a long run may not be there when a short one is
-        run = find_run_locked(h, npages * want, 1, /* may_reserve= */ true);
-        if (run.addr != 0 || want == 1)
+    if (want == 1) {
+        ret[0] = use_kept_locked(h, npages, nelems);
+        if (ret[0] != NULL) {
+            run = (struct run){.addr = mspan_start(ret[0]), .npages = npages};
+            n = 1;
+            goto out;
+        }
+    }
+    run = find_run_locked(h, npages * want, 1, BACKED);
+    if (run.addr == 0) {
+        // What is idle elsewhere is taken before fresh memory is touched.
+        mutex_unlock(&h->lock);
+        take_back(h);
+        mutex_lock(&h->lock);
+    }
+    while (run.addr == 0) {
+        run = find_run_locked(h, npages * want, 1, RESERVED);
+        if (want == 1)
             break;
+        if (run.addr == 0)
+            want /= 2; // a short run may be there when a long one is not
     }
     if (run.addr == 0)
         goto out;
@@ -455,6 +494,24 @@ static bool give_back_addresses_locked(struct mheap *h) {
     return given > 0;
 }
 
+// find_large_run_locked is find_run_locked for one object. It lets go of the lock
+// where other stores are asked first.
+static struct run find_large_run_locked(struct mheap *h, size_t npages,
+                                        size_t align, bool may_reserve) {
+    enum source source = may_reserve ? RESERVED : FRESH;
+    struct run run = find_run_locked(h, npages, align, BACKED);
+    if (run.addr == 0) {
+        mutex_unlock(&h->lock);
+        take_back(h);
+        mutex_lock(&h->lock);
+        run = find_run_locked(h, npages, align, source);
+    }
+    if (run.addr == 0 && may_reserve && npages <= h->stats->sys_pages &&
+        give_back_addresses_locked(h))
+        run = find_run_locked(h, npages, align, source);
+    return run;
+}
+
 struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align,
                                 bool may_reserve) {
     if (npages + align < npages)
@@ -462,24 +519,19 @@ struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align,
     struct largestats *stats = &h->stats->large;
     struct run run = {0};
     mutex_lock(&h->lock);
-    struct mspan *s = align == 1 ? use_kept_locked(h, npages) : NULL;
-    if (s != NULL) {
-        note_pages(h, (int64_t)npages);
-        goto have;
-    }
-    run = find_run_locked(h, npages, align, may_reserve);
-    if (run.addr == 0 && may_reserve && npages <= h->stats->sys_pages &&
-        give_back_addresses_locked(h))
-        run = find_run_locked(h, npages, align, /* may_reserve= */ true);
-    if (run.addr == 0)
-        goto out;
-    s = alloc_record_locked(h, 1);
+    struct mspan *s = align == 1 ? use_kept_locked(h, npages, 1) : NULL;
     if (s == NULL) {
-        free_run_locked(h, &run);
-        goto out;
+        run = find_large_run_locked(h, npages, align, may_reserve);
+        if (run.addr == 0)
+            goto out;
+        s = alloc_record_locked(h, 1);
+        if (s == NULL) {
+            free_run_locked(h, &run);
+            goto out;
+        }
+        atomic_store_explicit(&s->start, run.addr, memory_order_relaxed);
+        s->npages = npages;
     }
-    atomic_store_explicit(&s->start, run.addr, memory_order_relaxed);
-    s->npages = npages;
     s->sizeclass = 0;
     s->elemsize = 0;
     s->nelems = 1;
@@ -488,7 +540,6 @@ struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align,
     s->needzero = run.nscavenged < npages;
     atomic_store_explicit(&s->home, NULL, memory_order_relaxed);
     pagemap_set(&h->pagemap, s);
-have:
     atomic_store_explicit(&s->sample, NULL, memory_order_relaxed);
     stats->nmallocs++;
     stats->alloc_bytes += npages << PAGE_SHIFT;
@@ -521,12 +572,18 @@ static void after_free(struct mheap *h, struct leftover left) {
 }
 
 void mheap_free_span(struct mheap *h, struct mspan *s) {
+    struct leftover left = {0, false};
     mutex_lock(&h->lock);
-    pagealloc_free(&h->pages, mspan_start(s), s->npages,
-                   /* scavenged= */ false);
-    note_pages(h, -(int64_t)s->npages);
-    free_record_locked(h, s);
-    struct leftover left = leftover_locked(h);
+    size_t npages = s->npages;
+    bool kept = keep_locked(h, s);
+    if (!kept) {
+        pagealloc_free(&h->pages, mspan_start(s), npages,
+                       /* scavenged= */ false);
+        free_record_locked(h, s);
+    }
+    note_pages(h, -(int64_t)npages);
+    if (!kept)
+        left = leftover_locked(h);
     mutex_unlock(&h->lock);
     after_free(h, left);
 }
@@ -538,7 +595,7 @@ static bool drop_large_locked(struct mheap *h, struct mspan *s,
     size_t npages = s->npages;
     h->stats->large.alloc_bytes -= npages << PAGE_SHIFT;
     atomic_store_explicit(&s->state, MSPAN_DEAD, memory_order_relaxed);
-    bool kept = !scavenged && keep_large_locked(h, s);
+    bool kept = !scavenged && keep_locked(h, s);
     if (!kept) {
         pagealloc_free(&h->pages, mspan_start(s), npages, scavenged);
         free_record_locked(h, s);
@@ -602,6 +659,9 @@ bool mheap_resize_large(struct mheap *h, struct mspan *s, size_t npages) {
         more.npages = npages - old;
         done = pagealloc_alloc_at(&h->pages, old_end, more.npages,
                                   &more.nscavenged) ||
+               (drop_kept_locked(h) &&
+                pagealloc_alloc_at(&h->pages, old_end, more.npages,
+                                   &more.nscavenged)) ||
                (extend_at_end_locked(h, old_end, more.npages) &&
                 pagealloc_alloc_at(&h->pages, old_end, more.npages,
                                    &more.nscavenged));
@@ -685,11 +745,9 @@ struct mspan *mheap_span_containing(struct mheap *h, uintptr_t addr) {
 bool mheap_page_is_free(struct mheap *h, uintptr_t addr) {
     mutex_lock(&h->lock);
     bool is_free = pagealloc_is_free(&h->pages, addr);
-    for (int i = 0; i < LARGE_KEPT; i++) {
-        const struct mspan *s = h->kept[i];
-        if (s != NULL && addr - mspan_start(s) < s->npages << PAGE_SHIFT)
-            is_free = true;
-    }
+    for (int i = 0; i < KEPT_PAGES_MAX; i++)
+        for (struct mspan *s = h->kept[i]; s != NULL; s = *next_kept(s))
+            is_free |= addr - mspan_start(s) < s->npages << PAGE_SHIFT;
     mutex_unlock(&h->lock);
     return is_free;
 }

@@ -17,8 +17,8 @@ enum {
 };
 
 enum {
-    // Freed large spans kept whole for the next request of as many pages.
-    LARGE_KEPT = 16,
+    // The longest span that is kept whole when it is freed: 1 MiB.
+    KEPT_PAGES_MAX = 128,
 };
 
 enum thp_mode { THP_AUTO, THP_NEVER, THP_ALWAYS };
@@ -42,9 +42,9 @@ struct mheap {
     uintptr_t reserved_low;  // (h) the lowest address ever reserved
     struct heapstats *stats; // (c) the counters, written under their locks
     enum thp_mode thp;       // (c)
-    // (h) Dead spans whose pages were not given back, by npages % LARGE_KEPT,
-    // or NULL; and how many pages that is. See keep_large_locked.
-    struct mspan *kept[LARGE_KEPT];
+    // (h) Dead spans whose pages were not given back, by npages - 1, the newest
+    // first; and how many pages that is. See keep_locked.
+    struct mspan *kept[KEPT_PAGES_MAX];
     size_t kept_pages;
 
     // The decaying peak that the scavenger keeps pages for; see scavenger.c.
@@ -135,8 +135,7 @@ bool mheap_resize_large(struct mheap *h, struct mspan *s, size_t npages);
 // MSPAN_DEAD already. Pages above the keep go back to the system at once.
 void mheap_free_span(struct mheap *h, struct mspan *s);
 
-// mheap_drop_kept gives the pages of kept large spans back to the page
-// allocator.
+// mheap_drop_kept gives the pages of kept spans back to the page allocator.
 void mheap_drop_kept(struct mheap *h);
 
 // mheap_alloc_slotarray returns an array of 1 << log2 pointers, or NULL.

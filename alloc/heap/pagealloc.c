@@ -62,13 +62,22 @@ bool pagealloc_cover(struct pagealloc *pa, uintptr_t addr, size_t nbytes) {
     return true;
 }
 
+static bool sum_equal(struct palloc_sum a, struct palloc_sum b) {
+    return a.start == b.start && a.max == b.max && a.end == b.end;
+}
+
 // resum brings the summaries above a chunk up to date.
 static void resum(struct arena *a, unsigned chunk) {
     struct palloc_sum sum = pallocbits_summarize(a->free[chunk]);
+    if (sum_equal(sum, a->chunk_sums[chunk]))
+        return;
     a->chunk_sums[chunk] = sum;
     unsigned group = chunk / GROUP_CHUNKS;
-    a->group_sums[group] = palloc_sum_merge(
-        &a->chunk_sums[group * GROUP_CHUNKS], GROUP_CHUNKS, CHUNK_PAGES);
+    sum = palloc_sum_merge(&a->chunk_sums[group * GROUP_CHUNKS], GROUP_CHUNKS,
+                           CHUNK_PAGES);
+    if (sum_equal(sum, a->group_sums[group]))
+        return;
+    a->group_sums[group] = sum;
     a->sum = palloc_sum_merge(a->group_sums, ARENA_GROUPS, GROUP_PAGES);
 }
 
@@ -374,14 +383,13 @@ void pagealloc_rebuild(struct pagealloc *pa) {
             a->nbacked[c] = (uint16_t)(n - gone);
             a->nbacked_total += n - gone;
             pa->nfree += n;
+            // Whatever a half made change left: compute all anew.
+            a->chunk_sums[c].max = UINT32_MAX;
+            a->group_sums[c / GROUP_CHUNKS].max = UINT32_MAX;
             resum(a, c);
         }
         pa->nbacked += a->nbacked_total;
     }
-}
-
-static bool sum_equal(struct palloc_sum a, struct palloc_sum b) {
-    return a.start == b.start && a.max == b.max && a.end == b.end;
 }
 
 unsigned pagealloc_verify(const struct pagealloc *pa) {

@@ -68,7 +68,9 @@ def by_path(path):
     path = os.path.abspath(path)
     if not os.path.isfile(path):
         raise tree.Refusal(f'{path}: there is no such file')
-    name = 'mound' if tree.is_mound(path) else os.path.basename(path)
+    # Two builds of mound can be told apart by the names of their files.
+    base = os.path.basename(path)
+    name = 'mound' if base.startswith('libmound.so') else base
     return Peer(name, path, path)
 
 

@@ -8,7 +8,7 @@
 #include "fixture.h"
 #include "mem_fake.h"
 
-enum { MANY = 20000, OWN_BYTES = 64 << 10, HEAP_SHARE = 32 };
+enum { MANY = 20000, OWN_BYTES = 64 << 10, HEAP_SHARE = 8 };
 
 static size_t depth(struct mcache *c, unsigned sizeclass) {
     struct magazine *m = &c->magazines[sizeclass];

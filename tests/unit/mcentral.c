@@ -123,9 +123,7 @@ Test(mcentral, a_full_store_refuses_and_changes_nothing) {
         while (nstored <= TRANSFER_SLOTS &&
                store(mc, slots + nstored, mc->batch))
             nstored += mc->batch;
-        size_t most = mc->stats->nslots * mc->elemsize / 16;
-        if (most < 64 << 10)
-            most = 64 << 10;
+        size_t most = 512 << 10;
         cr_assert(ge(sz, nstored, mc->batch));
         cr_assert(le(sz, nstored, TRANSFER_SLOTS));
         cr_assert(nstored * mc->elemsize <= most || nstored == mc->batch);
