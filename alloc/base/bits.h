@@ -40,21 +40,23 @@ static inline uint64_t word_range(unsigned lo, unsigned n) {
     return n == WORD_BITS ? ~(uint64_t)0 : (((uint64_t)1 << n) - 1) << lo;
 }
 
-// word_find_run returns the lowest bit where n ones in a row begin, or 64.
+// word_runs returns the bits of x where n ones in a row begin; n is at least 1.
 // Cost: log2(n) steps. Each step removes ones from the top of every run until
 // only runs of at least n ones have a bit left; after Go 1.19's
 // runtime/mpallocbits.go, findBitRange64.
-static inline unsigned word_find_run(uint64_t x, unsigned n) {
+static inline uint64_t word_runs(uint64_t x, unsigned n) {
     unsigned left = n - 1;
-    unsigned width = 1;
-    while (left > 0) {
+    for (unsigned width = 1; left > 0 && x != 0; width *= 2) {
         unsigned step = left < width ? left : width;
         x &= x >> step;
-        if (x == 0)
-            return WORD_BITS;
         left -= step;
-        width *= 2;
     }
+    return x;
+}
+
+// word_find_run returns the lowest bit where n ones in a row begin, or 64.
+static inline unsigned word_find_run(uint64_t x, unsigned n) {
+    x = word_runs(x, n);
     return x == 0 ? WORD_BITS : (unsigned)__builtin_ctzl(x);
 }
 

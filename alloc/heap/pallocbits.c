@@ -10,9 +10,11 @@ static unsigned leading_ones(uint64_t x) {
 }
 
 // longest_within returns the longest run of ones in x, or best if that is more.
-// Cost: the number of steps grows with what is found, not with the word.
+// Cost: log2(best) steps, and one for each page more than best.
 static uint32_t longest_within(uint64_t x, uint32_t best) {
-    while (best < WORD_BITS && word_find_run(x, best + 1) != WORD_BITS)
+    if (best >= WORD_BITS)
+        return best;
+    for (x = word_runs(x, best + 1); x != 0; x &= x >> 1)
         best++;
     return best;
 }
