@@ -6,13 +6,17 @@
 // from one budget:
 //
 //   each thread        64 KiB of its own, and at most 2 MiB
-//   all threads        beyond that, together 1/8 of the heap in use
+//   all threads        beyond that, together 1 MiB and 1/8 of the heap in use
 //
 // A class that wants more when the budget is spent takes it from one of this
 // thread's classes that was not used since the clock hand last came by. So what
 // all caches hold is bounded by the sum above, with the heap in use as it was
 // when capacity was last granted; threads that sleep for ever keep at most
 // theirs.
+//
+// The budget is ample because it does not make the peak higher: when the heap is
+// about to touch fresh memory, each thread empties the magazines of classes that
+// it does not use just now (trim), and mheap takes back what the stores hold.
 #include "heap/mcache.h"
 
 #include <string.h>
@@ -23,6 +27,7 @@
 
 enum {
     OWN_BYTES = 64 << 10,
+    SHARED_BYTES = 1 << 20,
     THREAD_BYTES = 2 << 20,
     HEAP_SHARE = 8,
     CAP_BYTES = 256 << 10,                     // of one magazine
@@ -71,6 +76,7 @@ void mcache_init(struct mcache *c, uintptr_t owner) {
     c->hand = 1;
     c->nslow = 0;
     c->refused_until = 0;
+    c->nfresh = 0;
     memset(c->shapes, 0, sizeof c->shapes);
     for (unsigned i = 0; i < NUM_SIZECLASSES; i++) {
         detach_array(&c->magazines[i]);
@@ -81,7 +87,7 @@ void mcache_init(struct mcache *c, uintptr_t owner) {
 uint64_t mcache_cap_limit(const struct mheap *h, uint64_t nthreads) {
     uint64_t inuse = __atomic_load_n(&h->stats->inuse_pages, __ATOMIC_RELAXED)
                      << PAGE_SHIFT;
-    return inuse / HEAP_SHARE + nthreads * OWN_BYTES;
+    return SHARED_BYTES + inuse / HEAP_SHARE + nthreads * OWN_BYTES;
 }
 
 static size_t cap_max(unsigned sizeclass) {
@@ -222,6 +228,28 @@ static bool set_cap(struct mcache *c, struct mheap *h, unsigned sizeclass,
     return false;
 }
 
+// is_idle says whether a class was asked for nothing since it was last looked at.
+static bool is_idle(struct mcache *c, unsigned sizeclass) {
+    struct magazine_shape *shape = &c->shapes[sizeclass];
+    uint32_t count = (uint32_t)atomic_load_explicit(
+        &c->magazines[sizeclass].count, memory_order_relaxed);
+    bool idle = count == shape->count_seen;
+    shape->count_seen = count;
+    return idle;
+}
+
+// trim empties the magazines of idle classes, once fresh memory was needed: what
+// they hold shall serve others before more is.
+static void trim(struct mcache *c, struct mheap *h) {
+    uint32_t nfresh = atomic_load_explicit(&h->nfresh, memory_order_relaxed);
+    if (nfresh == c->nfresh)
+        return;
+    c->nfresh = nfresh;
+    for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
+        if (c->shapes[i].cap > 0 && is_idle(c, i))
+            give_older(c, h, i, depth_of(&c->magazines[i]));
+}
+
 // steal takes capacity from classes that were idle since the hand last passed.
 static void steal(struct mcache *c, struct mheap *h, unsigned for_class) {
     for (int i = 0; i < HAND_STEPS; i++) {
@@ -230,15 +258,10 @@ static void steal(struct mcache *c, struct mheap *h, unsigned for_class) {
         struct magazine_shape *shape = &c->shapes[sizeclass];
         if (shape->cap == 0 || sizeclass == for_class)
             continue;
-        struct magazine *m = &c->magazines[sizeclass];
-        uint32_t count =
-            (uint32_t)atomic_load_explicit(&m->count, memory_order_relaxed);
-        bool idle = count == shape->count_seen;
-        shape->count_seen = count;
-        if (!idle)
+        if (!is_idle(c, sizeclass))
             continue;
         size_t keep = shape->cap / 2;
-        size_t depth = depth_of(m);
+        size_t depth = depth_of(&c->magazines[sizeclass]);
         if (depth > keep)
             give_older(c, h, sizeclass, depth - keep);
         if (keep == 0) {
@@ -294,6 +317,7 @@ void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     check(depth_of(m) == 0, "mcache: refill of a magazine that holds slots");
     debug_check(!mcache_sample_due(c, sizeclass), "mcache: a sample is due");
     c->nslow++;
+    trim(c, h);
     if (shape->cap == 0 || shape->last == MAGAZINE_WAS_FULL)
         grow(c, h, sizeclass);
     if (shape->cap == 0)

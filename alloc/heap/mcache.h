@@ -54,6 +54,7 @@ struct mcache {
     uint32_t hand;          // (o) class that is asked to give up capacity next
     uint32_t nslow;         // (o) slow paths
     uint32_t refused_until; // (o) nslow when the budget may be asked again
+    uint32_t nfresh;        // (o) mheap.nfresh when idle classes were trimmed
     struct magazine_shape shapes[NUM_SIZECLASSES]; // (o)
 };
 

@@ -349,8 +349,8 @@ void mcentral_drain_large(struct mcentral *mc) {
             n = take_transfer_locked(mc, slots);
         // What was got by the last growth is about to be used.
         if (n == 0)
-            retire_excess_locked(
-                mc, (uint32_t)(mc->stats->nspans / GROW_SHARE), &retired);
+            retire_excess_locked(mc, (uint32_t)(mc->stats->nspans / GROW_SHARE),
+                                 &retired);
         mutex_unlock(&mc->lock);
         if (n > 0)
             mcentral_give_back(mc, slots, n, /* in_flight= */ true);

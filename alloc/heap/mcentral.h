@@ -14,8 +14,8 @@
 #include "heap/mspan.h"
 
 enum {
-    BATCH_MAX = 64,                 // slots that move at once
-    TRANSFER_SLOTS = 8 * BATCH_MAX, // the store holds so many pointers
+    BATCH_MAX = 64,                  // slots that move at once
+    TRANSFER_SLOTS = 32 * BATCH_MAX, // the store holds so many pointers
     // Lists of partial spans: list i has spans with 2^i to 2^(i+1) - 1 free.
     PARTIAL_LISTS = 11,
 };

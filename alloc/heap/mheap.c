@@ -393,8 +393,10 @@ static void free_run_locked(struct mheap *h, struct run *run) {
     note_pages(h, -(int64_t)run->npages);
 }
 
-// take_back makes free pages of what the stores of the classes hold back.
+// take_back makes free pages of what the stores of the classes hold back. Caches
+// give their share when they see that nfresh has risen.
 static void take_back(struct mheap *h) {
+    atomic_fetch_add_explicit(&h->nfresh, 1, memory_order_relaxed);
     for (unsigned i = 0; i < mheap_ncentrals(h); i++)
         mcentral_drain_large(mheap_central(h, i));
 }

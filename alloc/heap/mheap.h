@@ -55,6 +55,7 @@ struct mheap {
     _Atomic uint64_t tick_ticks;  // (a) relaxed: when they last read the clock
     struct helper helper;         // (a) runs while there is something to return
     _Atomic bool release_refused; // (a) relaxed: madvise is not permitted
+    _Atomic uint32_t nfresh;      // (a) relaxed: times fresh memory was needed
     _Atomic int64_t quiet_pages;  // (a) a fork child does not populate or
                                   // release until so many pages were asked
 
