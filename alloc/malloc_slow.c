@@ -77,7 +77,8 @@ static struct block look_up(const void *p) {
     enum mspan_state state = mspan_state(s);
     size_t offset = addr - mspan_start(s);
     size_t npages = s->npages;
-    if (state == MSPAN_DEAD || offset >= npages << PAGE_SHIFT)
+    if (state == MSPAN_DEAD || state == MSPAN_KEPT ||
+        offset >= npages << PAGE_SHIFT)
         return (struct block){.misuse = MISUSE_FREED_SPAN};
     if (state == MSPAN_LARGE) {
         if (offset != 0)
@@ -189,6 +190,8 @@ static void *alloc_once(size_t size, size_t align, bool *ret_zero) {
     struct mspan *s = large_alloc(max_size(size, 1), align);
     if (s == NULL)
         return NULL;
+    if (thread_tls.own != NULL)
+        mcache_trim(thread_tls.own, &mound_heap);
     *ret_zero = !s->needzero;
     if (UNLIKELY(profile_on()))
         profile_large(s);
@@ -228,10 +231,43 @@ static void *alloc(size_t size, size_t align, bool *ret_zero) {
     return p != NULL ? p : fail(ENOMEM);
 }
 
+// large_hit returns a large object that this thread freed before, or NULL. It and
+// large_keep are slow paths that need no lock.
+static void *large_hit(size_t size) {
+    size_t npages = large_pages(size);
+    if (thread_cache() == &mcache_none || npages > KEPT_PAGES_MAX ||
+        profile_on() || !thread_enter())
+        return NULL;
+    struct mspan *s = mcache_use_large(thread_tls.own, npages);
+    thread_leave();
+    return s != NULL ? (void *)mspan_start(s) : NULL;
+}
+
+// large_keep frees a large object into this thread's cache, or returns false.
+static bool large_keep(void *p) {
+    if (thread_cache() == &mcache_none)
+        return false;
+    struct mspan *s = pagemap_span(&mound_heap.pagemap, (uintptr_t)p);
+    if (s == NULL || mspan_state(s) != MSPAN_LARGE ||
+        mspan_start(s) != (uintptr_t)p || s->npages > KEPT_PAGES_MAX ||
+        atomic_load_explicit(&s->sample, memory_order_relaxed) != NULL ||
+        !thread_enter())
+        return false;
+    runtime_enter();
+    bool kept = mcache_keep_large(thread_tls.own, &mound_heap, s);
+    thread_leave();
+    return kept;
+}
+
 void *malloc_slow(size_t size) {
     bool zero;
     if (UNLIKELY(runtime_passive()))
         return runtime_next.malloc(size);
+    if (size > MAX_SMALL_SIZE) {
+        void *p = large_hit(size);
+        if (p != NULL)
+            return p;
+    }
     return alloc(size, MIN_ALIGN, &zero);
 }
 
@@ -251,6 +287,11 @@ void *calloc_slow(size_t nmemb, size_t size) {
         return runtime_next.calloc(nmemb, size);
     if (__builtin_mul_overflow(nmemb, size, &nbytes))
         return fail(ENOMEM);
+    if (nbytes > MAX_SMALL_SIZE) {
+        void *p = large_hit(nbytes);
+        if (p != NULL)
+            return memset(p, 0, nbytes);
+    }
     void *p = alloc(nbytes, MIN_ALIGN, &zero);
     if (p != NULL && !zero)
         memset(p, 0, nbytes);
@@ -413,6 +454,8 @@ void free_slow(void *p) {
         runtime_next.free(p);
         return;
     }
+    if (large_keep(p))
+        return;
     if (UNLIKELY(!enter())) {
         if (!emergency_owns(p) || !emergency_free(p))
             thread_defer_free(p);

@@ -31,6 +31,7 @@ void thread_lock_list(void) {
         st->magazine_top_offset = offsetof(struct magazine, top);
         st->magazine_bottom_offset = offsetof(struct magazine, bottom);
         st->magazine_count_offset = offsetof(struct magazine, count);
+        st->cache_large_offset = offsetof(struct mcache, large.nhits);
     }
 }
 

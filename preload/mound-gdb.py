@@ -13,6 +13,7 @@ MAGIC = 0x31535453646e756f
 HEADER = struct.Struct('<QIIIIQIIIIII')
 CLASS = struct.Struct('<6Q')
 LARGE = struct.Struct('<4Q')
+CACHED_LARGE = struct.Struct('<4Q')
 PAGES = struct.Struct('<4Q')
 EMERGENCY = struct.Struct('<4Q')
 
@@ -61,6 +62,11 @@ class MoundStats(gdb.Command):
         if base + nbytes >= at + nclasses * CLASS.size:
             sampled = [CLASS.unpack(memory(at + c * CLASS.size, CLASS.size))
                        for c in range(nclasses)]
+            at += nclasses * CLASS.size
+        large_offset = 0  # of what a cache keeps of large objects
+        if base + nbytes >= at + 8:
+            large_offset = word(at)
+        large = list(large)
 
         counts = [0] * nclasses
         cached = [0] * nclasses
@@ -74,6 +80,13 @@ class MoundStats(gdb.Command):
                 counts[c] += word(m + count_offset)
                 cached[c] += (word(m + top_offset) -
                               word(m + bottom_offset)) // 8
+            if large_offset:
+                hits, hit_bytes, held, held_bytes = CACHED_LARGE.unpack(
+                    memory(cache + large_offset, CACHED_LARGE.size))
+                large[0] += hits
+                large[1] += hits + held
+                large[2] -= held_bytes
+                large[3] += hit_bytes
             link = word(link)
 
         mallocs = large[0] + late[0]

@@ -31,9 +31,9 @@ struct classstats {
 
 // Guarded by mheap.lock.
 struct largestats {
-    uint64_t nmallocs;
+    uint64_t nmallocs; // but for those that caches served
     uint64_t nfrees;
-    uint64_t alloc_bytes;       // of live large objects, whole pages
+    uint64_t alloc_bytes;       // of large spans in use or in caches
     uint64_t total_alloc_bytes; // of all ever
 };
 
@@ -72,6 +72,10 @@ struct heapstats {
 
     // Of the stores of sampled objects, as classes: no magazine holds their slots.
     struct classstats sampled[NUM_SIZECLASSES];
+
+    // Four words of each cache, to be added to large (see heap/mcache.h): nhits,
+    // hit_bytes, nheld, held_bytes.
+    uint64_t cache_large_offset; // of nhits, from the cache
 };
 
 #endif // MOUND_HEAP_HEAPSTATS_H

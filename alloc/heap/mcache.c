@@ -78,6 +78,7 @@ void mcache_init(struct mcache *c, uintptr_t owner) {
     c->refused_until = 0;
     c->nfresh = 0;
     memset(c->shapes, 0, sizeof c->shapes);
+    memset(&c->large, 0, sizeof c->large);
     for (unsigned i = 0; i < NUM_SIZECLASSES; i++) {
         detach_array(&c->magazines[i]);
         atomic_store_explicit(&c->magazines[i].count, 0, memory_order_relaxed);
@@ -238,9 +239,86 @@ static bool is_idle(struct mcache *c, unsigned sizeclass) {
     return idle;
 }
 
-// trim empties the magazines of idle classes, once fresh memory was needed: what
-// they hold shall serve others before more is.
-static void trim(struct mcache *c, struct mheap *h) {
+static uint64_t add(_Atomic uint64_t *counter, uint64_t n) {
+    uint64_t sum = atomic_load_explicit(counter, memory_order_relaxed) + n;
+    atomic_store_explicit(counter, sum, memory_order_relaxed);
+    return sum;
+}
+
+static void drop_large(struct mcache *c, struct mheap *h, unsigned at) {
+    struct largecache *large = &c->large;
+    struct mspan *s = large->spans[at];
+    if (s == NULL)
+        return;
+    large->spans[at] = NULL;
+    add(&large->nheld, (uint64_t)-1);
+    add(&large->held_bytes, 0 - (uint64_t)(s->npages << PAGE_SHIFT));
+    mheap_free_kept(h, s);
+}
+
+static void drop_all_large(struct mcache *c, struct mheap *h) {
+    for (unsigned i = 0; i < LARGECACHE_SPANS; i++)
+        drop_large(c, h, i);
+    budget_set(c, h, c->cap_bytes - c->large.cap_bytes);
+    c->large.cap_bytes = 0;
+}
+
+// large_room sees to it that so many bytes more may be held.
+static bool large_room(struct mcache *c, struct mheap *h, uint64_t nbytes) {
+    struct largecache *large = &c->large;
+    uint64_t want =
+        atomic_load_explicit(&large->held_bytes, memory_order_relaxed) + nbytes;
+    if (want <= large->cap_bytes)
+        return true;
+    if (!budget_set(c, h, c->cap_bytes + (want - large->cap_bytes)))
+        return false;
+    large->cap_bytes = want;
+    return true;
+}
+
+bool mcache_keep_large(struct mcache *c, struct mheap *h, struct mspan *s) {
+    struct largecache *large = &c->large;
+    size_t npages = s->npages;
+    unsigned at = npages % LARGECACHE_SPANS;
+    if (large->spans[at] != NULL) {
+        if (large->spans[at]->npages == npages)
+            return false;
+        drop_large(c, h, at); // nobody asked for it in between
+    }
+    if (!large_room(c, h, npages << PAGE_SHIFT))
+        return false;
+    uint8_t state = MSPAN_LARGE;
+    if (sys_single_threaded())
+        atomic_store_explicit(&s->state, MSPAN_KEPT, memory_order_relaxed);
+    else if (!atomic_compare_exchange_strong_explicit(
+                 &s->state, &state, MSPAN_KEPT, memory_order_relaxed,
+                 memory_order_relaxed))
+        return false; // another thread frees it at the same time
+    s->needzero = true;
+    large->spans[at] = s;
+    add(&large->nheld, 1);
+    add(&large->held_bytes, npages << PAGE_SHIFT);
+    return true;
+}
+
+struct mspan *mcache_use_large(struct mcache *c, size_t npages) {
+    struct largecache *large = &c->large;
+    struct mspan **at = &large->spans[npages % LARGECACHE_SPANS];
+    struct mspan *s = *at;
+    if (s == NULL || s->npages != npages)
+        return NULL;
+    *at = NULL;
+    uint64_t nbytes = npages << PAGE_SHIFT;
+    add(&large->nheld, (uint64_t)-1);
+    add(&large->held_bytes, 0 - nbytes);
+    add(&large->nhits, 1);
+    add(&large->hit_bytes, nbytes);
+    // release: partner in mspan_state
+    atomic_store_explicit(&s->state, MSPAN_LARGE, memory_order_release);
+    return s;
+}
+
+void mcache_trim(struct mcache *c, struct mheap *h) {
     uint32_t nfresh = atomic_load_explicit(&h->nfresh, memory_order_relaxed);
     if (nfresh == c->nfresh)
         return;
@@ -248,6 +326,11 @@ static void trim(struct mcache *c, struct mheap *h) {
     for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
         if (c->shapes[i].cap > 0 && is_idle(c, i))
             give_older(c, h, i, depth_of(&c->magazines[i]));
+    uint64_t nhits =
+        atomic_load_explicit(&c->large.nhits, memory_order_relaxed);
+    if (nhits == c->large.nhits_seen)
+        drop_all_large(c, h);
+    c->large.nhits_seen = nhits;
 }
 
 // steal takes capacity from classes that were idle since the hand last passed.
@@ -317,7 +400,7 @@ void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     check(depth_of(m) == 0, "mcache: refill of a magazine that holds slots");
     debug_check(!mcache_sample_due(c, sizeclass), "mcache: a sample is due");
     c->nslow++;
-    trim(c, h);
+    mcache_trim(c, h);
     if (shape->cap == 0 || shape->last == MAGAZINE_WAS_FULL)
         grow(c, h, sizeclass);
     if (shape->cap == 0)
@@ -385,6 +468,7 @@ void mcache_flush(struct mcache *c, struct mheap *h) {
         }
         drop_array(c, h, sizeclass);
     }
+    drop_all_large(c, h);
     budget_set(c, h, 0);
 }
 
@@ -404,7 +488,23 @@ void mcache_sample_after(struct mcache *c, struct mheap *h, unsigned sizeclass,
     mutex_unlock(&mc->lock);
 }
 
+static void fold_large(struct mcache *c, struct mheap *h) {
+    struct largecache *large = &c->large;
+    struct largestats *stats = &h->stats->large;
+    mutex_lock(&h->lock);
+    uint64_t nhits = atomic_load_explicit(&large->nhits, memory_order_relaxed);
+    stats->nmallocs += nhits;
+    stats->nfrees += nhits;
+    stats->total_alloc_bytes +=
+        atomic_load_explicit(&large->hit_bytes, memory_order_relaxed);
+    atomic_store_explicit(&large->nhits, 0, memory_order_relaxed);
+    atomic_store_explicit(&large->hit_bytes, 0, memory_order_relaxed);
+    large->nhits_seen = 0;
+    mutex_unlock(&h->lock);
+}
+
 void mcache_fold(struct mcache *c, struct mheap *h) {
+    fold_large(c, h);
     for (unsigned sizeclass = 1; sizeclass < NUM_SIZECLASSES; sizeclass++) {
         struct mcentral *mc = &h->central[sizeclass];
         mutex_lock(&mc->lock);
@@ -414,6 +514,7 @@ void mcache_fold(struct mcache *c, struct mheap *h) {
 }
 
 void mcache_abandon(struct mcache *c, struct mheap *h) {
+    fold_large(c, h);
     for (unsigned sizeclass = 1; sizeclass < NUM_SIZECLASSES; sizeclass++) {
         struct magazine *m = &c->magazines[sizeclass];
         struct mcentral *mc = &h->central[sizeclass];

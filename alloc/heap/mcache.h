@@ -42,6 +42,25 @@ struct magazine_shape {
 
 enum { MAGAZINE_WAS_NOTHING, MAGAZINE_WAS_DRY, MAGAZINE_WAS_FULL };
 
+// struct largecache holds large objects that the thread freed, for its next
+// requests of as many pages: one for each remainder of npages. Their bytes are
+// capacity as that of the magazines is. They are live objects for mheap, so all
+// counters of large objects are corrected by these:
+//
+//   mallocs = largestats.nmallocs + nhits,  frees = nfrees + nhits + nheld
+//
+// The counters are atomic for readers in other threads, relaxed.
+enum { LARGECACHE_SPANS = 16 };
+struct largecache {
+    struct mspan *spans[LARGECACHE_SPANS]; // by npages % LARGECACHE_SPANS
+    _Atomic uint64_t nhits;                // requests served
+    _Atomic uint64_t hit_bytes;            // of them
+    _Atomic uint64_t nheld;
+    _Atomic uint64_t held_bytes;
+    uint64_t cap_bytes;  // what it may hold, of mcache.cap_bytes
+    uint64_t nhits_seen; // when it was last trimmed
+};
+
 // struct mcache: records are type-stable.
 //   (o) owner; others under the lock of the class   (t) lock of the thread list
 struct mcache {
@@ -56,6 +75,7 @@ struct mcache {
     uint32_t refused_until; // (o) nslow when the budget may be asked again
     uint32_t nfresh;        // (o) mheap.nfresh when idle classes were trimmed
     struct magazine_shape shapes[NUM_SIZECLASSES]; // (o)
+    struct largecache large;                       // (o)
 };
 
 // mcache_none is the cache of a thread that has none: every magazine of it is
@@ -118,6 +138,16 @@ void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass);
 // giving the older half to mcentral, and keeps p.
 void mcache_overflow(struct mcache *c, struct mheap *h, unsigned sizeclass,
                      void *p);
+
+// mcache_keep_large takes the freed object of a large span, or returns false.
+// mcache_use_large returns a span of npages that it kept, as a live object that
+// is not known to be zero, or NULL. No lock but when another has to leave.
+bool mcache_keep_large(struct mcache *c, struct mheap *h, struct mspan *s);
+struct mspan *mcache_use_large(struct mcache *c, size_t npages);
+
+// mcache_trim empties what was not asked for lately, if the heap needed fresh
+// memory since the last call: what it holds shall serve others before more is.
+void mcache_trim(struct mcache *c, struct mheap *h);
 
 // mcache_flush gives every slot back to its span, where misuse is seen, and
 // returns the arrays. The cache can go on afterwards. The caller is the owner, or

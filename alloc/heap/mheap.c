@@ -626,6 +626,16 @@ bool mheap_free_large(struct mheap *h, struct mspan *s, uintptr_t addr,
     return live;
 }
 
+void mheap_free_kept(struct mheap *h, struct mspan *s) {
+    struct leftover left = {0, false};
+    mutex_lock(&h->lock);
+    h->stats->large.nfrees++;
+    if (!drop_large_locked(h, s, /* scavenged= */ false))
+        left = leftover_locked(h);
+    mutex_unlock(&h->lock);
+    after_free(h, left);
+}
+
 void mheap_abandon_large(struct mheap *h, struct mspan *s) {
     struct largestats *stats = &h->stats->large;
     mutex_lock(&h->lock);
@@ -727,12 +737,17 @@ void mheap_for_each_span_locked(struct mheap *h,
 
 struct containing {
     uintptr_t addr;
-    struct mspan *found;
+    struct mspan *found; // live
+    struct mspan *kept;  // in the cache of a thread
 };
 
 static void look_inside(struct mspan *s, void *arg) {
     struct containing *c = arg;
-    if (c->addr - mspan_start(s) < s->npages << PAGE_SHIFT)
+    if (c->addr - mspan_start(s) >= s->npages << PAGE_SHIFT)
+        return;
+    if (mspan_state(s) == MSPAN_KEPT)
+        c->kept = s;
+    else
         c->found = s;
 }
 
@@ -745,13 +760,15 @@ struct mspan *mheap_span_containing(struct mheap *h, uintptr_t addr) {
 }
 
 bool mheap_page_is_free(struct mheap *h, uintptr_t addr) {
+    struct containing c = {.addr = addr};
     mutex_lock(&h->lock);
     bool is_free = pagealloc_is_free(&h->pages, addr);
     for (int i = 0; i < KEPT_PAGES_MAX; i++)
         for (struct mspan *s = h->kept[i]; s != NULL; s = *next_kept(s))
             is_free |= addr - mspan_start(s) < s->npages << PAGE_SHIFT;
+    mheap_for_each_span_locked(h, look_inside, &c);
     mutex_unlock(&h->lock);
-    return is_free;
+    return is_free || c.kept != NULL;
 }
 
 static void relist_span(struct mspan *s, void *arg) {
@@ -808,7 +825,7 @@ static void recount_span(struct mspan *s, void *arg) {
         r->nwrong += pagealloc_is_free(&r->h->pages, start + (i << PAGE_SHIFT));
     r->nwrong += pagemap_span(&r->h->pagemap, start) != s;
     r->nwrong += pagemap_class(&r->h->pagemap, start) != mspan_class_byte(s);
-    if (mspan_state(s) == MSPAN_LARGE) {
+    if (mspan_state(s) != MSPAN_SMALL) {
         r->nlarge++;
         r->large_bytes += s->npages << PAGE_SHIFT;
         return;

@@ -124,6 +124,9 @@ struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align,
 bool mheap_free_large(struct mheap *h, struct mspan *s, uintptr_t addr,
                       bool scavenged, void **ret_sample);
 
+// mheap_free_kept gives back a large object that a thread's cache kept.
+void mheap_free_kept(struct mheap *h, struct mspan *s);
+
 // mheap_abandon_large takes back a large object that was never handed out, and
 // the malloc counted for it.
 void mheap_abandon_large(struct mheap *h, struct mspan *s);
@@ -154,8 +157,8 @@ void mheap_for_each_span_locked(struct mheap *h,
 // all of them if the page map does not know. For reports.
 struct mspan *mheap_span_containing(struct mheap *h, uintptr_t addr);
 
-// mheap_page_is_free says whether addr is in a page of the heap that no span
-// has.
+// mheap_page_is_free says whether addr is in a page of the heap that no live span
+// has. For reports.
 bool mheap_page_is_free(struct mheap *h, uintptr_t addr);
 
 // mheap_repair frees every lock of the heap and rebuilds what a lock that was

@@ -17,6 +17,7 @@ enum mspan_state {
     MSPAN_DEAD = 0, // the record is free, or its span is being given back
     MSPAN_SMALL,    // slots of a class
     MSPAN_LARGE,    // one object
+    MSPAN_KEPT,     // one object that was freed, in the cache of a thread
 };
 
 enum {
@@ -37,7 +38,8 @@ struct mspan {
     _Atomic uintptr_t start; // (c) address of the first page
     size_t npages;           // (c); (h) for a large span, which may grow
     _Atomic(struct mcentral *) home; // (c) where its slots go back; or NULL
-    _Atomic uint8_t state; // (h), and (l) when MSPAN_SMALL is left or entered
+    _Atomic uint8_t state; // (h), and (l) when MSPAN_SMALL is left or entered;
+                           // between LARGE and KEPT its owner changes it
     uint8_t sizeclass;     // (c) 0 when large
     uint8_t nwords;        // constant for ever: words of freebits
     bool needzero;         // (c) pages may hold old data

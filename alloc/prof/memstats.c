@@ -92,6 +92,22 @@ static void read_small(struct mheap *h, struct list *caches,
     }
 }
 
+// read_large_caches corrects the counters of large objects by what caches keep.
+static void read_large_caches(struct list *caches, struct mound_memstats *ret) {
+    struct mound_bysize *by = &ret->by_size[0];
+    for (struct list *l = caches->next; l != caches; l = l->next) {
+        struct largecache *large = &list_entry(l, struct mcache, link)->large;
+        uint64_t nhits = load(&large->nhits);
+        uint64_t held = load(&large->held_bytes);
+        by->mallocs += nhits;
+        by->frees += nhits + load(&large->nheld);
+        ret->large_alloc -= held;
+        ret->large_total_alloc += load(&large->hit_bytes);
+        ret->cache_bytes += held;
+    }
+    ret->large_alloc = not_negative(ret->large_alloc);
+}
+
 static void read_heap_locked(struct mheap *h, struct mound_memstats *ret) {
     const struct heapstats *st = h->stats;
     struct mound_bysize *by = &ret->by_size[0];
@@ -133,6 +149,7 @@ void memstats_read_locked(struct mheap *h, struct list *caches, size_t ncaches,
     read_small(h, caches, ret);
     mutex_lock(&h->lock);
     read_heap_locked(h, ret);
+    read_large_caches(caches, ret);
     mutex_unlock(&h->lock);
     if (h->profile_sys != NULL)
         ret->buckhash_sys = load(h->profile_sys);

@@ -109,7 +109,7 @@ struct fixture_count fixture_count(struct fixture *f, unsigned sizeclass) {
 }
 
 static uint64_t cap_bytes_of(const struct mcache *c) {
-    uint64_t nbytes = 0;
+    uint64_t nbytes = c->large.cap_bytes;
     for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
         nbytes += (uint64_t)c->shapes[i].cap * sizeclass_bytes[i];
     return nbytes;

@@ -486,3 +486,105 @@ Test(mcache, random_traffic_over_many_caches_loses_and_mixes_nothing,
     cr_assert(zero(sz, fixture_misused()));
     cr_assert(zero(u64, f.stats->inuse_pages));
 }
+
+static struct mspan *large(struct fixture *f, size_t npages) {
+    struct mspan *s = mheap_alloc_large(f->heap, npages, 1, true);
+    cr_assert(ne(ptr, s, NULL));
+    return s;
+}
+
+Test(mcache, a_large_object_comes_back_to_the_thread_that_freed_it) {
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    struct mspan *s = large(&f, 8);
+
+    cr_assert(eq(ptr, mcache_use_large(c, 8), NULL));
+    cr_assert(mcache_keep_large(c, f.heap, s));
+    cr_assert(eq(int, mspan_state(s), MSPAN_KEPT));
+    cr_assert(eq(ptr, mcache_use_large(c, 8 + LARGECACHE_SPANS), NULL));
+    cr_assert(eq(ptr, mcache_use_large(c, 8), s));
+    cr_assert(eq(int, mspan_state(s), MSPAN_LARGE));
+    cr_assert(s->needzero);
+    cr_assert(eq(ptr, mcache_use_large(c, 8), NULL));
+    fixture_verify(&f);
+}
+
+Test(mcache, a_large_object_that_is_kept_makes_room_for_another_size) {
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    struct mspan *first = large(&f, 8);
+    struct mspan *same = large(&f, 8);
+    struct mspan *other = large(&f, 8 + LARGECACHE_SPANS);
+
+    cr_assert(mcache_keep_large(c, f.heap, first));
+    cr_assert(not(mcache_keep_large(c, f.heap, same)));
+    cr_assert(mcache_keep_large(c, f.heap, other));
+
+    cr_assert(eq(int, mspan_state(first), MSPAN_DEAD));
+    cr_assert(eq(ptr, mcache_use_large(c, other->npages), other));
+    fixture_verify(&f);
+}
+
+Test(mcache, large_objects_are_kept_within_the_budget) {
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    for (size_t npages = 100; npages <= KEPT_PAGES_MAX; npages++) {
+        struct mspan *s = large(&f, npages);
+        if (!mcache_keep_large(c, f.heap, s))
+            mheap_free_large(f.heap, s, mspan_start(s), false, &(void *){NULL});
+        check_budget(&f);
+    }
+    cr_assert(gt(u64, c->large.nheld, 0));
+    cr_assert(le(u64, c->large.held_bytes, c->large.cap_bytes));
+    fixture_verify(&f);
+    mcache_flush(c, f.heap);
+    cr_assert(zero(u64, c->large.nheld));
+    cr_assert(zero(u64, c->large.held_bytes));
+    cr_assert(zero(u64, c->cap_bytes));
+    fixture_verify(&f);
+}
+
+Test(mcache, what_caches_served_is_counted_when_they_end) {
+    enum { N = 10 };
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    struct mspan *s = large(&f, 8);
+    for (int i = 0; i < N; i++) {
+        cr_assert(mcache_keep_large(c, f.heap, s));
+        cr_assert(eq(ptr, mcache_use_large(c, 8), s));
+    }
+    cr_assert(mcache_keep_large(c, f.heap, s));
+    mcache_flush(c, f.heap);
+    mcache_fold(c, f.heap);
+
+    const struct largestats *stats = &f.stats->large;
+    cr_assert(eq(u64, stats->nmallocs, N + 1));
+    cr_assert(eq(u64, stats->nfrees, N + 1));
+    cr_assert(eq(u64, stats->total_alloc_bytes, (N + 1) * 8 * PAGE_SIZE));
+    cr_assert(zero(u64, stats->alloc_bytes));
+}
+
+Test(mcache, idle_classes_give_way_before_fresh_memory_is_touched) {
+    enum { N = 200 };
+    static void *p[N];
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    for (int round = 0; round < 20; round++) {
+        for (int i = 0; i < N; i++)
+            p[i] = fixture_malloc(&f, c, 512);
+        for (int i = 0; i < N; i++)
+            fixture_free(&f, c, p[i]);
+    }
+    struct mspan *s = large(&f, 8);
+    cr_assert(mcache_keep_large(c, f.heap, s));
+    cr_assert(gt(sz, depth(c, sizeclass_for(512)), 0));
+
+    // Growth in another class, twice: the first time it is not known yet that
+    // nobody asks for the others.
+    for (int i = 0; i < MANY; i++)
+        fixture_malloc(&f, c, 128);
+
+    cr_assert(zero(sz, depth(c, sizeclass_for(512))));
+    cr_assert(zero(u64, c->large.nheld));
+    fixture_verify(&f);
+}
