@@ -1,34 +1,59 @@
 // mutex.c: the waiting half of mutex.h, and the check of ranks.
 //
-// The three states and the exchange in the waiter follow Ulrich Drepper,
-// "Futexes Are Tricky", second mutex.
+// The three states follow Ulrich Drepper, "Futexes Are Tricky", second mutex. As
+// the word names its holder, a waiter marks it by compare and exchange there.
 #include "base/mutex.h"
 
 enum { NSPINS = 100 }; // some microseconds: our sections are shorter than that
+
+// The kernel compares 32 bits: those with the mark. The rest of the name does not
+// matter, for who takes a lock that is waited for will wake one of the waiters.
+static _Atomic uint32_t *futex_of(struct mutex *m) {
+    bool little = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
+    size_t last = sizeof m->word / sizeof(uint32_t) - 1;
+    return (_Atomic uint32_t *)&m->word + (little ? 0 : last);
+}
+
+// wait_marked waits until it has the lock. Others may be waiting still, so it
+// takes it with the mark.
+static void wait_marked(struct mutex *m) {
+    uintptr_t self = sys_self() | MUTEX_CONTENDED;
+    uintptr_t word = atomic_load_explicit(&m->word, memory_order_relaxed);
+    for (;;) {
+        uintptr_t next = word == MUTEX_FREE ? self : word | MUTEX_CONTENDED;
+        // acquire: as in mutex_trylock_word
+        if (word != next && !atomic_compare_exchange_weak_explicit(
+                                &m->word, &word, next, memory_order_acquire,
+                                memory_order_relaxed))
+            continue;
+        if (word == MUTEX_FREE)
+            return;
+        sys_futex_wait(futex_of(m), (uint32_t)next);
+        word = atomic_load_explicit(&m->word, memory_order_relaxed);
+    }
+}
 
 void mutex_lock_slow(struct mutex *m) {
     if (mutex_held(m)) {
         m->ntimes++;
         return;
     }
-    for (int i = 0; i < NSPINS; i++) {
-        if (atomic_load_explicit(&m->word, memory_order_relaxed) ==
-                MUTEX_FREE &&
-            mutex_trylock_word(m))
-            goto locked;
-        sys_spin();
+    bool taken = false;
+    for (int i = 0; i < NSPINS && !taken; i++) {
+        taken = atomic_load_explicit(&m->word, memory_order_relaxed) ==
+                    MUTEX_FREE &&
+                mutex_trylock_word(m);
+        if (!taken)
+            sys_spin();
     }
-    while (atomic_exchange_explicit(&m->word, MUTEX_CONTENDED,
-                                    memory_order_acquire) != MUTEX_FREE)
-        sys_futex_wait(&m->word, MUTEX_CONTENDED);
-locked:
+    if (!taken)
+        wait_marked(m);
     lockcount(m->rank, /* contended= */ true);
     lockrank_acquire(m->rank);
-    atomic_store_explicit(&m->owner, sys_self(), memory_order_relaxed);
 }
 
 void mutex_unlock_slow(struct mutex *m) {
-    sys_futex_wake(&m->word);
+    sys_futex_wake(futex_of(m));
 }
 
 #ifdef MOUND_DEBUG

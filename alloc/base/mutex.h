@@ -1,10 +1,16 @@
-// mutex.h: a lock of one futex word that knows its owner.
+// mutex.h: a lock of one word that is its owner.
 //
 // The owner is kept for fork: while a thread forks it holds every lock, and the
 // handlers of other libraries may allocate on it then. So a lock that its own
 // thread holds is taken again by counting. Elsewhere a thread never asks twice:
 // a signal handler that interrupted a slow path is turned away before any lock
 // (see alloc/thread.h).
+//
+// But such a handler may fork, and it may have interrupted mutex_lock or
+// mutex_unlock. So there is one word, written by one instruction: before it the
+// lock is free and the handler may have it, after it the lock is ours and the
+// handler counts. A name beside the word would be missing in between, and the
+// thread would wait for itself.
 #ifndef MOUND_BASE_MUTEX_H
 #define MOUND_BASE_MUTEX_H
 
@@ -16,17 +22,17 @@
 #include "base/lockrank.h"
 #include "os/sys.h"
 
+// The word is MUTEX_FREE or sys_self() of the holder, which is even, and then
+// maybe MUTEX_CONTENDED: somebody sleeps on it.
 enum {
     MUTEX_FREE = 0,
-    MUTEX_HELD = 1,
-    MUTEX_CONTENDED = 2, // held, and somebody sleeps on the word
+    MUTEX_CONTENDED = 1,
 };
 
 // All zero is a free lock of rank 0; mutex_init sets the rank.
 struct mutex {
-    _Atomic uint32_t word;
-    uint32_t ntimes;         // taken again by the owner; owner only
-    _Atomic uintptr_t owner; // sys_self() of the holder, 0 when free
+    _Atomic uintptr_t word;
+    uint32_t ntimes; // taken again by the owner; owner only
     enum lockrank rank;
 };
 
@@ -59,24 +65,26 @@ static inline void lockrank_release(enum lockrank rank) {
 #endif
 
 static inline bool mutex_held(struct mutex *m) {
-    // relaxed: only our own thread ever writes our own name
-    return atomic_load_explicit(&m->owner, memory_order_relaxed) == sys_self();
+    // relaxed: only our own thread ever writes our own name, and others add to
+    // it only while it is there
+    uintptr_t word = atomic_load_explicit(&m->word, memory_order_relaxed);
+    return (word & ~(uintptr_t)MUTEX_CONTENDED) == sys_self();
 }
 
 // While there is one thread, nobody can be in our way, and a plain store does
 // what a locked instruction (5 ns) would do otherwise. A second thread begins
 // only when its maker is in none of our sections.
 static inline bool mutex_trylock_word(struct mutex *m) {
-    uint32_t expected = MUTEX_FREE;
+    uintptr_t expected = MUTEX_FREE;
     if (sys_single_threaded()) {
         if (atomic_load_explicit(&m->word, memory_order_relaxed) != MUTEX_FREE)
             return false;
-        atomic_store_explicit(&m->word, MUTEX_HELD, memory_order_relaxed);
+        atomic_store_explicit(&m->word, sys_self(), memory_order_relaxed);
         return true;
     }
     // acquire: sees what the last holder wrote; partner: release in unlock
     return atomic_compare_exchange_strong_explicit(
-        &m->word, &expected, MUTEX_HELD, memory_order_acquire,
+        &m->word, &expected, sys_self(), memory_order_acquire,
         memory_order_relaxed);
 }
 
@@ -87,7 +95,6 @@ static inline void mutex_lock(struct mutex *m) {
     }
     lockcount(m->rank, /* contended= */ false);
     lockrank_acquire(m->rank);
-    atomic_store_explicit(&m->owner, sys_self(), memory_order_relaxed);
 }
 
 static inline void mutex_unlock(struct mutex *m) {
@@ -96,14 +103,13 @@ static inline void mutex_unlock(struct mutex *m) {
         return;
     }
     lockrank_release(m->rank);
-    atomic_store_explicit(&m->owner, 0, memory_order_relaxed);
     if (sys_single_threaded()) {
         atomic_store_explicit(&m->word, MUTEX_FREE, memory_order_relaxed);
         return;
     }
     // release: partner is the acquire in mutex_trylock_word
     if (UNLIKELY(atomic_exchange_explicit(&m->word, MUTEX_FREE,
-                                          memory_order_release) ==
+                                          memory_order_release) &
                  MUTEX_CONTENDED))
         mutex_unlock_slow(m);
 }
@@ -116,9 +122,8 @@ static inline void mutex_assert_held(struct mutex *m) {
 // fork that ran no handlers, and returns whether it was held: what it guards may
 // be half changed then. Only the one thread of the child may call it.
 static inline bool mutex_reset(struct mutex *m) {
-    uint32_t word =
+    uintptr_t word =
         atomic_exchange_explicit(&m->word, MUTEX_FREE, memory_order_relaxed);
-    atomic_store_explicit(&m->owner, 0, memory_order_relaxed);
     m->ntimes = 0;
     return word != MUTEX_FREE;
 }

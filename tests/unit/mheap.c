@@ -488,8 +488,7 @@ Test(mheap, at_a_limit_scattered_free_runs_make_room_for_a_long_one) {
 
 // hold makes a lock look held by a thread that is not in this process.
 static void hold(struct mutex *m) {
-    atomic_store(&m->word, MUTEX_CONTENDED);
-    atomic_store(&m->owner, 4711);
+    atomic_store(&m->word, 4710 | MUTEX_CONTENDED);
 }
 
 Test(mheap, repair_rebuilds_pages_that_a_holder_left_half_changed) {

@@ -5,6 +5,7 @@
 #include <criterion/new/assert.h>
 #include <pthread.h>
 #include <signal.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 enum { NTHREADS = 4, NROUNDS = 300000 };
@@ -38,7 +39,7 @@ Test(mutex, no_increment_is_lost_between_threads) {
         pthread_join(threads[i], NULL);
 
     cr_assert(eq(u64, counter, (uint64_t)NTHREADS * NROUNDS));
-    cr_assert(eq(u32, lock.word, MUTEX_FREE));
+    cr_assert(eq(uptr, lock.word, MUTEX_FREE));
 }
 
 static _Atomic int step;
@@ -57,7 +58,7 @@ Test(mutex, a_sleeper_is_woken_when_the_holder_lets_go) {
     mutex_init(&lock, LOCKRANK_MHEAP);
     mutex_lock(&lock);
     pthread_create(&thread, NULL, wait_for_lock, NULL);
-    while (atomic_load(&lock.word) != MUTEX_CONTENDED)
+    while ((atomic_load(&lock.word) & MUTEX_CONTENDED) == 0)
         usleep(100); // until it sleeps on the word
 
     cr_assert(eq(int, step, 1));
@@ -100,8 +101,90 @@ Test(mutex, its_holder_may_take_it_again_and_lets_go_as_often) {
     mutex_unlock(&lock);
 
     cr_assert(not(mutex_held(&lock)));
-    cr_assert(eq(u32, lock.word, MUTEX_FREE));
+    cr_assert(eq(uptr, lock.word, MUTEX_FREE));
 }
+
+#ifdef __x86_64__
+// A handler that forks takes every lock and lets go of it. Here one does so
+// behind every instruction of another use of the lock: the processor calls it
+// by SIGTRAP as long as the trap flag is set.
+enum { TRAP_FLAG = 0x100, NSTEPPED = 300, STEPPED_TIMEOUT_S = 60 };
+static volatile bool stepping;
+static volatile unsigned nsteps;
+
+static void fork_here(int signo, siginfo_t *info, void *context) {
+    ucontext_t *interrupted = context;
+    (void)signo;
+    (void)info;
+    if (!stepping) {
+        interrupted->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
+        return;
+    }
+    interrupted->uc_mcontext.gregs[REG_EFL] |= TRAP_FLAG;
+    nsteps++;
+    mutex_lock(&lock);
+    counter += 2;
+    mutex_unlock(&lock);
+}
+
+// stepped_uses counts up nrounds times beside what the handler adds.
+static void stepped_uses(int nrounds) {
+    struct sigaction act = {.sa_sigaction = fork_here, .sa_flags = SA_SIGINFO};
+    sigaction(SIGTRAP, &act, NULL);
+    for (int i = 0; i < nrounds; i++) {
+        stepping = true;
+        raise(SIGTRAP); // returns with the flag set
+        mutex_lock(&lock);
+        mutex_unlock(&lock);
+        stepping = false;
+    }
+}
+
+Test(mutex, a_handler_may_have_it_wherever_it_interrupts,
+     .timeout = STEPPED_TIMEOUT_S) {
+    mutex_init(&lock, LOCKRANK_MHEAP);
+
+    stepped_uses(2);
+
+    cr_assert(gt(uint, nsteps, 20));
+    cr_assert(eq(u64, counter, 2 * nsteps));
+    cr_assert(eq(uptr, lock.word, MUTEX_FREE));
+    cr_assert(eq(u32, lock.ntimes, 0));
+}
+
+static _Atomic bool enough;
+
+static void *use_meanwhile(void *ret_count) {
+    uint64_t n = 0;
+    sigset_t traps;
+    sigemptyset(&traps);
+    sigaddset(&traps, SIGTRAP);
+    pthread_sigmask(SIG_BLOCK, &traps, NULL);
+    for (; !enough; n++) {
+        mutex_lock(&lock);
+        counter++;
+        mutex_unlock(&lock);
+    }
+    *(uint64_t *)ret_count = n;
+    return NULL;
+}
+
+Test(mutex, a_handler_may_have_it_wherever_it_interrupts_beside_threads,
+     .timeout = STEPPED_TIMEOUT_S) {
+    pthread_t thread;
+    uint64_t theirs;
+    mutex_init(&lock, LOCKRANK_MHEAP);
+    pthread_create(&thread, NULL, use_meanwhile, &theirs);
+
+    stepped_uses(NSTEPPED);
+    enough = true;
+    pthread_join(thread, NULL);
+
+    cr_assert(eq(u64, counter, theirs + 2 * nsteps));
+    cr_assert(eq(uptr, lock.word, MUTEX_FREE));
+    cr_assert(eq(u32, lock.ntimes, 0));
+}
+#endif
 
 static void *lock_and_leave(void *arg) {
     (void)arg;
@@ -120,7 +203,7 @@ Test(mutex, a_lock_whose_holder_is_gone_can_be_freed) {
     mutex_lock(&lock);
     mutex_unlock(&lock);
 
-    cr_assert(eq(u32, lock.word, MUTEX_FREE));
+    cr_assert(eq(uptr, lock.word, MUTEX_FREE));
 }
 
 Test(mutex, locks_in_their_order_are_accepted) {
@@ -135,7 +218,7 @@ Test(mutex, locks_in_their_order_are_accepted) {
         mutex_unlock(&low);
     }
 
-    cr_assert(eq(u32, low.word, MUTEX_FREE));
+    cr_assert(eq(uptr, low.word, MUTEX_FREE));
 }
 
 Test(mutex, a_lock_out_of_order_ends_the_process, .signal = SIGABRT) {
