@@ -1,8 +1,8 @@
 // options.c: see options.h. No libc call that may allocate or lock is made: the
-// first malloc may come before the C library is ready.
+// first malloc may come before the C library is ready. Nor one of its functions for
+// text: a sanitizer's runtime has its own in front of them, whose first call starts
+// the runtime, which allocates.
 #include "options.h"
-
-#include <string.h>
 
 #include "base/print.h"
 #include "os/sys.h"
@@ -19,6 +19,19 @@ struct choice {
     const char *text;
     int value;
 };
+
+// text_after returns what follows prefix in text, or NULL: it does not begin so.
+static const char *text_after(const char *text, const char *prefix) {
+    for (; *prefix != '\0'; text++, prefix++)
+        if (*text != *prefix)
+            return NULL;
+    return text;
+}
+
+static bool text_is(const char *text, const char *other) {
+    const char *rest = text_after(text, other);
+    return rest != NULL && *rest == '\0';
+}
 
 static void complain(const char *name, const char *value, const char *allowed) {
     struct print out = print_to(2);
@@ -47,7 +60,7 @@ static int choose(const char *name, const char *text,
                   const struct choice *choices, const char *allowed,
                   int otherwise) {
     for (; choices->text != NULL; choices++)
-        if (strcmp(text, choices->text) == 0)
+        if (text_is(text, choices->text))
             return choices->value;
     complain(name, text, allowed);
     return otherwise;
@@ -56,9 +69,9 @@ static int choose(const char *name, const char *text,
 static const struct choice on_off[] = {{"0", 0}, {"1", 1}, {NULL, 0}};
 
 static void read_stats(const char *value) {
-    if (strcmp(value, "0") == 0)
+    if (text_is(value, "0"))
         return;
-    if (strcmp(value, "1") == 0 || strcmp(value, "/dev/stderr") == 0) {
+    if (text_is(value, "1") || text_is(value, "/dev/stderr")) {
         values.stats = STATS_STDERR;
         return;
     }
@@ -69,7 +82,7 @@ static void read_stats(const char *value) {
 }
 
 static void read_profile(const char *value) {
-    if (strcmp(value, "0") != 0 && !outfile_set(values.profile_path, value))
+    if (!text_is(value, "0") && !outfile_set(values.profile_path, value))
         complain("MOUND_PROFILE", value, "0 or the path of a file");
 }
 
@@ -98,7 +111,7 @@ static void read_bytes(const char *name, const char *value, uint64_t *ret) {
     const char *unit;
     if (number(value, &n, &unit))
         for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-            if (strcmp(unit, units[i].text) == 0 &&
+            if (text_is(unit, units[i].text) &&
                 n <= (uint64_t)INT64_MAX >> units[i].shift) {
                 *ret = n << units[i].shift;
                 return;
@@ -116,7 +129,7 @@ static void read_profile_every(const char *value) {
 
 static void read_profile_signal(const char *value) {
     values.profile_signal = sys_signal_number(value);
-    if (values.profile_signal == 0 && strcmp(value, "0") != 0)
+    if (values.profile_signal == 0 && !text_is(value, "0"))
         complain("MOUND_PROFILE_SIGNAL", value,
                  "0, the name of a signal that can be caught, or its number");
 }
@@ -195,48 +208,38 @@ static const struct {
 enum { NVARIABLES = sizeof variables / sizeof variables[0] };
 
 static void read_variable(const char *entry, bool secure) {
-    static const char prefix[] = "MOUND_";
-    if (strncmp(entry, prefix, sizeof prefix - 1) != 0)
+    if (text_after(entry, "MOUND_") == NULL)
         return;
     for (unsigned i = 0; i < NVARIABLES; i++) {
-        size_t n = strlen(variables[i].name);
-        if (strncmp(entry, variables[i].name, n) == 0 && entry[n] == '=' &&
+        const char *rest = text_after(entry, variables[i].name);
+        if (rest != NULL && *rest == '=' &&
             !(secure && variables[i].trust == NOT_SECURE))
-            variables[i].read(entry + n + 1);
+            variables[i].read(rest + 1);
     }
 }
 
-// read_proc reads the environment as it was at the start of the process, entry
-// by entry. One that is longer than the buffer is not one of ours.
+// read_proc reads the environment as it was at the start of the process. An entry
+// that is longer than the buffer is not one of ours.
 static void read_proc(bool secure) {
-    char buf[OUTFILE_PATH_MAX + 64];
+    enum { CHUNK_BYTES = 1024 };
+    char chunk[CHUNK_BYTES];
+    char entry[OUTFILE_PATH_MAX + 64];
     size_t n = 0;
-    bool skipping = false;
     int fd = sys_open_read("/proc/self/environ");
     if (fd < 0)
         return;
-    for (;;) {
-        long got = sys_read(fd, buf + n, sizeof buf - n);
-        if (got <= 0)
-            break;
-        n += (size_t)got;
-        size_t from = 0;
-        for (size_t i = 0; i < n; i++) {
-            if (buf[i] != '\0')
+    long got;
+    while ((got = sys_read(fd, chunk, sizeof chunk)) > 0)
+        for (long i = 0; i < got; i++) {
+            if (n < sizeof entry)
+                entry[n] = chunk[i];
+            n++;
+            if (chunk[i] != '\0')
                 continue;
-            if (!skipping)
-                read_variable(buf + from, secure);
-            skipping = false;
-            from = i + 1;
-        }
-        if (from == 0 && n == sizeof buf) {
-            skipping = true;
+            if (n <= sizeof entry)
+                read_variable(entry, secure);
             n = 0;
-        } else {
-            memmove(buf, buf + from, n - from);
-            n -= from;
         }
-    }
     sys_close(fd);
 }
 

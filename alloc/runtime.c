@@ -65,9 +65,16 @@ static COLD void start(char **envp) {
     atomic_store_explicit(&phase, STARTED, memory_order_release);
 }
 
+// What start calls may be interposed and allocate. This thread is in a slow path
+// then, here as in malloc, so that it is served without the heap and never comes
+// to wait in start for itself.
 void runtime_start_from(char **envp) {
-    if (!runtime_started())
-        start(envp);
+    if (runtime_started())
+        return;
+    bool entered = thread_enter();
+    start(envp);
+    if (entered)
+        thread_leave();
 }
 
 // With -z initfirst this runs before every other constructor, libc's included;
@@ -90,7 +97,10 @@ void runtime_set_passive(const struct runtime_next *next) {
 }
 
 void runtime_before_fork(void) {
-    runtime_enter();
+    // A handler that interrupted a slow path leaves the heap's state alone: the
+    // slow path has seen to it, and is not through.
+    if (thread_tls.depth == 0)
+        runtime_enter();
     lockrank_pause();
     thread_lock_list();
     mutex_lock(&mound_heap.scavenger);

@@ -65,6 +65,26 @@ Test(startup, calls_that_others_interpose_are_never_made) {
     spawn_free(&r);
 }
 
+Test(startup, calls_that_others_interpose_may_allocate_while_options_are_read) {
+    static const char *const envs[][2] = {
+        {"MOUND_HARDENED=1", NULL},
+        {"MOUND_MISUSE=report", NULL},
+        {"MOUND_PROFILE_SIGNAL=USR1", NULL}, // this does call strcmp
+    };
+    char preload[5000];
+    snprintf(preload, sizeof preload, "%s:%s", spawn_probe("busy_calls.so"),
+             spawn_lib());
+    for (size_t i = 0; i < sizeof envs / sizeof envs[0]; i++) {
+        const char *const argv[] = {spawn_probe("first_call"), "malloc", NULL};
+        struct spawn cmd = {
+            .argv = argv, .env = envs[i], .preload = preload, .timeout_s = 10};
+        struct spawn_result r = spawn_run(&cmd);
+        cr_assert(spawn_exited(&r, 0), "%s: %s", envs[i][0],
+                  spawn_describe(&r));
+        spawn_free(&r);
+    }
+}
+
 Test(startup, a_program_with_a_malloc_of_its_own_is_left_alone) {
     probe_passes("own_malloc", NULL);
 }

@@ -1,5 +1,5 @@
 // Probes traps 2, 3 and 48: other preloaded libraries stand in for mmap, write,
-// open, clock_gettime, getenv and so on, and allocate inside. The allocator
+// open, clock_gettime, getenv, strcmp and so on, and allocate inside. The allocator
 // must call none of them, with a dump asked for too.
 #include "expect.h"
 

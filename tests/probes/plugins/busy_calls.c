@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -86,6 +87,20 @@ char *getenv(const char *name) {
         next = (char *(*)(const char *))dlsym(RTLD_NEXT, "getenv");
     }
     return next(name);
+}
+
+// Sanitizers stand in for these.
+int strncmp(const char *a, const char *b, size_t n) {
+    allocate_a_lot();
+    for (; n > 0 && *a != '\0' && *a == *b; n--) {
+        a++;
+        b++;
+    }
+    return n == 0 ? 0 : (unsigned char)*a - (unsigned char)*b;
+}
+
+int strcmp(const char *a, const char *b) {
+    return strncmp(a, b, SIZE_MAX);
 }
 
 int dl_iterate_phdr(int (*f)(struct dl_phdr_info *, size_t, void *),
