@@ -2,7 +2,6 @@
 // and the ways out that run no destructors.
 #include <dlfcn.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "interpose.h"
@@ -63,21 +62,13 @@ static bool sanitized(void) {
            dlsym(RTLD_DEFAULT, "__msan_init") != NULL;
 }
 
-// gcc's AddressSanitizer ends a program that has any other library in front of it,
-// with a message that names neither of us. This is said before it.
-static void warn_of_asan(char **envp) {
-    static const char said[] =
-        "mound: this program has AddressSanitizer, which wants to be the first "
-        "library: preload libasan.so in front of mound, or set "
-        "ASAN_OPTIONS=verify_asan_link_order=0 (it keeps its own malloc)\n";
-    static const char variable[] = "ASAN_OPTIONS=";
-    if (dlsym(RTLD_DEFAULT, "__asan_init") == NULL || another_serves())
-        return;
-    for (; *envp != NULL; envp++)
-        if (strncmp(*envp, variable, sizeof variable - 1) == 0 &&
-            strstr(*envp, "verify_asan_link_order=0") != NULL)
-            return;
-    sys_write(2, said, sizeof said - 1);
+// AddressSanitizer in a library asks whoever has this name for options. It would
+// end a program that has any other library in front of it; for us it need not, as
+// we stand aside. A program's own function comes first, and ASAN_OPTIONS have the
+// last word.
+const char *__asan_default_options(void);
+EXPORT __attribute__((weak)) const char *__asan_default_options(void) {
+    return "verify_asan_link_order=0";
 }
 
 __attribute__((constructor)) static void start(int argc, char **argv,
@@ -87,7 +78,6 @@ __attribute__((constructor)) static void start(int argc, char **argv,
     process_start(envp); // in either order with the constructor of alloc/
     struct runtime_next next;
     struct interpose_next info;
-    warn_of_asan(envp);
     if ((process_off() || sanitized() || another_serves()) &&
         find_next(&next, &info)) {
         interpose_next = info;

@@ -130,34 +130,6 @@ def consistent(settings):
     return None
 
 
-SOURCE = '#include <stdlib.h>\nint main(void) { char *p = malloc(40); ' \
-    'p[40] = 1; free(p); return malloc(123) == 0; }'
-
-
-def with_tools(_):
-    """valgrind and sanitizers beside mound, as the README has it."""
-    with tempfile.TemporaryDirectory() as folder:
-        source, plain, asan = (os.path.join(folder, n)
-                               for n in ('a.c', 'plain', 'asan'))
-        with open(source, 'w', encoding='utf-8') as f:
-            f.write(SOURCE)
-        subprocess.run(['gcc', '-g', '-O0', source, '-o', plain], check=True)
-        subprocess.run(['gcc', '-g', '-fsanitize=address', source, '-o', asan],
-                       check=True)
-        if shutil.which('valgrind'):
-            r = run(['valgrind', '-q', '--leak-check=full', plain], {})
-            if '0 bytes after a block of size 40' not in r.stderr or \
-                    '123 bytes in 1 blocks are definitely lost' not in r.stderr:
-                return 'memcheck: ' + r.stderr
-        r = run([asan], {})
-        if 'mound: this program has AddressSanitizer' not in r.stderr:
-            return 'no answer: ' + r.stderr
-        r = run([asan], {'ASAN_OPTIONS': 'verify_asan_link_order=0'})
-        if 'heap-buffer-overflow' not in r.stderr or 'mound:' in r.stderr:
-            return 'ASan: ' + r.stderr
-    return None
-
-
 def main():
     named = {'level 2': LEVEL2, 'guard': GUARD, 'both': BOTH}
 
@@ -173,7 +145,6 @@ def main():
         tests += [('%s: %s' % ('guard' if 'MOUND_GUARD' in settings else
                                'level 2', p[0]), unchanged, (settings, p))
                   for p in PROGRAMS]
-    tests.append(('valgrind and sanitizers', with_tools, (None,)))
     print('1..%d' % len(tests))
     failed = 0
     for i, (title, test, arguments) in enumerate(tests):
