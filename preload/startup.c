@@ -55,11 +55,18 @@ static bool another_serves(void) {
     return !passes_on;
 }
 
-// A sanitizer's runtime brings its own malloc and wants to be first.
+// A sanitizer's runtime brings its own malloc and wants to be first. It is known
+// by one of these names. By weak references: dlsym allocates when it finds nothing,
+// and what serves it then may be that runtime, which is not ready for it.
+extern const char __asan_init[] __attribute__((weak));
+extern const char __hwasan_init[] __attribute__((weak));
+extern const char __lsan_init[] __attribute__((weak));
+extern const char __msan_init[] __attribute__((weak));
+extern const char __tsan_init[] __attribute__((weak));
+
 static bool sanitized(void) {
-    return dlsym(RTLD_DEFAULT, "__asan_init") != NULL ||
-           dlsym(RTLD_DEFAULT, "__tsan_init") != NULL ||
-           dlsym(RTLD_DEFAULT, "__msan_init") != NULL;
+    return __asan_init != NULL || __hwasan_init != NULL ||
+           __lsan_init != NULL || __msan_init != NULL || __tsan_init != NULL;
 }
 
 // AddressSanitizer in a library asks whoever has this name for options. It would

@@ -277,12 +277,24 @@ def asan_inside_a_program_of_clang(folder):
     expect_sanitizer(build(folder, 'clang', '-fsanitize=address'), ASAN, {})
 
 
+def lsan_in_a_library(folder):
+    program = build(folder, 'gcc', '-fsanitize=leak')
+    expect_sanitizer(program, LSAN, {})
+    expect_sanitizer_beside(program, LSAN)
+
+
 def lsan_inside_a_program_of_clang(folder):
     expect_sanitizer(build(folder, 'clang', '-fsanitize=leak'), LSAN, {})
 
 
 def tsan_in_a_library(folder):
     program = build(folder, 'gcc', '-fsanitize=thread')
+    expect_sanitizer(program, TSAN, {})
+    expect_sanitizer_beside(program, TSAN)
+
+
+def tsan_inside_a_program_of_clang(folder):
+    program = build(folder, 'clang', '-fsanitize=thread')
     expect_sanitizer(program, TSAN, {})
     expect_sanitizer_beside(program, TSAN)
 
@@ -308,8 +320,8 @@ TESTS = [
     asan_in_a_library_with_options_of_the_program,
     asan_in_a_library_of_clang, asan_inside_the_program,
     asan_inside_a_program_of_clang,
-    lsan_inside_a_program_of_clang,
-    tsan_in_a_library,
+    lsan_in_a_library, lsan_inside_a_program_of_clang,
+    tsan_in_a_library, tsan_inside_a_program_of_clang,
     msan_inside_a_program_of_clang, ubsan_leaves_malloc_to_us,
 ]
 
