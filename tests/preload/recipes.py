@@ -293,6 +293,11 @@ def tsan_in_a_library(folder):
     expect_sanitizer_beside(program, TSAN)
 
 
+def tsan_inside_the_program(folder):
+    expect_sanitizer(build(folder, 'gcc', '-fsanitize=thread',
+                           '-static-libtsan'), TSAN, {})
+
+
 def tsan_inside_a_program_of_clang(folder):
     program = build(folder, 'clang', '-fsanitize=thread')
     expect_sanitizer(program, TSAN, {})
@@ -321,7 +326,7 @@ TESTS = [
     asan_in_a_library_of_clang, asan_inside_the_program,
     asan_inside_a_program_of_clang,
     lsan_in_a_library, lsan_inside_a_program_of_clang,
-    tsan_in_a_library, tsan_inside_a_program_of_clang,
+    tsan_in_a_library, tsan_inside_the_program, tsan_inside_a_program_of_clang,
     msan_inside_a_program_of_clang, ubsan_leaves_malloc_to_us,
 ]
 
