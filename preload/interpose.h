@@ -23,14 +23,15 @@ void *__libc_pvalloc(size_t size);
 struct mallinfo __libc_mallinfo(void);
 int __libc_mallopt(int param, int value);
 
-// struct interpose_next is what of the C library's allocator only preload/
-// passes on to, in passive mode; all NULL otherwise.
+// struct interpose_next is what only preload/ passes on to, in passive mode: the
+// rest of the next allocator, and _exit; all NULL otherwise.
 struct interpose_next {
     int (*mallopt)(int param, int value);
     struct mallinfo (*mallinfo)(void);
     struct mallinfo2 (*mallinfo2)(void);
     int (*malloc_info)(int options, FILE *f);
     void (*malloc_stats)(void);
+    void (*exit)(int status);
 };
 extern struct interpose_next interpose_next
     __attribute__((visibility("hidden")));

@@ -30,6 +30,7 @@ static bool find_next(struct runtime_next *heap, struct interpose_next *info) {
         {"mallinfo2", &info->mallinfo2},
         {"malloc_info", &info->malloc_info},
         {"malloc_stats", &info->malloc_stats},
+        {"_exit", &info->exit},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         void *function = dlsym(RTLD_NEXT, wanted[i].name);
@@ -117,9 +118,12 @@ __attribute__((constructor)) static void start(int argc, char **argv,
     }
 }
 
-// Programs that leave without exit(): shells, and children after fork.
+// Programs that leave without exit(): shells, and children after fork. A sanitizer
+// has something to say then, too.
 EXPORT void _exit(int status) {
     process_exiting();
+    if (interpose_next.exit != NULL)
+        interpose_next.exit(status);
     sys_exit_group(status);
 }
 

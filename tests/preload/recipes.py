@@ -18,6 +18,7 @@ BUGGY = '''#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 __attribute__((noinline)) static void over(void) {
     char *volatile p = malloc(40); p[40] = 1; free(p);
 }
@@ -56,6 +57,7 @@ int main(int argc, char **argv) {
     else if (!strcmp(what, "leak")) leak();
     else if (!strcmp(what, "uninit")) uninit();
     else if (!strcmp(what, "race")) race();
+    else if (!strcmp(what, "race_and_exit")) { race(); _exit(0); }
     else fine();
     return 0;
 }
@@ -201,7 +203,7 @@ ASAN = {'over': 'heap-buffer-overflow', 'leak': '333 byte(s) leaked',
 LSAN = {'leak': '333 byte(s) leaked', 'fine': None}
 MSAN = {'uninit': 'use-of-uninitialized-value', 'fine': None}
 TSAN = {'race': 'ThreadSanitizer: data race',
-        'fine': None}
+        'race_and_exit': 'ThreadSanitizer: data race', 'fine': None}
 SOME_SETTINGS = ({'MOUND_UNWIND': 'fp'}, LEVEL2, GUARD)
 
 
