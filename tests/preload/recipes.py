@@ -10,6 +10,7 @@ import sys
 import tempfile
 
 LIB = os.environ['MOUND_LIB']
+CLANG = 'clang-14' if shutil.which('clang-14') else 'clang'
 HANG_S = 60
 # A sanitizer's runtime that waits for itself does so for ever.
 SANITIZER_HANG_S = 20
@@ -258,14 +259,14 @@ def asan_in_a_library_with_options_of_the_program(folder):
 
 
 def asan_in_a_library_of_clang(folder):
-    need('clang')
+    need(CLANG)
     runtime = subprocess.run(
-        ['clang', '-print-file-name=libclang_rt.asan-%s.so' %
+        [CLANG, '-print-file-name=libclang_rt.asan-%s.so' %
          os.uname().machine], capture_output=True, text=True,
         check=True).stdout.strip()
     if not os.path.exists(runtime):
         raise Skipped('no runtime of clang')
-    program = build(folder, 'clang', '-fsanitize=address', '-shared-libasan',
+    program = build(folder, CLANG, '-fsanitize=address', '-shared-libasan',
                     '-Wl,-rpath,' + os.path.dirname(runtime))
     expect_sanitizer(program, {'over': ASAN['over'], 'fine': None}, {})
 
@@ -276,7 +277,7 @@ def asan_inside_the_program(folder):
 
 
 def asan_inside_a_program_of_clang(folder):
-    expect_sanitizer(build(folder, 'clang', '-fsanitize=address'), ASAN, {})
+    expect_sanitizer(build(folder, CLANG, '-fsanitize=address'), ASAN, {})
 
 
 def lsan_in_a_library(folder):
@@ -286,7 +287,7 @@ def lsan_in_a_library(folder):
 
 
 def lsan_inside_a_program_of_clang(folder):
-    expect_sanitizer(build(folder, 'clang', '-fsanitize=leak'), LSAN, {})
+    expect_sanitizer(build(folder, CLANG, '-fsanitize=leak'), LSAN, {})
 
 
 def tsan_in_a_library(folder):
@@ -301,13 +302,13 @@ def tsan_inside_the_program(folder):
 
 
 def tsan_inside_a_program_of_clang(folder):
-    program = build(folder, 'clang', '-fsanitize=thread')
+    program = build(folder, CLANG, '-fsanitize=thread')
     expect_sanitizer(program, TSAN, {})
     expect_sanitizer_beside(program, TSAN)
 
 
 def msan_inside_a_program_of_clang(folder):
-    expect_sanitizer(build(folder, 'clang', '-fsanitize=memory'), MSAN, {})
+    expect_sanitizer(build(folder, CLANG, '-fsanitize=memory'), MSAN, {})
 
 
 def ubsan_leaves_malloc_to_us(folder):
