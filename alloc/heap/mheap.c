@@ -191,11 +191,12 @@ static bool grow_locked(struct mheap *h, size_t npages, bool may_reserve) {
     return commit_locked(h, want) || (want > need && commit_locked(h, need));
 }
 
-// populate_step returns how many pages to make Ready at once.
+// populate_step returns how many pages to make Ready at once, or 0: a small heap
+// touches few of the pages of its first spans.
 static size_t populate_step(const struct mheap *h) {
     size_t inuse = h->stats->inuse_pages << PAGE_SHIFT;
-    return clamp_size(inuse / POPULATE_SHARE, POPULATE_MIN, POPULATE_MAX) >>
-           PAGE_SHIFT;
+    size_t step = min_size(inuse / POPULATE_SHARE, POPULATE_MAX);
+    return step < POPULATE_MIN ? 0 : step >> PAGE_SHIFT;
 }
 
 // struct run is a run of pages on its way from pagealloc to a span.
