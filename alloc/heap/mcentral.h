@@ -16,8 +16,9 @@
 enum {
     BATCH_MAX = 64,                  // slots that move at once
     TRANSFER_SLOTS = 32 * BATCH_MAX, // the store holds so many pointers
-    // Lists of partial spans: list i has spans with 2^i to 2^(i+1) - 1 free.
-    PARTIAL_LISTS = 11,
+    // Lists of partial spans: list i has spans with 2^i to 2^(i+1) - 1 free, and
+    // of MAX_SLOTS at most all but one are.
+    PARTIAL_LISTS = 10,
 };
 
 struct mheap;

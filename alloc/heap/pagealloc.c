@@ -68,7 +68,7 @@ static bool sum_equal(struct palloc_sum a, struct palloc_sum b) {
 
 // resum brings the summaries above a chunk up to date.
 static void resum(struct arena *a, unsigned chunk) {
-    struct palloc_sum sum = pallocbits_summarize(a->free[chunk]);
+    struct palloc_sum sum = pallocbits_summarize(a->chunks[chunk].free);
     if (sum_equal(sum, a->chunk_sums[chunk]))
         return;
     a->chunk_sums[chunk] = sum;
@@ -110,9 +110,9 @@ static size_t take(struct pagealloc *pa, uintptr_t addr, size_t npages) {
         struct part part = part_at(pa, addr, left);
         struct arena *a = part.a;
         unsigned n =
-            pallocbits_count(a->scavenged[part.chunk], part.page, part.n);
-        pallocbits_clear(a->free[part.chunk], part.page, part.n);
-        pallocbits_clear(a->scavenged[part.chunk], part.page, part.n);
+            pallocbits_count(a->chunks[part.chunk].scavenged, part.page, part.n);
+        pallocbits_clear(a->chunks[part.chunk].free, part.page, part.n);
+        pallocbits_clear(a->chunks[part.chunk].scavenged, part.page, part.n);
         a->nbacked[part.chunk] =
             (uint16_t)(a->nbacked[part.chunk] - (part.n - n));
         a->nbacked_total -= part.n - n;
@@ -135,12 +135,12 @@ void pagealloc_free(struct pagealloc *pa, uintptr_t addr, size_t npages,
     while (npages > 0) {
         struct part part = part_at(pa, addr, npages);
         struct arena *a = part.a;
-        debug_check(pallocbits_count(a->free[part.chunk], part.page, part.n) ==
+        debug_check(pallocbits_count(a->chunks[part.chunk].free, part.page, part.n) ==
                         0,
                     "pagealloc: page freed twice");
-        pallocbits_set(a->free[part.chunk], part.page, part.n);
+        pallocbits_set(a->chunks[part.chunk].free, part.page, part.n);
         if (scavenged) {
-            pallocbits_set(a->scavenged[part.chunk], part.page, part.n);
+            pallocbits_set(a->chunks[part.chunk].scavenged, part.page, part.n);
         } else {
             a->nbacked[part.chunk] =
                 (uint16_t)(a->nbacked[part.chunk] + part.n);
@@ -191,7 +191,7 @@ static size_t find_in_arena(const struct arena *a, size_t npages) {
         return group * GROUP_PAGES + at;
     check(f == INSIDE, "pagealloc: group has not the run its summary tells");
     size_t chunk = group * GROUP_CHUNKS + at;
-    unsigned page = pallocbits_find(a->free[chunk], npages);
+    unsigned page = pallocbits_find(a->chunks[chunk].free, npages);
     check(page < CHUNK_PAGES,
           "pagealloc: chunk has not the run its summary tells");
     return chunk * CHUNK_PAGES + page;
@@ -237,7 +237,7 @@ bool pagealloc_alloc_at(struct pagealloc *pa, uintptr_t addr, size_t npages,
     uintptr_t at = addr;
     for (size_t left = npages; left > 0;) {
         struct part part = part_at(pa, at, left);
-        if (part.a == NULL || pallocbits_ones(part.a->free[part.chunk],
+        if (part.a == NULL || pallocbits_ones(part.a->chunks[part.chunk].free,
                                               part.page, part.n) < part.n)
             return false;
         left -= part.n;
@@ -256,7 +256,7 @@ size_t pagealloc_unbacked_run(struct pagealloc *pa, uintptr_t addr,
             break;
         // scavenged implies free
         unsigned n =
-            pallocbits_ones(part.a->scavenged[part.chunk], part.page, part.n);
+            pallocbits_ones(part.a->chunks[part.chunk].scavenged, part.page, part.n);
         total += n;
         addr += (uintptr_t)n << PAGE_SHIFT;
         if (n < part.n)
@@ -281,7 +281,7 @@ uintptr_t pagealloc_take_run(struct pagealloc *pa, uintptr_t from, size_t min,
                 unsigned in_chunk = (unsigned)((page + n) % CHUNK_PAGES);
                 unsigned left = CHUNK_PAGES - in_chunk;
                 unsigned here = pallocbits_ones(
-                    a->free[(page + n) / CHUNK_PAGES], in_chunk, left);
+                    a->chunks[(page + n) / CHUNK_PAGES].free, in_chunk, left);
                 n += here;
                 if (here < left)
                     break;
@@ -306,7 +306,7 @@ static unsigned highest_run(const struct arena *a, unsigned chunk,
                             unsigned *ret_page) {
     uint64_t backed[CHUNK_WORDS];
     for (unsigned w = 0; w < CHUNK_WORDS; w++)
-        backed[w] = a->free[chunk][w] & ~a->scavenged[chunk][w];
+        backed[w] = a->chunks[chunk].free[w] & ~a->chunks[chunk].scavenged[w];
     unsigned end = CHUNK_PAGES;
     while (end > 0) {
         while (end > 0 &&
@@ -365,7 +365,7 @@ uintptr_t pagealloc_take_backed(struct pagealloc *pa, size_t align,
 bool pagealloc_is_free(const struct pagealloc *pa, uintptr_t addr) {
     struct part part = part_at(pa, addr, 1);
     return part.a != NULL &&
-           pallocbits_count(part.a->free[part.chunk], part.page, 1) == 1;
+           pallocbits_count(part.a->chunks[part.chunk].free, part.page, 1) == 1;
 }
 
 void pagealloc_rebuild(struct pagealloc *pa) {
@@ -377,9 +377,9 @@ void pagealloc_rebuild(struct pagealloc *pa) {
         a->nbacked_total = 0;
         for (unsigned c = 0; c < ARENA_CHUNKS; c++) {
             for (unsigned w = 0; w < CHUNK_WORDS; w++)
-                a->scavenged[c][w] &= a->free[c][w];
-            unsigned n = pallocbits_count(a->free[c], 0, CHUNK_PAGES);
-            unsigned gone = pallocbits_count(a->scavenged[c], 0, CHUNK_PAGES);
+                a->chunks[c].scavenged[w] &= a->chunks[c].free[w];
+            unsigned n = pallocbits_count(a->chunks[c].free, 0, CHUNK_PAGES);
+            unsigned gone = pallocbits_count(a->chunks[c].scavenged, 0, CHUNK_PAGES);
             a->nbacked[c] = (uint16_t)(n - gone);
             a->nbacked_total += n - gone;
             pa->nfree += n;
@@ -402,13 +402,13 @@ unsigned pagealloc_verify(const struct pagealloc *pa) {
         nwrong += i > 0 && pa->arenas[i - 1]->base >= a->base;
         nwrong += i < pa->first && a->sum.max > 0;
         for (unsigned c = 0; c < ARENA_CHUNKS; c++) {
-            unsigned n = pallocbits_count(a->free[c], 0, CHUNK_PAGES);
-            unsigned gone = pallocbits_count(a->scavenged[c], 0, CHUNK_PAGES);
+            unsigned n = pallocbits_count(a->chunks[c].free, 0, CHUNK_PAGES);
+            unsigned gone = pallocbits_count(a->chunks[c].scavenged, 0, CHUNK_PAGES);
             for (unsigned w = 0; w < CHUNK_WORDS; w++)
-                nwrong += (a->scavenged[c][w] & ~a->free[c][w]) != 0;
+                nwrong += (a->chunks[c].scavenged[w] & ~a->chunks[c].free[w]) != 0;
             nwrong += a->nbacked[c] != n - gone;
             nwrong +=
-                !sum_equal(a->chunk_sums[c], pallocbits_summarize(a->free[c]));
+                !sum_equal(a->chunk_sums[c], pallocbits_summarize(a->chunks[c].free));
             nfree += n;
             backed_here += n - gone;
         }

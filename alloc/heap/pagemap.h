@@ -37,8 +37,12 @@ struct arena {
     _Atomic uint8_t class_of_page[ARENA_PAGES];        // (a) 0: not small
     _Atomic(struct mspan *) span_of_page[ARENA_PAGES]; // (a) stale when free;
         // of a large span only the first page's
-    uint64_t free[ARENA_CHUNKS][CHUNK_WORDS];      // (h) page is free
-    uint64_t scavenged[ARENA_CHUNKS][CHUNK_WORDS]; // (h) free and not backed
+    // (h) The two words of a page lie near each other: a small process has one
+    // chunk.
+    struct {
+        uint64_t free[CHUNK_WORDS];      // page is free
+        uint64_t scavenged[CHUNK_WORDS]; // free and not backed
+    } chunks[ARENA_CHUNKS];
     struct palloc_sum chunk_sums[ARENA_CHUNKS];    // (h) of free
     struct palloc_sum group_sums[ARENA_GROUPS];    // (h)
     struct palloc_sum sum;                         // (h)

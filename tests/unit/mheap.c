@@ -154,8 +154,8 @@ Test(mheap, pages_in_use_are_those_that_no_bitmap_calls_free) {
     uint64_t nfree = 0;
     for (size_t i = 0; i < f.heap->pages.narenas; i++)
         for (unsigned c = 0; c < ARENA_CHUNKS; c++)
-            nfree += pallocbits_count(f.heap->pages.arenas[i]->free[c], 0,
-                                      CHUNK_PAGES);
+            nfree += pallocbits_count(f.heap->pages.arenas[i]->chunks[c].free,
+                                      0, CHUNK_PAGES);
 
     cr_assert(eq(u64, f.stats->inuse_pages, (BLOCKS - (BLOCKS + 2) / 3) * 8));
     cr_assert(eq(u64, f.stats->sys_pages - nfree, f.stats->inuse_pages));

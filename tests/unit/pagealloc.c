@@ -179,8 +179,8 @@ Test(pagealloc, no_page_is_both_allocated_and_scavenged) {
     struct arena *a = pagemap_arena(&map, BASE);
 
     for (unsigned p = 490; p < 540; p++) {
-        bool scavenged =
-            pallocbits_count(a->scavenged[p / CHUNK_PAGES], p % CHUNK_PAGES, 1);
+        bool scavenged = pallocbits_count(a->chunks[p / CHUNK_PAGES].scavenged,
+                                          p % CHUNK_PAGES, 1);
         cr_assert(eq(int, scavenged, p < 500 || p >= 530));
         cr_assert(eq(int, is_free(p), p < 500 || p >= 530));
     }
