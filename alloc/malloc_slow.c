@@ -190,8 +190,9 @@ static void *alloc_once(size_t size, size_t align, bool *ret_zero) {
     struct mspan *s = large_alloc(max_size(size, 1), align);
     if (s == NULL)
         return NULL;
-    if (thread_tls.own != NULL)
-        mcache_trim(thread_tls.own, &mound_heap);
+    struct mcache *c = thread_mcache();
+    if (c != NULL)
+        mcache_trim(c, &mound_heap);
     *ret_zero = !s->needzero;
     if (UNLIKELY(profile_on()))
         profile_large(s);
