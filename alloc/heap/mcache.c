@@ -96,7 +96,11 @@ static size_t cap_max(unsigned sizeclass) {
 }
 
 static size_t cap_first(unsigned sizeclass) {
-    return clamp_size(FIRST_BYTES / sizeclass_bytes[sizeclass], 1, FIRST_SLOTS);
+    size_t elemsize = sizeclass_bytes[sizeclass];
+    // Room for whole cache lines, or two threads would write to one.
+    if (elemsize < LINE_BYTES)
+        return 2 * LINE_SLOTS - 1;
+    return clamp_size(FIRST_BYTES / elemsize, 1, FIRST_SLOTS);
 }
 
 static uint64_t shared_part(uint64_t cap_bytes) {
@@ -411,10 +415,16 @@ void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass) {
         shape->last == MAGAZINE_WAS_DRY ? shape->cap : (shape->cap + 1) / 2;
     want = clamp_size(want, 1, mc->batch);
     shape->last = MAGAZINE_WAS_DRY;
+    bool first = !shape->had_lines && shape->cap >= LINE_SLOTS;
+    shape->had_lines = true;
     for (;;) {
         mutex_lock(&mc->lock);
         void **bottom = load(&m->bottom);
-        size_t n = mcentral_take_locked(mc, bottom, want);
+        size_t n = 0;
+        if (first)
+            n = mcentral_take_lines_locked(mc, bottom);
+        if (n == 0)
+            n = mcentral_take_locked(mc, bottom, want);
         void *p = NULL;
         if (n > 0) {
             p = bottom[n - 1];
@@ -442,7 +452,10 @@ void mcache_overflow(struct mcache *c, struct mheap *h, unsigned sizeclass,
     size_t depth = depth_of(m);
     if (depth > 0 && depth == shape->cap)
         give_older(c, h, sizeclass, (depth + 1) / 2);
-    if (shape->cap == 0) {
+    // A first slot may be one of a line that another thread writes to: it is not
+    // to be the next that is handed out here.
+    if (shape->cap == 0 ||
+        (!shape->had_lines && sizeclass_bytes[sizeclass] < LINE_BYTES)) {
         mcentral_free_one(&h->central[sizeclass], p);
         return;
     }

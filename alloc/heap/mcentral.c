@@ -109,6 +109,27 @@ size_t mcentral_take_locked(struct mcentral *mc, void **ret, size_t want) {
     return n;
 }
 
+size_t mcentral_take_lines_locked(struct mcentral *mc, void *ret[LINE_SLOTS]) {
+    mutex_assert_held(&mc->lock);
+    if (mc->elemsize >= LINE_BYTES)
+        return 0;
+    // The fullest span that has so many, or one of those with at least twice.
+    struct mspan *s = NULL;
+    uint32_t mask = mc->partial_mask & ~word_range(0, 3);
+    if (mask != 0)
+        s = span_of_link(mc->partial[__builtin_ctz(mask)].next);
+    else if (!list_empty(&mc->empty))
+        s = span_of_link(mc->empty.next);
+    if (s == NULL)
+        return 0;
+    size_t n = mspan_take_lines(s, ret);
+    mc->activity++;
+    mc->stats->nfree -= n;
+    relist(mc, s);
+    reverse(ret, n);
+    return n;
+}
+
 // transfer_room returns how many pointers the store may hold.
 static size_t transfer_room(const struct mcentral *mc) {
     return min_size(TRANSFER_BYTES / mc->elemsize, TRANSFER_SLOTS);

@@ -53,6 +53,10 @@ void mcentral_init(struct mcentral *mc, struct mheap *heap,
 // descend, so that a magazine filled with them hands out the lowest first.
 size_t mcentral_take_locked(struct mcentral *mc, void **ret, size_t want);
 
+// mcentral_take_lines_locked is the same for the first slots of a thread: they
+// share no cache line with another's. It may return 0 where the other would not.
+size_t mcentral_take_lines_locked(struct mcentral *mc, void *ret[LINE_SLOTS]);
+
 // mcentral_store_locked keeps n slots, all from one magazine, in the transfer
 // store if there is room. Nothing is checked: they are looked at when taken
 // apart. It returns false, with nothing changed, if there is no room.

@@ -42,6 +42,25 @@ size_t mspan_take(struct mspan *s, void **ret, size_t want) {
     return n;
 }
 
+size_t mspan_take_lines(struct mspan *s, void *ret[LINE_SLOTS]) {
+    uintptr_t start = mspan_start(s);
+    static const uint64_t lowest = ~(uint64_t)0 / 0xff; // bit 0 of each byte
+    for (unsigned w = 0; w < s->nwords; w++) {
+        // Eight slots of a multiple of 8 bytes fill whole lines.
+        uint64_t bytes = word_runs(s->freebits[w], LINE_SLOTS) & lowest;
+        if (bytes == 0)
+            continue;
+        unsigned bit = (unsigned)__builtin_ctzl(bytes);
+        s->freebits[w] &= ~word_range(bit, LINE_SLOTS);
+        s->nfree = (uint16_t)(s->nfree - LINE_SLOTS);
+        for (unsigned i = 0; i < LINE_SLOTS; i++)
+            ret[i] = (void *)(start + (w * WORD_BITS + bit + i) *
+                                          (uintptr_t)s->elemsize);
+        return LINE_SLOTS;
+    }
+    return 0;
+}
+
 static unsigned count_bits(const struct mspan *s) {
     unsigned nset = 0;
     for (unsigned w = 0; w < s->nwords; w++)

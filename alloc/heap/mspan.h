@@ -112,6 +112,12 @@ void mspan_init_slots(struct mspan *s, uintptr_t start, size_t npages,
 // addresses to ret. It returns how many.
 size_t mspan_take(struct mspan *s, void **ret, size_t want);
 
+// mspan_take_lines takes LINE_SLOTS free slots side by side that share no cache
+// line with others, lowest first, of a class whose slots are smaller than a line.
+// It returns how many: 0 if there are none.
+enum { LINE_BYTES = 64, LINE_SLOTS = 8 };
+size_t mspan_take_lines(struct mspan *s, void *ret[LINE_SLOTS]);
+
 // mspan_recount sets nfree by the bits.
 void mspan_recount(struct mspan *s);
 

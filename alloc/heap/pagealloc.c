@@ -109,8 +109,8 @@ static size_t take(struct pagealloc *pa, uintptr_t addr, size_t npages) {
     for (size_t left = npages; left > 0;) {
         struct part part = part_at(pa, addr, left);
         struct arena *a = part.a;
-        unsigned n =
-            pallocbits_count(a->chunks[part.chunk].scavenged, part.page, part.n);
+        unsigned n = pallocbits_count(a->chunks[part.chunk].scavenged,
+                                      part.page, part.n);
         pallocbits_clear(a->chunks[part.chunk].free, part.page, part.n);
         pallocbits_clear(a->chunks[part.chunk].scavenged, part.page, part.n);
         a->nbacked[part.chunk] =
@@ -135,8 +135,8 @@ void pagealloc_free(struct pagealloc *pa, uintptr_t addr, size_t npages,
     while (npages > 0) {
         struct part part = part_at(pa, addr, npages);
         struct arena *a = part.a;
-        debug_check(pallocbits_count(a->chunks[part.chunk].free, part.page, part.n) ==
-                        0,
+        debug_check(pallocbits_count(a->chunks[part.chunk].free, part.page,
+                                     part.n) == 0,
                     "pagealloc: page freed twice");
         pallocbits_set(a->chunks[part.chunk].free, part.page, part.n);
         if (scavenged) {
@@ -255,8 +255,8 @@ size_t pagealloc_unbacked_run(struct pagealloc *pa, uintptr_t addr,
         if (part.a == NULL)
             break;
         // scavenged implies free
-        unsigned n =
-            pallocbits_ones(part.a->chunks[part.chunk].scavenged, part.page, part.n);
+        unsigned n = pallocbits_ones(part.a->chunks[part.chunk].scavenged,
+                                     part.page, part.n);
         total += n;
         addr += (uintptr_t)n << PAGE_SHIFT;
         if (n < part.n)
@@ -379,7 +379,8 @@ void pagealloc_rebuild(struct pagealloc *pa) {
             for (unsigned w = 0; w < CHUNK_WORDS; w++)
                 a->chunks[c].scavenged[w] &= a->chunks[c].free[w];
             unsigned n = pallocbits_count(a->chunks[c].free, 0, CHUNK_PAGES);
-            unsigned gone = pallocbits_count(a->chunks[c].scavenged, 0, CHUNK_PAGES);
+            unsigned gone =
+                pallocbits_count(a->chunks[c].scavenged, 0, CHUNK_PAGES);
             a->nbacked[c] = (uint16_t)(n - gone);
             a->nbacked_total += n - gone;
             pa->nfree += n;
@@ -403,12 +404,14 @@ unsigned pagealloc_verify(const struct pagealloc *pa) {
         nwrong += i < pa->first && a->sum.max > 0;
         for (unsigned c = 0; c < ARENA_CHUNKS; c++) {
             unsigned n = pallocbits_count(a->chunks[c].free, 0, CHUNK_PAGES);
-            unsigned gone = pallocbits_count(a->chunks[c].scavenged, 0, CHUNK_PAGES);
+            unsigned gone =
+                pallocbits_count(a->chunks[c].scavenged, 0, CHUNK_PAGES);
             for (unsigned w = 0; w < CHUNK_WORDS; w++)
-                nwrong += (a->chunks[c].scavenged[w] & ~a->chunks[c].free[w]) != 0;
+                nwrong +=
+                    (a->chunks[c].scavenged[w] & ~a->chunks[c].free[w]) != 0;
             nwrong += a->nbacked[c] != n - gone;
-            nwrong +=
-                !sum_equal(a->chunk_sums[c], pallocbits_summarize(a->chunks[c].free));
+            nwrong += !sum_equal(a->chunk_sums[c],
+                                 pallocbits_summarize(a->chunks[c].free));
             nfree += n;
             backed_here += n - gone;
         }

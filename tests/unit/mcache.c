@@ -588,3 +588,34 @@ Test(mcache, idle_classes_give_way_before_fresh_memory_is_touched) {
     cr_assert(zero(u64, c->large.nheld));
     fixture_verify(&f);
 }
+
+Test(mcache, the_first_small_slots_of_two_threads_share_no_cache_line) {
+    struct fixture f = fixture_start();
+    struct mcache *a = fixture_cache(&f);
+    struct mcache *b = fixture_cache(&f);
+    for (size_t size = 8; size < LINE_BYTES; size += 8) {
+        uintptr_t of_a[LINE_SLOTS];
+        for (int i = 0; i < LINE_SLOTS; i++)
+            of_a[i] = (uintptr_t)fixture_malloc(&f, a, size);
+        for (int i = 0; i < LINE_SLOTS; i++) {
+            uintptr_t of_b = (uintptr_t)fixture_malloc(&f, b, size);
+            for (int k = 0; k < LINE_SLOTS; k++)
+                cr_assert(ne(uptr, of_a[k] / LINE_BYTES, of_b / LINE_BYTES));
+        }
+    }
+    fixture_verify(&f);
+}
+
+Test(mcache, a_slot_of_another_threads_line_is_not_handed_out_again_at_once) {
+    struct fixture f = fixture_start();
+    struct mcache *maker = fixture_cache(&f);
+    struct mcache *user = fixture_cache(&f);
+    void *p = fixture_malloc(&f, maker, 8);
+    uintptr_t neighbour = (uintptr_t)fixture_malloc(&f, maker, 8);
+
+    fixture_free(&f, user, p);
+    uintptr_t own = (uintptr_t)fixture_malloc(&f, user, 8);
+
+    cr_assert(ne(uptr, own / LINE_BYTES, neighbour / LINE_BYTES));
+    fixture_verify(&f);
+}
