@@ -669,7 +669,7 @@ static void free_small_ones(int signo) {
 }
 
 static void handler_frees(const char *how) {
-    enum { NSIGNALS = 300, LARGE_BYTES = 40000 };
+    enum { NSIGNALS = 100, LARGE_BYTES = 40000 };
     (void)how;
     signal(SIGALRM, free_small_ones);
     sigset_t alarms;

@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+"""MOUND_HARDENED=2: each misuse is reported by its exact line and the stack
+of the call, what is no misuse is left alone, and real programs run unchanged.
+TAP."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.environ['MOUND_SOURCE'], 'tests', 'support'))
+from misuse_reports import (  # noqa: E402
+    ABORT, LETTER, MIB, MISUSE, NUL, Report, expect_report, fine, main,
+    memstats_of, misuse, must, probe_passes, real_programs)
+
+LEVEL2 = {'MOUND_HARDENED': 2}
+OVERWRITTEN = ': heap overflow: its end was overwritten: POINTER SPAN'
+DOUBLE = ': double free or never allocated: POINTER SPAN'
+INTERIOR = ': interior pointer: POINTER SPAN'
+WRITTEN = 'free(): use after free: byte %d was written since: POINTER SPAN'
+SIZES = (1, 7, 8, 15, 16, 17, 20, 24, 33, 40, 100, 1000, 5000, 32760, 32761,
+         33000, 57336, 100000, 500000)
+
+
+def an_overflow_by_one_byte(_):
+    for size in SIZES:
+        for value in (NUL, LETTER):
+            expect_report(
+                misuse(LEVEL2, 'write_free', 'malloc', size, size, value),
+                ABORT, 'free()' + OVERWRITTEN, call='release')
+
+
+def an_overflow_anywhere_in_the_slack(_):
+    # The slots are of 48, 1024 and 57344 bytes.
+    for size, offsets in ((33, range(33, 48)), (900, range(900, 1024, 11)),
+                          (50000, (50001, 53000, 57335, 57336, 57343))):
+        for offset in offsets:
+            expect_report(
+                misuse(LEVEL2, 'write_free', 'malloc', size, offset, LETTER),
+                ABORT, 'free()' + OVERWRITTEN, call='release')
+
+
+def an_overflow_with_zeros_is_no_double_free(_):
+    for size, count in ((24, 8), (20, 12), (20, 40), (1000, 24)):
+        expect_report(misuse(LEVEL2, 'write_free', 'malloc', size, size, NUL,
+                             count),
+                      ABORT, 'free()' + OVERWRITTEN, call='release')
+
+
+def an_overflow_however_it_was_allocated(_):
+    for how in ('calloc', 'grown', 'shrunk', 'aligned8', 'aligned64',
+                'aligned4096', 'valloc'):
+        for size in (5, 100, 5000, 40000):
+            expect_report(misuse(LEVEL2, 'write_free', how, size, size, NUL),
+                          ABORT, 'free()' + OVERWRITTEN, call='release')
+
+
+def an_overflow_is_seen_by_each_call(_):
+    for what, call in (('write_realloc', 'realloc'),
+                       ('write_usable', 'malloc_usable_size'),
+                       ('write_free_sized', 'free_sized')):
+        for size in (24, 100, 50000):
+            expect_report(misuse(LEVEL2, what, 'malloc', size, size, NUL),
+                          ABORT, call + '()' + OVERWRITTEN, call=what)
+
+
+def a_write_after_free_at_exit(_):
+    for size, offset in ((1, 0), (100, 0), (100, 57), (100, 99), (5000, 4999),
+                         (50000, 0), (100000, 99999)):
+        # By then the program has returned from main.
+        r = misuse(LEVEL2, 'free_write', 'malloc', size, offset, LETTER)
+        expect_report(r, ABORT, WRITTEN % offset, call=None)
+        must(r.stdout.endswith('after\n'), r.stdout)
+
+
+def a_write_after_free_when_others_have_been_freed(_):
+    for size, offset in ((1, 0), (100, 57), (5000, 4999), (50000, 30000)):
+        r = misuse(LEVEL2, 'free_write_churn', 'malloc', size, offset, LETTER)
+        expect_report(r, ABORT, WRITTEN % offset, call='churn')
+        must('churned' not in r.stdout, r.stdout)
+
+
+def a_write_to_where_realloc_moved_from(_):
+    expect_report(misuse(LEVEL2, 'realloc_write_old', 'malloc', 100, 99, 1),
+                  ABORT, WRITTEN % 99, call=None)
+
+
+def a_double_free(_):
+    for what in ('double_free', 'double_free_thread'):
+        for size in (1, 24, 100, 5000, 50000, 100000):
+            expect_report(misuse(LEVEL2, what, 'malloc', size), ABORT,
+                          'free()' + DOUBLE, call='release_again')
+        # It does not wait.
+        expect_report(misuse(LEVEL2, what, 'malloc', 500000), ABORT,
+                      'free(): freed span: POINTER SPAN', call='release_again')
+
+
+def a_double_free_much_later(_):
+    # The span of a larger object is gone by then.
+    for size, line in ((24, DOUBLE), (100, DOUBLE),
+                       (50000, ': freed span: POINTER SPAN')):
+        expect_report(misuse(LEVEL2, 'double_free_churn', 'malloc', size),
+                      ABORT, 'free()' + line, call='release_again')
+
+
+def use_of_a_freed_object_by_other_calls(_):
+    for what, call in (('realloc_freed', 'realloc'),
+                       ('usable_freed', 'malloc_usable_size')):
+        for size in (24, 100, 50000):
+            expect_report(misuse(LEVEL2, what, 'malloc', size), ABORT,
+                          call + '()' + DOUBLE, call=what)
+
+
+def an_interior_pointer(_):
+    for size, offset in ((100, 16), (100, 1), (100, 99), (5000, 4096),
+                         (50000, 16), (500000, 8192)):
+        expect_report(misuse(LEVEL2, 'interior', 'malloc', size, offset),
+                      ABORT, 'free()' + INTERIOR, call='release')
+    for size, offset in ((100, 16), (5000, 4096), (50000, 16)):
+        expect_report(misuse(LEVEL2, 'interior_freed', 'malloc', size, offset),
+                      ABORT, 'free()' + INTERIOR, call='release_again')
+
+
+def any_size_but_the_one_asked_for(_):
+    for size in (1, 24, 100, 5000, 100000):
+        for given in (0, size - 1, size + 1, size * 2, 10 ** 12):
+            line = ': size mismatch (given %d): POINTER SPAN' % given
+            expect_report(misuse(LEVEL2, 'sized', 'malloc', size, given),
+                          ABORT, 'free_sized()' + line, call='sized')
+            expect_report(
+                misuse(LEVEL2, 'aligned_sized', 'aligned64', size, given),
+                ABORT, 'free_aligned_sized()' + line, call='aligned_sized')
+
+
+WAYS = ('malloc', 'calloc', 'grown', 'shrunk', 'aligned8', 'aligned64',
+        'aligned4096')
+
+
+def the_usable_size_is_what_was_asked_for(_):
+    for how in WAYS:
+        fine(LEVEL2, 'usable_exact', how, 300000)
+
+
+def the_right_size_is_right(_):
+    for how in WAYS:
+        fine(LEVEL2, 'sized_right', how, 300000)
+
+
+def freed_memory_reads_as_zero(_):
+    for size in (1, 24, 100, 5000, 50000, 100000):
+        fine(LEVEL2, 'free_read', 'malloc', size)
+    fine(LEVEL2, 'freed_is_zero')
+
+
+def realloc_keeps_contents_and_canaries(_):
+    for seed in (0, 1, 2):
+        fine(LEVEL2, 'realloc_keeps', 'malloc', seed)
+
+
+def what_is_no_misuse(_):
+    for what in ('no_bytes', 'calloc_zero', 'nothing_is_lost', 'handler_frees',
+                 'many_live'):
+        fine(LEVEL2, what)
+
+
+def threads_pass_objects_on(_):
+    fine(LEVEL2, 'threads')
+
+
+def children_free_and_allocate_while_objects_wait(_):
+    fine(LEVEL2, 'forks', 'plain')
+    fine(LEVEL2, 'forks', 'busy', 5000, 20)
+    fine(LEVEL2, 'forks', 'bare')
+
+
+def out_of_memory_is_an_answer(_):
+    for size in (100, 1000, 100000):
+        fine(LEVEL2, 'memory_ends', 'malloc', size, limit_bytes=100 * MIB)
+
+
+def what_was_never_touched_is_not_touched(_):
+    fine(LEVEL2, 'sparse', 'malloc', 1 << 30)
+
+
+GOES_ON = (('write_free', 'malloc', 24, 24, NUL),
+           ('write_free', 'malloc', 500000, 500000, NUL),
+           ('write_realloc', 'malloc', 100, 100, NUL),
+           ('write_usable', 'malloc', 100, 100, NUL),
+           ('write_free_sized', 'malloc', 100, 100, NUL),
+           ('free_write', 'malloc', 100, 3, LETTER),
+           ('free_write_churn', 'malloc', 100, 3, LETTER),
+           ('double_free', 'malloc', 24), ('double_free', 'malloc', 50000),
+           ('double_free', 'malloc', 500000),
+           ('double_free_churn', 'malloc', 24),
+           ('realloc_freed', 'malloc', 24), ('usable_freed', 'malloc', 24),
+           ('interior', 'malloc', 100, 16),
+           ('interior', 'malloc', 50000, 16), ('sized', 'malloc', 100, 99),
+           ('aligned_sized', 'aligned64', 100, 99))
+
+
+def after_a_report_the_program_goes_on_if_told_so(_):
+    for arguments in GOES_ON:
+        r = misuse({**LEVEL2, 'MOUND_MISUSE': 'report'}, *arguments)
+        must(r.returncode == 0 and 'after\n' in r.stdout, arguments, r)
+        must(len(Report.all_of(r.stderr)) == 1, arguments, r.stderr)
+
+
+def ignored_misuse_is_silent(_):
+    for arguments in GOES_ON:
+        r = misuse({**LEVEL2, 'MOUND_MISUSE': 'ignore'}, *arguments)
+        must(r.returncode == 0 and 'after\n' in r.stdout and r.stderr == '',
+             arguments, r)
+
+
+def probes_pass(_):
+    for argv in (['signal_storm'], ['signal_storm', 'threads'],
+                 ['fatal_signal', 'segv'], ['thread_exit'], ['cancel'],
+                 ['keys'], ['plugin_loop'], ['constructors'],
+                 ['first_call', 'free']):
+        probe_passes(LEVEL2, *argv)
+
+
+def figures_add_up(folder):
+    for argv in (['leave_some', 'malloc', 500], ['threads', 'malloc', 3000]):
+        stats = memstats_of(LEVEL2, folder, MISUSE, *argv)
+        must(stats['HeapObjects'] > 0, stats)
+
+
+TESTS = [
+    an_overflow_by_one_byte, an_overflow_anywhere_in_the_slack,
+    an_overflow_with_zeros_is_no_double_free,
+    an_overflow_however_it_was_allocated, an_overflow_is_seen_by_each_call,
+    a_write_after_free_at_exit, a_write_after_free_when_others_have_been_freed,
+    a_write_to_where_realloc_moved_from, a_double_free,
+    a_double_free_much_later, use_of_a_freed_object_by_other_calls,
+    an_interior_pointer, any_size_but_the_one_asked_for,
+    the_usable_size_is_what_was_asked_for, the_right_size_is_right,
+    freed_memory_reads_as_zero, realloc_keeps_contents_and_canaries,
+    what_is_no_misuse, threads_pass_objects_on,
+    children_free_and_allocate_while_objects_wait, out_of_memory_is_an_answer,
+    what_was_never_touched_is_not_touched,
+    after_a_report_the_program_goes_on_if_told_so, ignored_misuse_is_silent,
+    probes_pass, figures_add_up, *real_programs(LEVEL2),
+]
+
+if __name__ == '__main__':
+    sys.exit(main(TESTS))
