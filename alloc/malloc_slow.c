@@ -607,9 +607,9 @@ static SLOW void *realloc_whole(void *p, size_t size) {
         return NULL;
     }
     // The slot it is in serves again if it wastes less than half, or if no
-    // smaller one would do.
+    // smaller one would do. Right behind a guarded object stands its guard.
     if (options->hardened < 2 && size <= b.usable &&
-        b.usable <= MAX_SMALL_SIZE &&
+        b.usable <= MAX_SMALL_SIZE && (!guards_own(p) || size == b.usable) &&
         (size > b.usable / 2 ||
          sizeclass_bytes[sizeclass_for(size)] == b.usable))
         return p;

@@ -266,6 +266,12 @@ def the_right_size_is_right(_):
             fine(settings, 'sized_right', how, 40000)
 
 
+def the_size_of_an_object_that_shrank(_):
+    for settings in (ALL, BOTH):
+        fine(settings, 'sized_right', 'shrunk', PAGE)
+        fine(settings, 'usable_exact', 'shrunk', 3000)
+
+
 def objects_of_no_bytes(_):
     for settings in (ALL, BOTH):
         fine(settings, 'no_bytes')
@@ -344,10 +350,10 @@ TESTS = [
     a_freed_object_in_other_calls,
     after_a_report_the_program_goes_on_if_told_so,
     the_usable_size_is_what_was_asked_for, the_right_size_is_right,
-    objects_of_no_bytes, realloc_keeps_contents, what_is_no_misuse,
-    more_live_objects_than_places, threads_pass_objects_on,
-    children_free_and_allocate, figures_add_up, probes_pass,
-    python_keeps_its_fault_handler, *real_programs(SOME),
+    the_size_of_an_object_that_shrank, objects_of_no_bytes,
+    realloc_keeps_contents, what_is_no_misuse, more_live_objects_than_places,
+    threads_pass_objects_on, children_free_and_allocate, figures_add_up,
+    probes_pass, python_keeps_its_fault_handler, *real_programs(SOME),
 ]
 
 if __name__ == '__main__':
