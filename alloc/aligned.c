@@ -21,10 +21,11 @@ EXPORT void *mound_reallocarray(void *p, size_t nmemb, size_t size) {
 // glibc takes any alignment and rounds it up to a power of two; one that cannot
 // be rounded is an error.
 EXPORT void *mound_memalign(size_t alignment, size_t size) {
-    // Only the smallest class has slots that are less than 16-aligned.
-    if (alignment <= MIN_ALIGN)
-        return mound_malloc(
-            alignment > sizeof(void *) ? max_size(size, MIN_ALIGN) : size);
+    // Only the smallest class has slots that are less than 16-aligned. The size
+    // stays what was asked for: canaries, guards and sized frees go by it.
+    if (alignment <= sizeof(void *) ||
+        (alignment <= MIN_ALIGN && size > sizeof(void *)))
+        return mound_malloc(size);
     if (alignment > SIZE_MAX / 2 + 1) {
         errno = EINVAL;
         return NULL;

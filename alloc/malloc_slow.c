@@ -26,6 +26,7 @@ enum {
     TICK_EVERY = 64,
     TICK_LARGE = 8, // a free of a large object counts for more
     RECLAIM_PAGES = (1 << 20) / PAGE_SIZE,
+    NO_ALIGN = 1, // as malloc aligns: up to 8 bytes need not be aligned to 16
 };
 
 // enter begins a slow path; false: serve this call without locks.
@@ -183,8 +184,8 @@ static void *alloc_once(size_t size, size_t align, bool *ret_zero) {
     *ret_zero = false;
     unsigned sizeclass = 0;
     if (size <= MAX_SMALL_SIZE)
-        sizeclass = align <= MIN_ALIGN ? sizeclass_for(size)
-                                       : sizeclass_for_aligned(size, align);
+        sizeclass = align < MIN_ALIGN ? sizeclass_for(size)
+                                      : sizeclass_for_aligned(size, align);
     if (sizeclass != 0)
         return small_alloc(sizeclass, size, align);
     struct mspan *s = large_alloc(max_size(size, 1), align);
@@ -269,7 +270,7 @@ void *malloc_slow(size_t size) {
         if (p != NULL)
             return p;
     }
-    return alloc(size, MIN_ALIGN, &zero);
+    return alloc(size, NO_ALIGN, &zero);
 }
 
 void *memalign_slow(size_t align, size_t size) {
@@ -293,7 +294,7 @@ void *calloc_slow(size_t nmemb, size_t size) {
         if (p != NULL)
             return memset(p, 0, nbytes);
     }
-    void *p = alloc(nbytes, MIN_ALIGN, &zero);
+    void *p = alloc(nbytes, NO_ALIGN, &zero);
     if (p != NULL && !zero)
         memset(p, 0, nbytes);
     return p;

@@ -272,6 +272,12 @@ def the_size_of_an_object_that_shrank(_):
         fine(settings, 'usable_exact', 'shrunk', 3000)
 
 
+def the_size_of_objects_aligned_to_16(_):
+    for settings in (ALL, BOTH):
+        fine(settings, 'sized_right', 'aligned16', PAGE)
+        fine(settings, 'usable_exact', 'aligned16', PAGE - 8)
+
+
 def objects_of_no_bytes(_):
     for settings in (ALL, BOTH):
         fine(settings, 'no_bytes')
@@ -350,10 +356,11 @@ TESTS = [
     a_freed_object_in_other_calls,
     after_a_report_the_program_goes_on_if_told_so,
     the_usable_size_is_what_was_asked_for, the_right_size_is_right,
-    the_size_of_an_object_that_shrank, objects_of_no_bytes,
-    realloc_keeps_contents, what_is_no_misuse, more_live_objects_than_places,
-    threads_pass_objects_on, children_free_and_allocate, figures_add_up,
-    probes_pass, python_keeps_its_fault_handler, *real_programs(SOME),
+    the_size_of_an_object_that_shrank, the_size_of_objects_aligned_to_16,
+    objects_of_no_bytes, realloc_keeps_contents, what_is_no_misuse,
+    more_live_objects_than_places, threads_pass_objects_on,
+    children_free_and_allocate, figures_add_up, probes_pass,
+    python_keeps_its_fault_handler, *real_programs(SOME),
 ]
 
 if __name__ == '__main__':

@@ -53,6 +53,13 @@ def an_overflow_however_it_was_allocated(_):
                           ABORT, 'free()' + OVERWRITTEN, call='release')
 
 
+def an_overflow_of_objects_aligned_to_16(_):
+    for size in (5, 15, 100):
+        expect_report(
+            misuse(LEVEL2, 'write_free', 'aligned16', size, size, NUL),
+            ABORT, 'free()' + OVERWRITTEN, call='release')
+
+
 def an_overflow_is_seen_by_each_call(_):
     for what, call in (('write_realloc', 'realloc'),
                        ('write_usable', 'malloc_usable_size'),
@@ -144,6 +151,11 @@ def the_right_size_is_right(_):
         fine(LEVEL2, 'sized_right', how, 300000)
 
 
+def the_size_of_objects_aligned_to_16(_):
+    fine(LEVEL2, 'sized_right', 'aligned16', 5000)
+    fine(LEVEL2, 'usable_exact', 'aligned16', 5000)
+
+
 def freed_memory_reads_as_zero(_):
     for size in (1, 24, 100, 5000, 50000, 100000):
         fine(LEVEL2, 'free_read', 'malloc', size)
@@ -227,16 +239,17 @@ def figures_add_up(folder):
 TESTS = [
     an_overflow_by_one_byte, an_overflow_anywhere_in_the_slack,
     an_overflow_with_zeros_is_no_double_free,
-    an_overflow_however_it_was_allocated, an_overflow_is_seen_by_each_call,
-    a_write_after_free_at_exit, a_write_after_free_when_others_have_been_freed,
+    an_overflow_however_it_was_allocated, an_overflow_of_objects_aligned_to_16,
+    an_overflow_is_seen_by_each_call, a_write_after_free_at_exit,
+    a_write_after_free_when_others_have_been_freed,
     a_write_to_where_realloc_moved_from, a_double_free,
     a_double_free_much_later, use_of_a_freed_object_by_other_calls,
     an_interior_pointer, any_size_but_the_one_asked_for,
     the_usable_size_is_what_was_asked_for, the_right_size_is_right,
-    freed_memory_reads_as_zero, realloc_keeps_contents_and_canaries,
-    what_is_no_misuse, threads_pass_objects_on,
-    children_free_and_allocate_while_objects_wait, out_of_memory_is_an_answer,
-    what_was_never_touched_is_not_touched,
+    the_size_of_objects_aligned_to_16, freed_memory_reads_as_zero,
+    realloc_keeps_contents_and_canaries, what_is_no_misuse,
+    threads_pass_objects_on, children_free_and_allocate_while_objects_wait,
+    out_of_memory_is_an_answer, what_was_never_touched_is_not_touched,
     after_a_report_the_program_goes_on_if_told_so, ignored_misuse_is_silent,
     probes_pass, figures_add_up, *real_programs(LEVEL2),
 ]
