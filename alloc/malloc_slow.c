@@ -111,19 +111,18 @@ static struct block look_up_locked(const void *p) {
 static struct block look_up_size(const void *p) {
     struct block b = look_up_locked(p);
     if (LIKELY(options->hardened < 2) || b.misuse != MISUSE_NONE ||
-        emergency_owns(p))
+        b.span == NULL) // of the emergency store, or guarded
         return b;
     switch (canary_look(p, b.usable, &b.usable)) {
     case CANARY_BROKEN:
         b.misuse = MISUSE_OVERFLOW;
         break;
     case CANARY_ZERO: {
-        // In quarantine all of it is zero; and guarded objects are never there.
+        // In quarantine all of it is zero.
         const struct quarantined o = {(void *)p, b.usable};
         size_t offset;
-        b.misuse = guards_own(p) || !quarantine_intact(&o, &offset)
-                       ? MISUSE_OVERFLOW
-                       : MISUSE_DOUBLE_FREE;
+        b.misuse = quarantine_intact(&o, &offset) ? MISUSE_DOUBLE_FREE
+                                                  : MISUSE_OVERFLOW;
         break;
     }
     default:
@@ -132,12 +131,17 @@ static struct block look_up_size(const void *p) {
     return b;
 }
 
+// asked_size takes off what alloc_marked added: guards need no canary.
+static COLD size_t asked_size(size_t size) {
+    return options->hardened > 1 ? size - CANARY_BYTES : size;
+}
+
 static void *small_alloc(unsigned sizeclass, size_t size, size_t align) {
     struct mcache *c = thread_mcache();
     void *p = NULL;
     if (c == NULL) {
         if (UNLIKELY(profile_wants(sizeclass_bytes[sizeclass])))
-            p = profile_small(sizeclass, size, align);
+            p = profile_small(sizeclass, asked_size(size), align);
         return p != NULL ? p
                          : mcentral_alloc_one(&mound_heap.central[sizeclass]);
     }
@@ -146,7 +150,7 @@ static void *small_alloc(unsigned sizeclass, size_t size, size_t align) {
                  thread_tls.epoch))
         profile_prepare_thread();
     if (UNLIKELY(mcache_sample_due(c, sizeclass)))
-        p = profile_small_due(c, sizeclass, size, align);
+        p = profile_small_due(c, sizeclass, asked_size(size), align);
     // Aligned requests and realloc come here without having tried a hit.
     if (p == NULL)
         p = mcache_alloc(c, sizeclass);
@@ -209,12 +213,12 @@ static void *alloc_inside(size_t size, size_t align, bool *ret_zero) {
     return alloc_once(size, align, ret_zero);
 }
 
-// alloc_marked is alloc_inside with a canary behind the object.
+// alloc_marked is alloc_inside with a canary behind the object, or a guard.
 static void *alloc_marked(size_t size, size_t align, bool *ret_zero) {
     if (size > PTRDIFF_MAX)
         return NULL;
     void *p = alloc_inside(size + CANARY_BYTES, align, ret_zero);
-    if (p != NULL)
+    if (p != NULL && !guards_own(p))
         canary_set(p, size, look_up(p).usable);
     return p;
 }
@@ -417,8 +421,6 @@ static void free_marked(void *p, const char *call) {
     }
     if (b.span == NULL) {
         // Of the emergency store; or guarded, which is better than to wait.
-        if (b.misuse == MISUSE_OVERFLOW)
-            report_misuse(&mound_heap, call, b.misuse, p, 0);
         free_inside(p, call);
         return;
     }
@@ -491,10 +493,10 @@ size_t usable_size_slow(void *p) {
 static bool size_fits(const struct block *b, size_t align, size_t size) {
     if (size > b->usable)
         return false;
+    if (b->span == NULL) // guarded, which knows; of no bytes has one
+        return max_size(size, 1) == b->usable;
     if (options->hardened > 1)
         return size == b->usable; // the canary knows
-    if (b->span == NULL)          // guarded, which knows; of no bytes has one
-        return max_size(size, 1) == b->usable;
     if (size > b->usable / 2 && b->usable <= MAX_SMALL_SIZE)
         return true;
     if (b->span->sizeclass == 0)

@@ -332,6 +332,31 @@ def probes_pass(_):
 
 # Both modes at once: each object is as long as it was asked to be.
 
+def both_modes_see_an_overflow_by_one_byte(_):
+    for size in (16, 20, 24, 100, 128):
+        for value in (NUL, LETTER):
+            r = misuse(BOTH, 'write_free', 'malloc', size, size, value)
+            must(r.returncode in (ABORT, FAULT), r.returncode, r.stderr)
+            report = Report.all_of(r.stderr)[0]
+            must('heap overflow' in report.line, report.line)
+            must('allocate' in report.stacks.get('allocated by', ()),
+                 'not by whom it was allocated:', r.stderr)
+
+
+def both_modes_tell_the_size_that_was_asked_for(_):
+    expect_guard_report(misuse(BOTH, 'free_write', 'malloc', 100, 3, LETTER),
+                        FAULT, 'use after free', 3, 'into', 100,
+                        written_by='write_byte', freed_by='release',
+                        allocated_by='allocate')
+    expect_guard_report(misuse(BOTH, 'double_free', 'malloc', 100), ABORT,
+                        'free(): double free', 0, 'into', 100,
+                        by='release_again', freed_by='release',
+                        allocated_by='allocate')
+    expect_guard_report(misuse(BOTH, 'interior', 'malloc', 100, 16), ABORT,
+                        'free(): interior pointer', 16, 'into', 100,
+                        by='release', allocated_by='allocate')
+
+
 # Real programs, with one object in 64 KiB guarded.
 
 def python_keeps_its_fault_handler(_):
@@ -360,6 +385,8 @@ TESTS = [
     objects_of_no_bytes, realloc_keeps_contents, what_is_no_misuse,
     more_live_objects_than_places, threads_pass_objects_on,
     children_free_and_allocate, figures_add_up, probes_pass,
+    both_modes_see_an_overflow_by_one_byte,
+    both_modes_tell_the_size_that_was_asked_for,
     python_keeps_its_fault_handler, *real_programs(SOME),
 ]
 
