@@ -106,10 +106,9 @@ static struct block look_up_locked(const void *p) {
     return b;
 }
 
-// look_up_size is look_up_locked, and in the second level of hardened mode with
-// what the canary says: usable is then the size that was asked for.
-static struct block look_up_size(const void *p) {
-    struct block b = look_up_locked(p);
+// with_size adds to what look_up says what the canary does, in the second level of
+// hardened mode: usable is then the size that was asked for.
+static struct block with_size(const void *p, struct block b) {
     if (LIKELY(options->hardened < 2) || b.misuse != MISUSE_NONE ||
         b.span == NULL) // of the emergency store, or guarded
         return b;
@@ -129,6 +128,10 @@ static struct block look_up_size(const void *p) {
         break;
     }
     return b;
+}
+
+static struct block look_up_size(const void *p) {
+    return with_size(p, look_up_locked(p));
 }
 
 // asked_size takes off what alloc_marked added: guards need no canary.
@@ -478,7 +481,7 @@ size_t usable_size_slow(void *p) {
     if (UNLIKELY(runtime_passive()) && !slow_owns(p))
         return runtime_next.malloc_usable_size(p);
     bool inside = enter();
-    struct block b = inside ? look_up_size(p) : look_up(p);
+    struct block b = inside ? look_up_size(p) : with_size(p, look_up(p));
     if (inside)
         leave();
     if (UNLIKELY(b.misuse != MISUSE_NONE)) {
@@ -597,7 +600,7 @@ static SLOW void *realloc_whole(void *p, size_t size) {
             new = realloc_large(p, b.span, size);
         leave();
     } else {
-        b = look_up(p);
+        b = with_size(p, look_up(p));
     }
     if (new != NULL)
         return new;

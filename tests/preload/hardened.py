@@ -156,6 +156,10 @@ def the_size_of_objects_aligned_to_16(_):
     fine(LEVEL2, 'usable_exact', 'aligned16', 5000)
 
 
+def the_usable_size_in_a_handler_leaves_the_canary_out(_):
+    fine(LEVEL2, 'usable_in_handler')
+
+
 def freed_memory_reads_as_zero(_):
     for size in (1, 24, 100, 5000, 50000, 100000):
         fine(LEVEL2, 'free_read', 'malloc', size)
@@ -246,10 +250,12 @@ TESTS = [
     a_double_free_much_later, use_of_a_freed_object_by_other_calls,
     an_interior_pointer, any_size_but_the_one_asked_for,
     the_usable_size_is_what_was_asked_for, the_right_size_is_right,
-    the_size_of_objects_aligned_to_16, freed_memory_reads_as_zero,
-    realloc_keeps_contents_and_canaries, what_is_no_misuse,
-    threads_pass_objects_on, children_free_and_allocate_while_objects_wait,
-    out_of_memory_is_an_answer, what_was_never_touched_is_not_touched,
+    the_size_of_objects_aligned_to_16,
+    the_usable_size_in_a_handler_leaves_the_canary_out,
+    freed_memory_reads_as_zero, realloc_keeps_contents_and_canaries,
+    what_is_no_misuse, threads_pass_objects_on,
+    children_free_and_allocate_while_objects_wait, out_of_memory_is_an_answer,
+    what_was_never_touched_is_not_touched,
     after_a_report_the_program_goes_on_if_told_so, ignored_misuse_is_silent,
     probes_pass, figures_add_up, *real_programs(LEVEL2),
 ]
