@@ -428,9 +428,10 @@ static void free_marked(void *p, const char *call) {
         return;
     }
     struct quarantined o = {p, look_up(p).usable};
-    // A large object need not have been touched where it is to be zero.
-    if (mspan_state(b.span) != MSPAN_LARGE ||
-        PAGE_SIZE % sys_page_size() != 0 || !mem_release((uintptr_t)p, o.room))
+    // What waits will be read, and pages that were released would come back one by
+    // one. A larger object need not have been touched where it is to be zero.
+    if (o.room <= QUARANTINE_OBJECT_MAX || PAGE_SIZE % sys_page_size() != 0 ||
+        !mem_release((uintptr_t)p, o.room))
         memset(p, 0, o.room);
     if (!quarantine_put(&quarantine, p, o.room))
         free_inside(p, call);

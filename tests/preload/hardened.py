@@ -192,6 +192,11 @@ def out_of_memory_is_an_answer(_):
         fine(LEVEL2, 'memory_ends', 'malloc', size, limit_bytes=100 * MIB)
 
 
+def what_waits_keeps_its_pages(_):
+    for size in (5000, 33000, 100000):
+        fine(LEVEL2, 'keeps_pages', 'malloc', size)
+
+
 def what_was_never_touched_is_not_touched(_):
     fine(LEVEL2, 'sparse', 'malloc', 1 << 30)
 
@@ -255,7 +260,7 @@ TESTS = [
     freed_memory_reads_as_zero, realloc_keeps_contents_and_canaries,
     what_is_no_misuse, threads_pass_objects_on,
     children_free_and_allocate_while_objects_wait, out_of_memory_is_an_answer,
-    what_was_never_touched_is_not_touched,
+    what_waits_keeps_its_pages, what_was_never_touched_is_not_touched,
     after_a_report_the_program_goes_on_if_told_so, ignored_misuse_is_silent,
     probes_pass, figures_add_up, *real_programs(LEVEL2),
 ]

@@ -637,6 +637,24 @@ static void nothing_is_lost(const char *how) {
            probe_rss() / KIB, before / KIB);
 }
 
+// Objects that wait keep their pages: who frees does not fault for each of them.
+static void keeps_pages(const char *how) {
+    enum { WARM_UP = 100, ROUNDS = 1000 };
+    struct rusage before;
+    struct rusage after;
+    (void)how;
+    for (int i = 0; i < WARM_UP + ROUNDS; i++) {
+        if (i == WARM_UP)
+            getrusage(RUSAGE_SELF, &before);
+        char *p = malloc(numbers[0]);
+        free(memset(p, 1, numbers[0]));
+    }
+    getrusage(RUSAGE_SELF, &after);
+    expect(after.ru_minflt - before.ru_minflt < ROUNDS,
+           "%ld faults for %d objects", after.ru_minflt - before.ru_minflt,
+           ROUNDS);
+}
+
 // To free what was never touched does not touch it.
 static void sparse(const char *how) {
     (void)how;
@@ -788,6 +806,7 @@ static const struct {
     {"forks", forks},
     {"memory_ends", memory_ends},
     {"nothing_is_lost", nothing_is_lost},
+    {"keeps_pages", keeps_pages},
     {"sparse", sparse},
     {"handler_frees", handler_frees},
     {"usable_in_handler", usable_in_handler},
