@@ -607,10 +607,15 @@ static SLOW void *realloc_whole(void *p, size_t size) {
         return new;
     if (UNLIKELY(b.misuse != MISUSE_NONE)) {
         report_misuse(&mound_heap, "realloc", b.misuse, p, size);
-        return fail(EINVAL);
+        if (b.misuse != MISUSE_OVERFLOW)
+            return fail(EINVAL);
     }
+    // What ran over its end moves, too; as in free_marked its memory is not
+    // handed out again.
+    bool overwritten = b.misuse != MISUSE_NONE;
     if (size == 0) { // as glibc: the block is freed and NULL comes back
-        free_slow(p);
+        if (!overwritten)
+            free_slow(p);
         return NULL;
     }
     // The slot it is in serves again if it wastes less than half, or if no
@@ -624,7 +629,8 @@ static SLOW void *realloc_whole(void *p, size_t size) {
     if (new == NULL) // shrinking cannot fail, but where the canary would move
         return size <= b.usable && options->hardened < 2 ? p : NULL;
     memcpy(new, p, min_size(size, b.usable));
-    free_slow(p);
+    if (!overwritten)
+        free_slow(p);
     return new;
 }
 

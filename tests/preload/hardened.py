@@ -204,6 +204,8 @@ def what_was_never_touched_is_not_touched(_):
 GOES_ON = (('write_free', 'malloc', 24, 24, NUL),
            ('write_free', 'malloc', 500000, 500000, NUL),
            ('write_realloc', 'malloc', 100, 100, NUL),
+           ('write_realloc', 'malloc', 24, 24, NUL, 8),
+           ('write_realloc', 'malloc', 50000, 50000, LETTER),
            ('write_usable', 'malloc', 100, 100, NUL),
            ('write_free_sized', 'malloc', 100, 100, NUL),
            ('free_write', 'malloc', 100, 3, LETTER),

@@ -146,7 +146,9 @@ static void write_realloc(const char *how) {
     overwrite(p);
     p = realloc(p, numbers[0] * 2);
     KEEP_FRAME;
-    expect(p == NULL || p[0] == 1, "realloc lost data");
+    expect(p && p[0] == 1 && p[numbers[0] - 1] == 1, "realloc lost data");
+    memset(p, 2, numbers[0] * 2);
+    free(p);
 }
 
 static void write_usable(const char *how) {
