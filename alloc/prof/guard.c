@@ -151,6 +151,7 @@ void *guard_alloc(struct guard_pool *g, size_t size, size_t align,
     fill(s->addr + size, page + g->page_size);
     trace_set(&s->allocated, pcs, npcs);
     atomic_store_explicit(&s->freed.npcs, 0, memory_order_relaxed);
+    atomic_store_explicit(&s->told, GUARD_FRESH, memory_order_relaxed);
     count(&g->nmallocs, 1);
     count(&g->live_bytes, size);
     count(&g->total_bytes, size);
@@ -306,14 +307,14 @@ static size_t distance(const struct guard_slot *s, uintptr_t addr) {
 // nearest_slot returns the slot that a fault has to do with: that of its page,
 // or beside the guard the one whose object is nearer. NULL if no object was
 // there ever.
-static const struct guard_slot *nearest_slot(const struct guard_pool *g,
-                                             uintptr_t addr) {
+static struct guard_slot *nearest_slot(const struct guard_pool *g,
+                                       uintptr_t addr) {
     size_t page = (addr - g->start) / g->page_size;
     size_t first = page == 0 ? 0 : (page - 1) / 2;
     size_t last = page / 2 < g->nslots ? page / 2 : g->nslots - 1;
-    const struct guard_slot *found = NULL;
+    struct guard_slot *found = NULL;
     for (size_t i = first; i <= last; i++) {
-        const struct guard_slot *s = &g->slots[i];
+        struct guard_slot *s = &g->slots[i];
         if (state_of(s) != GUARD_FRESH &&
             (found == NULL || distance(s, addr) < distance(found, addr)))
             found = s;
@@ -335,21 +336,19 @@ static const char *access_text(enum fault_access access) {
                                    : "accessed by";
 }
 
-// print_fault prints the first line and returns the slot that it tells of.
-static const struct guard_slot *
-print_fault(struct print *out, const struct guard_pool *g, uintptr_t addr) {
-    const struct guard_slot *s = nearest_slot(g, addr);
+// print_fault prints the first line. s is nearest_slot's.
+static void print_fault(struct print *out, const struct guard_slot *s,
+                        uintptr_t addr) {
     print_str(out, "mound: ");
     if (s == NULL) {
         print_str(out, "wild access: ");
         print_hex(out, addr);
         print_str(out, " (guarded objects; none was ever near)\n");
-        return NULL;
+        return;
     }
     print_str(out, fault_text(s, addr));
     print_str(out, ": ");
     print_place(out, s, addr);
-    return s;
 }
 
 static void print_stacks(struct print *out, const struct guard_slot *s,
@@ -364,7 +363,8 @@ static void print_stacks(struct print *out, const struct guard_slot *s,
 void guard_describe(const struct guard_pool *g, uintptr_t addr,
                     enum fault_access access, const uintptr_t *pcs,
                     unsigned npcs, struct print *out) {
-    const struct guard_slot *s = print_fault(out, g, addr);
+    const struct guard_slot *s = nearest_slot(g, addr);
+    print_fault(out, s, addr);
     print_stacks(out, s, access, pcs, npcs);
 }
 
@@ -383,17 +383,31 @@ static NOINLINE bool begin_report(struct guard_pool *g) {
     return false;
 }
 
+// told_before says whether a fault like this has been reported, which it has
+// from now on.
+static bool told_before(struct guard_pool *g, struct guard_slot *s) {
+    if (s == NULL)
+        return atomic_exchange_explicit(&g->told_wild, 1,
+                                        memory_order_relaxed) == 1;
+    uint32_t state = state_of(s);
+    return atomic_exchange_explicit(&s->told, state, memory_order_relaxed) ==
+           state;
+}
+
 bool guard_fault(struct guard_pool *g, uintptr_t addr, const void *context) {
     if (!guard_owns(g, (const void *)addr))
         return false;
     if (!begin_report(g))
         return true;
-    // The stack may be wrecked, and an unwinder may not come back from it: what
-    // is known without it is said first.
-    const struct guard_slot *s = print_fault(&g->out, g, addr);
-    print_flush(&g->out);
-    unsigned npcs = fault_stack(context, g->pcs, GUARD_FAULT_PCS);
-    print_stacks(&g->out, s, fault_access(context), g->pcs, npcs);
+    struct guard_slot *s = nearest_slot(g, addr);
+    if (!told_before(g, s)) {
+        // The stack may be wrecked, and an unwinder may not come back from it:
+        // what is known without it is said first.
+        print_fault(&g->out, s, addr);
+        print_flush(&g->out);
+        unsigned npcs = fault_stack(context, g->pcs, GUARD_FAULT_PCS);
+        print_stacks(&g->out, s, fault_access(context), g->pcs, npcs);
+    }
     // release: partner is the acquire in begin_report
     atomic_store_explicit(&g->reporting, 0, memory_order_release);
     return true;

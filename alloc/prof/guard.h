@@ -53,6 +53,7 @@ struct guard_trace {
 //   (o) written by the thread that has the slot in hand
 struct guard_slot {
     _Atomic uint32_t state; // enum guard_state; to make it FREED is to take it
+    _Atomic uint32_t told;  // the state that a fault was reported in, or FRESH
     uint32_t next;          // (l) in the queue
     uintptr_t addr;         // (o)
     size_t size;            // (o) as asked for
@@ -83,6 +84,7 @@ struct guard_pool {
 
     // Of the report of a fault: a signal stack may be small.
     _Atomic uint32_t reporting; // 1 while a thread writes one
+    _Atomic uint32_t told_wild; // 1 once a fault was reported near no object
     struct print out;
     uintptr_t pcs[GUARD_FAULT_PCS];
 };
@@ -141,9 +143,10 @@ void guard_describe(const struct guard_pool *g, uintptr_t addr,
                     unsigned npcs, struct print *out);
 
 // guard_fault is for the function that fault_watch calls: if addr is owned, it
-// writes the report to descriptor 2 and returns true. While another thread
-// writes one it waits, up to a second, so that the process does not end in the
-// middle of it. libunwind, asked for the stack, may call malloc: the caller
+// writes the report to descriptor 2 and returns true. An object has one while it
+// lives and one after its free: who handles the fault by doing nothing has it
+// again for ever. While another thread writes one it waits, up to a second, so
+// that the process does not end in the middle of it. libunwind, asked for the stack, may call malloc: the caller
 // guards against that.
 bool guard_fault(struct guard_pool *g, uintptr_t addr, const void *context);
 

@@ -154,6 +154,25 @@ def a_handler_of_the_program_sees_the_fault(_):
                         written_by='write_byte', allocated_by='allocate')
 
 
+def a_fault_that_comes_again_is_reported_once(_):
+    r = misuse(ALL, 'idle_handler', 'malloc/right', 128, 128)
+    must(r.stdout.endswith('often\n'), r)
+    expect_guard_report(r, 3, 'heap overflow', 0, 'right of', 128,
+                        written_by='write_byte', allocated_by='allocate')
+
+
+def each_object_has_its_report_and_another_after_its_free(_):
+    r = misuse(ALL, 'jumping_handler', 'malloc/right', 128, 128)
+    must(r.returncode == 0 and r.stdout.count('jumped\n') == 4, r)
+    lines = [report.line for report in Report.all_of(r.stderr)]
+    objects = re.findall(r'pointer (0x\w+)', r.stdout)
+    must(len(lines) == 3 and len(objects) == 2, lines, objects)
+    for line, what, at in zip(lines, ('heap overflow', 'heap overflow',
+                                      'use after free'),
+                              (objects[0], objects[1], objects[1])):
+        must(what in line and line.endswith(' at ' + at), what, at, line)
+
+
 def a_handler_that_passes_on_to_ours(_):
     for malloc_first in (1, 0):
         r = misuse(ALL, 'chained_handler', 'malloc/right', 128, 128,
@@ -374,6 +393,8 @@ TESTS = [
     a_fault_in_a_thread_with_a_small_stack, a_fault_on_a_signal_stack,
     faults_of_four_threads_at_once, a_fault_in_a_child,
     a_fault_elsewhere_is_not_ours, a_handler_of_the_program_sees_the_fault,
+    a_fault_that_comes_again_is_reported_once,
+    each_object_has_its_report_and_another_after_its_free,
     a_handler_that_passes_on_to_ours,
     an_overflow_too_near_to_fault_is_found_at_the_free,
     an_underflow_is_found_at_the_free, an_overflow_is_found_when_realloc_moves,

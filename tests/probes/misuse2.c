@@ -297,6 +297,51 @@ static void own_handler(const char *how) {
     write_byte(p, numbers[1], 1);
 }
 
+// A handler that does nothing, so that the fault comes again. It is there before
+// the first malloc.
+static volatile sig_atomic_t nfaults;
+
+static void on_fault_doing_nothing(int signo) {
+    enum { FAULTS = 5 };
+    (void)signo;
+    if (++nfaults == FAULTS) {
+        tell("often\n");
+        _exit(3);
+    }
+}
+
+static void idle_handler(const char *how) {
+    signal(SIGSEGV, on_fault_doing_nothing);
+    char *p = get(how, numbers[0]);
+    write_byte(p, numbers[1], 1);
+}
+
+// A handler that jumps out: each of two objects, then one after its free.
+static sigjmp_buf out_of_fault;
+
+static void on_fault_jumping_out(int signo) {
+    siglongjmp(out_of_fault, signo);
+}
+
+static void try_to_write(char *p) {
+    if (sigsetjmp(out_of_fault, 1) == 0)
+        write_byte(p, numbers[1], 1);
+    else
+        tell("jumped\n");
+}
+
+static void jumping_handler(const char *how) {
+    signal(SIGSEGV, on_fault_jumping_out);
+    char *p = get(how, numbers[0]);
+    char *q = get(how, numbers[0]);
+    try_to_write(p);
+    try_to_write(q);
+    try_to_write(q);
+    release(q);
+    try_to_write(q);
+    free(p);
+}
+
 // A handler that passes on to the one that was there.
 static struct sigaction handler_before;
 
@@ -792,6 +837,8 @@ static const struct {
     {"sized", sized},
     {"aligned_sized", aligned_sized},
     {"own_handler", own_handler},
+    {"idle_handler", idle_handler},
+    {"jumping_handler", jumping_handler},
     {"chained_handler", chained_handler},
     {"fault_in_thread", fault_in_thread},
     {"fault_on_signal_stack", fault_on_signal_stack},
