@@ -16,6 +16,7 @@ import random
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MAP = os.path.join(os.path.dirname(os.path.dirname(HERE)), "map")
@@ -27,11 +28,24 @@ FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra",
          "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all",
          # Operands are bytes: comparing tells nothing that coverage does not.
          "-fno-sanitize-coverage=trace-cmp",
-         "-fno-omit-frame-pointer", "-I" + MAP, "-pthread",
-         "-Wl," + ",".join("--wrap=" + name for name in WRAPPED)]
+         "-fno-omit-frame-pointer", "-I" + MAP, "-pthread"]
+LINK_FLAGS = ["-Wl," + ",".join("--wrap=" + name for name in WRAPPED)]
 # The program counts blocks itself, without stopping all threads.
 RUN = ["-detect_leaks=0", "-timeout=120", "-rss_limit_mb=2048"]
 MAX_LEN = 300
+
+
+def compile_all(clang, sources, program):
+    """Compiles as many at a time as there are cores; false: one did not."""
+    def compile_one(source):
+        made = "%s-%s.o" % (program, os.path.basename(source))
+        return subprocess.run([clang, *FLAGS, "-c", source, "-o", made],
+                              check=False).returncode == 0 and made
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        objects = list(pool.map(compile_one, sources))
+    return all(objects) and subprocess.run(
+        [clang, *FLAGS, *LINK_FLAGS, *objects, "-o", program],
+        check=False).returncode == 0
 
 
 def build(work):
@@ -47,8 +61,7 @@ def build(work):
     newest = max(os.path.getmtime(name) for name in
                  sources + headers + [os.path.abspath(__file__)])
     if not os.path.exists(program) or os.path.getmtime(program) < newest:
-        if subprocess.run([clang] + FLAGS + sources + ["-o", program],
-                          check=False).returncode != 0:
+        if not compile_all(clang, sources, program):
             sys.exit("fuzz: %s failed; it needs libclang-rt-14-dev and "
                      "libxxhash-dev" % clang)
     return program

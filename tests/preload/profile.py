@@ -261,9 +261,10 @@ def go_reads_both_forms_and_names_the_sites(folder):
 
 def probes_pass_while_every_malloc_is_sampled(folder):
     hard = (['small_stack', 'signal'], ['small_stack', 'coroutine'],
-            ['thread_exit'], ['short_threads'], ['cancel'],
-            ['fork_busy', 'fork'], ['signal_storm'], ['plugin_loop'],
-            ['fatal_signal', 'abort'], ['exit_ways', 'quick_exit'],
+            ['thread_exit'], ['short_threads', '1500'], ['cancel'],
+            ['fork_busy', 'fork', 'busy', '1', '10'], ['signal_storm'],
+            ['plugin_loop'], ['fatal_signal', 'abort'],
+            ['exit_ways', 'quick_exit'],
             ['unwind_reload'], ['unwind_descriptors'], ['unwind_small_stack'])
     for argv in hard:
         for unwind in ('libunwind', 'fp') if argv in hard[:3] else \
@@ -273,12 +274,8 @@ def probes_pass_while_every_malloc_is_sampled(folder):
                                check=False, env=environment(
                 MOUND_PROFILE=os.path.join(folder, 'probe-%p.heap'),
                 MOUND_PROFILE_RATE=1, MOUND_UNWIND=unwind))
-            plain = subprocess.run([probe(argv[0]), *argv[1:]], text=True,
-                                   capture_output=True, timeout=HANG_S,
-                                   check=False, env=environment())
-            must(r.returncode == plain.returncode and
-                 r.stderr == plain.stderr, argv, unwind, r.returncode,
-                 'not', plain.returncode, r.stderr)
+            must(r.returncode == 0 and r.stderr == '', argv, unwind,
+                 r.returncode, r.stderr)
 
 
 def a_filter_that_forbids_what_unwinding_wants(folder):

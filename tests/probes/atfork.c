@@ -37,7 +37,7 @@ static void *lock_and_allocate(void *arg) {
 }
 
 int main(void) {
-    enum { NFORKS = 150, NTHREADS = 2 };
+    enum { NFORKS = 60, NTHREADS = 2 };
     pthread_t threads[NTHREADS];
     pthread_atfork(prepare, after, after);
     for (int i = 0; i < NTHREADS; i++) {

@@ -4,13 +4,13 @@
 // its parent's threads, threads of its own, a fork of its own. All but fork run
 // no handlers. Nothing is handed out twice: every block has a pattern.
 // A second argument "quiet" lets the others stand still at the fork, with full
-// caches; "busy" does not. A third is the seed.
+// caches; "busy" does not. A third is the seed, a fourth how many forks there are.
 #include "expect.h"
 
 #include <pthread.h>
 #include <sys/syscall.h>
 
-enum { NTHREADS = 4, NSLOTS = 200, NFORKS = 40 };
+enum { NTHREADS = 4, NSLOTS = 200, NFORKS = 20, NFORKS_QUIET = 10 };
 
 static _Atomic bool stop;
 static _Atomic long nblocks;
@@ -138,7 +138,9 @@ int main(int argc, char **argv) {
         sched_yield();
     }
     // Beside threads that stand still, every fork is like the last.
-    uint64_t nforks = quiet ? NFORKS / 4 : NFORKS;
+    uint64_t nforks = argc > 4 ? strtoull(argv[4], NULL, 10)
+                      : quiet  ? NFORKS_QUIET
+                               : NFORKS;
     for (uint64_t i = 0; i < nforks; i++) {
         if (quiet) {
             pthread_rwlock_wrlock(&gate);

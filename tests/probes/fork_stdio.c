@@ -7,7 +7,7 @@
 
 #include <pthread.h>
 
-enum { NFORKS = 200, NREADERS = 3, NFLUSHERS = 2 };
+enum { NFORKS = 100, NREADERS = 3, NFLUSHERS = 2 };
 
 static _Atomic bool stop;
 static _Atomic long nlines, nflushes;

@@ -5,7 +5,7 @@ libmoundmap, and compares the state of both after each operation.
 Usage: differential.py --c-map PROGRAM --work FOLDER [--seed N]... [--scripts N]
 
 Go is `go` or /usr/lib/go-1.19/bin/go, whichever is 1.19; without it the test
-fails. The seeds are 1, 2 and one that is drawn, or those given. FOLDER gets the
+fails. The seeds are 1 and one that is drawn, or those given. FOLDER gets the
 Go program, the scripts (SEED.script) and the outputs.
 
 Both sides hash a key to ((mix(k) or k) & AND) ^ XOR, the script says how, and
@@ -599,7 +599,7 @@ def main():
     args.work = os.path.abspath(args.work)
     os.makedirs(args.work, exist_ok=True)
     go_map = build_go(args.work)
-    seeds = args.seed or [1, 2, random.SystemRandom().randrange(3, 1 << 31)]
+    seeds = args.seed or [1, random.SystemRandom().randrange(2, 1 << 31)]
     print("seeds", *seeds)
     results = [run_seed(seed, args, go_map, seed == seeds[0])
                for seed in seeds]

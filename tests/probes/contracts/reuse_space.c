@@ -6,7 +6,7 @@
 
 // Three times through all sizes first: how two huge objects come to lie beside
 // each other is chance, and what they need then is part of the peak.
-enum { ROUNDS = 108, WARM_ROUNDS = 36, TOTAL = 128 * MIB, SEED = 3 };
+enum { ROUNDS = 72, WARM_ROUNDS = 36, TOTAL = 128 * MIB, SEED = 3 };
 // What the address space may grow by after the first rounds.
 enum { SLACK = TOTAL };
 

@@ -19,7 +19,8 @@
 
 #include "contract.h"
 
-enum { NTHREADS = 3, NLIVE = 2000, NSTEPS = 20000, TOP = 2 * MIB, NAMES = 8 };
+enum { NTHREADS = 2, NLIVE = 1000, NSTEPS = 8000, TOP = 2 * MIB, NAMES = 8 };
+enum { TRIM_EVERY = NSTEPS / 4 };
 
 static const struct {
     const char *name;
@@ -86,7 +87,7 @@ static void work(uint64_t seed) {
         o->size = size;
         memset(o->p, 0xee, size);
         pattern_fill(o->p, size < 3000 ? size : 3000, tag);
-        if (step % 5000 == 0) {
+        if (step % TRIM_EVERY == 0) {
             malloc_trim(0);
         }
     }
@@ -94,9 +95,12 @@ static void work(uint64_t seed) {
         free(live[i].p);
     }
     free(live);
+}
 
-    // Big enough for remapping and for going back to the system at once.
-    for (size_t size = 10 * MIB; size < 150 * (size_t)MIB; size *= 2) {
+// work_large takes objects that are big enough for remapping and for going back to
+// the system at once.
+static void work_large(void) {
+    for (size_t size = 10 * MIB; size < 100 * (size_t)MIB; size *= 3) {
         unsigned char *p = must_malloc(size);
         for (size_t at = 0; at < size; at += 4096) {
             p[at] = 0xee;
@@ -147,6 +151,7 @@ int main(int argc, char **argv) {
         pthread_barrier_wait(&filtered);
     }
     work(1);
+    work_large();
     for (int i = 0; later && i < NTHREADS; i++) {
         pthread_join(thread[i], NULL);
     }
