@@ -109,8 +109,8 @@ class MoundStats(gdb.Command):
         for name, value in (('Alloc', alloc), ('TotalAlloc', total),
                             ('Mallocs', mallocs), ('Frees', frees),
                             ('HeapObjects', mallocs - frees),
-                            ('HeapSys', sys * page),
-                            ('HeapInuse', inuse * page),
+                            ('HeapSys', sys * page + late[2]),
+                            ('HeapInuse', inuse * page + late[2]),
                             ('HeapIdle', (sys - inuse) * page),
                             ('HeapReleased', released * page),
                             ('threads', ncaches)):

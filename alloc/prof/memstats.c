@@ -132,12 +132,16 @@ static void read_heap_locked(struct mheap *h, struct mound_memstats *ret) {
 
 static void add_emergency(const struct heapstats *st,
                           struct mound_memstats *ret) {
-    // Blocks of signal handlers belong to no class; they count with large.
+    // Blocks of signal handlers and guarded objects belong to no class and lie in
+    // no span; they count with large, and as so much memory in use.
+    uint64_t live = __atomic_load_n(&st->emergency_bytes, __ATOMIC_RELAXED);
+    ret->heap_inuse += live;
+    ret->heap_sys += live;
     ret->by_size[0].mallocs +=
         __atomic_load_n(&st->emergency_mallocs, __ATOMIC_RELAXED);
     ret->by_size[0].frees +=
         __atomic_load_n(&st->emergency_frees, __ATOMIC_RELAXED);
-    ret->large_alloc += __atomic_load_n(&st->emergency_bytes, __ATOMIC_RELAXED);
+    ret->large_alloc += live;
     ret->large_total_alloc +=
         __atomic_load_n(&st->emergency_total_bytes, __ATOMIC_RELAXED);
 }
