@@ -343,7 +343,7 @@ def figures_add_up(folder):
 
 
 def probes_pass(_):
-    for argv in (['signal_storm'], ['fatal_signal', 'abort'], ['thread_exit'],
+    for argv in (['fatal_signal', 'abort'], ['thread_exit'],
                  ['small_stack', 'thread'], ['cancel'], ['keys'],
                  ['constructors']):
         probe_passes(ALL, *argv)

@@ -234,9 +234,8 @@ def ignored_misuse_is_silent(_):
 
 
 def probes_pass(_):
-    for argv in (['signal_storm'], ['signal_storm', 'threads'],
-                 ['fatal_signal', 'segv'], ['thread_exit'], ['cancel'],
-                 ['keys'], ['plugin_loop'], ['constructors'],
+    for argv in (['signal_storm'], ['fatal_signal', 'segv'], ['thread_exit'],
+                 ['cancel'], ['keys'], ['plugin_loop'], ['constructors'],
                  ['first_call', 'free'],
                  ['contracts/realloc_pairs', 'very_large']):
         probe_passes(LEVEL2, *argv)
