@@ -13,6 +13,7 @@ enum {
     GROW_SHARE = 16,        // new spans: 1/16 of those the class has
     GROW_BYTES = 256 << 10, // but no more than this at once
     GROW_SPANS = GROW_BYTES / PAGE_SIZE,
+    PATIENCE = 200,   // batches until memory for the store is asked for again
     EMPTY_SHARE = 16, // the reserve of empty spans: 1/16 of the class's
     // Slots taken apart between two visits of the lock: bounds the stack used.
     APART = 32,
@@ -141,11 +142,18 @@ bool mcentral_store_locked(struct mcentral *mc, void *const *slots, size_t n) {
     if (mc->ntransfer + n > transfer_room(mc))
         return false;
     if (mc->transfer == NULL) {
+        // At a limit each question costs a system call that fails.
+        if (mc->patience > 0) {
+            mc->patience--;
+            return false;
+        }
         mc->transfer = persistentalloc(
             &mc->heap->persistent, TRANSFER_SLOTS * sizeof *mc->transfer,
             sizeof *mc->transfer, &mc->heap->other_sys);
-        if (mc->transfer == NULL)
+        if (mc->transfer == NULL) {
+            mc->patience = PATIENCE;
             return false;
+        }
     }
     memcpy(mc->transfer + mc->ntransfer, slots, n * sizeof *slots);
     mc->ntransfer = (uint16_t)(mc->ntransfer + n);

@@ -35,6 +35,7 @@ struct mcentral {
     uint16_t batch;           // (c) slots that move at once
     bool sampled;             // (c) for sampled objects: see mheap.h
     bool forgotten;           // (l) lists and counts are to be rebuilt
+    uint8_t patience;         // (l) see mcentral_store_locked
     uint16_t ntransfer;       // (l) pointers in transfer
     uint16_t partial_mask;    // (l) bit i: partial[i] is not empty
     uint32_t nempty;          // (l) spans in empty

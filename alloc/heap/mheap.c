@@ -29,7 +29,7 @@ enum {
     COMMIT_SHARE = 8,
     POPULATE_MIN = 16 << 10,
     POPULATE_MAX = 4 << 20,
-    POPULATE_SHARE = 16,
+    POPULATE_SHARE = 64,
     KEEP_MIN_PAGES = (16 << 20) / PAGE_SIZE, // of all kept spans together; or
     KEEP_SHARE = 16,                         // 1/16 of what is in use
     HUGE_BYTES = 2 << 20,
