@@ -47,7 +47,7 @@ static void leave(void) {
     thread_leave();
 }
 
-static struct quarantine quarantine = {.lock = {.rank = LOCKRANK_SPECIAL}};
+static struct quarantine quarantine;
 
 static void *fail(int error) {
     errno = error;
@@ -393,6 +393,11 @@ static void release(const struct quarantined *o, const char *call) {
         report_misuse(&mound_heap, call, MISUSE_WRITTEN, o->p, offset);
 }
 
+void slow_init(void) {
+    if (options->hardened > 1)
+        mutex_init(&quarantine.lock, LOCKRANK_SPECIAL);
+}
+
 void slow_release_quarantine(bool all) {
     struct quarantined o;
     while (quarantine_take(&quarantine, all, &o))
@@ -400,11 +405,13 @@ void slow_release_quarantine(bool all) {
 }
 
 void slow_lock_quarantine(void) {
-    mutex_lock(&quarantine.lock);
+    if (options->hardened > 1)
+        mutex_lock(&quarantine.lock);
 }
 
 void slow_unlock_quarantine(void) {
-    mutex_unlock(&quarantine.lock);
+    if (options->hardened > 1)
+        mutex_unlock(&quarantine.lock);
 }
 
 void slow_reset_quarantine(void) {

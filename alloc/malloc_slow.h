@@ -25,6 +25,10 @@ bool slow_owns(const void *p);
 // slow_free_inside frees a block of ours within a slow path, with no cache.
 void slow_free_inside(void *p);
 
+// slow_init is for the start. The quarantine is 16 KiB that few processes use: it
+// has no initial values, which would be read from the file.
+void slow_init(void);
+
 // The quarantine of MOUND_HARDENED=2. slow_release_quarantine frees what has waited
 // long enough, or all, within a slow path; the others are for forks.
 void slow_release_quarantine(bool all);

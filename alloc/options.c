@@ -7,8 +7,8 @@
 #include "base/print.h"
 #include "os/sys.h"
 
-static struct options values = {.profile_rate = 512 << 10,
-                                .unwind = UNWIND_LIBUNWIND};
+// Paths make it large: without initial values it takes no room in the file.
+static struct options values;
 const struct options *const options = &values;
 
 // In a program with raised rights only what hardens is read: the environment
@@ -245,6 +245,8 @@ static void read_proc(bool secure) {
 
 void options_read(char **envp) {
     bool secure = sys_secure();
+    values.profile_rate = 512 << 10;
+    values.unwind = UNWIND_LIBUNWIND;
     if (envp == NULL) {
         read_proc(secure);
     } else {

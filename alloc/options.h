@@ -12,9 +12,7 @@ enum stats_mode { STATS_OFF, STATS_STDERR, STATS_FILE };
 
 struct options {
     enum stats_mode stats;
-    char stats_path[OUTFILE_PATH_MAX];   // absolute, before %-expansion
-    char profile_path[OUTFILE_PATH_MAX]; // likewise; empty: no profile
-    uint64_t profile_rate;               // mean bytes between samples; 0: off
+    uint64_t profile_rate;  // mean bytes between samples; 0: off
     uint64_t profile_every; // bytes of growth between files; 0: none
     int profile_signal;     // that writes one; 0: none
     enum unwind_mode unwind;
@@ -25,6 +23,9 @@ struct options {
     bool off;
     bool keep_deepbind;
     enum thp_mode thp;
+    // Last, so that they are not touched where they are empty.
+    char stats_path[OUTFILE_PATH_MAX];   // absolute, before %-expansion
+    char profile_path[OUTFILE_PATH_MAX]; // likewise; empty: no profile
 };
 
 extern const struct options *const options;

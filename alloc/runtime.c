@@ -50,6 +50,7 @@ static COLD void start(char **envp) {
     }
     options_read(envp);
     mheap_init(&mound_heap, &mound_stats, sizeof(struct mcache));
+    slow_init();
     mound_heap.misuse = slow_misuse;
     mound_heap.thp = options->thp;
     report_set_action(options->misuse);

@@ -1,7 +1,7 @@
 // pagemap.c: see pagemap.h.
 #include "heap/pagemap.h"
 
-const uint8_t pagemap_none[ARENA_PAGES] CACHELINE_ALIGNED;
+uint8_t pagemap_none[ARENA_PAGES] CACHELINE_ALIGNED;
 
 _Static_assert(offsetof(struct arena, class_of_page) == 0,
                "pagemap_class adds the page to the arena's address");

@@ -58,7 +58,8 @@ struct pagemap {
     _Atomic uintptr_t arenas[PAGEMAP_ENTRIES]; // (a) zero, then set for good
 };
 
-extern const uint8_t pagemap_none[ARENA_PAGES] HIDDEN; // all zero
+// All zero, never written. Not const: 32 KiB of zeros would be read from the file.
+extern uint8_t pagemap_none[ARENA_PAGES] HIDDEN;
 
 // pagemap_in_range says whether an address can be ours at all.
 ALWAYS_INLINE bool pagemap_in_range(uintptr_t addr) {
