@@ -43,6 +43,8 @@ static void leave(void) {
     if (++t->nticks >= TICK_EVERY) {
         t->nticks = 0;
         scavenger_tick(&mound_heap);
+        if (t->own != NULL && !profile_on())
+            mcache_arm(t->own, &mound_heap);
     }
     thread_leave();
 }
@@ -139,6 +141,16 @@ static COLD size_t asked_size(size_t size) {
     return options->hardened > 1 ? size - CANARY_BYTES : size;
 }
 
+// small_due does what a due malloc is for. NULL: allocate as always.
+static void *small_due(struct mcache *c, unsigned sizeclass, size_t size,
+                       size_t align) {
+    if (profile_on())
+        return profile_small_due(c, sizeclass, asked_size(size), align);
+    if (mcache_come_by(c, &mound_heap, sizeclass))
+        thread_tls.nticks = TICK_EVERY;
+    return NULL;
+}
+
 static void *small_alloc(unsigned sizeclass, size_t size, size_t align) {
     struct mcache *c = thread_mcache();
     void *p = NULL;
@@ -153,7 +165,7 @@ static void *small_alloc(unsigned sizeclass, size_t size, size_t align) {
                  thread_tls.epoch))
         profile_prepare_thread();
     if (UNLIKELY(mcache_sample_due(c, sizeclass)))
-        p = profile_small_due(c, sizeclass, asked_size(size), align);
+        p = small_due(c, sizeclass, size, align);
     // Aligned requests and realloc come here without having tried a hit.
     if (p == NULL)
         p = mcache_alloc(c, sizeclass);
@@ -325,10 +337,15 @@ static unsigned class_of(const void *p) {
 
 static enum misuse free_large(struct mspan *s, void *p) {
     void *sample;
+    size_t npages = s->npages;
     if (!mheap_free_large(&mound_heap, s, (uintptr_t)p, /* scavenged= */ false,
                           &sample))
         return MISUSE_FREED_SPAN;
-    thread_tls.nticks += TICK_LARGE;
+    // After the last of a few huge ones there may be no other slow path.
+    const struct mcache *c = thread_tls.own;
+    thread_tls.nticks += c != NULL && !c->armed && npages >= RECLAIM_PAGES
+                             ? TICK_EVERY
+                             : TICK_LARGE;
     if (sample != NULL)
         profile_freed(p, sample);
     return MISUSE_NONE;

@@ -274,11 +274,6 @@ void *profile_small(unsigned sizeclass, size_t size, size_t align) {
 void *profile_small_due(struct mcache *c, unsigned sizeclass, size_t size,
                         size_t align) {
     struct mheap *h = &mound_heap;
-    if (!profile_on()) {
-        mcache_sample_after(c, h, sizeclass,
-                            (uint64_t)1 << MCACHE_SAMPLE_NEVER_LOG2);
-        return NULL;
-    }
     mcache_sample_after(c, h, sizeclass,
                         sample_gap(random_state(), class_chance(sizeclass)));
     void *p = profile_small(sizeclass, size, align);

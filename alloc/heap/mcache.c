@@ -77,6 +77,7 @@ void mcache_init(struct mcache *c, uintptr_t owner) {
     c->nslow = 0;
     c->refused_until = 0;
     c->nfresh = 0;
+    c->armed = false;
     memset(c->shapes, 0, sizeof c->shapes);
     memset(&c->large, 0, sizeof c->large);
     for (unsigned i = 0; i < NUM_SIZECLASSES; i++) {
@@ -499,6 +500,28 @@ void mcache_sample_after(struct mcache *c, struct mheap *h, unsigned sizeclass,
     mutex_lock(&mc->lock);
     set_count_locked(mc, &c->magazines[sizeclass], 0 - n);
     mutex_unlock(&mc->lock);
+}
+
+enum { HITS_BETWEEN = 64 };
+
+static bool restless(struct mheap *h) {
+    return atomic_load_explicit(&h->restless, memory_order_relaxed);
+}
+
+void mcache_arm(struct mcache *c, struct mheap *h) {
+    if (c->armed || !restless(h))
+        return;
+    c->armed = true;
+    for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
+        mcache_sample_after(c, h, i, HITS_BETWEEN);
+}
+
+bool mcache_come_by(struct mcache *c, struct mheap *h, unsigned sizeclass) {
+    c->armed = restless(h);
+    mcache_sample_after(c, h, sizeclass,
+                        c->armed ? HITS_BETWEEN
+                                 : (uint64_t)1 << MCACHE_SAMPLE_NEVER_LOG2);
+    return c->armed;
 }
 
 static void fold_large(struct mcache *c, struct mheap *h) {

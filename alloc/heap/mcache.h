@@ -75,6 +75,7 @@ struct mcache {
     uint32_t nslow;         // (o) slow paths
     uint32_t refused_until; // (o) nslow when the budget may be asked again
     uint32_t nfresh;        // (o) mheap.nfresh when idle classes were trimmed
+    bool armed;             // (o) see mcache_arm
     struct magazine_shape shapes[NUM_SIZECLASSES]; // (o)
     struct largecache large;                       // (o)
 };
@@ -127,6 +128,13 @@ static inline bool mcache_sample_due(struct mcache *c, unsigned sizeclass) {
 void mcache_sample_after(struct mcache *c, struct mheap *h, unsigned sizeclass,
                          uint64_t n);
 enum { MCACHE_SAMPLE_NEVER_LOG2 = 62 }; // n for: not any more
+
+// mcache_arm makes a malloc due in each class after some hits, if there is memory to
+// be returned: a program that never misses would never come to the scavenger.
+// mcache_come_by is what such a malloc does, if no profile is taken: it says
+// whether the scavenger is to be asked, and makes another due if so.
+void mcache_arm(struct mcache *c, struct mheap *h);
+bool mcache_come_by(struct mcache *c, struct mheap *h, unsigned sizeclass);
 
 // mcache_init makes a fresh record an empty cache.
 void mcache_init(struct mcache *c, uintptr_t owner);

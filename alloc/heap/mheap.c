@@ -335,6 +335,7 @@ static bool keep_locked(struct mheap *h, struct mspan *s) {
     *next_kept(s) = h->kept[npages - 1];
     h->kept[npages - 1] = s;
     h->kept_pages += npages;
+    scavenger_look_after_locked(h);
     return true;
 }
 
@@ -563,6 +564,7 @@ struct leftover {
 };
 
 static struct leftover leftover_locked(struct mheap *h) {
+    scavenger_look_after_locked(h);
     return (struct leftover){scavenger_excess_locked(h),
                              scavenger_help_locked(h)};
 }

@@ -56,8 +56,10 @@ struct mheap {
     struct helper helper;         // (a) runs while there is something to return
     _Atomic bool release_refused; // (a) relaxed: madvise is not permitted
     _Atomic uint32_t nfresh;      // (a) relaxed: times fresh memory was needed
-    _Atomic int64_t quiet_pages;  // (a) a fork child does not populate or
-                                  // release until so many pages were asked
+    _Atomic bool restless;       // (a) relaxed: there is memory to be returned,
+                                 // once it was idle for a while
+    _Atomic int64_t quiet_pages; // (a) a fork child does not populate or
+                                 // release until so many pages were asked
 
     // The budget of all magazines, in bytes of slots they may hold.
     _Atomic uint64_t

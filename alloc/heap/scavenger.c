@@ -116,6 +116,7 @@ static uint64_t look(struct mheap *h, uint64_t now_ns) {
     mutex_unlock(&h->lock);
     if (nbacked > goal)
         nbacked -= scavenger_release(h, min_size(nbacked - goal, TICK_PAGES));
+    atomic_store_explicit(&h->restless, nbacked > rest, memory_order_relaxed);
     return nbacked > rest ? nbacked - rest : 0;
 }
 
@@ -134,6 +135,11 @@ void scavenger_tick(struct mheap *h) {
     atomic_store_explicit(&h->tick_ns, now + TICK_NS, memory_order_relaxed);
     if (atomic_load_explicit(&h->quiet_pages, memory_order_relaxed) <= 0)
         look(h, now);
+}
+
+void scavenger_look_after_locked(struct mheap *h) {
+    if (h->pages.nbacked + h->kept_pages > rest_pages(h) + HELP_PAGES)
+        atomic_store_explicit(&h->restless, true, memory_order_relaxed);
 }
 
 bool scavenger_help_locked(struct mheap *h) {

@@ -20,6 +20,10 @@ size_t scavenger_release(struct mheap *h, size_t npages);
 bool scavenger_help_locked(struct mheap *h);
 void scavenger_help(struct mheap *h);
 
+// scavenger_look_after_locked notes that there may be much to return later. Where
+// there is, threads that only hit their caches must come by: see mcache_arm.
+void scavenger_look_after_locked(struct mheap *h);
+
 // scavenger_tick lets a slow path do what is due, within a budget of time.
 // Cheap when nothing is: one reading of a coarse clock. Without locks.
 void scavenger_tick(struct mheap *h);

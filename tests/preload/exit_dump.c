@@ -265,7 +265,7 @@ Test(exit_dump, is_expvar_when_the_name_ends_in_json) {
     spawn_free(&r);
 
     // Bytes that are no UTF-8 must not make the whole unreadable.
-    const char *const odd[] = {argv[0], "return", "0", "\377\376 \300\257",
+    const char *const odd[] = {argv[0], "return", "1", "\377\376 \300\257",
                                NULL};
     r = run_argv(setting_for(&folder, "odd.json"), odd);
     cr_assert(spawn_exited(&r, 0) && r.nerr == 0, "%s", spawn_describe(&r));

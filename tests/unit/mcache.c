@@ -619,3 +619,37 @@ Test(mcache, a_slot_of_another_threads_line_is_not_handed_out_again_at_once) {
     cr_assert(ne(uptr, own / LINE_BYTES, neighbour / LINE_BYTES));
     fixture_verify(&f);
 }
+
+Test(mcache, hits_come_by_while_there_is_memory_to_return) {
+    enum { N = 1000 };
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    unsigned class = sizeclass_for(100);
+    fixture_free(&f, c, fixture_malloc(&f, c, 100));
+    mcache_arm(c, f.heap);
+    cr_assert(not(c->armed)); // nothing is to be returned
+
+    atomic_store(&f.heap->restless, true);
+    mcache_arm(c, f.heap);
+    unsigned ndue = 0;
+    for (int i = 0; i < N; i++) {
+        if (mcache_sample_due(c, class)) {
+            cr_assert(eq(ptr, mcache_alloc(c, class), NULL));
+            cr_assert(mcache_come_by(c, f.heap, class));
+            ndue++;
+        }
+        void *p = mcache_alloc(c, class);
+        cr_assert(ne(ptr, p, NULL));
+        cr_assert(mcache_free(c, class, p));
+    }
+    cr_assert(ge(u32, ndue, N / 100));
+    cr_assert(eq(u64, fixture_count(&f, class).mallocs, N + 1));
+
+    atomic_store(&f.heap->restless, false);
+    while (!mcache_sample_due(c, class))
+        cr_assert(mcache_free(c, class, mcache_alloc(c, class)));
+    cr_assert(not(mcache_come_by(c, f.heap, class)));
+    for (int i = 0; i < N; i++)
+        cr_assert(mcache_free(c, class, mcache_alloc(c, class)));
+    fixture_verify(&f);
+}
