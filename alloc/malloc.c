@@ -24,7 +24,8 @@
 //   4. No slot is free: mcentral_grow asks mheap for a run of pages, cuts it
 //      into slots, all free, and publishes it in the page map.
 //   5. No run is free: mheap reserves address space and commits some of it.
-//   6. n above 32 KiB: steps 4 and 5 for a span of one object (mheap_alloc_large).
+//   6. n above 32 KiB: a span of one object that this thread freed
+//      (mcache_use_large), else steps 4 and 5 for one (mheap_alloc_large).
 //
 // One free(p):
 //   1. The class byte of p's page, by two loads that any value of p may ask for.
@@ -34,9 +35,13 @@
 //   4. That is full too: each slot is looked up, its bit in its span is set; a
 //      bit that was set before is a double free, a remainder in the division an
 //      interior pointer.
-//   5. A span whose slots are all free goes back to mheap, its pages merge with
-//      their neighbours by being bits in the same bitmap, and stay backed for a
-//      while (scavenger.c).
+//   5. A span whose slots are all free goes back to mheap, which keeps some of them
+//      whole (keep_locked); the pages of others merge with their neighbours by
+//      being bits in the same bitmap, and stay backed for a while (scavenger.c).
+//
+// Memory that was used once is used again before fresh memory is touched: what
+// stores and caches hold back is taken for it first (take_back, mcache_trim). So
+// they may hold much, which is fast, and the peak stays low.
 //
 // A thread without a cache (new, past its end, in hardened mode, in the middle
 // of a slow path) has mcache_none, whose magazines are empty and full at once:

@@ -30,7 +30,7 @@ enum {
     SHARED_BYTES = 1 << 20,
     THREAD_BYTES = 2 << 20,
     HEAP_SHARE = 8,
-    CAP_BYTES = 256 << 10,                     // of one magazine
+    CAP_BYTES = 128 << 10,                     // of one magazine
     CAP_SLOTS = (1 << SLOTARRAY_MAX_LOG2) - 1, // the NULL takes one pointer
     FIRST_SLOTS = 7,
     FIRST_BYTES = 8 << 10,
@@ -135,18 +135,23 @@ static bool budget_set(struct mcache *c, struct mheap *h, uint64_t cap_bytes) {
     return true;
 }
 
-// give_older moves the n oldest slots of a magazine to mcentral.
+// give_older moves the n oldest slots of a magazine to mcentral: all at once, if
+// the store has room, so that larger magazines come by less often.
 static void give_older(struct mcache *c, struct mheap *h, unsigned sizeclass,
                        size_t n) {
     struct magazine *m = &c->magazines[sizeclass];
     struct mcentral *mc = &h->central[sizeclass];
     while (n > 0) {
         void *batch[BATCH_MAX];
-        size_t now = min_size(n, mc->batch);
+        size_t now = n;
         mutex_lock(&mc->lock);
         void **bottom = load(&m->bottom);
         size_t depth = depth_of(m);
         bool stored = mcentral_store_locked(mc, bottom, now);
+        if (!stored) {
+            now = min_size(n, mc->batch);
+            stored = mcentral_store_locked(mc, bottom, now);
+        }
         if (!stored) {
             memcpy(batch, bottom, now * sizeof *batch);
             mc->stats->ntransfer += now; // in flight, until taken apart
@@ -414,7 +419,7 @@ void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     // and down wants room for its next frees as well.
     size_t want =
         shape->last == MAGAZINE_WAS_DRY ? shape->cap : (shape->cap + 1) / 2;
-    want = clamp_size(want, 1, mc->batch);
+    want = max_size(want, 1);
     shape->last = MAGAZINE_WAS_DRY;
     bool first = !shape->had_lines && shape->cap >= LINE_SLOTS;
     shape->had_lines = true;

@@ -39,7 +39,8 @@ size_t scavenger_excess_locked(struct mheap *h) {
     uint64_t keep = h->peak_pages / KEEP_SHARE;
     if (keep < KEEP_PAGES)
         keep = KEEP_PAGES;
-    return h->pages.nbacked > keep ? h->pages.nbacked - keep : 0;
+    uint64_t idle = h->pages.nbacked + h->kept_pages;
+    return idle > keep ? min_size(idle - keep, h->pages.nbacked) : 0;
 }
 
 // take_locked picks the pages to release next: the highest whole huge pages,
