@@ -30,8 +30,10 @@ enum {
     POPULATE_MIN = 16 << 10,
     POPULATE_MAX = 4 << 20,
     POPULATE_SHARE = 64,
-    KEEP_MIN_PAGES = (16 << 20) / PAGE_SIZE, // of all kept spans together; or
-    KEEP_SHARE = 16,                         // 1/16 of what is in use
+    KEEP_MIN_PAGES = (16 << 20) / PAGE_SIZE,  // of all kept spans together; or
+    KEEP_SHARE = 16,                          // 1/16 of what is in use
+    KEEP_LARGE_PAGES = (2 << 20) / PAGE_SIZE, // with those above
+    KEEP_SMALL_PAGES = 8,                     // so many
     HUGE_BYTES = 2 << 20,
 };
 
@@ -330,6 +332,9 @@ void mheap_drop_kept(struct mheap *h) {
 static bool keep_locked(struct mheap *h, struct mspan *s) {
     size_t most = max_size(KEEP_MIN_PAGES, h->stats->inuse_pages / KEEP_SHARE);
     size_t npages = s->npages;
+    // Of large objects few sizes repeat: first fit packs them better.
+    if (npages > KEEP_SMALL_PAGES)
+        most = KEEP_LARGE_PAGES;
     if (npages > KEPT_PAGES_MAX || h->kept_pages + npages > most)
         return false;
     *next_kept(s) = h->kept[npages - 1];
