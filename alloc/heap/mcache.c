@@ -35,6 +35,7 @@ enum {
     FIRST_SLOTS = 7,
     FIRST_BYTES = 8 << 10,
     HAND_STEPS = 8, // classes asked for capacity by one that wants more
+    ALIKE = 4,      // slow paths of one kind until a magazine grows
     PATIENCE = 256, // slow paths until a class that was refused asks again
 };
 
@@ -403,6 +404,20 @@ static void *alloc_counted(struct mcache *c, struct mcentral *mc,
     return p;
 }
 
+// wants_more says whether a magazine is to grow, given what its slow path is for
+// now. The tides of its class were higher than it is, if it was the other kind last;
+// or it goes one way all the time, for a thread that only makes or only frees, and
+// is to come by less often: so it grows as well, slowly, and not beyond FIRST_BYTES.
+static bool wants_more(struct magazine_shape *shape, unsigned sizeclass,
+                       unsigned now) {
+    bool other = shape->last != MAGAZINE_WAS_NOTHING && shape->last != now;
+    shape->last = now & 3;
+    if (!other && ++shape->nalike < ALIKE)
+        return shape->cap == 0;
+    shape->nalike = 0;
+    return other || shape->cap * 2u * sizeclass_bytes[sizeclass] <= FIRST_BYTES;
+}
+
 void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     struct magazine *m = &c->magazines[sizeclass];
     struct magazine_shape *shape = &c->shapes[sizeclass];
@@ -411,16 +426,15 @@ void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     debug_check(!mcache_sample_due(c, sizeclass), "mcache: a sample is due");
     c->nslow++;
     mcache_trim(c, h);
-    if (shape->cap == 0 || shape->last == MAGAZINE_WAS_FULL)
+    bool again = shape->last == MAGAZINE_WAS_DRY;
+    if (wants_more(shape, sizeclass, MAGAZINE_WAS_DRY))
         grow(c, h, sizeclass);
     if (shape->cap == 0)
         return alloc_counted(c, mc, sizeclass);
     // A program that only grows wants all there is room for; one that goes up
     // and down wants room for its next frees as well.
-    size_t want =
-        shape->last == MAGAZINE_WAS_DRY ? shape->cap : (shape->cap + 1) / 2;
+    size_t want = again ? shape->cap : (shape->cap + 1) / 2;
     want = max_size(want, 1);
-    shape->last = MAGAZINE_WAS_DRY;
     bool first = !shape->had_lines && shape->cap >= LINE_SLOTS;
     shape->had_lines = true;
     for (;;) {
@@ -452,9 +466,8 @@ void mcache_overflow(struct mcache *c, struct mheap *h, unsigned sizeclass,
     struct magazine *m = &c->magazines[sizeclass];
     struct magazine_shape *shape = &c->shapes[sizeclass];
     c->nslow++;
-    if (shape->cap == 0 || shape->last == MAGAZINE_WAS_DRY)
+    if (wants_more(shape, sizeclass, MAGAZINE_WAS_FULL))
         grow(c, h, sizeclass);
-    shape->last = MAGAZINE_WAS_FULL;
     size_t depth = depth_of(m);
     if (depth > 0 && depth == shape->cap)
         give_older(c, h, sizeclass, (depth + 1) / 2);

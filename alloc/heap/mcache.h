@@ -36,7 +36,8 @@ struct magazine {
 struct magazine_shape {
     uint16_t cap;        // slots it may hold now
     uint8_t array_log2;  // pointers in its array
-    uint8_t last : 7;    // what its last slow path was: MAGAZINE_WAS_...
+    uint8_t last : 2;    // what its last slow path was: MAGAZINE_WAS_...
+    uint8_t nalike : 5;  // slow paths of that kind in a row, since it last grew
     bool had_lines : 1;  // got slots on cache lines of their own
     uint32_t count_seen; // low half of count when the clock hand came by
 };
