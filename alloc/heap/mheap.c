@@ -581,18 +581,23 @@ static void after_free(struct mheap *h, struct leftover left) {
         scavenger_help(h);
 }
 
-void mheap_free_span(struct mheap *h, struct mspan *s) {
-    struct leftover left = {0, false};
-    mutex_lock(&h->lock);
+// take_out_locked keeps a dead span, or gives its pages and its record back, and
+// says whether it was kept.
+static bool take_out_locked(struct mheap *h, struct mspan *s, bool scavenged) {
     size_t npages = s->npages;
-    bool kept = keep_locked(h, s);
+    bool kept = !scavenged && keep_locked(h, s);
     if (!kept) {
-        pagealloc_free(&h->pages, mspan_start(s), npages,
-                       /* scavenged= */ false);
+        pagealloc_free(&h->pages, mspan_start(s), npages, scavenged);
         free_record_locked(h, s);
     }
     note_pages(h, -(int64_t)npages);
-    if (!kept)
+    return kept;
+}
+
+void mheap_free_span(struct mheap *h, struct mspan *s) {
+    struct leftover left = {0, false};
+    mutex_lock(&h->lock);
+    if (!take_out_locked(h, s, /* scavenged= */ false))
         left = leftover_locked(h);
     mutex_unlock(&h->lock);
     after_free(h, left);
@@ -602,16 +607,9 @@ void mheap_free_span(struct mheap *h, struct mspan *s) {
 // pages were kept.
 static bool drop_large_locked(struct mheap *h, struct mspan *s,
                               bool scavenged) {
-    size_t npages = s->npages;
-    h->stats->large.alloc_bytes -= npages << PAGE_SHIFT;
+    h->stats->large.alloc_bytes -= s->npages << PAGE_SHIFT;
     atomic_store_explicit(&s->state, MSPAN_DEAD, memory_order_relaxed);
-    bool kept = !scavenged && keep_locked(h, s);
-    if (!kept) {
-        pagealloc_free(&h->pages, mspan_start(s), npages, scavenged);
-        free_record_locked(h, s);
-    }
-    note_pages(h, -(int64_t)npages);
-    return kept;
+    return take_out_locked(h, s, scavenged);
 }
 
 bool mheap_free_large(struct mheap *h, struct mspan *s, uintptr_t addr,

@@ -105,7 +105,7 @@ class Peer:
 
 
 class Mound(Peer):
-    def library(self, build):
+    def archive(self, build):
         """The archive of the map. Its headers are compiled into the program, so
         an older archive would be another map than they declare."""
         library = tree.bench_library(build, 'moundmap')
@@ -117,17 +117,17 @@ class Mound(Peer):
         return library
 
     def version(self, build):
-        library = self.library(build)
+        library = self.archive(build)
         kind = tree.build_type(library, build)
         return os.path.relpath(library) + (f', build type {kind}' if kind
                                            else '')
 
     def sources(self, build):
-        return [*super().sources(build), self.library(build),
+        return [*super().sources(build), self.archive(build),
                 *glob.glob(os.path.join(MAP, '*.h'))]
 
     def link(self, build):
-        return [self.library(build), '-pthread']
+        return [self.archive(build), '-pthread']
 
 
 class Static(Peer):
@@ -248,7 +248,7 @@ def select(names, build):
     chosen = [p for p in PEERS if not names or p.name in names]
     for peer in chosen:
         if peer.is_mound:
-            peer.library(build)
+            peer.archive(build)
     missing = [p.name for p in chosen if p.is_missing()]
     if missing:
         raise tree.Refusal(f'what {", ".join(missing)} is built with is '

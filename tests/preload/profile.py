@@ -10,12 +10,13 @@ import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
 SOURCE = os.environ['MOUND_SOURCE']
 sys.path.insert(0, os.path.join(SOURCE, 'tests', 'support'))
 import pprof_read  # noqa: E402
+import tap  # noqa: E402
+from tap import Skipped, must  # noqa: E402
 
 LIB = os.environ['MOUND_LIB']
 PROBES = os.environ['MOUND_PROBES']
@@ -23,19 +24,6 @@ KIB, MIB = 1 << 10, 1 << 20
 HANG_S = 120
 GO = next((g for g in ('/usr/lib/go-1.19/bin/go', shutil.which('go'))
            if g and os.path.exists(g)), None)
-
-
-class Failed(Exception):
-    pass
-
-
-class Skipped(Exception):
-    pass
-
-
-def must(condition, *what):
-    if not condition:
-        raise Failed(' '.join(str(w) for w in what))
 
 
 def probe(name):
@@ -400,27 +388,5 @@ TESTS = [
 ]
 
 
-def main():
-    wanted = [t for t in TESTS if len(sys.argv) < 2 or t.__name__ in sys.argv]
-    print('1..%d' % len(wanted))
-    failed = 0
-    for i, test in enumerate(wanted):
-        name = '%d - %s' % (i + 1, test.__name__.replace('_', ' '))
-        begin = time.time()
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                test(folder)
-                print('ok', name, flush=True)
-            except Skipped as why:
-                print('ok', name, '# SKIP', why, flush=True)
-            except (Failed, pprof_read.Malformed, OSError,
-                    subprocess.SubprocessError) as why:
-                failed += 1
-                print('not ok', name, flush=True)
-                print('#', str(why).replace('\n', '\n# '), flush=True)
-        print('# %.1f s' % (time.time() - begin), flush=True)
-    return failed > 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(tap.main(TESTS, pprof_read.Malformed))

@@ -9,6 +9,10 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.environ['MOUND_SOURCE'], 'tests', 'support'))
+import tap  # noqa: E402
+from tap import Skipped, must  # noqa: E402
+
 LIB = os.environ['MOUND_LIB']
 CLANG = 'clang-14' if shutil.which('clang-14') else 'clang'
 HANG_S = 60
@@ -65,19 +69,6 @@ int main(int argc, char **argv) {
 '''
 LEVEL2 = {'MOUND_HARDENED': '2'}
 GUARD = {'MOUND_GUARD': '1', 'MOUND_PROFILE_RATE': '1'}
-
-
-class Failed(Exception):
-    pass
-
-
-class Skipped(Exception):
-    pass
-
-
-def must(condition, *what):
-    if not condition:
-        raise Failed(' '.join(str(w) for w in what))
 
 
 def need(*tools):
@@ -335,21 +326,9 @@ TESTS = [
 
 
 def main():
-    print('1..%d' % len(TESTS))
-    failed = 0
+    # One folder: what one test builds another runs.
     with tempfile.TemporaryDirectory() as folder:
-        for i, test in enumerate(TESTS):
-            name = '%d - %s' % (i + 1, test.__name__.replace('_', ' '))
-            try:
-                test(folder)
-                print('ok', name, flush=True)
-            except Skipped as why:
-                print('ok', name, '# SKIP', why, flush=True)
-            except (Failed, OSError, subprocess.SubprocessError) as why:
-                failed += 1
-                print('not ok', name, flush=True)
-                print('#', str(why).replace('\n', '\n# '), flush=True)
-    return failed > 0
+        return tap.main(TESTS, folder=folder)
 
 
 if __name__ == '__main__':

@@ -1,6 +1,6 @@
-"""What the runners of reports of misuse (preload/hardened.py, guards.py, tools.py)
-share: they start misuse2 and read its reports, start real programs with and
-without the library, and print TAP."""
+"""What the runners of reports of misuse (preload/hardened.py, guards.py) share:
+they start misuse2 and read its reports, and start real programs with and without
+the library."""
 import json
 import os
 import re
@@ -14,7 +14,9 @@ import time
 
 sys.path.insert(0, os.path.join(os.environ['MOUND_SOURCE'], 'tests', 'preload',
                                 'realprograms'))
+import tap  # noqa: E402
 from dumps import contradiction  # noqa: E402
+from tap import Failed, Skipped, must  # noqa: E402
 
 LIB = os.environ['MOUND_LIB']
 PROBES = os.environ['MOUND_PROBES']
@@ -26,19 +28,6 @@ HANG_S = 120
 ABORT, FAULT = -signal.SIGABRT, -signal.SIGSEGV
 # No byte of a canary, nor what fills the slack, is one of these.
 NUL, LETTER = 0, 0x40
-
-
-class Failed(Exception):
-    pass
-
-
-class Skipped(Exception):
-    pass
-
-
-def must(condition, *what):
-    if not condition:
-        raise Failed(' '.join(str(w) for w in what))
 
 
 def environment(settings):
@@ -349,22 +338,4 @@ def real_programs(settings):
 
 
 def main(tests):
-    wanted = [t for t in tests if len(sys.argv) < 2 or t.__name__ in sys.argv]
-    print('1..%d' % len(wanted))
-    failed = 0
-    for i, test in enumerate(wanted):
-        name = '%d - %s' % (i + 1, test.__name__.replace('_', ' '))
-        begin = time.time()
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                test(folder)
-                print('ok', name, flush=True)
-            except Skipped as why:
-                print('ok', name, '# SKIP', why, flush=True)
-            except (Failed, OSError, ValueError, KeyError,
-                    subprocess.SubprocessError) as why:
-                failed += 1
-                print('not ok', name, flush=True)
-                print('#', str(why).replace('\n', '\n# '), flush=True)
-        print('# %.1f s' % (time.time() - begin), flush=True)
-    return failed > 0
+    return tap.main(tests, ValueError, KeyError)
