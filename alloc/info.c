@@ -43,6 +43,8 @@ EXPORT int mound_malloc_trim(size_t pad) {
     struct mcache *c = thread_mcache();
     if (c != NULL)
         mcache_flush(c, h);
+    while (thread_drain_orphan())
+        continue;
     runtime_reclaim();
     mheap_drop_kept(h);
     atomic_store_explicit(&h->release_refused, false, memory_order_relaxed);

@@ -38,6 +38,14 @@ static bool enter(void) {
     return true;
 }
 
+// drain_orphan gives one cache back that a fork left here, once this child has
+// needed some memory of its own.
+static COLD void drain_orphan(void) {
+    if (atomic_load_explicit(&mound_heap.quiet_pages, memory_order_relaxed) <=
+        0)
+        thread_drain_orphan();
+}
+
 static void leave(void) {
     struct thread_tls *t = &thread_tls;
     if (++t->nticks >= TICK_EVERY) {
@@ -46,6 +54,8 @@ static void leave(void) {
         if (t->own != NULL && !profile_on())
             mcache_arm(t->own, &mound_heap);
     }
+    if (UNLIKELY(thread_has_orphans()))
+        drain_orphan();
     thread_leave();
 }
 
@@ -223,7 +233,9 @@ static void *alloc_inside(size_t size, size_t align, bool *ret_zero) {
     void *p = alloc_once(size, align, ret_zero);
     if (LIKELY(p != NULL) || size > PTRDIFF_MAX)
         return p;
-    // At a limit: what the shared stores hold may be what is missing.
+    // At a limit: what caches and the shared stores hold may be what is missing.
+    while (thread_drain_orphan())
+        continue;
     reclaim();
     return alloc_once(size, align, ret_zero);
 }

@@ -108,7 +108,8 @@ static void hide_caches(void) {
         return;
     thread_lock_list();
     struct list *caches = thread_list();
-    for (struct list *l = caches->next; l != caches; l = l->next) {
+    struct list *l = caches->next;
+    for (size_t n = thread_count(); n > 0; n--, l = l->next) {
         struct mcache *c = list_entry(l, struct mcache, link);
         struct thread_tls *t = c->owner_tls;
         // A thread that ended by a raw system call left its cache, and its stack

@@ -21,7 +21,7 @@ struct runtime_next runtime_next;
 
 // The stamp: a word that says what state the heap is in, and reads as 0 in a
 // child of any kind of fork (os/mem.h). NULL: not started.
-enum { STAMP_FORKED = 0, STAMP_GOOD = 1, STAMP_DRAIN = 2 };
+enum { STAMP_FORKED = 0, STAMP_GOOD = 1, STAMP_ORPHANS = 2 };
 _Atomic uint32_t *_Atomic runtime_stamp;
 static _Atomic uint32_t plain_stamp; // where the kernel wipes no pages
 
@@ -140,22 +140,27 @@ static void become_child(void) {
     atomic_store_explicit(&mound_heap.quiet_pages,
                           CHILD_QUIET_BYTES / PAGE_SIZE, memory_order_relaxed);
     helper_forked(&mound_heap.helper);
-    // Other threads' caches are still here; the next slow path drains them.
-    set_stamp(STAMP_DRAIN);
 }
 
 void runtime_after_fork_child(void) {
     // The forking thread holds every lock, here as in the parent.
     runtime_after_fork_parent();
     become_child();
+    // Here, where it is certain which thread goes on. Only a handler that has
+    // interrupted a slow path leaves it to the next one: this one may be about
+    // to make the thread's cache.
+    if (thread_tls.depth == 0)
+        thread_orphan_others();
+    set_stamp(thread_tls.depth == 0 ? STAMP_GOOD : STAMP_ORPHANS);
 }
 
 // A child without handlers: locks may be held by threads that are not here, and
 // what they guard may be half changed. It is rebuilt from what is always whole,
 // the bits; what was on its way is leaked, and so are other threads' caches.
 static COLD void repair_child(void) {
-    mheap_repair(&mound_heap);
-    thread_abandon_others();
+    bool rebuilt[NUM_SIZECLASSES] = {false};
+    mheap_repair(&mound_heap, rebuilt);
+    thread_orphan_repaired(rebuilt);
     slow_reset_quarantine();
     guards_repair();
     profile_repair();
@@ -171,9 +176,9 @@ void runtime_enter_slow(void) {
         memory_order_relaxed);
     if (stamp == STAMP_FORKED)
         repair_child();
-    if (stamp == STAMP_DRAIN) {
+    if (stamp == STAMP_ORPHANS) {
         set_stamp(STAMP_GOOD);
-        thread_drain_others();
+        thread_orphan_others();
     }
 }
 

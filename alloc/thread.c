@@ -14,7 +14,7 @@ enum {
 
 __thread struct thread_tls thread_tls TLS_MODEL;
 
-// All live caches. The list is all zero until the first thread_lock_list.
+// All caches, those of live threads first (see thread_orphan_others). The list is all zero until the first thread_lock_list.
 static struct mutex threads_lock = {.rank = LOCKRANK_THREADS};
 static struct list caches; // (threads_lock)
 static size_t ncaches;     // (threads_lock)
@@ -46,7 +46,7 @@ struct list *thread_list(void) {
 
 size_t thread_count(void) {
     mutex_assert_held(&threads_lock);
-    return ncaches;
+    return ncaches - mound_stats.norphans;
 }
 
 void thread_run_deferred(void) {
@@ -65,7 +65,8 @@ void thread_run_deferred(void) {
 static struct mcache *adopt(uintptr_t self) {
     struct mcache *found = NULL;
     thread_lock_list();
-    for (struct list *l = caches.next; l != &caches; l = l->next) {
+    struct list *l = caches.next;
+    for (size_t n = thread_count(); n > 0; n--, l = l->next) {
         struct mcache *c = list_entry(l, struct mcache, link);
         if (c->owner == self)
             found = c;
@@ -182,48 +183,78 @@ void thread_defer_free(void *p) {
     t->deferred = emergency_defer(t->deferred, p);
 }
 
-void thread_drain_others(void) {
+static void set_orphans_locked(size_t n) {
+    // relaxed: thread_has_orphans only says that it is worth to look
+    __atomic_store_n(&mound_stats.norphans, n, __ATOMIC_RELAXED);
+}
+
+bool thread_has_orphans(void) {
+    return __atomic_load_n(&mound_stats.norphans, __ATOMIC_RELAXED) != 0;
+}
+
+// orphan_others_locked: new caches are pushed to the front of the ring, so those
+// at its end are the orphans, and none of their records is written to.
+static void orphan_others_locked(void) {
     struct mcache *own = thread_tls.own;
-    for (;;) {
-        struct mcache *gone = NULL;
-        thread_lock_list();
-        for (struct list *l = caches.next; l != &caches; l = l->next) {
-            struct mcache *c = list_entry(l, struct mcache, link);
-            if (c != own)
-                gone = c;
+    if (own != NULL) {
+        list_remove(&own->link);
+        list_push(&caches, &own->link);
+    }
+    set_orphans_locked(ncaches - (own != NULL));
+    mcache_book_only(&mound_heap, own);
+}
+
+void thread_orphan_others(void) {
+    thread_lock_list();
+    orphan_others_locked();
+    thread_unlock_list();
+}
+
+// abandon_locked goes over the orphans for classes that were being changed: as
+// many, at most, as threads were in slow paths.
+static void abandon_locked(const bool rebuilt[NUM_SIZECLASSES]) {
+    for (unsigned i = 1; i < NUM_SIZECLASSES; i++) {
+        struct list *l = caches.prev;
+        for (size_t n = rebuilt[i] ? mound_stats.norphans : 0; n > 0; n--) {
+            mcache_abandon(list_entry(l, struct mcache, link), &mound_heap, i);
+            l = l->prev;
         }
-        thread_unlock_list();
-        if (gone == NULL)
-            return;
-        free_cache(gone);
     }
 }
 
-void thread_abandon_others(void) {
+void thread_orphan_repaired(const bool rebuilt[NUM_SIZECLASSES]) {
     struct mcache *own = thread_tls.own;
     bool whole = !mutex_reset(&threads_lock);
-    struct list gone;
-    list_init(&gone);
     thread_lock_list();
-    // A list that was being changed is not walked: those counts are lost.
-    for (struct list *l = caches.next; whole && l != &caches;) {
-        struct list *next = l->next;
-        if (own == NULL || l != &own->link) {
-            list_remove(l);
-            list_push(&gone, l);
-        }
-        l = next;
+    if (!whole) {
+        // A list that was being changed is not walked: those counts are lost.
+        list_init(&caches);
+        if (own != NULL)
+            list_init(&own->link);
+        ncaches = own != NULL;
     }
-    list_init(&caches);
-    ncaches = 0;
-    if (own != NULL) {
-        list_push(&caches, &own->link);
-        ncaches = 1;
+    orphan_others_locked();
+    abandon_locked(rebuilt);
+    thread_unlock_list();
+}
+
+bool thread_drain_orphan(void) {
+    struct mcache *c = NULL;
+    thread_lock_list();
+    if (thread_has_orphans()) {
+        c = list_entry(caches.prev, struct mcache, link);
+        // As one of a live thread, so that nobody else takes it, and a fork
+        // makes it an orphan again.
+        list_remove(&c->link);
+        list_push(&caches, &c->link);
+        c->owner = 0;
+        c->owner_tls = NULL;
+        set_orphans_locked(mound_stats.norphans - 1);
     }
     thread_unlock_list();
-    while (!list_empty(&gone)) {
-        struct list *l = gone.next;
-        list_remove(l);
-        mcache_abandon(list_entry(l, struct mcache, link), &mound_heap);
-    }
+    if (c == NULL)
+        return false;
+    mcache_unbook(c);
+    free_cache(c);
+    return true;
 }

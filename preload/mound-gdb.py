@@ -66,6 +66,9 @@ class MoundStats(gdb.Command):
         large_offset = 0  # of what a cache keeps of large objects
         if base + nbytes >= at + 8:
             large_offset = word(at)
+        norphans = 0  # caches of threads that a fork left behind
+        if base + nbytes >= at + 16:
+            norphans = word(at + 8)
         large = list(large)
 
         counts = [0] * nclasses
@@ -113,7 +116,7 @@ class MoundStats(gdb.Command):
                             ('HeapInuse', inuse * page + late[2]),
                             ('HeapIdle', (sys - inuse) * page),
                             ('HeapReleased', released * page),
-                            ('threads', ncaches)):
+                            ('threads', ncaches - norphans)):
             print('  %-14s %16d' % (name, value))
         print('\n  class   bytes      mallocs        frees       live'
               '   live bytes')

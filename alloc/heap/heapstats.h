@@ -76,6 +76,10 @@ struct heapstats {
     // Four words of each cache, to be added to large (see heap/mcache.h): nhits,
     // hit_bytes, nheld, held_bytes.
     uint64_t cache_large_offset; // of nhits, from the cache
+
+    // The last so many caches of the ring are of threads that a fork left behind:
+    // what they hold is free and their counts hold, but no thread uses them.
+    uint64_t norphans;
 };
 
 #endif // MOUND_HEAP_HEAPSTATS_H

@@ -567,15 +567,23 @@ void mcache_fold(struct mcache *c, struct mheap *h) {
     }
 }
 
-void mcache_abandon(struct mcache *c, struct mheap *h) {
-    fold_large(c, h);
-    for (unsigned sizeclass = 1; sizeclass < NUM_SIZECLASSES; sizeclass++) {
-        struct magazine *m = &c->magazines[sizeclass];
-        struct mcentral *mc = &h->central[sizeclass];
-        mutex_lock(&mc->lock);
-        set_count_locked(mc, m, 0);
-        detach_array(m);
-        mutex_unlock(&mc->lock);
-    }
-    budget_set(c, h, 0);
+void mcache_abandon(struct mcache *c, struct mheap *h, unsigned sizeclass) {
+    struct magazine *m = &c->magazines[sizeclass];
+    struct mcentral *mc = &h->central[sizeclass];
+    mutex_lock(&mc->lock);
+    set_count_locked(mc, m, 0);
+    detach_array(m);
+    c->shapes[sizeclass] = (struct magazine_shape){0};
+    mutex_unlock(&mc->lock);
+}
+
+void mcache_book_only(struct mheap *h, const struct mcache *own) {
+    atomic_store_explicit(&h->shared_cache_bytes,
+                          own != NULL ? shared_part(own->cap_bytes) : 0,
+                          memory_order_relaxed);
+}
+
+void mcache_unbook(struct mcache *c) {
+    c->cap_bytes = 0;
+    c->large.cap_bytes = 0;
 }

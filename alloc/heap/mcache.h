@@ -167,9 +167,16 @@ void mcache_flush(struct mcache *c, struct mheap *h);
 // mcache_fold adds the counts of a cache that ends to those of the classes.
 void mcache_fold(struct mcache *c, struct mheap *h);
 
-// mcache_abandon folds the counts of a cache whose owner was in the middle of a
-// change when it ceased to exist. Its slots are leaked: they stay live objects.
-void mcache_abandon(struct mcache *c, struct mheap *h);
+// mcache_abandon empties the magazine of a class that was being changed when its
+// owner ceased to exist: its slots are leaked, which stay live objects, and its
+// count goes to the class.
+void mcache_abandon(struct mcache *c, struct mheap *h, unsigned sizeclass);
+
+// mcache_book_only makes the budget count what own may hold, or nothing if NULL:
+// what other caches were granted was their process's. mcache_unbook makes such a
+// cache one of no capacity, before it is flushed.
+void mcache_book_only(struct mheap *h, const struct mcache *own);
+void mcache_unbook(struct mcache *c);
 
 // mcache_cap_limit returns the bytes that all caches together may hold now.
 uint64_t mcache_cap_limit(const struct mheap *h, uint64_t nthreads);

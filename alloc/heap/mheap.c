@@ -210,16 +210,21 @@ struct run {
     size_t npopulate;  // pages from addr on to populate
 };
 
+// is_quiet_locked says whether this is a child of fork that is left alone, and
+// counts what it has got.
+static bool is_quiet_locked(struct mheap *h, const struct run *run) {
+    int64_t quiet = atomic_load_explicit(&h->quiet_pages, memory_order_relaxed);
+    if (quiet <= 0)
+        return false;
+    atomic_store_explicit(&h->quiet_pages, quiet - (int64_t)run->npages,
+                          memory_order_relaxed);
+    return true;
+}
+
 // plan_populate_locked decides how much of a run is populated and how far ahead.
 static void plan_populate_locked(struct mheap *h, struct run *run) {
-    if (run->nscavenged == 0)
+    if (run->nscavenged == 0 || is_quiet_locked(h, run))
         return;
-    int64_t quiet = atomic_load_explicit(&h->quiet_pages, memory_order_relaxed);
-    if (quiet > 0) {
-        atomic_store_explicit(&h->quiet_pages, quiet - (int64_t)run->npages,
-                              memory_order_relaxed);
-        return;
-    }
     size_t step = populate_step(h);
     run->npopulate = min_size(run->npages, step);
     if (run->npages >= step)
@@ -538,6 +543,8 @@ struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align,
             free_run_locked(h, &run);
             goto out;
         }
+        if (run.nscavenged > 0)
+            is_quiet_locked(h, &run);
         atomic_store_explicit(&s->start, run.addr, memory_order_relaxed);
         s->npages = npages;
     }
@@ -784,7 +791,7 @@ static void relist_span(struct mspan *s, void *arg) {
         mcentral_relist_locked(home, s);
 }
 
-void mheap_repair(struct mheap *h) {
+void mheap_repair(struct mheap *h, bool ret_rebuilt[NUM_SIZECLASSES]) {
     unsigned ncentrals = mheap_ncentrals(h);
     bool any = false;
     if (mutex_reset(&h->persistent.lock))
@@ -801,7 +808,10 @@ void mheap_repair(struct mheap *h) {
     mutex_lock(&h->lock);
     for (unsigned i = 0; i < ncentrals; i++) {
         struct mcentral *mc = mheap_central(h, i);
-        if (!mutex_reset(&mc->lock))
+        bool held = mutex_reset(&mc->lock);
+        if (i < NUM_SIZECLASSES)
+            ret_rebuilt[i] = held;
+        if (!held)
             continue;
         mcentral_forget_locked(mc);
         any = true;

@@ -166,8 +166,9 @@ bool mheap_page_is_free(struct mheap *h, uintptr_t addr);
 // mheap_repair frees every lock of the heap and rebuilds what a lock that was
 // held may have left half changed, from the bitmaps. For a process that was made
 // by a fork without handlers; its only thread calls it. What was on its way
-// between two records is leaked.
-void mheap_repair(struct mheap *h);
+// between two records is leaked. ret_rebuilt says for which classes a magazine
+// may be half changed as well: their locks were held.
+void mheap_repair(struct mheap *h, bool ret_rebuilt[NUM_SIZECLASSES]);
 
 // mheap_verify walks everything below the caches and returns the number of
 // contradictions. It takes the locks itself, one class after the other.

@@ -65,6 +65,14 @@ Test(fork, a_child_goes_on_counting) {
     probe_passes("fork_stats", NULL);
 }
 
+Test(fork, a_child_does_not_pay_for_its_parents_threads) {
+    static const char *const ways[] = {"fork", "_Fork"};
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        const char *const args[] = {ways[i], NULL};
+        probe_passes_with(spawn_lib(), args, NULL, "fork_threads");
+    }
+}
+
 Test(fork, a_single_threaded_program_stays_one) {
     probe_passes("lonely", NULL);
 }

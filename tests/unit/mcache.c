@@ -405,7 +405,38 @@ Test(mcache, capacity_is_booked_right_when_arrays_cannot_be_had,
     cr_assert(zero(u64, f.heap->shared_cache_bytes));
 }
 
-Test(mcache, an_abandoned_cache_leaves_its_counts_and_leaks_its_slots) {
+Test(mcache, what_a_fork_left_behind_is_in_no_budget) {
+    static void *tide[500];
+    struct fixture f = fixture_start();
+    struct mcache *own = fixture_cache(&f);
+    struct mcache *gone = fixture_cache(&f);
+    for (int i = 0; i < 2; i++)
+        for (int round = 0; round < 50; round++) {
+            for (int k = 0; k < 500; k++)
+                tide[k] = fixture_malloc(&f, f.caches[i], 512);
+            for (int k = 0; k < 500; k++)
+                fixture_free(&f, f.caches[i], tide[k]);
+        }
+    struct mspan *s = mheap_alloc_large(f.heap, 8, 1, true);
+    cr_assert(mcache_keep_large(gone, f.heap, s));
+    uint64_t both = f.heap->shared_cache_bytes;
+
+    mcache_book_only(f.heap, own);
+    uint64_t shared = f.heap->shared_cache_bytes;
+    cr_assert(gt(u64, shared, 0));
+    cr_assert(lt(u64, shared, both));
+    mcache_unbook(gone);
+    mcache_flush(gone, f.heap);
+    mcache_fold(gone, f.heap);
+    cr_assert(eq(u64, f.heap->shared_cache_bytes, shared));
+    cr_assert(zero(u64, fixture_count(&f, sizeclass_for(512)).live));
+    mcache_flush(own, f.heap);
+
+    cr_assert(zero(u64, f.heap->shared_cache_bytes));
+    fixture_verify(&f);
+}
+
+Test(mcache, a_magazine_is_abandoned_with_its_count_kept_and_its_slots_leaked) {
     struct fixture f = fixture_start();
     struct mcache *c = fixture_cache(&f);
     unsigned class = sizeclass_for(64);
@@ -416,13 +447,16 @@ Test(mcache, an_abandoned_cache_leaves_its_counts_and_leaks_its_slots) {
         fixture_free(&f, c, p[i]);
     uint64_t cached = fixture_count(&f, class).cached;
 
-    mcache_abandon(c, f.heap);
+    mcache_unbook(c);
+    mcache_abandon(c, f.heap, class);
 
     cr_assert(eq(u64, fixture_count(&f, class).mallocs, 10));
     cr_assert(zero(u64, fixture_count(&f, class).cached));
     cr_assert(eq(u64, fixture_count(&f, class).live, 6 + cached));
-    cr_assert(zero(u64, f.heap->shared_cache_bytes));
     cr_assert(zero(u32, mheap_verify(f.heap)));
+    mcache_flush(c, f.heap);
+    cr_assert(eq(u64, fixture_count(&f, class).live, 6 + cached));
+    cr_assert(zero(u64, f.heap->shared_cache_bytes));
 }
 
 // struct live is an object of the random test, with what it should hold.

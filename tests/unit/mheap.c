@@ -505,7 +505,7 @@ Test(mheap, repair_rebuilds_pages_that_a_holder_left_half_changed) {
     memset(a->chunk_sums, 0, sizeof a->chunk_sums);
     memset(&a->sum, 0xff, sizeof a->sum);
 
-    mheap_repair(f.heap);
+    mheap_repair(f.heap, (bool[NUM_SIZECLASSES]){0});
 
     cr_assert(eq(u64, f.heap->pages.nbacked, 20));
     fixture_verify(&f);
@@ -527,7 +527,7 @@ Test(mheap, repair_rebuilds_a_class_from_the_bits_of_its_spans) {
     mc->stats->nfree = 5;
     mc->stats->nspans = 9;
 
-    mheap_repair(f.heap);
+    mheap_repair(f.heap, (bool[NUM_SIZECLASSES]){0});
 
     cr_assert(eq(u32, s->nfree, 10));
     cr_assert(eq(u64, mc->stats->nspans, 2));
@@ -547,7 +547,7 @@ Test(mheap, repair_leaves_alone_what_nobody_held) {
     mcentral_store_locked(mc, batch, 2);
     mutex_unlock(&mc->lock);
 
-    mheap_repair(f.heap);
+    mheap_repair(f.heap, (bool[NUM_SIZECLASSES]){0});
 
     cr_assert(eq(u64, mc->stats->ntransfer, 2));
     fixture_verify(&f);
