@@ -265,14 +265,16 @@ static void *alloc(size_t size, size_t align, bool *ret_zero) {
 }
 
 // large_hit returns a large object that this thread freed before, or NULL. It and
-// large_keep are slow paths that need no lock.
+// large_keep are slow paths that need no lock; but they come to the scavenger, for a
+// program may make no others.
 static void *large_hit(size_t size) {
     size_t npages = large_pages(size);
     if (thread_cache() == &mcache_none || npages > KEPT_PAGES_MAX ||
         profile_on() || !thread_enter())
         return NULL;
+    runtime_enter();
     struct mspan *s = mcache_use_large(thread_tls.own, npages);
-    thread_leave();
+    leave();
     return s != NULL ? (void *)mspan_start(s) : NULL;
 }
 
@@ -288,7 +290,9 @@ static bool large_keep(void *p) {
         return false;
     runtime_enter();
     bool kept = mcache_keep_large(thread_tls.own, &mound_heap, s);
-    thread_leave();
+    if (kept)
+        thread_tls.nticks += TICK_LARGE;
+    leave();
     return kept;
 }
 

@@ -336,6 +336,19 @@ Test(malloc, many_short_threads_leave_nothing_behind) {
     verify();
 }
 
+Test(malloc, large_objects_that_a_cache_keeps_come_to_the_scavenger_too) {
+    static const size_t sizes[] = {40000, 200000};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        mound_free(mound_malloc(sizes[i]));
+        atomic_store(&mound_heap.tick_ticks, 0);
+        for (int k = 0; k < 1000; k++)
+            mound_free(mound_malloc(sizes[i]));
+        if (atomic_load(&mound_heap.tick_ticks) == 0)
+            cr_fatal("1000 pairs of %zu bytes, and nobody has looked",
+                     sizes[i]);
+    }
+}
+
 Test(malloc, trim_returns_everything_returnable) {
     static void *p[500];
     for (int i = 0; i < 500; i++) {
