@@ -46,7 +46,7 @@ EXPORT int mound_malloc_trim(size_t pad) {
     while (thread_drain_orphan())
         continue;
     runtime_reclaim();
-    mheap_drop_kept(h);
+    mheap_drop_held(h);
     atomic_store_explicit(&h->release_refused, false, memory_order_relaxed);
     mutex_lock(&h->lock);
     uint64_t nbacked = h->pages.nbacked;

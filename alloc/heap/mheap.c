@@ -34,6 +34,8 @@ enum {
     KEEP_SHARE = 16,                          // 1/16 of what is in use
     KEEP_LARGE_PAGES = (2 << 20) / PAGE_SIZE, // with those above
     KEEP_SMALL_PAGES = 8,                     // so many
+    FIRST_PAGES = 8,                          // of large objects, held;
+    FIRST_SHARE = 64,                         // and 1/64 of what is in use
     HUGE_BYTES = 2 << 20,
 };
 
@@ -307,6 +309,20 @@ static struct mspan **next_kept(struct mspan *s) {
     return (struct mspan **)&s->link.next;
 }
 
+// free_pages_locked gives the pages of a dead span back. The first page of a
+// large object is held for a while; see firstpages.h.
+static void free_pages_locked(struct mheap *h, struct mspan *s,
+                              bool scavenged) {
+    if (s->sizeclass != 0) {
+        pagealloc_free(&h->pages, mspan_start(s), s->npages, scavenged);
+        return;
+    }
+    firstpages_free(&h->first_pages, &h->pages, mspan_start(s), s->npages,
+                    scavenged);
+    firstpages_trim(&h->first_pages, &h->pages,
+                    FIRST_PAGES + h->stats->inuse_pages / FIRST_SHARE);
+}
+
 static bool drop_kept_locked(struct mheap *h) {
     if (h->kept_pages == 0)
         return false;
@@ -314,8 +330,7 @@ static bool drop_kept_locked(struct mheap *h) {
         while (h->kept[i] != NULL) {
             struct mspan *s = h->kept[i];
             h->kept[i] = *next_kept(s);
-            pagealloc_free(&h->pages, mspan_start(s), s->npages,
-                           /* scavenged= */ false);
+            free_pages_locked(h, s, /* scavenged= */ false);
             free_record_locked(h, s);
         }
     h->kept_pages = 0;
@@ -323,9 +338,27 @@ static bool drop_kept_locked(struct mheap *h) {
     return true;
 }
 
+// drop_held_locked drops what is kept, and first pages as well: for a large
+// object, which a second free of an earlier one there cannot be told from, or
+// when there is no other page.
+static bool drop_held_locked(struct mheap *h) {
+    bool any = drop_kept_locked(h);
+    if (firstpages_trim(&h->first_pages, &h->pages, 0)) {
+        note_pages(h, 0);
+        any = true;
+    }
+    return any;
+}
+
 void mheap_drop_kept(struct mheap *h) {
     mutex_lock(&h->lock);
     drop_kept_locked(h);
+    mutex_unlock(&h->lock);
+}
+
+void mheap_drop_held(struct mheap *h) {
+    mutex_lock(&h->lock);
+    drop_held_locked(h);
     mutex_unlock(&h->lock);
 }
 
@@ -350,13 +383,14 @@ static bool keep_locked(struct mheap *h, struct mspan *s) {
 }
 
 // use_kept_locked returns a kept span of npages with bits for nelems slots, or
-// NULL.
+// NULL. What was a large object is one again, or none (firstpages.h).
 static struct mspan *use_kept_locked(struct mheap *h, size_t npages,
-                                     unsigned nelems) {
+                                     unsigned nelems, bool large) {
     if (npages > KEPT_PAGES_MAX)
         return NULL;
     struct mspan *s = h->kept[npages - 1];
-    if (s == NULL || nelems > s->nwords * (unsigned)WORD_BITS)
+    if (s == NULL || nelems > s->nwords * (unsigned)WORD_BITS ||
+        (s->sizeclass == 0 && !large))
         return NULL;
     h->kept[npages - 1] = *next_kept(s);
     h->kept_pages -= npages;
@@ -371,14 +405,17 @@ enum source { BACKED, FRESH, RESERVED };
 // find_run_locked takes pages. From BACKED, only such as have memory; FRESH, any
 // that are free, and the heap may grow; RESERVED, also by new address space.
 static struct run find_run_locked(struct mheap *h, size_t npages, size_t align,
-                                  enum source source) {
+                                  enum source source, bool large) {
     struct run run = {.npages = npages};
     run.addr = pagealloc_alloc(&h->pages, npages, align, &run.nscavenged);
     bool fresh = run.addr == 0 || run.nscavenged == npages;
-    if (fresh && h->kept_pages > 0) {
+    if (fresh && (h->kept_pages > 0 || (large && h->first_pages.n > 0))) {
         if (run.addr != 0)
             pagealloc_free(&h->pages, run.addr, npages, /* scavenged= */ true);
-        drop_kept_locked(h);
+        if (large)
+            drop_held_locked(h);
+        else
+            drop_kept_locked(h);
         run.addr = pagealloc_alloc(&h->pages, npages, align, &run.nscavenged);
         fresh = run.addr == 0 || run.nscavenged == npages;
     }
@@ -389,6 +426,8 @@ static struct run find_run_locked(struct mheap *h, size_t npages, size_t align,
         return run;
     }
     if (run.addr == 0 && grow_locked(h, npages + align - 1, source == RESERVED))
+        run.addr = pagealloc_alloc(&h->pages, npages, align, &run.nscavenged);
+    if (run.addr == 0 && source == RESERVED && drop_held_locked(h))
         run.addr = pagealloc_alloc(&h->pages, npages, align, &run.nscavenged);
     if (run.addr != 0)
         note_pages(h, (int64_t)npages);
@@ -421,14 +460,14 @@ size_t mheap_alloc_spans(struct mheap *h, unsigned sizeclass, size_t npages,
     size_t n = 0;
     mutex_lock(&h->lock);
     if (want == 1) {
-        ret[0] = use_kept_locked(h, npages, nelems);
+        ret[0] = use_kept_locked(h, npages, nelems, /* large= */ false);
         if (ret[0] != NULL) {
             run = (struct run){.addr = mspan_start(ret[0]), .npages = npages};
             n = 1;
             goto out;
         }
     }
-    run = find_run_locked(h, npages * want, 1, BACKED);
+    run = find_run_locked(h, npages * want, 1, BACKED, /* large= */ false);
     if (run.addr == 0) {
         // What is idle elsewhere is taken before fresh memory is touched.
         mutex_unlock(&h->lock);
@@ -436,7 +475,8 @@ size_t mheap_alloc_spans(struct mheap *h, unsigned sizeclass, size_t npages,
         mutex_lock(&h->lock);
     }
     while (run.addr == 0) {
-        run = find_run_locked(h, npages * want, 1, RESERVED);
+        run = find_run_locked(h, npages * want, 1, RESERVED,
+                              /* large= */ false);
         if (want == 1)
             break;
         if (run.addr == 0)
@@ -513,16 +553,17 @@ static bool give_back_addresses_locked(struct mheap *h) {
 static struct run find_large_run_locked(struct mheap *h, size_t npages,
                                         size_t align, bool may_reserve) {
     enum source source = may_reserve ? RESERVED : FRESH;
-    struct run run = find_run_locked(h, npages, align, BACKED);
+    struct run run =
+        find_run_locked(h, npages, align, BACKED, /* large= */ true);
     if (run.addr == 0) {
         mutex_unlock(&h->lock);
         take_back(h);
         mutex_lock(&h->lock);
-        run = find_run_locked(h, npages, align, source);
+        run = find_run_locked(h, npages, align, source, /* large= */ true);
     }
     if (run.addr == 0 && may_reserve && npages <= h->stats->sys_pages &&
         give_back_addresses_locked(h))
-        run = find_run_locked(h, npages, align, source);
+        run = find_run_locked(h, npages, align, source, /* large= */ true);
     return run;
 }
 
@@ -533,7 +574,8 @@ struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align,
     struct largestats *stats = &h->stats->large;
     struct run run = {0};
     mutex_lock(&h->lock);
-    struct mspan *s = align == 1 ? use_kept_locked(h, npages, 1) : NULL;
+    struct mspan *s =
+        align == 1 ? use_kept_locked(h, npages, 1, /* large= */ true) : NULL;
     if (s == NULL) {
         run = find_large_run_locked(h, npages, align, may_reserve);
         if (run.addr == 0)
@@ -594,7 +636,7 @@ static bool take_out_locked(struct mheap *h, struct mspan *s, bool scavenged) {
     size_t npages = s->npages;
     bool kept = !scavenged && keep_locked(h, s);
     if (!kept) {
-        pagealloc_free(&h->pages, mspan_start(s), npages, scavenged);
+        free_pages_locked(h, s, scavenged);
         free_record_locked(h, s);
     }
     note_pages(h, -(int64_t)npages);
@@ -684,7 +726,7 @@ bool mheap_resize_large(struct mheap *h, struct mspan *s, size_t npages) {
         more.npages = npages - old;
         done = pagealloc_alloc_at(&h->pages, old_end, more.npages,
                                   &more.nscavenged) ||
-               (drop_kept_locked(h) &&
+               (drop_held_locked(h) &&
                 pagealloc_alloc_at(&h->pages, old_end, more.npages,
                                    &more.nscavenged)) ||
                (extend_at_end_locked(h, old_end, more.npages) &&
@@ -775,7 +817,8 @@ struct mspan *mheap_span_containing(struct mheap *h, uintptr_t addr) {
 bool mheap_page_is_free(struct mheap *h, uintptr_t addr) {
     struct containing c = {.addr = addr};
     mutex_lock(&h->lock);
-    bool is_free = pagealloc_is_free(&h->pages, addr);
+    bool is_free = pagealloc_is_free(&h->pages, addr) ||
+                   firstpages_holds(&h->first_pages, addr);
     for (int i = 0; i < KEPT_PAGES_MAX; i++)
         for (struct mspan *s = h->kept[i]; s != NULL; s = *next_kept(s))
             is_free |= addr - mspan_start(s) < s->npages << PAGE_SHIFT;
@@ -800,6 +843,7 @@ void mheap_repair(struct mheap *h, bool ret_rebuilt[NUM_SIZECLASSES]) {
     if (mutex_reset(&h->lock)) {
         memset(h->kept, 0, sizeof h->kept);
         h->kept_pages = 0;
+        h->first_pages.n = 0;
         memset(h->slotarrays, 0, sizeof h->slotarrays);
         h->small_spans.free = h->large_spans.free = h->caches.free = NULL;
         pagealloc_rebuild(&h->pages);

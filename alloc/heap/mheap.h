@@ -5,6 +5,7 @@
 
 #include "base/fixalloc.h"
 #include "base/mutex.h"
+#include "heap/firstpages.h"
 #include "heap/heapstats.h"
 #include "heap/mcentral.h"
 #include "heap/pagealloc.h"
@@ -46,6 +47,7 @@ struct mheap {
     // first; and how many pages that is. See keep_locked.
     struct mspan *kept[KEPT_PAGES_MAX];
     size_t kept_pages;
+    struct firstpages first_pages; // (h) they count as idle
 
     // The decaying peak that the scavenger keeps pages for; see scavenger.c.
     uint64_t peak_pages;          // (h)
@@ -141,8 +143,10 @@ bool mheap_resize_large(struct mheap *h, struct mspan *s, size_t npages);
 // MSPAN_DEAD already. Pages above the keep go back to the system at once.
 void mheap_free_span(struct mheap *h, struct mspan *s);
 
-// mheap_drop_kept gives the pages of kept spans back to the page allocator.
+// mheap_drop_kept gives the pages of kept spans back to the page allocator, but
+// for the first pages of large objects; mheap_drop_held gives back those, too.
 void mheap_drop_kept(struct mheap *h);
+void mheap_drop_held(struct mheap *h);
 
 // mheap_alloc_slotarray returns an array of 1 << log2 pointers, or NULL.
 void **mheap_alloc_slotarray(struct mheap *h, unsigned log2);

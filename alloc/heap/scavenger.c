@@ -39,7 +39,7 @@ size_t scavenger_excess_locked(struct mheap *h) {
     uint64_t keep = h->peak_pages / KEEP_SHARE;
     if (keep < KEEP_PAGES)
         keep = KEEP_PAGES;
-    uint64_t idle = h->pages.nbacked + h->kept_pages;
+    uint64_t idle = h->pages.nbacked + h->kept_pages + h->first_pages.n;
     return idle > keep ? min_size(idle - keep, h->pages.nbacked) : 0;
 }
 

@@ -207,6 +207,11 @@ Test(misuse, double_free_of_a_large_object) {
                             .where = NO_SPAN, .when = AT_CALL});
 }
 
+Test(misuse, double_free_of_a_large_object_whose_pages_serve_again) {
+    check((struct expected){"double_free_large_reused", .call = "free",
+                            .what = FREED, .where = NO_SPAN, .when = AT_CALL});
+}
+
 Test(misuse, double_free_across_threads) {
     check((struct expected){"double_free_across", .call = "free",
                             .what = DOUBLE, .where = IN_CLASS, .when = AT_END,

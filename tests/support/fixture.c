@@ -80,7 +80,7 @@ void fixture_free_large(struct fixture *f, struct mspan *s) {
     bool freed = mheap_free_large(f->heap, s, mspan_start(s),
                                   /* scavenged= */ false, NULL);
     cr_assert(freed, "the fixture freed what is no large object");
-    mheap_drop_kept(f->heap);
+    mheap_drop_held(f->heap);
 }
 
 void *fixture_slot(const struct mspan *s, unsigned i) {
@@ -155,7 +155,7 @@ void fixture_drain(struct fixture *f) {
         mcache_flush(f->caches[i], f->heap);
     for (unsigned c = 1; c < NUM_SIZECLASSES; c++)
         mcentral_drain(&f->heap->central[c]);
-    mheap_drop_kept(f->heap);
+    mheap_drop_held(f->heap);
 }
 
 struct random random_from(uint64_t seed) {

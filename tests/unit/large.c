@@ -335,7 +335,7 @@ Test(large, kept_spans_are_few_and_short) {
         fixture_verify(&f);
     }
 
-    mheap_drop_kept(f.heap);
+    mheap_drop_held(f.heap);
     cr_assert(zero(sz, f.heap->kept_pages));
     cr_assert(eq(u64, f.heap->pages.nfree, f.stats->sys_pages));
     fixture_verify(&f);
@@ -374,4 +374,80 @@ Test(large, huge_pages_are_asked_for_whole_ones_of_fresh_memory_only) {
     f.heap->thp = THP_NEVER;
     fixture_large(&f, 20 * MIB_PAGES, 1);
     cr_assert(eq(u64, mem_fake_calls(MEM_HUGEPAGES), 1));
+}
+
+// small_span_at says whether a small span has the page at addr.
+static bool small_span_at(struct fixture *f, uintptr_t addr) {
+    return pagemap_class(&f->heap->pagemap, addr) != 0;
+}
+
+Test(large, the_first_page_of_a_freed_object_becomes_no_small_span) {
+    enum { NPAGES = 200 };
+    struct fixture f = fixture_start();
+    struct mspan *s = fixture_large(&f, NPAGES, 1);
+    uintptr_t start = mspan_start(s);
+    free_kept(&f, s);
+
+    for (unsigned i = 0; i < NPAGES * PAGE_SIZE / 64; i++)
+        mcentral_alloc_one(&f.heap->central[sizeclass_for(64)]);
+
+    cr_assert(small_span_at(&f, start + PAGE_SIZE));
+    cr_assert(not(small_span_at(&f, start)));
+    cr_assert(mheap_page_is_free(f.heap, start));
+    cr_assert(not(mheap_free_large(f.heap, s, start, false, NULL)));
+    fixture_verify(&f);
+}
+
+Test(large, a_kept_large_object_becomes_no_small_span) {
+    struct fixture f = fixture_start();
+    unsigned sizeclass = 1;
+    while (sizeclass_first_pages[sizeclass] < 5)
+        sizeclass++;
+    size_t npages = sizeclass_first_pages[sizeclass];
+    struct mspan *s = fixture_large(&f, npages, 1);
+    uintptr_t start = mspan_start(s);
+    free_kept(&f, s);
+
+    mcentral_alloc_one(&f.heap->central[sizeclass]);
+
+    cr_assert(not(small_span_at(&f, start)));
+    cr_assert(mheap_page_is_free(f.heap, start));
+    fixture_verify(&f);
+}
+
+Test(large, a_large_object_takes_first_pages_before_the_heap_grows) {
+    enum { NPAGES = 200 };
+    struct fixture f = fixture_start();
+    struct mspan *s = fixture_large(&f, NPAGES, 1);
+    uintptr_t start = mspan_start(s);
+    while (f.heap->pages.nfree > 0)
+        fixture_large(&f, 1, 1);
+    uint64_t sys_pages = f.stats->sys_pages;
+    free_kept(&f, s);
+
+    s = fixture_large(&f, NPAGES, 1);
+
+    cr_assert(eq(uptr, mspan_start(s), start));
+    cr_assert(eq(u64, f.stats->sys_pages, sys_pages));
+    fixture_verify(&f);
+}
+
+Test(large, first_pages_are_few) {
+    enum { N = 600, NPAGES = 130 };
+    static struct mspan *s[N];
+    struct fixture f = fixture_start();
+    for (unsigned i = 0; i < N; i++)
+        s[i] = fixture_large(&f, NPAGES, 1);
+
+    for (unsigned i = 0; i < N; i++) {
+        uint64_t most = 8 + f.stats->inuse_pages / 64;
+        free_kept(&f, s[i]);
+        cr_assert(le(u64, f.heap->first_pages.n, most));
+        cr_assert(firstpages_holds(&f.heap->first_pages,
+                                   mspan_start(s[i]) + PAGE_SIZE - 1));
+    }
+
+    mheap_drop_held(f.heap);
+    cr_assert(eq(u64, f.heap->pages.nfree, f.stats->sys_pages));
+    fixture_verify(&f);
 }
