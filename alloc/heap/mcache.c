@@ -2,17 +2,19 @@
 //
 // How large a magazine may be. It starts with room for a few slots and doubles
 // when it runs dry and full in turn, which says that the program goes up and
-// down by more than the magazine holds. Capacity is counted in bytes and comes
-// from one budget:
+// down by more than the magazine holds. Capacity is counted in bytes:
 //
-//   each thread        64 KiB of its own, and at most 2 MiB
-//   all threads        beyond that, together 1 MiB and 1/8 of the heap in use
+//   magazines of a thread   64 KiB of their own, and at most 2 MiB
+//   its large objects       at most 2 MiB beside that
+//   all threads             beyond their own, together 1 MiB and 1/8 of the heap
+//                           in use
 //
-// A class that wants more when the budget is spent takes it from one of this
-// thread's classes that was not used since the clock hand last came by. So what
-// all caches hold is bounded by the sum above, with the heap in use as it was
-// when capacity was last granted; threads that sleep for ever keep at most
-// theirs.
+// The rule when that is spent: a magazine that is to grow takes from this
+// thread's large objects first, which cost little to find again for their size,
+// and then from those of its classes that were not used since the clock hand last
+// came by; large objects take from nobody. So what all caches hold is bounded by
+// the sum above, with the heap in use as it was when capacity was last granted;
+// threads that sleep for ever keep at most theirs.
 //
 // The budget is ample because it does not make the peak higher: when the heap is
 // about to touch fresh memory, each thread empties the magazines of classes that
@@ -28,7 +30,8 @@
 enum {
     OWN_BYTES = 64 << 10,
     SHARED_BYTES = 1 << 20,
-    THREAD_BYTES = 2 << 20,
+    THREAD_BYTES = 2 << 20, // magazines
+    LARGE_BYTES = 2 << 20,
     HEAP_SHARE = 8,
     CAP_BYTES = 128 << 10,                     // of one magazine
     CAP_SLOTS = (1 << SLOTARRAY_MAX_LOG2) - 1, // the NULL takes one pointer
@@ -109,13 +112,9 @@ static uint64_t shared_part(uint64_t cap_bytes) {
     return cap_bytes > OWN_BYTES ? cap_bytes - OWN_BYTES : 0;
 }
 
-// budget_set changes what a cache may hold to cap_bytes, if the budget allows.
-// Less is always allowed.
-static bool budget_set(struct mcache *c, struct mheap *h, uint64_t cap_bytes) {
-    uint64_t old = shared_part(c->cap_bytes);
-    uint64_t new = shared_part(cap_bytes);
-    if (cap_bytes > c->cap_bytes && cap_bytes > THREAD_BYTES)
-        return false;
+// share changes what a cache takes of the budget of all from old to new bytes, if
+// there is as much. Less is always allowed.
+static bool share(struct mheap *h, uint64_t old, uint64_t new) {
     if (new > old) {
         if (atomic_load_explicit(&h->shared_cache_bytes, memory_order_relaxed) +
                 (new - old) >
@@ -132,7 +131,25 @@ static bool budget_set(struct mcache *c, struct mheap *h, uint64_t cap_bytes) {
         atomic_fetch_sub_explicit(&h->shared_cache_bytes, old - new,
                                   memory_order_relaxed);
     }
+    return true;
+}
+
+// budget_set changes what the magazines of a cache may hold to cap_bytes, if the
+// budget allows; large_budget_set the same of its large objects.
+static bool budget_set(struct mcache *c, struct mheap *h, uint64_t cap_bytes) {
+    if (cap_bytes > c->cap_bytes && cap_bytes > THREAD_BYTES)
+        return false;
+    if (!share(h, shared_part(c->cap_bytes), shared_part(cap_bytes)))
+        return false;
     c->cap_bytes = cap_bytes;
+    return true;
+}
+
+static bool large_budget_set(struct mcache *c, struct mheap *h,
+                             uint64_t cap_bytes) {
+    if (cap_bytes > LARGE_BYTES || !share(h, c->large.cap_bytes, cap_bytes))
+        return false;
+    c->large.cap_bytes = cap_bytes;
     return true;
 }
 
@@ -270,8 +287,7 @@ static void drop_large(struct mcache *c, struct mheap *h, unsigned at) {
 static void drop_all_large(struct mcache *c, struct mheap *h) {
     for (unsigned i = 0; i < LARGECACHE_SPANS; i++)
         drop_large(c, h, i);
-    budget_set(c, h, c->cap_bytes - c->large.cap_bytes);
-    c->large.cap_bytes = 0;
+    large_budget_set(c, h, 0);
 }
 
 // large_room sees to it that so many bytes more may be held.
@@ -279,12 +295,7 @@ static bool large_room(struct mcache *c, struct mheap *h, uint64_t nbytes) {
     struct largecache *large = &c->large;
     uint64_t want =
         atomic_load_explicit(&large->held_bytes, memory_order_relaxed) + nbytes;
-    if (want <= large->cap_bytes)
-        return true;
-    if (!budget_set(c, h, c->cap_bytes + (want - large->cap_bytes)))
-        return false;
-    large->cap_bytes = want;
-    return true;
+    return want <= large->cap_bytes || large_budget_set(c, h, want);
 }
 
 bool mcache_keep_large(struct mcache *c, struct mheap *h, struct mspan *s) {
@@ -344,6 +355,16 @@ void mcache_trim(struct mcache *c, struct mheap *h) {
     c->large.nhits_seen = nhits;
 }
 
+// take_from_large gives what large objects may hold back to the budget of all. It
+// returns false if that is of no use to a magazine that is to grow by nbytes.
+static bool take_from_large(struct mcache *c, struct mheap *h,
+                            uint64_t nbytes) {
+    if (c->large.cap_bytes == 0 || c->cap_bytes + nbytes > THREAD_BYTES)
+        return false;
+    drop_all_large(c, h);
+    return true;
+}
+
 // steal takes capacity from classes that were idle since the hand last passed.
 static void steal(struct mcache *c, struct mheap *h, unsigned for_class) {
     for (int i = 0; i < HAND_STEPS; i++) {
@@ -380,6 +401,9 @@ static void grow(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     if ((int32_t)(c->nslow - c->refused_until) < 0)
         return; // somebody asked in vain a moment ago
     if (set_cap(c, h, sizeclass, cap))
+        return;
+    uint64_t more = (cap - shape->cap) * sizeclass_bytes[sizeclass];
+    if (take_from_large(c, h, more) && set_cap(c, h, sizeclass, cap))
         return;
     steal(c, h, sizeclass);
     while (cap > shape->cap && !set_cap(c, h, sizeclass, cap))
@@ -578,9 +602,10 @@ void mcache_abandon(struct mcache *c, struct mheap *h, unsigned sizeclass) {
 }
 
 void mcache_book_only(struct mheap *h, const struct mcache *own) {
-    atomic_store_explicit(&h->shared_cache_bytes,
-                          own != NULL ? shared_part(own->cap_bytes) : 0,
-                          memory_order_relaxed);
+    atomic_store_explicit(
+        &h->shared_cache_bytes,
+        own != NULL ? shared_part(own->cap_bytes) + own->large.cap_bytes : 0,
+        memory_order_relaxed);
 }
 
 void mcache_unbook(struct mcache *c) {

@@ -45,9 +45,8 @@ struct magazine_shape {
 enum { MAGAZINE_WAS_NOTHING, MAGAZINE_WAS_DRY, MAGAZINE_WAS_FULL };
 
 // struct largecache holds large objects that the thread freed, for its next
-// requests of as many pages: one for each remainder of npages. Their bytes are
-// capacity as that of the magazines is. They are live objects for mheap, so all
-// counters of large objects are corrected by these:
+// requests of as many pages: one for each remainder of npages. They are live
+// objects for mheap, so all counters of large objects are corrected by these:
 //
 //   mallocs = largestats.nmallocs + nhits,  frees = nfrees + nhits + nheld
 //
@@ -59,7 +58,7 @@ struct largecache {
     _Atomic uint64_t hit_bytes;            // of them
     _Atomic uint64_t nheld;
     _Atomic uint64_t held_bytes;
-    uint64_t cap_bytes;  // what it may hold, of mcache.cap_bytes
+    uint64_t cap_bytes;  // what it may hold
     uint64_t nhits_seen; // when it was last trimmed
 };
 

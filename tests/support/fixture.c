@@ -109,7 +109,7 @@ struct fixture_count fixture_count(struct fixture *f, unsigned sizeclass) {
 }
 
 static uint64_t cap_bytes_of(const struct mcache *c) {
-    uint64_t nbytes = c->large.cap_bytes;
+    uint64_t nbytes = 0;
     for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
         nbytes += (uint64_t)c->shapes[i].cap * sizeclass_bytes[i];
     return nbytes;
@@ -118,7 +118,7 @@ static uint64_t cap_bytes_of(const struct mcache *c) {
 uint64_t fixture_cap_bytes(struct fixture *f) {
     uint64_t nbytes = 0;
     for (size_t i = 0; i < f->ncaches; i++)
-        nbytes += cap_bytes_of(f->caches[i]);
+        nbytes += cap_bytes_of(f->caches[i]) + f->caches[i]->large.cap_bytes;
     return nbytes;
 }
 
@@ -127,8 +127,9 @@ static void verify_cache(const struct mcache *c) {
     cr_assert(c->cap_bytes == cap_bytes_of(c),
               "a cache counts %lu bytes of capacity and has %lu",
               (unsigned long)c->cap_bytes, (unsigned long)cap_bytes_of(c));
-    cr_assert(c->cap_bytes <= THREAD_MOST, "a cache may hold %lu bytes",
-              (unsigned long)c->cap_bytes);
+    cr_assert(c->cap_bytes <= THREAD_MOST && c->large.cap_bytes <= THREAD_MOST,
+              "a cache may hold %lu bytes, and %lu of large objects",
+              (unsigned long)c->cap_bytes, (unsigned long)c->large.cap_bytes);
     for (unsigned i = 0; i < NUM_SIZECLASSES; i++) {
         struct magazine *m = (struct magazine *)&c->magazines[i];
         size_t room =

@@ -578,6 +578,67 @@ Test(mcache, large_objects_are_kept_within_the_budget) {
     fixture_verify(&f);
 }
 
+// tide lets n objects of a size come and go, for so many rounds.
+static void tide(struct fixture *f, struct mcache *c, size_t size, int n,
+                 int nrounds) {
+    static void *p[1000];
+    for (int round = 0; round < nrounds; round++) {
+        for (int i = 0; i < n; i++)
+            p[i] = fixture_malloc(f, c, size);
+        for (int i = 0; i < n; i++)
+            fixture_free(f, c, p[i]);
+    }
+}
+
+Test(mcache, large_objects_in_use_leave_small_ones_their_magazines) {
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    large(&f, 4096); // 32 MiB: a budget of 5
+    struct mspan *a = large(&f, KEPT_PAGES_MAX);
+    struct mspan *b = large(&f, KEPT_PAGES_MAX - 1);
+    for (int round = 0; round < 20; round++) {
+        mcache_keep_large(c, f.heap, a);
+        mcache_keep_large(c, f.heap, b);
+        cr_assert(eq(ptr, mcache_use_large(c, a->npages), a));
+        cr_assert(eq(ptr, mcache_use_large(c, b->npages), b));
+        for (size_t size = 16; size <= 1024; size *= 2)
+            tide(&f, c, size, 200, 2);
+    }
+
+    for (size_t size = 16; size <= 1024; size *= 2)
+        cr_assert(ge(u32, c->shapes[sizeclass_for(size)].cap,
+                     min_size(200, (128 << 10) / size / 2)));
+    cr_assert(mcache_keep_large(c, f.heap, a));
+    fixture_verify(&f);
+    check_budget(&f);
+}
+
+Test(mcache, magazines_take_capacity_from_large_objects_first) {
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    // Fresh memory would make the cache give up what it is not asked for.
+    for (size_t size = 64; size <= 2048; size *= 2)
+        tide(&f, c, size, 200, 1);
+    mcache_flush(c, f.heap);
+    struct mspan *s = large(&f, KEPT_PAGES_MAX);
+    mcache_trim(c, f.heap);
+    cr_assert(mcache_keep_large(c, f.heap, s)); // most of what all may have
+    tide(&f, c, 64, 200, 20);
+    cr_assert(eq(u64, c->large.nheld, 1)); // its own does for that
+    uint32_t cap = c->shapes[sizeclass_for(64)].cap;
+
+    for (size_t size = 512; size <= 2048; size *= 2)
+        tide(&f, c, size, 64, 20);
+
+    cr_assert(zero(u64, c->large.nheld));
+    cr_assert(zero(u64, c->large.cap_bytes));
+    cr_assert(eq(u32, c->shapes[sizeclass_for(64)].cap, cap));
+    for (size_t size = 512; size <= 2048; size *= 2)
+        cr_assert(ge(u32, c->shapes[sizeclass_for(size)].cap, 32));
+    fixture_verify(&f);
+    check_budget(&f);
+}
+
 Test(mcache, what_caches_served_is_counted_when_they_end) {
     enum { N = 10 };
     struct fixture f = fixture_start();
