@@ -9,6 +9,7 @@
 #include "errfile.h"
 #include "mound.h"
 #include "options.h"
+#include "os/filter.h"
 #include "os/sys.h"
 #include "outfile.h"
 #include "prof/memstats_write.h"
@@ -91,6 +92,8 @@ void dump_at_exit(void) {
     if (!runtime_started() || options->stats == STATS_OFF)
         return;
     runtime_enter();
+    if (filter_came())
+        return;
     int pid = sys_pid();
     if (pid != runtime_pid())
         return; // a child of vfork, in its parent's memory

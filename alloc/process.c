@@ -7,6 +7,7 @@
 
 #include "dump.h"
 #include "malloc_slow.h"
+#include "os/filter.h"
 #include "os/forklock.h"
 #include "os/sys.h"
 #include "profile.h"
@@ -52,6 +53,8 @@ void process_start(char **envp) {
 #endif
     thread_init_exit();
     dump_init();
+    if (options->stats != STATS_OFF || options->profile_path[0] != '\0')
+        filter_start();
     // Registered before any other handlers (-z initfirst), so that ours run
     // last before a fork and first after it.
     pthread_atfork(before_fork, after_fork_parent, after_fork_child);
@@ -83,6 +86,14 @@ void process_exiting(void) {
 #endif
     profile_at_exit();
     dump_at_exit();
+}
+
+void process_filtered(void) {
+    // A child of vfork runs in its parent's memory, and does not filter it.
+    if (runtime_pid() != 0 && sys_pid() != runtime_pid())
+        return;
+    profile_stop(); // first: that tells all threads, by a call to the system
+    filter_note();
 }
 
 bool process_off(void) {

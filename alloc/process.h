@@ -15,6 +15,10 @@ void process_start(char **envp);
 // destructors.
 void process_exiting(void);
 
+// process_filtered is to be called before a filter of system calls (seccomp) comes
+// over this process; what then no more is done is in os/filter.h.
+void process_filtered(void);
+
 // process_off says whether MOUND_OFF=1; process_keep_deepbind whether
 // MOUND_DEEPBIND=keep.
 bool process_off(void);

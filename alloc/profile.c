@@ -10,6 +10,7 @@
 #include "mound.h"
 #include "options.h"
 #include "os/fault.h"
+#include "os/filter.h"
 #include "os/unwind.h"
 #include "prof/mprof.h"
 #include "prof/mprof_write.h"
@@ -211,6 +212,8 @@ static int write_for_path(int fd) {
 static int write_numbered(void) {
     const struct outfile file = {"MOUND_PROFILE", options->profile_path,
                                  write_for_path};
+    if (filter_came())
+        return -EPERM;
     if (sys_pid() != runtime_pid())
         return -EBUSY; // a child of vfork, in its parent's memory
     return outfile_write(&file, 1 + atomic_fetch_add_explicit(
@@ -471,7 +474,7 @@ void profile_repair(void) {
 
 void profile_at_exit(void) {
     if (!runtime_started() || runtime_passive() ||
-        options->profile_path[0] == '\0' || !wanted())
+        options->profile_path[0] == '\0' || !wanted() || filter_came())
         return;
     runtime_enter();
     begin_once(); // a program that allocated nothing has an empty profile

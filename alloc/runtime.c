@@ -8,6 +8,7 @@
 #include "base/mutex.h"
 #include "guards.h"
 #include "malloc_slow.h"
+#include "os/filter.h"
 #include "os/mem.h"
 #include "process.h"
 #include "profile.h"
@@ -136,7 +137,11 @@ static void set_stamp(uint32_t value) {
 
 static void become_child(void) {
     nforks++;
-    pid = sys_pid();
+    // Only what writes when the process ends looks at it; and a filter that came
+    // before the fork need not know this call.
+    bool writes =
+        options->stats != STATS_OFF || options->profile_path[0] != '\0';
+    pid = writes && !filter_noted() ? sys_pid() : 0;
     atomic_store_explicit(&mound_heap.quiet_pages,
                           CHILD_QUIET_BYTES / PAGE_SIZE, memory_order_relaxed);
     helper_forked(&mound_heap.helper);

@@ -50,6 +50,7 @@ void mheap_init(struct mheap *h, struct heapstats *stats, size_t cache_bytes) {
                   mspan_record_bytes(MSPAN_WORDS));
     fixalloc_init(&h->caches, &h->persistent, cache_bytes);
     h->stats = stats;
+    h->address_limit = sys_address_limit();
     stats->version = HEAPSTATS_VERSION;
     stats->nbytes = sizeof *stats;
     stats->nclasses = NUM_SIZECLASSES;
@@ -153,7 +154,7 @@ static bool can_be_had(size_t nbytes) {
 static bool reserve_locked(struct mheap *h, size_t nbytes) {
     if (!can_be_had(nbytes))
         return false;
-    size_t limit = sys_address_limit();
+    size_t limit = h->address_limit;
     size_t piece =
         clamp_size(align_down(h->stats->sys_pages << PAGE_SHIFT, HUGE_BYTES),
                    RESERVE_MIN, RESERVE_MAX);
@@ -175,6 +176,9 @@ static bool reserve_locked(struct mheap *h, size_t nbytes) {
             return true;
         if (want == nbytes && (!first || size == want))
             return false;
+        // A limit that came after the start is known by what it refuses.
+        size_t have = h->stats->sys_pages << PAGE_SHIFT;
+        h->address_limit = min_size(h->address_limit, have + size);
         want = max_size(nbytes, align_down(want / 2, COMMIT_GRAIN));
     }
 }

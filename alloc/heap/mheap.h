@@ -41,6 +41,7 @@ struct mheap {
     uintptr_t reserved_next; // (h) reserved, not committed: [next, end)
     uintptr_t reserved_end;  // (h)
     uintptr_t reserved_low;  // (h) the lowest address ever reserved
+    size_t address_limit; // (h) RLIMIT_AS of the start, or what a refusal told
     struct heapstats *stats; // (c) the counters, written under their locks
     enum thp_mode thp;       // (c)
     // (h) Dead spans whose pages were not given back, by npages - 1, the newest

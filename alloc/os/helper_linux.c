@@ -4,8 +4,8 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <sys/prctl.h>
 
+#include "os/filter.h"
 #include "os/mem.h"
 #include "os/sys.h"
 #include "os/syscall.h"
@@ -26,7 +26,6 @@ struct start {
 
 static int enter(void *p) {
     const struct start *start = p;
-    syscall2(SYS_prctl, PR_SET_NAME, "mound-scavenger");
     start->run(start->arg);
     syscall1(SYS_exit, 0);
     return 0; // not reached
@@ -34,6 +33,8 @@ static int enter(void *p) {
 
 bool helper_start(struct helper *h, void (*run)(void *arg), void *arg) {
     uint32_t expected = 0;
+    if (filter_noted())
+        return false;
     // acquire: the last helper has left its stack; partner: the kernel
     if (!atomic_compare_exchange_strong_explicit(&h->tid, &expected, STARTING,
                                                  memory_order_acquire,
@@ -52,8 +53,11 @@ bool helper_start(struct helper *h, void (*run)(void *arg), void *arg) {
     const uint64_t all = ~(uint64_t)0;
     uint64_t before = 0;
     int saved = errno;
+    // With signals it would run the program's handlers on a stack they do not know.
+    if (syscall4(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof before) !=
+        0)
+        goto failed;
     sys_helper_made = true;
-    syscall4(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof before);
     int tid = clone(enter, (void *)((uintptr_t)start & ~(uintptr_t)63),
                     CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
                         CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "base/bits.h"
+#include "os/filter.h"
 #include "os/sys.h"
 #include "os/syscall.h"
 
@@ -56,11 +57,23 @@ uintptr_t mem_reserve(uintptr_t hint, size_t nbytes, size_t align) {
     return addr;
 }
 
+// above_limit says whether the process has more address space than its RLIMIT_AS,
+// so that not even one page more, which nobody may touch, is to be had.
+static bool above_limit(void) {
+    size_t nbytes = sys_page_size();
+    long ret = map(0, nbytes, RESERVED, MAP_NORESERVE);
+    if (failed(ret))
+        return true;
+    mem_unreserve((uintptr_t)ret, nbytes);
+    return false;
+}
+
 bool mem_commit(uintptr_t addr, size_t nbytes) {
-    // A process that is above its RLIMIT_AS may not map even over what it has,
-    // but may change it.
+    // A process that is above its limit may not map even over what it has, but
+    // may change it. Where the kernel says that there is not so much memory, that
+    // is an answer: mprotect would not look.
     return !failed(map(addr, nbytes, PREPARED, MAP_FIXED)) ||
-           (sys_address_limit() != SIZE_MAX &&
+           (above_limit() &&
             syscall3(SYS_mprotect, addr, nbytes, PREPARED) == 0);
 }
 
@@ -83,7 +96,8 @@ bool mem_protect(uintptr_t addr, size_t nbytes) {
 
 bool mem_populate(uintptr_t addr, size_t nbytes) {
     static _Atomic bool refused; // set once, by whoever hears it first
-    if (atomic_load_explicit(&refused, memory_order_relaxed))
+    // A filter may look at what is advised, and know the C library's advice only.
+    if (atomic_load_explicit(&refused, memory_order_relaxed) || filter_noted())
         return false;
     long ret = syscall3(SYS_madvise, addr, nbytes, MADV_POPULATE_WRITE);
     if (ret == -EINVAL || ret == -ENOSYS || ret == -EPERM)
@@ -92,7 +106,8 @@ bool mem_populate(uintptr_t addr, size_t nbytes) {
 }
 
 void mem_hugepages(uintptr_t addr, size_t nbytes) {
-    syscall3(SYS_madvise, addr, nbytes, MADV_HUGEPAGE);
+    if (!filter_noted())
+        syscall3(SYS_madvise, addr, nbytes, MADV_HUGEPAGE);
 }
 
 bool mem_move(uintptr_t old_addr, uintptr_t new_addr, size_t nbytes) {

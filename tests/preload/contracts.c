@@ -9,7 +9,7 @@
 
 #include "probe.h"
 
-enum { LONG_RUN_S = 180, MAX_ARGS = 10 };
+enum { LONG_RUN_S = 180, MAX_ARGS = 10, SKIPPED = 77, FILTERED_STATUS = 7 };
 
 // passes runs a probe with its arguments.
 #define passes(name, ...)                                                      \
@@ -171,6 +171,58 @@ Test(seccomp, all_denied_from_the_start_but_mprotect) {
 
 Test(seccomp, all_denied_later) {
     denied("later", "madvise", "mremap", "mprotect", "prctl", "getrandom");
+}
+
+// survives runs a phase of a program under a filter that kills for all that glibc's
+// malloc does not call, without and with what mound may be told to write.
+static void survives(const char *phase, const char *who, int code) {
+    static const char *const settings[] = {
+        "MOUND_MISUSE=abort", "MOUND_STATS=stderr",
+        "MOUND_STATS=/nowhere/%p.json", "MOUND_PROFILE=/nowhere/%p.pb.gz"};
+    bool watched = strcmp(who, "prctl") == 0;
+    for (size_t i = 0; i < (watched ? sizeof settings / sizeof *settings : 1);
+         i++) {
+        const char *const argv[] = {spawn_probe("contracts/syscalls"), phase,
+                                    who, NULL};
+        const char *const env[] = {settings[i], "MOUND_PROFILE_RATE=65536",
+                                   NULL};
+        struct spawn cmd = {.argv = argv, .env = env, .preload = spawn_lib()};
+        struct spawn_result r = spawn_run(&cmd);
+        if (spawn_exited(&r, SKIPPED)) {
+            cr_skip("no filters here");
+        }
+        cr_assert(spawn_exited(&r, code) && r.nerr == 0, "%s %s: %s", phase,
+                  settings[i], spawn_describe(&r));
+        spawn_free(&r);
+    }
+}
+
+Test(kill, what_malloc_calls_is_what_glibcs_malloc_calls) {
+    survives("work", "prctl", 0);
+}
+
+Test(kill, what_malloc_calls_under_a_filter_that_nobody_saw_come) {
+    survives("work", "raw", 0);
+    survives("fork", "raw", 0);
+    survives("exit", "raw", FILTERED_STATUS);
+    survives("_exit", "raw", FILTERED_STATUS);
+}
+
+Test(kill, threads_that_work_and_end) {
+    survives("threads", "prctl", 0);
+}
+
+Test(kill, a_child_of_fork) {
+    survives("fork", "prctl", 0);
+}
+
+Test(kill, an_exit_status_that_stays_what_it_is) {
+    survives("exit", "prctl", FILTERED_STATUS);
+    survives("_exit", "prctl", FILTERED_STATUS);
+}
+
+Test(kill, strict_mode) {
+    survives("strict", "prctl", FILTERED_STATUS);
 }
 
 // Limits on address space and on data, in MiB: the least of them both for the whole

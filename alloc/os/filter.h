@@ -1,0 +1,34 @@
+// filter.h: whether this process came under a filter of system calls (seccomp)
+// after its start.
+//
+// A filter may end the process for a call that it does not know, so what malloc
+// does must be what the C library's malloc does. More than that is not done once
+// a filter came: no helper thread, no file written, no stack taken. A filter that
+// was there when the program was started let the dynamic loader open and read
+// files, and let threads be made: such a process goes on as any other (in a
+// container all have one).
+//
+// Whether there is one cannot be found out safely once it is there: prctl itself
+// may be what it kills for. So the call that sets it is watched on its way
+// through the C library (preload/prctl.c), and filter_came asks the kernel only
+// where nothing was seen.
+#ifndef MOUND_OS_FILTER_H
+#define MOUND_OS_FILTER_H
+
+#include "base/compiler.h"
+
+// filter_start notes whether one is there now, for filter_came. Once, at the
+// start: it opens a file.
+void filter_start(void);
+
+// filter_note tells that one comes now.
+void filter_note(void);
+
+// filter_noted says whether that was told. Cheap.
+bool filter_noted(void);
+
+// filter_came says whether a filter came since the start, by what was told or
+// else by the kernel. For what is done rarely.
+bool filter_came(void);
+
+#endif // MOUND_OS_FILTER_H

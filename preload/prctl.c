@@ -1,0 +1,43 @@
+// prctl.c: watches prctl for the calls by which a process puts itself under a
+// filter of system calls (alloc/os/filter.h says why). The call itself is passed on
+// to whoever has it behind us.
+//
+// By libseccomp, and by all programs without privileges, PR_SET_NO_NEW_PRIVS is
+// set first: what comes then may be `syscall`, which is not watched. So that option
+// alone is taken for a filter, which is wrong for programs that use it for Landlock.
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "interpose.h"
+#include "process.h"
+
+typedef int prctl_function(int option, ...);
+static prctl_function *next;
+
+// Now, since prctl is called where dlsym may not be: between fork and exec, and in
+// signal handlers.
+__attribute__((constructor)) static void find(void) {
+    *(void **)&next = dlsym(RTLD_NEXT, "prctl");
+}
+
+EXPORT int prctl(int option, ...) {
+    va_list list;
+    va_start(list, option);
+    unsigned long a = va_arg(list, unsigned long);
+    unsigned long b = va_arg(list, unsigned long);
+    unsigned long c = va_arg(list, unsigned long);
+    unsigned long d = va_arg(list, unsigned long);
+    va_end(list);
+    if (option == PR_SET_SECCOMP || option == PR_SET_NO_NEW_PRIVS) {
+        int saved = errno;
+        process_filtered();
+        errno = saved;
+    }
+    if (next != NULL)
+        return next(option, a, b, c, d);
+    return (int)syscall(SYS_prctl, option, a, b, c, d);
+}
