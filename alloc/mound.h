@@ -148,7 +148,7 @@ int mound_write_memstats(int fd);
 
 // mound_memprofile_start begins to sample, with a mean of rate bytes between
 // samples (Go's and the usual one is 512 KiB, 1 takes every object), or changes the
-// rate; 0 stops. It loads libunwind the first time. What is allocated from then on
+// rate; 0 stops. What is allocated from then on
 // is sampled, by all threads. mound_memprofile_stop ends that: what was sampled
 // stays in the profile, and frees of it are still counted. Both return 0, or -1
 // with errno: ENOMEM, EINVAL, ENOTSUP (another malloc serves this program), EBUSY

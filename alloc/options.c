@@ -135,10 +135,13 @@ static void read_profile_signal(const char *value) {
 }
 
 static void read_unwind(const char *value) {
-    static const struct choice choices[] = {
-        {"libunwind", UNWIND_LIBUNWIND}, {"fp", UNWIND_FP}, {NULL, 0}};
-    values.unwind = (enum unwind_mode)choose(
-        "MOUND_UNWIND", value, choices, "libunwind or fp", UNWIND_LIBUNWIND);
+    static const struct choice choices[] = {{"tables", UNWIND_TABLES},
+                                            {"libunwind", UNWIND_LIBUNWIND},
+                                            {"fp", UNWIND_FP},
+                                            {NULL, 0}};
+    values.unwind =
+        (enum unwind_mode)choose("MOUND_UNWIND", value, choices,
+                                 "tables, libunwind or fp", UNWIND_TABLES);
     values.unwind_asked = true;
 }
 
@@ -246,7 +249,7 @@ static void read_proc(bool secure) {
 void options_read(char **envp) {
     bool secure = sys_secure();
     values.profile_rate = 512 << 10;
-    values.unwind = UNWIND_LIBUNWIND;
+    values.unwind = UNWIND_TABLES;
     if (envp == NULL) {
         read_proc(secure);
     } else {

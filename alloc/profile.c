@@ -387,15 +387,23 @@ static void on_signal(int signal) {
 }
 
 static void load_unwinder(void) {
+    static const char *const names[] = {"frame pointers", "unwind tables",
+                                        "libunwind"};
     const char *why = "the stack is too small to load it";
-    enum unwind_mode mode =
-        sys_stack_limit() < LOADER_STACK ? UNWIND_FP : options->unwind;
-    if (unwind_init(mode, &why) == options->unwind)
+    enum unwind_mode wanted = options->unwind;
+    if (wanted == UNWIND_LIBUNWIND && sys_stack_limit() < LOADER_STACK)
+        wanted = UNWIND_TABLES;
+    enum unwind_mode mode = unwind_init(wanted, &why);
+    if (mode == options->unwind || !options->unwind_asked)
         return;
     struct print out = print_to(2);
-    print_str(&out, "mound: MOUND_UNWIND=libunwind: ");
+    print_str(&out, "mound: MOUND_UNWIND=");
+    print_str(&out, options->unwind == UNWIND_TABLES ? "tables" : "libunwind");
+    print_str(&out, ": ");
     print_str(&out, why);
-    print_str(&out, "; using frame pointers\n");
+    print_str(&out, "; using ");
+    print_str(&out, names[mode]);
+    print_str(&out, "\n");
     print_flush(&out);
 }
 
@@ -441,7 +449,6 @@ void profile_init(void) {
 void profile_before_fork(void) {
     lockrank_pause(); // a handler that forks may have interrupted a holder
     mutex_lock(&starting);
-    unwind_before_fork();
 }
 
 void profile_after_fork(bool child) {
@@ -450,9 +457,7 @@ void profile_after_fork(bool child) {
         thread_tls.random = 0;
         thread_tls.epoch = UINT16_MAX;
         thread_tls.cache_distance = 0;
-        unwind_after_fork_child();
-    } else {
-        unwind_after_fork_parent();
+        unwind_forked();
     }
     mutex_unlock(&starting);
     lockrank_resume();
@@ -469,7 +474,7 @@ void profile_unlock_tables(void) {
 void profile_repair(void) {
     mutex_reset(&prof.lock); // a bucket that was half made is in no chain
     mutex_reset(&starting);
-    unwind_forked_bare();
+    unwind_forked();
 }
 
 void profile_at_exit(void) {

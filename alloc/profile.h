@@ -75,9 +75,9 @@ void profile_resized(struct mspan *s, const void *old);
 // profile_freed counts the free of a sampled object and remembers it for reports.
 void profile_freed(const void *p, void *sample);
 
-// Forks. The tables are locked with everything else that is shared; what comes
-// before and after keeps other threads out of libunwind meanwhile. profile_repair
-// is for a child that was made without handlers.
+// Forks. The tables are locked with everything else that is shared; before and
+// after come what starts and stops it, and the child's stacks. profile_repair is
+// for a child that was made without handlers.
 void profile_before_fork(void);
 void profile_after_fork(bool child);
 void profile_lock_tables(void);

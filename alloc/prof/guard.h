@@ -146,8 +146,8 @@ void guard_describe(const struct guard_pool *g, uintptr_t addr,
 // writes the report to descriptor 2 and returns true. An object has one while it
 // lives and one after its free: who handles the fault by doing nothing has it
 // again for ever. While another thread writes one it waits, up to a second, so
-// that the process does not end in the middle of it. libunwind, asked for the stack, may call malloc: the caller
-// guards against that.
+// that the process does not end in the middle of it. Taking the stack may call
+// malloc (libunwind does): the caller guards against that.
 bool guard_fault(struct guard_pool *g, uintptr_t addr, const void *context);
 
 // Around a fork. A slot that another thread had in hand is lost to the child.

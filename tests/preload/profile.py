@@ -20,6 +20,7 @@ from tap import Skipped, must  # noqa: E402
 
 LIB = os.environ['MOUND_LIB']
 PROBES = os.environ['MOUND_PROBES']
+UNWINDS = ('tables', 'libunwind', 'fp')
 KIB, MIB = 1 << 10, 1 << 20
 HANG_S = 120
 GO = next((g for g in ('/usr/lib/go-1.19/bin/go', shutil.which('go'))
@@ -110,6 +111,10 @@ def sites_by_frame_pointers(folder):
     each_site_in_one_run(folder, MOUND_UNWIND='fp')
 
 
+def sites_by_libunwind(folder):
+    each_site_in_one_run(folder, MOUND_UNWIND='libunwind')
+
+
 def sites_in_hardened_mode(folder):
     each_site_in_one_run(folder, MOUND_HARDENED=1)
 
@@ -150,8 +155,8 @@ def memstats_stay_exact(folder):
 # When.
 
 def threads_are_told_when_it_starts_by_call(_):
-    run([probe('profile_calls')], MOUND_UNWIND='fp')
-    run([probe('profile_calls')])
+    for unwind in UNWINDS:
+        run([probe('profile_calls')], MOUND_UNWIND=unwind)
 
 
 def nothing_is_missed_at_the_edges(_):
@@ -253,10 +258,11 @@ def probes_pass_while_every_malloc_is_sampled(folder):
             ['fork_busy', 'fork', 'busy', '1', '10'], ['signal_storm'],
             ['plugin_loop'], ['fatal_signal', 'abort'],
             ['exit_ways', 'quick_exit'],
-            ['unwind_reload'], ['unwind_descriptors'], ['unwind_small_stack'])
+            ['unwind_reload'], ['unwind_descriptors'], ['unwind_small_stack'],
+            ['unwind_locks', 'loader'], ['unwind_locks', 'profiler'],
+            ['unwind_locks', 'libunwind'])
     for argv in hard:
-        for unwind in ('libunwind', 'fp') if argv in hard[:3] else \
-                ('libunwind',):
+        for unwind in UNWINDS if argv in hard[:3] else UNWINDS[:2]:
             r = subprocess.run([probe(argv[0]), *argv[1:]], text=True,
                                capture_output=True, timeout=HANG_S,
                                check=False, env=environment(
@@ -267,7 +273,7 @@ def probes_pass_while_every_malloc_is_sampled(folder):
 
 
 def a_filter_that_forbids_what_unwinding_wants(folder):
-    for unwind in ('libunwind', 'fp'):
+    for unwind in UNWINDS:
         run([probe('profile_filter')], said=None, MOUND_UNWIND=unwind,
             MOUND_PROFILE=os.path.join(folder, 'f.pb.gz'),
             MOUND_PROFILE_RATE=1000)
@@ -325,10 +331,11 @@ def a_libunwind_that_cannot_be_loaded(folder):
     r = subprocess.run([probe('profile_sites'), '2000000'], text=True,
                        capture_output=True, timeout=HANG_S, check=False,
                        env=environment(MOUND_PROFILE=path,
+                                       MOUND_UNWIND='libunwind',
                                        LD_LIBRARY_PATH=folder))
     must(r.returncode == 0, r.stderr)
     must(re.fullmatch(r'mound: MOUND_UNWIND=libunwind: .*; '
-                      r'using frame pointers\n', r.stderr), r.stderr)
+                      r'using unwind tables\n', r.stderr), r.stderr)
     must(len(pprof_read.read(path)['samples']) > 0, 'nothing sampled')
 
 
@@ -374,7 +381,7 @@ def real_programs(folder):
 
 TESTS = [
     sites_within_15_percent_in_one_run, sites_by_frame_pointers,
-    sites_in_hardened_mode, sites_within_3_percent_over_20_runs,
+    sites_by_libunwind, sites_in_hardened_mode, sites_within_3_percent_over_20_runs,
     every_object_at_a_rate_of_one, memstats_stay_exact,
     threads_are_told_when_it_starts_by_call, nothing_is_missed_at_the_edges,
     a_signal_writes_numbered_profiles,

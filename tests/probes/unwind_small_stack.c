@@ -1,6 +1,6 @@
 // unwind_small_stack.c: malloc and free at every depth of the smallest stacks
-// there are: that of a thread, and coroutines of 8 KiB. Below each is a page that
-// nobody may touch. Means something when every malloc is sampled
+// there are: that of a thread and a coroutine of 8 KiB, each above a page that
+// nobody may touch, and one in the middle of a block. Means something when every malloc is sampled
 // (MOUND_PROFILE_RATE=1): an unwinder that needs more than is left must not be
 // started.
 #include "expect.h"
@@ -10,7 +10,8 @@
 #include <ucontext.h>
 
 enum {
-    MALLOC_NEEDS = 4 * KIB, // with its samples, without an unwinder
+    MALLOC_NEEDS = 3 * KIB, // with its samples
+    SIDE = 8 * KIB,         // of others, on both sides of a coroutine
     COROUTINE_STACK = 8 * KIB,
 };
 
@@ -50,18 +51,37 @@ static void coroutine(void) {
     swapcontext(&inside, &back);
 }
 
+static void run_coroutine_on(char *stack, size_t nbytes) {
+    stack_low = (uintptr_t)stack;
+    ndeep = 0;
+    expect(getcontext(&inside) == 0, "getcontext");
+    inside.uc_stack.ss_sp = stack;
+    inside.uc_stack.ss_size = nbytes;
+    makecontext(&inside, coroutine, 0);
+    expect(swapcontext(&back, &inside) == 0, "swapcontext");
+    expect(ndeep > 5, "only %u calls fit on a coroutine's stack", ndeep);
+}
+
+static void run_coroutine_in_block(void) {
+    size_t nbytes = COROUTINE_STACK + 2 * SIDE;
+    char *block = malloc(nbytes);
+    expect(block, "malloc failed");
+    fill(block, SIDE, 1);
+    fill(block + SIDE + COROUTINE_STACK, SIDE, 2);
+    run_coroutine_on(block + SIDE, COROUTINE_STACK);
+    expect(intact(block, SIDE, 1), "what lies below the stack was overwritten");
+    expect(intact(block + SIDE + COROUTINE_STACK, SIDE, 2),
+           "what lies above the stack was overwritten");
+    free(block);
+}
+
 static void run_coroutine(void) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t nbytes = (COROUTINE_STACK + page - 1) / page * page;
     char *p = mmap(NULL, nbytes + page, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     expect(p != MAP_FAILED && mprotect(p, page, PROT_NONE) == 0, "no stack");
-    stack_low = (uintptr_t)p + page;
-    expect(getcontext(&inside) == 0, "getcontext");
-    inside.uc_stack.ss_sp = p + page;
-    inside.uc_stack.ss_size = nbytes;
-    makecontext(&inside, coroutine, 0);
-    expect(swapcontext(&back, &inside) == 0, "swapcontext");
+    run_coroutine_on(p + page, nbytes);
 }
 
 int main(void) {
@@ -73,9 +93,8 @@ int main(void) {
     expect(pthread_create(&thread, &attr, on_thread, NULL) == 0, "no thread");
     pthread_join(thread, NULL);
     expect(ndeep > 10, "only %u calls fit on a thread's stack", ndeep);
-    ndeep = 0;
     run_coroutine();
-    expect(ndeep > 5, "only %u calls fit on a coroutine's stack", ndeep);
+    run_coroutine_in_block();
     probe_sound();
     return 0;
 }

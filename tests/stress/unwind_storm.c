@@ -2,7 +2,8 @@
 // unload libraries, fork, come and go, and while signal handlers that interrupt
 // all this take stacks too. It must end; a clock sees to it that a hang is one.
 //
-// usage: unwind_storm [SECONDS] [fp]   5 seconds, with libunwind, unless told
+// usage: unwind_storm [SECONDS] [tables|libunwind|fp]   5 seconds, by tables, unless
+// told
 #include <dirent.h>
 #include <dlfcn.h>
 #include <pthread.h>
@@ -22,7 +23,7 @@ enum {
     NTHREADS = NUNWINDERS + 3,
     DEPTH_MAX = 40,
     LIFE = 20,       // stacks that a thread takes that comes and goes
-    FORK_US = 30000, // from one fork to the next: there is no libunwind then
+    FORK_US = 30000, // from one fork to the next
     SIGNAL_US = 300, // from one signal to the next
     LONGEST_FUNCTION = 512,
     SPARE_SECONDS = 60, // more than it may last
@@ -90,10 +91,8 @@ static NOINLINE unsigned dive(unsigned depth) {
     return n;
 }
 
-// begin lets signals in. The first stack of a thread is not for a handler, for
-// libunwind allocates then, and this malloc may be what it interrupted.
+// begin lets signals in.
 static void begin(void) {
-    dive(1);
     mask(SIG_UNBLOCK, SIGUSR1);
 }
 
@@ -143,16 +142,16 @@ static void *keep_starting(void *arg) {
     return NULL;
 }
 
-static void fork_once(enum unwind_mode in_child) {
+static void fork_once(void) {
+    enum unwind_mode in_child = mode == UNWIND_FP ? UNWIND_FP : UNWIND_TABLES;
     pid_t pid = fork();
     if (pid < 0)
         fail("no child");
     if (pid == 0) {
-        const char *why;
         watch(SPARE_SECONDS / 2);
         dive(10);
         dive(20);
-        _exit(unwind_init(UNWIND_FP, &why) == in_child ? 0 : 3);
+        _exit(unwind_mode() == in_child ? 0 : 3);
     }
     int status = 0;
     while (waitpid(pid, &status, 0) != pid)
@@ -166,7 +165,7 @@ static void *keep_forking(void *arg) {
     (void)arg;
     begin();
     while (!atomic_load(&stop)) {
-        fork_once(UNWIND_FP);
+        fork_once();
         atomic_fetch_add(&count.forks, 1);
         usleep(FORK_US);
     }
@@ -192,23 +191,24 @@ static unsigned ndescriptors(void) {
 static void alone(void) {
     const char *why = "";
     unsigned before = ndescriptors();
-    if (mode == UNWIND_LIBUNWIND && unwind_init(mode, &why) != mode)
+    if (unwind_init(mode, &why) != mode)
         fail(why);
     if (ndescriptors() != before)
         fail("libunwind left descriptors open");
     dive(20);
-    fork_once(mode);
-    fork_once(mode);
+    fork_once();
+    fork_once();
 }
 
 int main(int argc, char **argv) {
     unsigned seconds = argc > 1 ? (unsigned)atoi(argv[1]) : 5;
-    mode =
-        argc > 2 && strcmp(argv[2], "fp") == 0 ? UNWIND_FP : UNWIND_LIBUNWIND;
+    const char *name = argc > 2 ? argv[2] : "tables";
+    mode = strcmp(name, "fp") == 0          ? UNWIND_FP
+           : strcmp(name, "libunwind") == 0 ? UNWIND_LIBUNWIND
+                                            : UNWIND_TABLES;
     pthread_t threads[NTHREADS];
     void *(*const run[])(void *) = {keep_loading, keep_starting, keep_forking};
-    pthread_atfork(unwind_before_fork, unwind_after_fork_parent,
-                   unwind_after_fork_child);
+    pthread_atfork(NULL, NULL, unwind_forked);
     signal(SIGUSR1, on_signal);
     mask(SIG_BLOCK, SIGUSR1);
     watch(seconds + SPARE_SECONDS);

@@ -92,7 +92,7 @@ Test(options, a_malformed_value_is_named_with_what_is_allowed) {
          "name of a signal"},
         {"MOUND_PROFILE_SIGNAL=32", "MOUND_PROFILE_SIGNAL=32", "its number"},
         {"MOUND_PROFILE_SIGNAL=65", "MOUND_PROFILE_SIGNAL=65", "its number"},
-        {"MOUND_UNWIND=dwarf", "MOUND_UNWIND=dwarf", "libunwind or fp"},
+        {"MOUND_UNWIND=dwarf", "MOUND_UNWIND=dwarf", "tables, libunwind or fp"},
         {"MOUND_GUARD=x", "MOUND_GUARD=x", "0 or a number"},
         {"MOUND_MISUSE=Abort", "MOUND_MISUSE=Abort", "abort, report or ignore"},
         {"MOUND_OFF=-1", "MOUND_OFF=-1", "0 or 1"},

@@ -54,9 +54,9 @@ static void use_libunwind(void) {
               "%s", why);
 }
 
-static enum unwind_mode mode_in_force(void) {
+static void use_fp(void) {
     const char *why = "";
-    return unwind_init(UNWIND_FP, &why);
+    cr_assert(eq(int, unwind_init(UNWIND_FP, &why), UNWIND_FP), "%s", why);
 }
 
 static OPAQUE unsigned innermost(void) {
@@ -87,9 +87,16 @@ static void find_chain(void) {
     cr_assert(zero(int, memcmp(pcs + 1, expected, (DEPTH + 1) * sizeof *pcs)));
 }
 
-Test(unwind, frame_pointers_give_the_callers_innermost_first) {
+Test(unwind, tables_give_the_callers_innermost_first) {
+    cr_assert(eq(int, unwind_mode(), UNWIND_TABLES));
     find_chain();
-    cr_assert(eq(int, mode_in_force(), UNWIND_FP));
+    find_chain(); // from the table of what is known
+}
+
+Test(unwind, frame_pointers_give_the_callers_innermost_first) {
+    use_fp();
+    find_chain();
+    cr_assert(eq(int, unwind_mode(), UNWIND_FP));
 }
 
 Test(unwind, frames_are_the_same_chain) {
@@ -116,17 +123,27 @@ static int compare(const void *a, const void *b) {
 }
 
 // libc is compiled without frame pointers.
-Test(unwind, libunwind_gets_through_code_without_frame_pointers) {
+static OPAQUE void get_through_qsort(void) {
     int numbers[] = {3, 1, 2};
-    use_libunwind();
+    memset(pcs, 0, sizeof pcs);
 
     qsort(numbers, 3, sizeof *numbers, compare);
 
     unsigned i = 0;
-    while (i < UNWIND_MAX && !is_in(pcs[i], (void *)(uintptr_t)qsort))
+    while (i < UNWIND_MAX && !is_in(pcs[i], get_through_qsort))
         i++;
     cr_assert(is_in(pcs[0], compare));
-    cr_assert(i > 0);
+    cr_assert(i > 1 && i < UNWIND_MAX);
+}
+
+Test(unwind, tables_lead_through_code_without_frame_pointers) {
+    get_through_qsort();
+    get_through_qsort();
+}
+
+Test(unwind, so_does_libunwind) {
+    use_libunwind();
+    get_through_qsort();
 }
 
 static void find_three(void) {
@@ -140,6 +157,8 @@ static void find_three(void) {
 }
 
 Test(unwind, no_more_is_written_than_there_is_room) {
+    find_three();
+    use_fp();
     find_three();
     use_libunwind();
     find_three();
@@ -167,7 +186,7 @@ Test(unwind, what_cannot_be_loaded_is_told) {
     struct rlimit none = {3, 3}; // no further descriptor
     setrlimit(RLIMIT_NOFILE, &none);
 
-    cr_assert(eq(int, unwind_init(UNWIND_LIBUNWIND, &why), UNWIND_FP));
+    cr_assert(eq(int, unwind_init(UNWIND_LIBUNWIND, &why), UNWIND_TABLES));
 
     cr_assert(ne(ptr, (void *)why, NULL));
     find_chain();
@@ -212,17 +231,30 @@ static void find_chain_behind_signal(int flags) {
         zero(int, memcmp(pcs + i + 1, expected, (DEPTH + 1) * sizeof *pcs)));
 }
 
+Test(unwind, tables_reach_the_function_that_a_signal_interrupted) {
+    find_chain_behind_signal(0);
+    find_chain_behind_signal(0);
+}
+
 Test(unwind, libunwind_reaches_the_function_that_a_signal_interrupted) {
     use_libunwind();
     find_chain_behind_signal(0);
 }
 
-Test(unwind, libunwind_reaches_it_from_a_stack_for_signals) {
+static void find_chain_from_signal_stack(void) {
     enum { NBYTES = 64 * KIB };
     stack_t stack = {.ss_sp = malloc(NBYTES), .ss_size = NBYTES};
     sigaltstack(&stack, NULL);
-    use_libunwind();
     find_chain_behind_signal(SA_ONSTACK);
+}
+
+Test(unwind, tables_reach_it_from_a_stack_for_signals) {
+    find_chain_from_signal_stack();
+}
+
+Test(unwind, libunwind_reaches_it_from_a_stack_for_signals) {
+    use_libunwind();
+    find_chain_from_signal_stack();
 }
 #endif
 
@@ -237,16 +269,22 @@ static void on_timer(int signo) {
 }
 
 // One signal at a time: where system calls are slow, so is the handler.
-Test(unwind, a_handler_may_interrupt_libunwind) {
+static void interrupt_often(void) {
     struct itimerval once = {{0, 0}, {0, 50}};
-    use_libunwind();
     signal(SIGALRM, on_timer);
+    nsignals = 0;
 
     while (nsignals < 200) {
         setitimer(ITIMER_REAL, &once, NULL);
         for (int i = 0; i < 100; i++)
             find_chain();
     }
+}
+
+Test(unwind, a_handler_may_interrupt_a_walk) {
+    interrupt_often();
+    use_libunwind();
+    interrupt_often();
 }
 
 // Stacks.
@@ -302,6 +340,10 @@ Test(unwind, wild_frame_pointers_do_not_fault) {
     wild_frames();
     pthread_create(&thread, NULL, wild_thread, NULL);
     pthread_join(thread, NULL);
+    use_fp();
+    wild_frames();
+    pthread_create(&thread, NULL, wild_thread, NULL);
+    pthread_join(thread, NULL);
     use_libunwind();
     wild_frames();
 }
@@ -331,6 +373,10 @@ static void *run_wild_coroutine(void *arg) {
 
 Test(unwind, coroutines_may_have_wild_frame_pointers_too) {
     pthread_t thread;
+    run_wild_coroutine(NULL);
+    pthread_create(&thread, NULL, run_wild_coroutine, NULL);
+    pthread_join(thread, NULL);
+    use_fp();
     run_wild_coroutine(NULL);
     pthread_create(&thread, NULL, run_wild_coroutine, NULL);
     pthread_join(thread, NULL);
@@ -385,27 +431,42 @@ static void go_down_small_stack(void) {
 
 Test(unwind, the_smallest_stacks_do_not_overflow, .disabled = LARGE_FRAMES) {
     go_down_small_stack();
+    use_fp();
+    go_down_small_stack();
     use_libunwind();
     go_down_small_stack();
 }
 
-Test(unwind, nor_do_those_of_coroutines, .disabled = LARGE_FRAMES) {
-    enum { NBYTES = 8 * KIB };
-    char *p = mmap(NULL, NBYTES + 4 * KIB, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    mprotect(p, 4 * KIB, PROT_NONE);
-    use_libunwind();
+// go_down_coroutine unwinds on a stack that lies in the middle of a block, with
+// what is somebody else's on both sides.
+static void go_down_coroutine(void) {
+    enum { NBYTES = 8 * KIB, SIDE = 16 * KIB, MARK = 0xa5 };
+    static unsigned char block[NBYTES + 2 * SIDE] __attribute__((aligned(16)));
     static ucontext_t before, coroutine;
+    memset(block, MARK, sizeof block);
     getcontext(&coroutine);
-    coroutine.uc_stack.ss_sp = p + 4 * KIB;
+    coroutine.uc_stack.ss_sp = block + SIDE;
     coroutine.uc_stack.ss_size = NBYTES;
     coroutine.uc_link = &before;
-    stack_low = (uintptr_t)p + 4 * KIB;
+    stack_low = (uintptr_t)block + SIDE;
     makecontext(&coroutine, go_down, 0);
+    nunwound = 0;
 
     swapcontext(&before, &coroutine);
 
     cr_assert(nunwound > 5);
+    for (unsigned i = 0; i < SIDE; i++) {
+        cr_assert(eq(u8, block[i], MARK));
+        cr_assert(eq(u8, block[SIDE + NBYTES + i], MARK));
+    }
+}
+
+Test(unwind, nor_do_those_of_coroutines, .disabled = LARGE_FRAMES) {
+    go_down_coroutine();
+    use_fp();
+    go_down_coroutine();
+    use_libunwind();
+    go_down_coroutine();
 }
 
 // Descriptors.
@@ -454,39 +515,17 @@ Test(unwind, libunwind_touches_no_descriptor_of_the_program,
 
 // fork.
 
-// Criterion has a thread of its own in the process of each test. For a child of
-// one thread see stress/unwind_storm.c.
-Test(unwind, a_child_of_several_threads_uses_frame_pointers) {
+Test(unwind, a_child_goes_by_tables) {
     use_libunwind();
-    unwind_before_fork();
-    pid_t pid = fork();
-    if (pid == 0) {
-        unwind_after_fork_child();
-        unsigned n = chain(DEPTH, innermost);
-        _exit(n > DEPTH && mode_in_force() == UNWIND_FP ? EXIT_OK : 1);
-    }
-    unwind_after_fork_parent();
-
-    int status = 0;
-    waitpid(pid, &status, 0);
-    cr_assert(eq(int, status, EXIT_OK << 8));
-    cr_assert(eq(int, mode_in_force(), UNWIND_LIBUNWIND));
+    unwind_forked();
+    cr_assert(eq(int, unwind_mode(), UNWIND_TABLES));
     find_chain();
 }
 
-Test(unwind, between_the_handlers_of_fork_stacks_are_taken_all_the_same) {
-    use_libunwind();
-    unwind_before_fork();
-    find_chain();
-    unwind_after_fork_parent();
-    find_chain();
-}
-
-Test(unwind, a_child_made_without_handlers_uses_frame_pointers) {
-    use_libunwind();
-    unwind_forked_bare();
-    cr_assert(eq(int, mode_in_force(), UNWIND_FP));
-    find_chain();
+Test(unwind, or_by_frame_pointers_where_its_parent_did) {
+    use_fp();
+    unwind_forked();
+    cr_assert(eq(int, unwind_mode(), UNWIND_FP));
 }
 
 // A sandbox.

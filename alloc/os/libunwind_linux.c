@@ -1,0 +1,374 @@
+// libunwind_linux.c: libunwind.h with libunwind 1.6 and glibc, on x86-64.
+//
+// What is not to be expected of libunwind, and is seen to here:
+//
+// - It asks the kernel whether memory may be read, by a pipe that it opens at
+//   first use and whose numbers it believes in for ever: once the program has
+//   closed them and they are numbers of its own, libunwind takes bytes out of
+//   its sockets. So it is given another function to read memory with, by its
+//   public table of accessors, and never uses the pipe, which is closed.
+// - It looks for tables by dl_iterate_phdr, and so waits for the loader's lock,
+//   which a program can hold while it waits for one that the caller of malloc
+//   holds. So its own reference to that function is turned to one of ours that
+//   asks loaded_find, which takes no lock.
+// - What its fast trace and its cache know of an instruction they never forget,
+//   also when the library there is unloaded and another one comes to that place.
+//   So neither is used: it goes step by step.
+// - It takes locks of its own, which a signal handler that unwinds by the same
+//   copy would wait for. So signals are blocked meanwhile.
+// - It needs some 5 KiB of stack, more than a coroutine may have. So it runs on a
+//   stack of ours; there is one, and who finds it in use goes another way.
+#include "os/libunwind.h"
+
+#if defined(__x86_64__)
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "base/bits.h"
+#include "os/loaded.h"
+#include "os/sys.h"
+#include "os/syscall.h"
+
+enum {
+    CURSOR_WORDS = 127,  // unw_cursor_t
+    CONTEXT_WORDS = 128, // unw_context_t, which has 121
+    REGISTER_IP = 16,    // UNW_REG_IP
+    CACHE_NONE = 0,      // UNW_CACHE_NONE
+    STACK_BYTES = 64 << 10,
+    SIGNALS_BYTES = 8, // of the kernel's set of signals
+    PAGE_BYTES = 4096,
+};
+
+typedef int access_mem_fn(void *space, uintptr_t addr, uintptr_t *word,
+                          int write, void *arg);
+typedef int seen_fn(struct dl_phdr_info *info, size_t size, void *arg);
+
+// struct accessors is the beginning of unw_accessors_t.
+struct accessors {
+    void *find_proc_info;
+    void *put_unwind_info;
+    void *get_dyn_info_list_addr;
+    access_mem_fn *access_mem;
+};
+
+// Constant once it is loaded.
+static struct {
+    struct accessors *(*get_accessors)(void *space);
+    int (*set_caching_policy)(void *space, int policy);
+    int (*getcontext)(void *context);
+    int (*init_local)(void *cursor, void *context);
+    int (*step)(void *cursor);
+    int (*get_reg)(void *cursor, int reg, uintptr_t *ret_value);
+    void **local_space;
+} lib;
+
+static const struct {
+    const char *name;
+    void *place;
+} lib_names[] = {
+    {"_Ux86_64_get_accessors", &lib.get_accessors},
+    {"_ULx86_64_set_caching_policy", &lib.set_caching_policy},
+    {"_Ux86_64_getcontext", &lib.getcontext},
+    {"_ULx86_64_init_local", &lib.init_local},
+    {"_ULx86_64_step", &lib.step},
+    {"_ULx86_64_get_reg", &lib.get_reg},
+    {"_ULx86_64_local_addr_space", &lib.local_space},
+};
+
+// The walk. There is one at a time, by the thread whose pointer is walker.
+
+static _Atomic uintptr_t walker;
+static struct stack_view view;
+static uintptr_t cursor[CURSOR_WORDS] __attribute__((aligned(16)));
+static uintptr_t context[CONTEXT_WORDS] __attribute__((aligned(16)));
+static char stack[STACK_BYTES] __attribute__((aligned(PAGE_BYTES)));
+static bool access_seen;  // by prime
+static bool iterate_seen; // by prime
+
+// in_walk says whether libunwind runs for us, and not for the program, which may
+// use the same copy.
+static bool in_walk(void) {
+    // relaxed: a thread sees what it wrote itself
+    return atomic_load_explicit(&walker, memory_order_relaxed) == sys_self();
+}
+
+// access_mem reads and writes a word for libunwind: words of the stack, and of
+// code that has no unwind tables.
+STACK_UNSANITIZED static int access_mem(void *space, uintptr_t addr,
+                                        uintptr_t *word, int write, void *arg) {
+    (void)space;
+    (void)arg;
+    if (write) {
+        *(uintptr_t *)addr = *word; // a register it has saved
+        return 0;
+    }
+    access_seen = true;
+    if (in_walk())
+        return stack_read(&view, addr, word) ? 0 : -1;
+    if (!stack_readable(addr))
+        return -1;
+    *word = *(const volatile uintptr_t *)addr;
+    return 0;
+}
+
+// info_of describes an object as dl_iterate_phdr does. The headers are in the
+// object's first page.
+static bool info_of(const struct loaded *object,
+                    struct dl_phdr_info *ret_info) {
+    const ElfW(Ehdr) *ehdr = (const void *)object->start;
+    if (object->end - object->start < PAGE_BYTES ||
+        memcmp(ehdr->e_ident, ELFMAG, SELFMAG) != 0 ||
+        ehdr->e_phentsize != sizeof(ElfW(Phdr)) || ehdr->e_phoff > PAGE_BYTES ||
+        ehdr->e_phnum > (PAGE_BYTES - ehdr->e_phoff) / sizeof(ElfW(Phdr)))
+        return false;
+    memset(ret_info, 0, sizeof *ret_info);
+    ret_info->dlpi_name = object->name;
+    ret_info->dlpi_phdr = (const void *)(object->start + ehdr->e_phoff);
+    ret_info->dlpi_phnum = ehdr->e_phnum;
+    for (int i = 0; i < ehdr->e_phnum; i++)
+        if (ret_info->dlpi_phdr[i].p_type == PT_LOAD) {
+            ret_info->dlpi_addr =
+                object->start -
+                align_down(ret_info->dlpi_phdr[i].p_vaddr, PAGE_BYTES);
+            return true;
+        }
+    return false;
+}
+
+// iterate stands in for dl_iterate_phdr. What libunwind hands on begins with the
+// address that it looks for.
+static int iterate(seen_fn *seen, void *arg) {
+    if (!in_walk())
+        return dl_iterate_phdr(seen, arg);
+    struct loaded object;
+    struct dl_phdr_info info;
+    iterate_seen = true;
+    if (!loaded_find(*(const uintptr_t *)arg, &object) ||
+        !info_of(&object, &info))
+        return 0;
+    return seen(&info, offsetof(struct dl_phdr_info, dlpi_adds), arg);
+}
+
+// leave_mask stands in for sigprocmask, which libunwind calls a dozen times for each
+// frame: all signals are blocked already.
+static int leave_mask(int how, const sigset_t *set, sigset_t *ret_before) {
+    return in_walk() ? 0 : sigprocmask(how, set, ret_before);
+}
+
+struct steps {
+    struct stack_skip skip;
+    uintptr_t *pcs;
+    unsigned max;
+    unsigned n;
+};
+
+static void go(void *arg) {
+    struct steps *s = arg;
+    if (lib.init_local(cursor, context) < 0)
+        return;
+    while (s->n < s->max && s->skip.nskipped < STACK_SKIPPED_MAX &&
+           lib.step(cursor) > 0 &&
+           lib.get_reg(cursor, REGISTER_IP, &s->pcs[s->n]) >= 0)
+        if (!stack_skips(&s->skip, s->pcs[s->n]))
+            s->n++;
+}
+
+// libunwind_on_stack calls f(arg) with the stack pointer at top.
+void libunwind_on_stack(void (*f)(void *), void *arg, void *top) HIDDEN;
+__asm__(".text\n"
+        ".globl libunwind_on_stack\n"
+        ".hidden libunwind_on_stack\n"
+        ".type libunwind_on_stack, @function\n"
+        "libunwind_on_stack:\n"
+        ".cfi_startproc\n"
+        "push %rbp\n"
+        ".cfi_def_cfa_offset 16\n"
+        ".cfi_offset 6, -16\n"
+        "mov %rsp, %rbp\n"
+        ".cfi_def_cfa_register 6\n"
+        "mov %rdi, %rax\n"
+        "mov %rsi, %rdi\n"
+        "mov %rdx, %rsp\n"
+        "call *%rax\n"
+        "mov %rbp, %rsp\n"
+        "pop %rbp\n"
+        ".cfi_def_cfa 7, 8\n"
+        "ret\n"
+        ".cfi_endproc\n"
+        ".size libunwind_on_stack, . - libunwind_on_stack\n");
+
+NOINLINE unsigned libunwind_walk(const struct stack_skip *skip,
+                                 uintptr_t *ret_pcs, unsigned max) {
+    const uint64_t all = ~(uint64_t)0;
+    uint64_t mask;
+    uintptr_t nobody = 0;
+    struct steps steps = {*skip, ret_pcs, max, 0};
+    int cancel;
+    if (syscall4(SYS_rt_sigprocmask, SIG_BLOCK, &all, &mask, SIGNALS_BYTES) !=
+        0)
+        return 0;
+    // acquire: the last walk is over; partner: release below
+    if (atomic_compare_exchange_strong_explicit(&walker, &nobody, sys_self(),
+                                                memory_order_acquire,
+                                                memory_order_relaxed)) {
+        // A library without tables in memory is looked for on disk, and open is
+        // where a thread may be cancelled.
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+        view = stack_view_from((uintptr_t)__builtin_frame_address(0));
+        lib.getcontext(context);
+        libunwind_on_stack(go, &steps, stack + STACK_BYTES);
+        pthread_setcancelstate(cancel, NULL);
+        atomic_store_explicit(&walker, 0, memory_order_release);
+    }
+    syscall4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, SIGNALS_BYTES);
+    return steps.n;
+}
+
+// Loading it.
+
+// pipe_numbers returns the numbers that a pipe would get that is opened now.
+static bool pipe_numbers(int *ret_fds) {
+    if (syscall2(SYS_pipe2, ret_fds, O_CLOEXEC) != 0)
+        return false;
+    sys_close(ret_fds[0]);
+    sys_close(ret_fds[1]);
+    return true;
+}
+
+static void close_if_pipe(const int *fds) {
+    struct sys_file read_end;
+    struct sys_file write_end;
+    if (!sys_file_of(fds[0], &read_end) || !sys_file_of(fds[1], &write_end) ||
+        !S_ISFIFO(read_end.mode) || !sys_file_same(&read_end, &write_end))
+        return;
+    sys_close(fds[0]);
+    sys_close(fds[1]);
+}
+
+static bool find_names(void *handle) {
+    for (size_t i = 0; i < sizeof lib_names / sizeof *lib_names; i++) {
+        void *p = dlsym(handle, lib_names[i].name);
+        *(void **)lib_names[i].place = p;
+        if (p == NULL)
+            return false;
+    }
+    return true;
+}
+
+// struct imports is where a library keeps what it takes from others.
+struct imports {
+    const ElfW(Rela) * list[2]; // of functions; of all else
+    size_t nbytes[2];
+    const ElfW(Sym) * symbols;
+    const char *strings;
+};
+
+static struct imports imports_of(const struct link_map *map) {
+    struct imports im = {.symbols = NULL};
+    for (const ElfW(Dyn) *d = map->l_ld; d->d_tag != DT_NULL; d++) {
+        if (d->d_tag == DT_JMPREL)
+            im.list[0] = (const void *)d->d_un.d_ptr;
+        else if (d->d_tag == DT_PLTRELSZ)
+            im.nbytes[0] = d->d_un.d_val;
+        else if (d->d_tag == DT_RELA)
+            im.list[1] = (const void *)d->d_un.d_ptr;
+        else if (d->d_tag == DT_RELASZ)
+            im.nbytes[1] = d->d_un.d_val;
+        else if (d->d_tag == DT_SYMTAB)
+            im.symbols = (const void *)d->d_un.d_ptr;
+        else if (d->d_tag == DT_STRTAB)
+            im.strings = (const void *)d->d_un.d_ptr;
+    }
+    return im;
+}
+
+// write_slot writes where the loader may have taken the right to write away. To
+// write it stays possible: what it was is not known.
+static bool write_slot(uintptr_t slot, void *value) {
+    void *page = (void *)align_down(slot, PAGE_BYTES);
+    if (syscall3(SYS_mprotect, page, PAGE_BYTES, PROT_READ | PROT_WRITE) != 0)
+        return false;
+    __atomic_store_n((void **)slot, value, __ATOMIC_RELEASE);
+    return true;
+}
+
+// redirect turns a library's references to a function of others to ours.
+static bool redirect(const struct link_map *map, const char *name, void *to) {
+    struct imports im = imports_of(map);
+    bool found = false;
+    for (unsigned i = 0; i < 2; i++)
+        for (size_t k = 0; k < im.nbytes[i] / sizeof(ElfW(Rela)); k++) {
+            const ElfW(Rela) *rela = &im.list[i][k];
+            uint64_t type = ELF64_R_TYPE(rela->r_info);
+            const ElfW(Sym) *symbol = &im.symbols[ELF64_R_SYM(rela->r_info)];
+            if ((type != R_X86_64_JUMP_SLOT && type != R_X86_64_GLOB_DAT) ||
+                strcmp(im.strings + symbol->st_name, name) != 0)
+                continue;
+            if (!write_slot(map->l_addr + rela->r_offset, to))
+                return false;
+            found = true;
+        }
+    return found;
+}
+
+// prime does the first walk, which opens the pipe and allocates. It returns false
+// if libunwind reads memory, or looks for tables, by other means than ours.
+static bool prime(void) {
+    static const struct stack_skip nothing;
+    uintptr_t pcs[2];
+    struct accessors *accessors = lib.get_accessors(*lib.local_space);
+    access_mem_fn *before = accessors->access_mem;
+    accessors->access_mem = access_mem;
+    lib.set_caching_policy(*lib.local_space, CACHE_NONE);
+    libunwind_walk(&nothing, pcs, 2);
+    if (!access_seen)
+        accessors->access_mem = before;
+    return access_seen && iterate_seen;
+}
+
+const char *libunwind_load(void) {
+    static const char name[] = "libunwind.so.8";
+    struct link_map *map;
+    bool shared = dlopen(name, RTLD_NOW | RTLD_NOLOAD) != NULL;
+    void *handle = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (!loaded_can_find())
+        return "this C library has no _dl_find_object";
+    if (handle == NULL)
+        return "libunwind.so.8 cannot be loaded";
+    if (!find_names(handle) || dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0 ||
+        !redirect(map, "dl_iterate_phdr", iterate))
+        return "libunwind.so.8 is not as expected";
+    redirect(map, "sigprocmask", leave_mask);
+    // With other threads, or in a copy that the program uses, it stays open.
+    int fds[2];
+    bool closing = !shared && sys_single_threaded() && pipe_numbers(fds);
+    bool ok = prime();
+    if (closing)
+        close_if_pipe(fds);
+    return ok ? NULL : "libunwind.so.8 reads memory its own way";
+}
+
+#else
+
+const char *libunwind_load(void) {
+    return "libunwind is used on x86-64 only";
+}
+
+unsigned libunwind_walk(const struct stack_skip *skip, uintptr_t *ret_pcs,
+                        unsigned max) {
+    (void)skip;
+    (void)ret_pcs;
+    (void)max;
+    return 0;
+}
+
+#endif
