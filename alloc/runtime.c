@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/mutex.h"
 #include "guards.h"
+#include "heap/hugepages.h"
 #include "malloc_slow.h"
 #include "os/filter.h"
 #include "os/mem.h"
@@ -53,7 +54,7 @@ static COLD void start(char **envp) {
     mheap_init(&mound_heap, &mound_stats, sizeof(struct mcache));
     slow_init();
     mound_heap.misuse = slow_misuse;
-    mound_heap.thp = options->thp;
+    hugepages_init(&mound_heap, options->thp);
     report_set_action(options->misuse);
     canary_init(sys_secret());
     pid = sys_pid();

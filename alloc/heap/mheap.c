@@ -1,20 +1,18 @@
 // mheap.c: see mheap.h, and alloc/malloc.c for the tour.
 //
 // Growing and populating. Address space is reserved in large pieces, committed
-// as needed, and made Ready (populated) ahead of use in steps of 1/16 of what is
-// in use: a page fault costs three times what populating the page costs, but a
-// small process must stay small. The pages of a step are allocated while they
-// are populated, without the lock, and those not asked for become free and
-// backed afterwards; address-ordered first fit hands them out next.
-//
-// Huge pages are asked for where a step covers whole ones: that memory is made
-// Ready in any case. Large objects get none unless MOUND_THP=always: how much of
-// one will be touched is not known, and xz -T2 took 1.31 times glibc's memory
-// with them, 1.09 without.
+// as needed, and made Ready (populated) ahead of use: by regions of huge pages
+// (hugepages.c), and where there are none in steps of 1/64 of what is in use. The
+// pages ahead are allocated while they are populated, without the lock, and
+// become free and backed afterwards; address-ordered first fit hands them out
+// next. Large objects are never populated, and get huge pages only with
+// MOUND_THP=always: how much of one will be touched is not known, and xz -T2 took
+// 1.31 times glibc's memory with them, 1.09 without.
 #include "heap/mheap.h"
 
 #include <string.h>
 
+#include "heap/hugepages.h"
 #include "heap/scavenger.h"
 #include "os/mem.h"
 #include "os/sys.h"
@@ -36,7 +34,6 @@ enum {
     KEEP_SMALL_PAGES = 8,                     // so many
     FIRST_PAGES = 8,                          // of large objects, held;
     FIRST_SHARE = 64,                         // and 1/64 of what is in use
-    HUGE_BYTES = 2 << 20,
 };
 
 void mheap_init(struct mheap *h, struct heapstats *stats, size_t cache_bytes) {
@@ -195,6 +192,8 @@ static bool grow_locked(struct mheap *h, size_t npages, bool may_reserve) {
     size_t step = clamp_size(align_down(inuse / COMMIT_SHARE, COMMIT_GRAIN),
                              COMMIT_MIN, COMMIT_MAX);
     size_t want = max_size(need, step);
+    if (hugepages_growing_locked(h))
+        want = align_up(h->reserved_next + want, HUGE_BYTES) - h->reserved_next;
     want = min_size(want, h->reserved_end - h->reserved_next);
     return commit_locked(h, want) || (want > need && commit_locked(h, need));
 }
@@ -213,8 +212,22 @@ struct run {
     size_t npages;
     size_t nscavenged; // pages of it without memory
     size_t nahead;     // pages behind it, to be populated and freed
-    size_t npopulate;  // pages from addr on to populate
+    size_t npopulate;  // pages to populate: the first, or those before nahead
+    bool fills;        // a region of huge pages
 };
+
+// plan_fill_locked has a run fill the region of huge pages that it begins, if it
+// does.
+static bool plan_fill_locked(struct mheap *h, struct run *run) {
+    uintptr_t end = run->addr + (run->npages << PAGE_SHIFT);
+    uintptr_t first = align_up(run->addr, HUGE_BYTES);
+    if (first >= end || run->nscavenged < (end - first) >> PAGE_SHIFT ||
+        !hugepages_ahead_locked(h, run->addr, run->npages, &run->nahead))
+        return false;
+    run->npopulate = (end - first) >> PAGE_SHIFT;
+    run->fills = true;
+    return true;
+}
 
 // is_quiet_locked says whether this is a child of fork that is left alone, and
 // counts what it has got.
@@ -229,7 +242,8 @@ static bool is_quiet_locked(struct mheap *h, const struct run *run) {
 
 // plan_populate_locked decides how much of a run is populated and how far ahead.
 static void plan_populate_locked(struct mheap *h, struct run *run) {
-    if (run->nscavenged == 0 || is_quiet_locked(h, run))
+    if (run->nscavenged == 0 || is_quiet_locked(h, run) ||
+        plan_fill_locked(h, run))
         return;
     size_t step = populate_step(h);
     run->npopulate = min_size(run->npages, step);
@@ -243,28 +257,22 @@ static void plan_populate_locked(struct mheap *h, struct run *run) {
         run->nahead = ahead;
 }
 
-// want_hugepages asks for huge pages where a range has whole ones.
-static void want_hugepages(uintptr_t addr, size_t npages) {
-    uintptr_t start = align_up(addr, HUGE_BYTES);
-    uintptr_t end = align_down(addr + (npages << PAGE_SHIFT), HUGE_BYTES);
-    if (start < end)
-        mem_hugepages(start, end - start);
-}
-
 // populate does what was planned, without the lock.
 static void populate(struct mheap *h, struct run *run) {
     if (run->npopulate == 0)
         return;
-    size_t npages = run->npopulate + run->nahead;
-    if (h->thp != THP_NEVER)
-        want_hugepages(run->addr, npages); // all of it is made Ready now
-    bool ok = mem_populate(run->addr, npages << PAGE_SHIFT);
+    uintptr_t end = run->addr + (run->npages << PAGE_SHIFT);
+    uintptr_t start =
+        run->fills ? end - (run->npopulate << PAGE_SHIFT) : run->addr;
+    bool ok = hugepages_populate(h, start, run->npopulate + run->nahead);
     if (run->nahead == 0)
         return;
     mutex_lock(&h->lock);
-    pagealloc_free(&h->pages, run->addr + (run->npages << PAGE_SHIFT),
-                   run->nahead, /* scavenged= */ !ok);
+    pagealloc_free(&h->pages, end, run->nahead, /* scavenged= */ !ok);
     note_pages(h, 0);
+    // It is for the growth to come, and kept as if it had been in use.
+    h->peak_pages =
+        max_size(h->peak_pages, h->stats->inuse_pages + run->nahead);
     mutex_unlock(&h->lock);
 }
 
@@ -611,7 +619,7 @@ struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align,
 out:
     mutex_unlock(&h->lock);
     if (s != NULL && h->thp == THP_ALWAYS && run.nscavenged > 0)
-        want_hugepages(run.addr, run.npages);
+        hugepages_wish(h, run.addr, run.npages);
     return s;
 }
 
@@ -751,7 +759,7 @@ bool mheap_resize_large(struct mheap *h, struct mspan *s, size_t npages) {
     }
     mutex_unlock(&h->lock);
     if (done && h->thp == THP_ALWAYS && more.nscavenged > 0)
-        want_hugepages(more.addr, more.npages);
+        hugepages_wish(h, more.addr, more.npages);
     after_free(h, left);
     return done;
 }

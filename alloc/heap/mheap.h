@@ -43,7 +43,13 @@ struct mheap {
     uintptr_t reserved_low;  // (h) the lowest address ever reserved
     size_t address_limit; // (h) RLIMIT_AS of the start, or what a refusal told
     struct heapstats *stats; // (c) the counters, written under their locks
-    enum thp_mode thp;       // (c)
+    enum thp_mode thp;       // (c) what hugepages.c may do
+    bool thp_unasked;        // (c) the kernel uses them without being asked to
+    // Of hugepages.c: regions that are not filled after the last stall, those of
+    // them still to come, and regions whose advice was taken back.
+    _Atomic uint32_t skip; // (a) relaxed
+    uint32_t nskip;        // (h)
+    uint32_t nforbidden;   // (h)
     // (h) Dead spans whose pages were not given back, by npages - 1, the newest
     // first; and how many pages that is. See keep_locked.
     struct mspan *kept[KEPT_PAGES_MAX];

@@ -22,6 +22,7 @@ enum {
     ARENA_SHIFT = 28,
     ARENA_PAGES = 1 << (ARENA_SHIFT - PAGE_SHIFT),
     ARENA_CHUNKS = ARENA_PAGES / CHUNK_PAGES,
+    ARENA_REGIONS = 1 << (ARENA_SHIFT - 21),
     GROUP_CHUNKS = 8,
     ARENA_GROUPS = ARENA_CHUNKS / GROUP_CHUNKS,
     GROUP_PAGES = GROUP_CHUNKS * CHUNK_PAGES,
@@ -48,7 +49,11 @@ struct arena {
     struct palloc_sum sum;                      // (h)
     uint16_t nbacked[ARENA_CHUNKS]; // (h) free pages that are backed, by chunk
     uint32_t nbacked_total;         // (h)
-    uintptr_t base;                 // constant
+    // (h) Of each region of 2 MiB, what hugepages.c last told the kernel: huge
+    // pages, or none; neither bit: nothing.
+    uint64_t huge[ARENA_REGIONS / WORD_BITS];
+    uint64_t forbidden[ARENA_REGIONS / WORD_BITS];
+    uintptr_t base; // constant
 };
 
 // struct pagemap: entry i is the distance in bytes from pagemap_none to the

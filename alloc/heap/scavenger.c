@@ -16,6 +16,7 @@
 // with one thread is never given another.
 #include "heap/scavenger.h"
 
+#include "heap/hugepages.h"
 #include "os/mem.h"
 #include "os/sys.h"
 
@@ -23,7 +24,7 @@ enum {
     KEEP_SHARE = 12,
     SLACK_SHARE = 16,
     TICK_NS = 50 * 1000 * 1000,
-    HUGE_PAGES = (2 << 20) / PAGE_SIZE,
+    HUGE_PAGES = HUGE_BYTES / PAGE_SIZE,
     // One madvise: a few hundred microseconds at 0.3 us a page of 4 KiB.
     RELEASE_PAGES = CHUNK_PAGES,
     TICK_PAGES = 4 * CHUNK_PAGES,       // what one tick releases at most
@@ -60,13 +61,17 @@ size_t scavenger_release(struct mheap *h, size_t npages) {
         return 0;
     while (released < npages) {
         size_t n = 0;
+        struct hugepages_range range = {0, 0};
         mutex_lock(&h->lock);
         uintptr_t addr =
             take_locked(h, min_size(npages - released, RELEASE_PAGES), &n);
+        if (addr != 0)
+            range = hugepages_released_locked(h, addr, n);
         mutex_unlock(&h->lock);
         if (addr == 0)
             break;
         // The pages are allocated meanwhile: nobody else can have them.
+        hugepages_forbid(range);
         bool ok = mem_release(addr, n << PAGE_SHIFT);
         mutex_lock(&h->lock);
         pagealloc_free(&h->pages, addr, n, /* scavenged= */ ok);

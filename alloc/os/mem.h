@@ -44,7 +44,18 @@ bool mem_protect(uintptr_t addr, size_t nbytes);
 bool mem_populate(uintptr_t addr, size_t nbytes);
 
 // mem_hugepages asks for transparent huge pages in a range. A wish only.
+// mem_no_hugepages keeps them out of it: those that are there stay.
 void mem_hugepages(uintptr_t addr, size_t nbytes);
+void mem_no_hugepages(uintptr_t addr, size_t nbytes);
+
+// mem_hugepages_setting returns what the system and this process's parents have
+// set: huge pages never, where they are asked for, or always. Reads a file.
+enum mem_hugepages_setting {
+    MEM_HUGEPAGES_NEVER,
+    MEM_HUGEPAGES_ASKED,
+    MEM_HUGEPAGES_ALWAYS,
+};
+enum mem_hugepages_setting mem_hugepages_setting(void);
 
 // mem_move moves the memory behind old to new, which is Prepared, and leaves
 // old Prepared. It returns false, with nothing changed, when the system can't.

@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 #include "base/bits.h"
 #include "os/filter.h"
@@ -108,6 +109,28 @@ bool mem_populate(uintptr_t addr, size_t nbytes) {
 void mem_hugepages(uintptr_t addr, size_t nbytes) {
     if (!filter_noted())
         syscall3(SYS_madvise, addr, nbytes, MADV_HUGEPAGE);
+}
+
+void mem_no_hugepages(uintptr_t addr, size_t nbytes) {
+    syscall3(SYS_madvise, addr, nbytes, MADV_NOHUGEPAGE);
+}
+
+enum mem_hugepages_setting mem_hugepages_setting(void) {
+    // "always [madvise] never": what is in brackets holds.
+    char text[64];
+    if (syscall5(SYS_prctl, PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1)
+        return MEM_HUGEPAGES_NEVER;
+    int fd = sys_open_read("/sys/kernel/mm/transparent_hugepage/enabled");
+    if (fd < 0) // no such thing, or not shown to us
+        return MEM_HUGEPAGES_NEVER;
+    long n = sys_read(fd, text, sizeof text);
+    sys_close(fd);
+    for (long i = 0; i + 1 < n; i++)
+        if (text[i] == '[')
+            return text[i + 1] == 'a'   ? MEM_HUGEPAGES_ALWAYS
+                   : text[i + 1] == 'm' ? MEM_HUGEPAGES_ASKED
+                                        : MEM_HUGEPAGES_NEVER;
+    return MEM_HUGEPAGES_NEVER;
 }
 
 bool mem_move(uintptr_t old_addr, uintptr_t new_addr, size_t nbytes) {

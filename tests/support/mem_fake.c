@@ -17,8 +17,9 @@ static const size_t STRETCH = (size_t)32 << 30;
 static const size_t STRETCH_ALIGN = (size_t)1 << 28; // of an arena
 
 const char *const mem_call_names[MEM_NCALLS] = {
-    "reserve",  "unreserve", "commit", "map",        "release",
-    "populate", "hugepages", "move",   "fork stamp", "protect"};
+    "reserve",    "unreserve", "commit",      "map",
+    "release",    "populate",  "hugepages",   "move",
+    "fork stamp", "protect",   "no hugepages"};
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uintptr_t base;
@@ -212,6 +213,22 @@ void mem_hugepages(uintptr_t addr, size_t nbytes) {
     begin(MEM_HUGEPAGES);
     must_be_usable("huge pages for what is not committed", addr, nbytes);
     end();
+}
+
+void mem_no_hugepages(uintptr_t addr, size_t nbytes) {
+    begin(MEM_NO_HUGEPAGES);
+    must_be_usable("no huge pages for what is not committed", addr, nbytes);
+    end();
+}
+
+static enum mem_hugepages_setting hugepages_setting = MEM_HUGEPAGES_ASKED;
+
+void mem_fake_setting(enum mem_hugepages_setting setting) {
+    hugepages_setting = setting;
+}
+
+enum mem_hugepages_setting mem_hugepages_setting(void) {
+    return hugepages_setting;
 }
 
 bool mem_move(uintptr_t old_addr, uintptr_t new_addr, size_t nbytes) {

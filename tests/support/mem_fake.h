@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "os/mem.h"
+
 enum mem_call {
     MEM_RESERVE,
     MEM_UNRESERVE,
@@ -23,6 +25,7 @@ enum mem_call {
     MEM_MOVE,
     MEM_FORK_STAMP,
     MEM_PROTECT,
+    MEM_NO_HUGEPAGES,
     MEM_NCALLS,
 };
 
@@ -54,6 +57,9 @@ size_t mem_fake_bytes(uintptr_t addr, size_t nbytes, enum mem_state state);
 
 // mem_fake_total counts the bytes of the whole stretch in a state.
 size_t mem_fake_total(enum mem_state state);
+
+// mem_fake_setting is what mem_hugepages_setting returns: at first ASKED.
+void mem_fake_setting(enum mem_hugepages_setting setting);
 
 // mem_fake_occupy makes a range belong to somebody else, as a mapping of the
 // program would. It returns false if the range is not free.

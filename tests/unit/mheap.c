@@ -93,6 +93,7 @@ Test(mheap, where_no_long_run_is_to_be_had_fewer_spans_come) {
 
 Test(mheap, pages_are_populated_ahead_and_handed_out_next) {
     struct fixture f = fixture_start();
+    f.heap->thp = THP_NEVER;     // else by regions: see hugepages.c
     for (int i = 0; i < 64; i++) // a heap of some size
         fixture_large(&f, pages(256 * KIB), 1);
     struct mspan *span;
@@ -115,6 +116,7 @@ Test(mheap, pages_are_populated_ahead_and_handed_out_next) {
 
 Test(mheap, what_could_not_be_populated_counts_as_without_memory) {
     struct fixture f = fixture_start();
+    f.heap->thp = THP_NEVER;
     for (int i = 0; i < 64; i++)
         fixture_large(&f, pages(256 * KIB), 1);
     struct mspan *span;

@@ -1,0 +1,50 @@
+// hugepages.h: where the heap uses transparent huge pages: one region of 2 MiB,
+// aligned to its size, at a time.
+//
+// A region is filled when the heap takes its first page from the system while it
+// grows by spans of small objects: the whole of it is made Ready by one page
+// fault. Of large objects it is not known how much will be touched.
+// A region that gives pages back loses the advice, or the kernel would fill it
+// again behind our back (khugepaged does that to any region with the advice that
+// has one page left).
+#ifndef MOUND_HEAP_HUGEPAGES_H
+#define MOUND_HEAP_HUGEPAGES_H
+
+#include "heap/mheap.h"
+
+enum { HUGE_BYTES = 2 << 20 };
+
+// hugepages_init decides by the option and by the setting of the system. Once,
+// before the heap is in use. Reads a file.
+void hugepages_init(struct mheap *h, enum thp_mode mode);
+
+// hugepages_growing_locked says whether the heap grows by whole regions now.
+bool hugepages_growing_locked(const struct mheap *h);
+
+// hugepages_ahead_locked says whether the run [addr, addr + npages), which is
+// allocated and has no memory, begins a region that is to be filled. It takes
+// the free pages behind it up to the end of the region, and tells how many those
+// are: they are to be freed again once they are filled. false: it took none.
+bool hugepages_ahead_locked(struct mheap *h, uintptr_t addr, size_t npages,
+                            size_t *ret_nahead);
+
+// hugepages_populate makes pages Ready, by huge pages where whole regions are in
+// the range. It returns false if they are not known to be Ready. Without locks.
+bool hugepages_populate(struct mheap *h, uintptr_t addr, size_t npages);
+
+// hugepages_wish asks for huge pages in a range that is not filled now: the
+// kernel fills a region at its first touch. Without locks.
+void hugepages_wish(struct mheap *h, uintptr_t addr, size_t npages);
+
+// hugepages_released_locked notes that pages were given back and returns the
+// range whose advice is to be taken back by hugepages_forbid, without locks; of
+// no pages if there is none.
+struct hugepages_range {
+    uintptr_t addr;
+    size_t nbytes;
+};
+struct hugepages_range hugepages_released_locked(struct mheap *h,
+                                                 uintptr_t addr, size_t npages);
+void hugepages_forbid(struct hugepages_range range);
+
+#endif // MOUND_HEAP_HUGEPAGES_H

@@ -1,0 +1,179 @@
+// hugepages.c: which regions are filled by huge pages, and what the kernel is
+// told of them.
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "fixture.h"
+#include "heap/hugepages.h"
+#include "heap/scavenger.h"
+#include "mem_fake.h"
+
+enum { MIB = 1 << 20, REGION_PAGES = HUGE_BYTES / PAGE_SIZE };
+
+static struct fixture start(enum thp_mode mode) {
+    struct fixture f = fixture_start();
+    hugepages_init(f.heap, mode);
+    return f;
+}
+
+// grow_to allocates spans of small objects until so many pages are in use, and
+// returns the last span.
+static struct mspan *grow_to(struct fixture *f, size_t npages) {
+    struct mspan *s = NULL;
+    while (f->stats->inuse_pages < npages)
+        cr_assert(
+            eq(sz, mheap_alloc_spans(f->heap, sizeclass_for(64), 1, 1, &s), 1));
+    return s;
+}
+
+Test(hugepages, a_heap_of_less_than_a_region_fills_none) {
+    struct fixture f = start(THP_AUTO);
+
+    grow_to(&f, REGION_PAGES);
+
+    cr_assert(zero(u64, mem_fake_calls(MEM_HUGEPAGES)));
+    cr_assert(lt(u64, f.stats->free_pages, REGION_PAGES / 8));
+}
+
+Test(hugepages, a_growing_heap_fills_each_region_at_once_and_uses_it_up) {
+    struct fixture f = start(THP_AUTO);
+    uintptr_t first = mspan_start(grow_to(&f, REGION_PAGES));
+    uint64_t ncalls = mem_fake_calls(MEM_POPULATE);
+
+    uintptr_t next = mspan_start(grow_to(&f, REGION_PAGES + 1));
+    cr_assert(eq(uptr, next, first + PAGE_SIZE));
+    cr_assert(eq(uptr, next % HUGE_BYTES, 0));
+    cr_assert(
+        eq(sz, mem_fake_bytes(next, HUGE_BYTES, MEM_POPULATED), HUGE_BYTES));
+    cr_assert(eq(u64, f.stats->free_pages, REGION_PAGES - 1));
+    grow_to(&f, 2 * REGION_PAGES);
+
+    cr_assert(eq(u64, mem_fake_calls(MEM_HUGEPAGES), 1));
+    cr_assert(eq(u64, mem_fake_calls(MEM_POPULATE), ncalls + 1));
+    cr_assert(zero(u64, f.stats->free_pages));
+    fixture_verify(&f);
+}
+
+Test(hugepages, what_a_region_has_left_is_not_given_back_at_once) {
+    struct fixture f = start(THP_AUTO);
+    grow_to(&f, REGION_PAGES + 1);
+
+    uint64_t goal = scavenger_goal_locked(f.heap, 1);
+
+    cr_assert(ge(u64, goal, f.stats->free_pages));
+}
+
+Test(hugepages, large_objects_fill_nothing) {
+    struct fixture f = start(THP_AUTO);
+    grow_to(&f, REGION_PAGES);
+    uint64_t ncalls = mem_fake_calls(MEM_POPULATE);
+
+    for (int i = 0; i < 16; i++)
+        fixture_large(&f, MIB / PAGE_SIZE, 1);
+
+    cr_assert(eq(u64, mem_fake_calls(MEM_POPULATE), ncalls));
+    cr_assert(zero(u64, mem_fake_calls(MEM_HUGEPAGES)));
+}
+
+Test(hugepages, a_region_of_which_others_have_a_part_is_not_filled) {
+    struct fixture f = start(THP_AUTO);
+    grow_to(&f, REGION_PAGES);
+    // A large object in the middle of the next region.
+    struct mspan *before = fixture_large(&f, REGION_PAGES / 2, 1);
+    fixture_large(&f, 1, 1);
+    fixture_free_large(&f, before);
+    scavenger_release(f.heap, SIZE_MAX);
+
+    struct mspan *s = grow_to(&f, f.stats->inuse_pages + 1);
+
+    cr_assert(eq(uptr, mspan_start(s) % HUGE_BYTES, 0));
+    cr_assert(zero(u64, mem_fake_calls(MEM_HUGEPAGES)));
+}
+
+Test(hugepages, none_are_used_where_the_system_or_the_option_says_never) {
+    mem_fake_setting(MEM_HUGEPAGES_NEVER);
+    struct fixture by_system = start(THP_AUTO);
+    grow_to(&by_system, 4 * REGION_PAGES);
+    mem_fake_setting(MEM_HUGEPAGES_ALWAYS);
+    struct fixture by_option = start(THP_NEVER);
+    grow_to(&by_option, 4 * REGION_PAGES);
+
+    cr_assert(zero(u64, mem_fake_calls(MEM_HUGEPAGES)));
+}
+
+Test(hugepages, a_region_that_cannot_be_filled_is_without_memory) {
+    struct fixture f = start(THP_AUTO);
+    grow_to(&f, REGION_PAGES);
+    mem_fake_fail_at(MEM_POPULATE, 1, MEM_FOR_EVER);
+
+    grow_to(&f, REGION_PAGES + 1);
+
+    cr_assert(gt(u64, mem_fake_failures(MEM_POPULATE), 0));
+    cr_assert(zero(u64, f.stats->free_pages));
+    fixture_verify(&f);
+}
+
+Test(hugepages, a_child_of_fork_fills_nothing_at_first) {
+    struct fixture f = start(THP_AUTO);
+    grow_to(&f, REGION_PAGES);
+    atomic_store(&f.heap->quiet_pages, 2);
+
+    grow_to(&f, REGION_PAGES + 1);
+
+    cr_assert(zero(u64, mem_fake_calls(MEM_HUGEPAGES)));
+}
+
+Test(hugepages, a_region_that_gives_memory_back_loses_the_advice_once) {
+    struct fixture f = start(THP_AUTO);
+    grow_to(&f, REGION_PAGES + 1);
+
+    cr_assert(eq(sz, scavenger_release(f.heap, 8), 8));
+    cr_assert(eq(u64, mem_fake_calls(MEM_NO_HUGEPAGES), 1));
+    cr_assert(eq(sz, scavenger_release(f.heap, 8), 8));
+    cr_assert(eq(u64, mem_fake_calls(MEM_NO_HUGEPAGES), 1));
+    cr_assert(eq(u32, f.heap->nforbidden, 1));
+}
+
+Test(hugepages, memory_that_was_never_advised_is_left_alone_unless_all_is) {
+    struct fixture f = start(THP_AUTO);
+    struct mspan *s = fixture_large(&f, 4 * REGION_PAGES, 1);
+    fixture_free_large(&f, s);
+    scavenger_release(f.heap, SIZE_MAX);
+    cr_assert(zero(u64, mem_fake_calls(MEM_NO_HUGEPAGES)));
+
+    mem_fake_setting(MEM_HUGEPAGES_ALWAYS);
+    struct fixture unasked = start(THP_AUTO);
+    s = fixture_large(&unasked, 4 * REGION_PAGES, 1);
+    fixture_free_large(&unasked, s);
+    scavenger_release(unasked.heap, SIZE_MAX);
+    cr_assert(gt(u64, mem_fake_calls(MEM_NO_HUGEPAGES), 0));
+}
+
+Test(hugepages, a_region_filled_again_is_advised_again) {
+    struct fixture f = start(THP_AUTO);
+    grow_to(&f, REGION_PAGES);
+    struct mspan *spans[REGION_PAGES];
+    for (size_t i = 0; i < REGION_PAGES; i++)
+        spans[i] = grow_to(&f, REGION_PAGES + 1 + i);
+    for (size_t i = 0; i < REGION_PAGES; i++)
+        mheap_free_span(f.heap, spans[i]);
+    mheap_drop_kept(f.heap);
+    scavenger_release(f.heap, SIZE_MAX);
+    cr_assert(eq(u32, f.heap->nforbidden, 1));
+
+    grow_to(&f, REGION_PAGES + 1);
+
+    cr_assert(eq(u64, mem_fake_calls(MEM_HUGEPAGES), 2));
+    cr_assert(zero(u32, f.heap->nforbidden));
+}
+
+Test(hugepages, after_a_stall_regions_are_skipped) {
+    struct fixture f = start(THP_AUTO);
+    grow_to(&f, REGION_PAGES);
+    f.heap->nskip = 1;
+
+    grow_to(&f, 2 * REGION_PAGES);
+    cr_assert(zero(u64, mem_fake_calls(MEM_HUGEPAGES)));
+    grow_to(&f, 3 * REGION_PAGES);
+    cr_assert(eq(u64, mem_fake_calls(MEM_HUGEPAGES), 1));
+}
