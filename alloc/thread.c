@@ -93,9 +93,8 @@ static struct mcache *make_cache(uintptr_t self) {
 
 static void free_cache(struct mcache *c) {
     struct mheap *h = &mound_heap;
-    mcache_flush(c, h);
+    mcache_end(c, h);
     thread_lock_list();
-    mcache_fold(c, h);
     list_remove(&c->link);
     ncaches--;
     thread_unlock_list();

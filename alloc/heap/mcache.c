@@ -40,6 +40,10 @@ enum {
     HAND_STEPS = 8, // classes asked for capacity by one that wants more
     ALIKE = 4,      // slow paths of one kind until a magazine grows
     PATIENCE = 256, // slow paths until a class that was refused asks again
+    // Arrays of so many pointers stay with the record of a thread that ended: its
+    // next owner needs some too, and they would go back to no system. 34 KiB at
+    // most, of a thread that has used every class; mostly 2.
+    KEPT_ARRAY_LOG2 = 6,
 };
 
 // A NULL, and the bottom, top and limit behind it. Read-only, as mcache_none is
@@ -82,10 +86,10 @@ void mcache_init(struct mcache *c, uintptr_t owner) {
     c->refused_until = 0;
     c->nfresh = 0;
     c->armed = false;
-    memset(c->shapes, 0, sizeof c->shapes);
     memset(&c->large, 0, sizeof c->large);
     for (unsigned i = 0; i < NUM_SIZECLASSES; i++) {
-        detach_array(&c->magazines[i]);
+        if (c->shapes[i].array_log2 == 0)
+            detach_array(&c->magazines[i]);
         atomic_store_explicit(&c->magazines[i].count, 0, memory_order_relaxed);
     }
 }
@@ -241,7 +245,9 @@ static bool set_cap(struct mcache *c, struct mheap *h, unsigned sizeclass,
     if (log2 < SLOTARRAY_MIN_LOG2)
         log2 = SLOTARRAY_MIN_LOG2;
     shape->cap = (uint16_t)cap;
-    if (shape->array_log2 == log2) {
+    // What another thread left with the record may be larger than is needed.
+    if (shape->array_log2 == log2 ||
+        (shape->array_log2 > log2 && cap > old_cap)) {
         struct magazine *m = &c->magazines[sizeclass];
         store(&m->limit, load(&m->bottom) + cap);
         return true;
@@ -428,6 +434,61 @@ static void *alloc_counted(struct mcache *c, struct mcentral *mc,
     return p;
 }
 
+// set_count_locked changes a magazine's count and not the sum of the class.
+static void set_count_locked(struct mcentral *mc, struct magazine *m,
+                             uint64_t count) {
+    mc->stats->nretired +=
+        atomic_load_explicit(&m->count, memory_order_relaxed) - count;
+    atomic_store_explicit(&m->count, count, memory_order_relaxed);
+}
+
+// was_used says whether a class has to be looked at when the cache is emptied.
+static bool was_used(const struct mcache *c, unsigned sizeclass) {
+    return c->shapes[sizeclass].array_log2 != 0 ||
+           atomic_load_explicit(&c->magazines[sizeclass].count,
+                                memory_order_relaxed) != 0;
+}
+
+void mcache_sample_after(struct mcache *c, struct mheap *h, unsigned sizeclass,
+                         uint64_t n) {
+    struct mcentral *mc = &h->central[sizeclass];
+    mutex_lock(&mc->lock);
+    set_count_locked(mc, &c->magazines[sizeclass], 0 - n);
+    mutex_unlock(&mc->lock);
+}
+
+enum { HITS_BETWEEN = 64 };
+
+static bool restless(struct mheap *h) {
+    return atomic_load_explicit(&h->restless, memory_order_relaxed);
+}
+
+void mcache_arm(struct mcache *c, struct mheap *h) {
+    if (c->armed || !restless(h))
+        return;
+    c->armed = true;
+    for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
+        if (was_used(c, i))
+            mcache_sample_after(c, h, i, HITS_BETWEEN);
+}
+
+// arm_first is for a class that gets its first magazine after mcache_arm: its count
+// was never set back.
+static void arm_first(struct mcache *c, struct mheap *h, unsigned sizeclass) {
+    uint64_t count = atomic_load_explicit(&c->magazines[sizeclass].count,
+                                          memory_order_relaxed);
+    if (c->armed && (int64_t)count >= 0)
+        mcache_sample_after(c, h, sizeclass, HITS_BETWEEN);
+}
+
+bool mcache_come_by(struct mcache *c, struct mheap *h, unsigned sizeclass) {
+    c->armed = restless(h);
+    mcache_sample_after(c, h, sizeclass,
+                        c->armed ? HITS_BETWEEN
+                                 : (uint64_t)1 << MCACHE_SAMPLE_NEVER_LOG2);
+    return c->armed;
+}
+
 // wants_more says whether a magazine is to grow, given what its slow path is for
 // now. The tides of its class were higher than it is, if it was the other kind last;
 // or it goes one way all the time, for a thread that only makes or only frees, and
@@ -442,6 +503,17 @@ static bool wants_more(struct magazine_shape *shape, unsigned sizeclass,
     return other || shape->cap * 2u * sizeclass_bytes[sizeclass] <= FIRST_BYTES;
 }
 
+// adapt makes a magazine larger if what its slow path is for now says so.
+static void adapt(struct mcache *c, struct mheap *h, unsigned sizeclass,
+                  unsigned now) {
+    struct magazine_shape *shape = &c->shapes[sizeclass];
+    bool first = shape->cap == 0;
+    if (wants_more(shape, sizeclass, now))
+        grow(c, h, sizeclass);
+    if (first && shape->cap > 0)
+        arm_first(c, h, sizeclass);
+}
+
 void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     struct magazine *m = &c->magazines[sizeclass];
     struct magazine_shape *shape = &c->shapes[sizeclass];
@@ -451,8 +523,7 @@ void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     c->nslow++;
     mcache_trim(c, h);
     bool again = shape->last == MAGAZINE_WAS_DRY;
-    if (wants_more(shape, sizeclass, MAGAZINE_WAS_DRY))
-        grow(c, h, sizeclass);
+    adapt(c, h, sizeclass, MAGAZINE_WAS_DRY);
     if (shape->cap == 0)
         return alloc_counted(c, mc, sizeclass);
     // A program that only grows wants all there is room for; one that goes up
@@ -490,8 +561,7 @@ void mcache_overflow(struct mcache *c, struct mheap *h, unsigned sizeclass,
     struct magazine *m = &c->magazines[sizeclass];
     struct magazine_shape *shape = &c->shapes[sizeclass];
     c->nslow++;
-    if (wants_more(shape, sizeclass, MAGAZINE_WAS_FULL))
-        grow(c, h, sizeclass);
+    adapt(c, h, sizeclass, MAGAZINE_WAS_FULL);
     size_t depth = depth_of(m);
     if (depth > 0 && depth == shape->cap)
         give_older(c, h, sizeclass, (depth + 1) / 2);
@@ -505,72 +575,76 @@ void mcache_overflow(struct mcache *c, struct mheap *h, unsigned sizeclass,
     mcache_free(c, sizeclass, p);
 }
 
-void mcache_flush(struct mcache *c, struct mheap *h) {
-    for (unsigned sizeclass = 1; sizeclass < NUM_SIZECLASSES; sizeclass++) {
-        struct magazine *m = &c->magazines[sizeclass];
-        struct mcentral *mc = &h->central[sizeclass];
-        for (;;) {
-            void *batch[BATCH_MAX];
-            mutex_lock(&mc->lock);
-            size_t n = min_size(depth_of(m), BATCH_MAX);
-            void **top = load(&m->top) - n;
-            memcpy(batch, top, n * sizeof *batch);
-            store(&m->top, top);
-            mc->stats->ntransfer += n;
-            mutex_unlock(&mc->lock);
-            if (n == 0)
-                break;
-            mcentral_give_back(mc, batch, n, /* in_flight= */ true);
-        }
-        drop_array(c, h, sizeclass);
+// strip_locked takes capacity and array from an empty magazine.
+static void strip_locked(struct magazine *m, struct magazine_shape *shape,
+                         struct slotarrays *arrays, unsigned keep_log2) {
+    unsigned log2 = shape->array_log2;
+    *shape = (struct magazine_shape){0};
+    if (log2 != 0 && log2 <= keep_log2) {
+        shape->array_log2 = (uint8_t)log2;
+        store(&m->limit, load(&m->bottom));
+        return;
     }
+    if (log2 != 0)
+        slotarrays_add(arrays, load(&m->bottom) - 1, log2);
+    detach_array(m);
+}
+
+// empty_class empties the magazine of a class. ends says that nobody will use the
+// cache again.
+static void empty_class(struct mcache *c, struct mheap *h, unsigned sizeclass,
+                        bool ends, struct slotarrays *arrays) {
+    struct magazine *m = &c->magazines[sizeclass];
+    struct mcentral *mc = &h->central[sizeclass];
+    bool empty;
+    do {
+        void *batch[BATCH_MAX];
+        mutex_lock(&mc->lock);
+        void **bottom = load(&m->bottom);
+        size_t depth = depth_of(m);
+        size_t n = min_size(depth, BATCH_MAX);
+        // A store is not made for this: it would take more than is stored.
+        if (ends && mc->transfer != NULL &&
+            mcentral_store_locked(mc, bottom, depth))
+            depth = n = 0;
+        depth -= n;
+        memcpy(batch, bottom + depth, n * sizeof *batch);
+        mc->stats->ntransfer += n;
+        store(&m->top, bottom + depth);
+        empty = depth == 0;
+        if (empty)
+            strip_locked(m, &c->shapes[sizeclass], arrays,
+                         ends ? KEPT_ARRAY_LOG2 : 0);
+        if (empty && ends)
+            set_count_locked(mc, m, 0);
+        mutex_unlock(&mc->lock);
+        if (n > 0)
+            mcentral_give_back(mc, batch, n, /* in_flight= */ true);
+    } while (!empty);
+}
+
+static void empty_all(struct mcache *c, struct mheap *h, bool ends) {
+    struct slotarrays arrays = {.any = false};
+    for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
+        if (was_used(c, i))
+            empty_class(c, h, i, ends, &arrays);
+    if (arrays.any)
+        mheap_free_slotarrays(h, &arrays);
     drop_all_large(c, h);
     budget_set(c, h, 0);
 }
 
-// set_count_locked changes a magazine's count and not the sum of the class.
-static void set_count_locked(struct mcentral *mc, struct magazine *m,
-                             uint64_t count) {
-    mc->stats->nretired +=
-        atomic_load_explicit(&m->count, memory_order_relaxed) - count;
-    atomic_store_explicit(&m->count, count, memory_order_relaxed);
-}
-
-void mcache_sample_after(struct mcache *c, struct mheap *h, unsigned sizeclass,
-                         uint64_t n) {
-    struct mcentral *mc = &h->central[sizeclass];
-    mutex_lock(&mc->lock);
-    set_count_locked(mc, &c->magazines[sizeclass], 0 - n);
-    mutex_unlock(&mc->lock);
-}
-
-enum { HITS_BETWEEN = 64 };
-
-static bool restless(struct mheap *h) {
-    return atomic_load_explicit(&h->restless, memory_order_relaxed);
-}
-
-void mcache_arm(struct mcache *c, struct mheap *h) {
-    if (c->armed || !restless(h))
-        return;
-    c->armed = true;
-    for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
-        mcache_sample_after(c, h, i, HITS_BETWEEN);
-}
-
-bool mcache_come_by(struct mcache *c, struct mheap *h, unsigned sizeclass) {
-    c->armed = restless(h);
-    mcache_sample_after(c, h, sizeclass,
-                        c->armed ? HITS_BETWEEN
-                                 : (uint64_t)1 << MCACHE_SAMPLE_NEVER_LOG2);
-    return c->armed;
+void mcache_flush(struct mcache *c, struct mheap *h) {
+    empty_all(c, h, /* ends= */ false);
 }
 
 static void fold_large(struct mcache *c, struct mheap *h) {
     struct largecache *large = &c->large;
     struct largestats *stats = &h->stats->large;
-    mutex_lock(&h->lock);
     uint64_t nhits = atomic_load_explicit(&large->nhits, memory_order_relaxed);
+    if (nhits == 0)
+        return;
+    mutex_lock(&h->lock);
     stats->nmallocs += nhits;
     stats->nfrees += nhits;
     stats->total_alloc_bytes +=
@@ -581,14 +655,9 @@ static void fold_large(struct mcache *c, struct mheap *h) {
     mutex_unlock(&h->lock);
 }
 
-void mcache_fold(struct mcache *c, struct mheap *h) {
+void mcache_end(struct mcache *c, struct mheap *h) {
+    empty_all(c, h, /* ends= */ true);
     fold_large(c, h);
-    for (unsigned sizeclass = 1; sizeclass < NUM_SIZECLASSES; sizeclass++) {
-        struct mcentral *mc = &h->central[sizeclass];
-        mutex_lock(&mc->lock);
-        set_count_locked(mc, &c->magazines[sizeclass], 0);
-        mutex_unlock(&mc->lock);
-    }
 }
 
 void mcache_abandon(struct mcache *c, struct mheap *h, unsigned sizeclass) {

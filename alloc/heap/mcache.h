@@ -22,8 +22,8 @@ struct mheap;
 //
 //   bottom <= top <= limit
 //
-// bottom == limit: the class has no magazine (yet), which reads as empty and
-// full at once. All fields but count are atomic for readers in other threads;
+// bottom == limit: the class has no capacity (yet), which reads as empty and full
+// at once; if it has no array either, they lead to a NULL that all share. All fields but count are atomic for readers in other threads;
 // every access is relaxed.
 struct magazine {
     void **_Atomic top;
@@ -35,7 +35,7 @@ struct magazine {
 // struct magazine_shape is what only slow paths need to know of a magazine.
 struct magazine_shape {
     uint16_t cap;        // slots it may hold now
-    uint8_t array_log2;  // pointers in its array
+    uint8_t array_log2;  // pointers in its array; 0: it has none
     uint8_t last : 2;    // what its last slow path was: MAGAZINE_WAS_...
     uint8_t nalike : 5;  // slow paths of that kind in a row, since it last grew
     bool had_lines : 1;  // got slots on cache lines of their own
@@ -129,14 +129,15 @@ void mcache_sample_after(struct mcache *c, struct mheap *h, unsigned sizeclass,
                          uint64_t n);
 enum { MCACHE_SAMPLE_NEVER_LOG2 = 62 }; // n for: not any more
 
-// mcache_arm makes a malloc due in each class after some hits, if there is memory to
+// mcache_arm makes a malloc due in each class that was used after some hits, if there is memory to
 // be returned: a program that never misses would never come to the scavenger.
 // mcache_come_by is what such a malloc does, if no profile is taken: it says
 // whether the scavenger is to be asked, and makes another due if so.
 void mcache_arm(struct mcache *c, struct mheap *h);
 bool mcache_come_by(struct mcache *c, struct mheap *h, unsigned sizeclass);
 
-// mcache_init makes a fresh record an empty cache.
+// mcache_init makes a record an empty cache: a fresh one, or one that mcache_end
+// has left.
 void mcache_init(struct mcache *c, uintptr_t owner);
 
 // mcache_refill is called when a magazine is dry: it brings slots from mcentral
@@ -159,12 +160,15 @@ struct mspan *mcache_use_large(struct mcache *c, size_t npages);
 void mcache_trim(struct mcache *c, struct mheap *h);
 
 // mcache_flush gives every slot back to its span, where misuse is seen, and
-// returns the arrays. The cache can go on afterwards. The caller is the owner, or
-// knows that the owner is gone.
+// returns the arrays. The cache can go on afterwards. The caller is the owner.
 void mcache_flush(struct mcache *c, struct mheap *h);
 
-// mcache_fold adds the counts of a cache that ends to those of the classes.
-void mcache_fold(struct mcache *c, struct mheap *h);
+// mcache_end empties a cache whose owner ends, or is gone, and adds its counts to
+// those of the classes. Its slots go to the transfer stores where there are some,
+// for the next thread, and the small ones of its arrays stay with the record. Cost:
+// of each class that was used two locks, or one more for each 32 slots that go to
+// their spans; of the heap's three.
+void mcache_end(struct mcache *c, struct mheap *h);
 
 // mcache_abandon empties the magazine of a class that was being changed when its
 // owner ceased to exist: its slots are leaked, which stay live objects, and its

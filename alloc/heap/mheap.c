@@ -783,6 +783,18 @@ void mheap_free_slotarray(struct mheap *h, void **array, unsigned log2) {
     mutex_unlock(&h->lock);
 }
 
+void mheap_free_slotarrays(struct mheap *h, struct slotarrays *some) {
+    mutex_lock(&h->lock);
+    for (unsigned i = 0; i <= SLOTARRAY_MAX_LOG2; i++)
+        while (some->first[i] != NULL) {
+            void **array = some->first[i];
+            some->first[i] = array[0];
+            array[0] = h->slotarrays[i];
+            h->slotarrays[i] = array;
+        }
+    mutex_unlock(&h->lock);
+}
+
 static void for_each_record(struct fixalloc *records,
                             void (*visit)(struct mspan *s, void *arg),
                             void *arg) {

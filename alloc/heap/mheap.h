@@ -159,6 +159,19 @@ void mheap_drop_held(struct mheap *h);
 void **mheap_alloc_slotarray(struct mheap *h, unsigned log2);
 void mheap_free_slotarray(struct mheap *h, void **array, unsigned log2);
 
+// struct slotarrays is some such arrays, by size, to be given back under one lock.
+struct slotarrays {
+    bool any;
+    void **first[SLOTARRAY_MAX_LOG2 + 1];
+};
+static inline void slotarrays_add(struct slotarrays *some, void **array,
+                                  unsigned log2) {
+    array[0] = some->first[log2];
+    some->first[log2] = array;
+    some->any = true;
+}
+void mheap_free_slotarrays(struct mheap *h, struct slotarrays *some);
+
 void mheap_report_misuse(struct mheap *h, void *p);
 
 // mheap_for_each_span calls visit for every live span. Caller holds lock.

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/lockcount.h"
 #include "fixture.h"
 #include "mem_fake.h"
 #include "runtime.h"
@@ -318,6 +319,37 @@ static void *allocate_some(void *arg) {
     for (int i = 0; i < 100; i++)
         mound_free(p[i]);
     return NULL;
+}
+
+static uint64_t nlocks(enum lockrank rank) {
+    return atomic_load(&lockcounts[rank][LOCKCOUNT_TAKEN]);
+}
+
+static void *use_ten_classes(void *arg) {
+    (void)arg;
+    for (size_t size = 16; size <= 160; size += 16)
+        mound_free(mound_malloc(size));
+    return NULL;
+}
+
+Test(malloc, a_short_thread_takes_few_locks) {
+    enum { NTHREADS = 100, NCLASSES = 10 };
+    uint64_t mcentral = 0, mheap = 0;
+    for (int i = -10; i < NTHREADS; i++) {
+        if (i == 0) {
+            mcentral = nlocks(LOCKRANK_MCENTRAL);
+            mheap = nlocks(LOCKRANK_MHEAP);
+        }
+        pthread_t thread;
+        pthread_create(&thread, NULL, use_ten_classes, NULL);
+        pthread_join(thread, NULL);
+    }
+    // Of each class one to get slots, two to give them back; of the heap one to
+    // get the cache and one to give it back.
+    cr_assert(le(u64, nlocks(LOCKRANK_MCENTRAL) - mcentral,
+                 NTHREADS * (NCLASSES * 3 + 1)));
+    cr_assert(le(u64, nlocks(LOCKRANK_MHEAP) - mheap, NTHREADS * 3));
+    verify();
 }
 
 Test(malloc, many_short_threads_leave_nothing_behind) {

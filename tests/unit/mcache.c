@@ -113,8 +113,7 @@ Test(mcache, every_malloc_is_counted_once) {
 
     cr_assert(eq(u64, fixture_count(&f, class).mallocs, 3000));
     cr_assert(zero(u64, fixture_count(&f, class).live));
-    mcache_flush(c, f.heap);
-    mcache_fold(c, f.heap);
+    mcache_end(c, f.heap);
     cr_assert(eq(u64, f.stats->classes[class].nretired, 3000));
     cr_assert(zero(u64, fixture_count(&f, class).live));
 }
@@ -426,8 +425,7 @@ Test(mcache, what_a_fork_left_behind_is_in_no_budget) {
     cr_assert(gt(u64, shared, 0));
     cr_assert(lt(u64, shared, both));
     mcache_unbook(gone);
-    mcache_flush(gone, f.heap);
-    mcache_fold(gone, f.heap);
+    mcache_end(gone, f.heap);
     cr_assert(eq(u64, f.heap->shared_cache_bytes, shared));
     cr_assert(zero(u64, fixture_count(&f, sizeclass_for(512)).live));
     mcache_flush(own, f.heap);
@@ -649,8 +647,7 @@ Test(mcache, what_caches_served_is_counted_when_they_end) {
         cr_assert(eq(ptr, mcache_use_large(c, 8), s));
     }
     cr_assert(mcache_keep_large(c, f.heap, s));
-    mcache_flush(c, f.heap);
-    mcache_fold(c, f.heap);
+    mcache_end(c, f.heap);
 
     const struct largestats *stats = &f.stats->large;
     cr_assert(eq(u64, stats->nmallocs, N + 1));
