@@ -94,6 +94,10 @@ size_t emergency_usable_size(const void *p) {
     return kinds[kind_of(p)].slot_bytes;
 }
 
+void *emergency_slot(void) {
+    return store;
+}
+
 // A list is a block of pointers: [0] leads to the next block, the rest are
 // filled from [1] on, NULL behind the last.
 void **emergency_defer(void **list, void *p) {

@@ -19,6 +19,9 @@ bool emergency_free(void *p);
 
 size_t emergency_usable_size(const void *p);
 
+// emergency_slot is the address of a slot, in use or not.
+void *emergency_slot(void);
+
 // emergency_defer adds p to a list of frees to be done later and returns the
 // list, whose memory is the store's; NULL begins one. emergency_free_deferred
 // frees what is in a list, and the list, within a slow path.

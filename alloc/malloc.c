@@ -93,7 +93,7 @@ EXPORT void *mound_calloc(size_t nmemb, size_t size) {
 // slot serves size without wasting half of it. A hit does not look at the bit
 // of p; hardened mode has no hits.
 EXPORT void *mound_realloc(void *p, size_t size) {
-    if (p == NULL)
+    if (p == NULL && LIKELY(!runtime_mixed()))
         return mound_malloc(size);
     if (LIKELY(pagemap_in_range((uintptr_t)p))) {
         unsigned sizeclass = pagemap_class(&mound_heap.pagemap, (uintptr_t)p);

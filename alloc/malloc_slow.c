@@ -298,7 +298,7 @@ static bool large_keep(void *p) {
 
 void *malloc_slow(size_t size) {
     bool zero;
-    if (UNLIKELY(runtime_passive()))
+    if (runtime_passes_on(NAME_MALLOC))
         return runtime_next.malloc(size);
     if (size > MAX_SMALL_SIZE) {
         void *p = large_hit(size);
@@ -320,7 +320,7 @@ void *memalign_slow(size_t align, size_t size) {
 void *calloc_slow(size_t nmemb, size_t size) {
     size_t nbytes;
     bool zero;
-    if (UNLIKELY(runtime_passive()))
+    if (runtime_passes_on(NAME_CALLOC))
         return runtime_next.calloc(nmemb, size);
     if (__builtin_mul_overflow(nmemb, size, &nbytes))
         return fail(ENOMEM);
@@ -498,7 +498,7 @@ bool slow_owns(const void *p) {
 void free_slow(void *p) {
     if (p == NULL)
         return;
-    if (UNLIKELY(runtime_passive()) && !slow_owns(p)) {
+    if (UNLIKELY(runtime_mixed()) && !slow_owns(p)) {
         runtime_next.free(p);
         return;
     }
@@ -519,7 +519,7 @@ void free_slow(void *p) {
 size_t usable_size_slow(void *p) {
     if (p == NULL)
         return 0;
-    if (UNLIKELY(runtime_passive()) && !slow_owns(p))
+    if (UNLIKELY(runtime_mixed()) && !slow_owns(p))
         return runtime_next.malloc_usable_size(p);
     bool inside = enter();
     struct block b = inside ? look_up_size(p) : with_size(p, look_up(p));
@@ -552,7 +552,7 @@ static bool size_fits(const struct block *b, size_t align, size_t size) {
 void free_sized_slow(void *p, size_t align, size_t size, const char *call) {
     if (p == NULL)
         return;
-    if (UNLIKELY(runtime_passive()) && !slow_owns(p)) {
+    if (UNLIKELY(runtime_mixed()) && !slow_owns(p)) {
         runtime_next.free(p);
         return;
     }
@@ -610,17 +610,6 @@ static void *realloc_large(void *p, struct mspan *s, size_t size) {
     }
 }
 
-static COLD void *realloc_passive(void *p, size_t size) {
-    if (p == NULL || !slow_owns(p))
-        return runtime_next.realloc(p, size);
-    void *new = runtime_next.malloc(size);
-    if (new != NULL) {
-        memcpy(new, p, min_size(size, look_up(p).usable));
-        free_slow(p);
-    }
-    return new;
-}
-
 // fits_as_it_is says whether p is a live large object of as many pages as size
 // bytes take. Its owner alone changes that, so no lock is needed.
 static bool fits_as_it_is(const void *p, size_t size) {
@@ -674,11 +663,28 @@ static SLOW void *realloc_whole(void *p, size_t size) {
     return new;
 }
 
+// realloc_mixed is realloc where there may be blocks of either heap. One that is
+// not ours stays where it is; while we are passive, ours move to the next heap.
+static COLD void *realloc_mixed(void *p, size_t size) {
+    if (p != NULL && !slow_owns(p))
+        return runtime_next.realloc(p, size);
+    if (!runtime_passes_on(NAME_REALLOC))
+        return p == NULL ? malloc_slow(size) : realloc_whole(p, size);
+    if (p == NULL)
+        return runtime_next.realloc(NULL, size);
+    void *new = runtime_next.malloc(size);
+    if (new != NULL) {
+        memcpy(new, p, min_size(size, look_up(p).usable));
+        free_slow(p);
+    }
+    return new;
+}
+
 // A buffer that grows by little stays where it is nearly always: that takes no
 // more than the page map, and no register to be saved.
 void *realloc_slow(void *p, size_t size) {
-    if (UNLIKELY(runtime_passive()))
-        return realloc_passive(p, size);
+    if (UNLIKELY(runtime_mixed()))
+        return realloc_mixed(p, size);
     if (p == NULL)
         return malloc_slow(size);
     if (options->hardened < 2 && fits_as_it_is(p, size))

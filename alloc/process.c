@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dump.h"
+#include "emergency.h"
 #include "malloc_slow.h"
 #include "os/filter.h"
 #include "os/forklock.h"
@@ -105,7 +106,7 @@ bool process_keep_deepbind(void) {
 }
 
 void process_go_passive(const struct runtime_next *next) {
-    runtime_set_passive(next);
+    runtime_set_mode(RUNTIME_PASSIVE, next);
     profile_stop();
     if (!thread_enter())
         return;
@@ -113,6 +114,16 @@ void process_go_passive(const struct runtime_next *next) {
     thread_leave();
 }
 
-bool process_owns(const void *p) {
-    return slow_owns(p);
+// Without a cache the next call of malloc comes the slow way, and is noticed.
+void process_go_behind(const struct runtime_next *next) {
+    runtime_set_mode(RUNTIME_UNCALLED, next);
+    if (!thread_enter())
+        return;
+    thread_give_cache_back();
+    thread_leave();
+}
+
+bool process_serves(size_t (*usable_size)(void *)) {
+    void *p = emergency_slot();
+    return usable_size(p) == emergency_usable_size(p);
 }

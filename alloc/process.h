@@ -25,9 +25,19 @@ bool process_off(void);
 bool process_keep_deepbind(void);
 
 // process_go_passive makes every call pass on to *next from now on.
+// process_go_behind does so until the malloc in front of us passes on to us (see
+// enum runtime_mode); blocks that are not ours are *next's then, too.
 void process_go_passive(const struct runtime_next *next);
+void process_go_behind(const struct runtime_next *next);
 
-// process_owns says whether p is an object of this heap. Any value of p.
-bool process_owns(const void *p);
+// process_passive says whether every call passes on now.
+ALWAYS_INLINE bool process_passive(void) {
+    return UNLIKELY(runtime_passive());
+}
+
+// process_serves says whether this malloc_usable_size is ours in effect: tools
+// such as valgrind put another function in its place and leave its address. It
+// calls it, and nothing is allocated.
+bool process_serves(size_t (*usable_size)(void *));
 
 #endif // MOUND_PROCESS_H

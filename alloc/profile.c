@@ -417,11 +417,11 @@ static bool wanted(void) {
 // and never again. So the first slow path after it loads libunwind.
 void profile_begin(void) {
     // The loader wants some stack, and this may be a signal handler's.
-    if (!sys_libc_ready() || thread_tls.depth > 0 || !sys_on_first_stack())
+    // While another malloc serves, ours may still be called later.
+    if (!sys_libc_ready() || thread_tls.depth > 0 || !sys_on_first_stack() ||
+        runtime_passive())
         return;
     profile_pending = false;
-    if (runtime_passive())
-        return;
     load_unwinder();
     if (!wanted())
         return;

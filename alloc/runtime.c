@@ -29,7 +29,7 @@ static _Atomic uint32_t plain_stamp; // where the kernel wipes no pages
 
 enum { NOT_STARTED, STARTING, STARTED };
 static _Atomic uint32_t phase;
-_Atomic bool runtime_is_passive;
+_Atomic uint8_t runtime_mode;
 static unsigned nforks; // written in the child only, when alone
 static int pid;         // likewise
 
@@ -93,10 +93,21 @@ bool runtime_started(void) {
     return atomic_load_explicit(&phase, memory_order_acquire) == STARTED;
 }
 
-void runtime_set_passive(const struct runtime_next *next) {
+void runtime_set_mode(enum runtime_mode mode, const struct runtime_next *next) {
     runtime_next = *next;
-    // release: who sees passive sees where to pass on to
-    atomic_store_explicit(&runtime_is_passive, true, memory_order_release);
+    // release: who sees the mode sees where to pass on to
+    atomic_store_explicit(&runtime_mode, mode, memory_order_release);
+}
+
+bool runtime_passes_on_slow(enum runtime_name name) {
+    uint8_t expected = RUNTIME_UNCALLED;
+    if (!(runtime_next.front & name))
+        return true;
+    // relaxed: where to pass on to was there before
+    return !atomic_compare_exchange_strong_explicit(
+               &runtime_mode, &expected, RUNTIME_BEHIND, memory_order_relaxed,
+               memory_order_relaxed) &&
+           expected != RUNTIME_BEHIND;
 }
 
 void runtime_before_fork(void) {

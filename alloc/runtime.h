@@ -33,17 +33,46 @@ void runtime_start_from(char **envp);
 // runtime_started says whether the heap is usable; cheap.
 bool runtime_started(void);
 
-// runtime_passive says whether calls pass on to the C library's allocator: the
-// user asked for it, or the program brings its own.
-extern _Atomic bool runtime_is_passive HIDDEN;
-ALWAYS_INLINE bool runtime_passive(void) {
+// enum runtime_mode: whose blocks this process has. Set once by the constructor
+// of preload/; from UNCALLED it goes on to BEHIND, never elsewhere.
+enum runtime_mode {
+    RUNTIME_ALONE = 0, // ours
+    RUNTIME_BEHIND,    // another malloc stands in front and passes on to us: we
+                       // serve, and a block that is not ours is the next one's
+    RUNTIME_UNCALLED,  // another malloc stands in front and has not passed on
+    // yet: passive, until one of its names is called here
+    RUNTIME_PASSIVE, // MOUND_OFF, a sanitizer, valgrind: every call passes on
+};
+extern _Atomic uint8_t runtime_mode HIDDEN;
+ALWAYS_INLINE enum runtime_mode runtime_mode_now(void) {
     // acquire: who sees it sees where to pass on to; partner: release in
-    // runtime_set_passive
-    return atomic_load_explicit(&runtime_is_passive, memory_order_acquire);
+    // runtime_set_mode
+    return atomic_load_explicit(&runtime_mode, memory_order_acquire);
 }
 
-// struct runtime_next is the C library's allocator, for passive mode. Filled by
-// preload/startup.c before runtime_set_passive.
+// runtime_mixed says whether a block may be another allocator's.
+ALWAYS_INLINE bool runtime_mixed(void) {
+    return runtime_mode_now() != RUNTIME_ALONE;
+}
+
+// runtime_passive says whether another allocator serves the program.
+ALWAYS_INLINE bool runtime_passive(void) {
+    return runtime_mode_now() >= RUNTIME_UNCALLED;
+}
+
+// enum runtime_name: names that a malloc in front of us has or lacks.
+enum runtime_name { NAME_MALLOC = 1, NAME_CALLOC = 2, NAME_REALLOC = 4 };
+
+// runtime_passes_on is runtime_passive for the three. That one was called which the
+// malloc in front has, too, tells that it passes on to us. It is not called to find
+// that out, for it may not be ready.
+COLD bool runtime_passes_on_slow(enum runtime_name name);
+ALWAYS_INLINE bool runtime_passes_on(enum runtime_name name) {
+    return UNLIKELY(runtime_passive()) && runtime_passes_on_slow(name);
+}
+
+// struct runtime_next is the next allocator, mostly the C library's. Filled by
+// preload/startup.c before runtime_set_mode.
 struct runtime_next {
     void *(*malloc)(size_t);
     void (*free)(void *);
@@ -52,9 +81,10 @@ struct runtime_next {
     void *(*memalign)(size_t, size_t);
     size_t (*malloc_usable_size)(void *);
     int (*malloc_trim)(size_t);
+    unsigned front; // of enum runtime_name: what a malloc in front of us has
 };
 extern struct runtime_next runtime_next;
-void runtime_set_passive(const struct runtime_next *next);
+void runtime_set_mode(enum runtime_mode mode, const struct runtime_next *next);
 
 // runtime_before_fork takes every lock, so that the child finds every shared
 // record whole; the others undo it.

@@ -137,13 +137,18 @@ struct mcache *thread_mcache(void) {
     return t->own;
 }
 
-void thread_drop_cache(void) {
+void thread_give_cache_back(void) {
     struct thread_tls *t = &thread_tls;
     struct mcache *c = t->own;
     t->own = NULL;
-    t->state = THREAD_BARE;
+    t->state = THREAD_NEW;
     if (c != NULL)
         free_cache(c);
+}
+
+void thread_drop_cache(void) {
+    thread_give_cache_back();
+    thread_tls.state = THREAD_BARE;
 }
 
 // at_exit runs as a destructor of thread-specific data, in any order with those

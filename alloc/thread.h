@@ -93,8 +93,9 @@ struct mcache *thread_mcache(void);
 // until that path ends. If there is no room it is leaked, and counted so.
 void thread_defer_free(void *p);
 
-// thread_drop_cache gives this thread's cache back and leaves it THREAD_BARE.
-// Within a slow path.
+// thread_give_cache_back gives this thread's cache back; its next slow path makes
+// another. thread_drop_cache leaves it THREAD_BARE. Within a slow path.
+void thread_give_cache_back(void);
 void thread_drop_cache(void);
 
 // thread_lock_list guards the list of live caches; see base/lockrank.h.

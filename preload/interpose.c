@@ -1,11 +1,21 @@
-// interpose.c: the names of the C library's allocator. Each is one jump to its
-// mound_ twin. All of them are here: one left out would be answered by glibc
-// about a heap that is empty, or with memory that is not ours.
+// interpose.c: the names of the C library's allocator. All of them are here: one
+// left out would be answered by glibc about a heap that is empty, or with memory
+// that is not ours.
+//
+// Each is one jump to its mound_ twin, but for two kinds. What glibc builds on the
+// interposed realloc or free (reallocarray; the sized frees of C23) is built so
+// here: a program may have those and not these. What gives aligned blocks is the
+// next definition of its own name while another allocator serves the program, as
+// it would be without us: see runtime_mode for when that is.
 #include "interpose.h"
 
 #include <errno.h>
 
+#include "first.h"
 #include "mound.h"
+#include "process.h"
+
+bool interpose_own;
 
 EXPORT void *malloc(size_t size) {
     return mound_malloc(size);
@@ -24,50 +34,74 @@ EXPORT void *realloc(void *p, size_t size) {
 }
 
 EXPORT void *reallocarray(void *p, size_t nmemb, size_t size) {
-    return mound_reallocarray(p, nmemb, size);
+    size_t nbytes;
+    if (__builtin_mul_overflow(nmemb, size, &nbytes)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return realloc(p, nbytes);
 }
 
 EXPORT void *aligned_alloc(size_t alignment, size_t size) {
+    if (process_passive())
+        return interpose_next.aligned_alloc(alignment, size);
     return mound_aligned_alloc(alignment, size);
 }
 
 EXPORT int posix_memalign(void **ret_p, size_t alignment, size_t size) {
+    if (process_passive())
+        return interpose_next.posix_memalign(ret_p, alignment, size);
     return mound_posix_memalign(ret_p, alignment, size);
 }
 
 EXPORT void *memalign(size_t alignment, size_t size) {
+    if (process_passive())
+        return interpose_next.memalign(alignment, size);
     return mound_memalign(alignment, size);
 }
 
 EXPORT void *valloc(size_t size) {
+    if (process_passive())
+        return interpose_next.valloc(size);
     return mound_valloc(size);
 }
 
 EXPORT void *pvalloc(size_t size) {
+    if (process_passive())
+        return interpose_next.pvalloc(size);
     return mound_pvalloc(size);
 }
 
 EXPORT void cfree(void *p) {
-    mound_free(p);
+    free(p);
 }
 
 EXPORT size_t malloc_usable_size(void *p) {
     return mound_malloc_usable_size(p);
 }
 
+// A size can be checked where the block is ours as it is, and nobody in front has
+// put something before it.
 EXPORT void free_sized(void *p, size_t size) {
-    mound_free_sized(p, size);
+    if (interpose_own)
+        mound_free_sized(p, size);
+    else
+        free(p);
 }
 
 EXPORT void free_aligned_sized(void *p, size_t alignment, size_t size) {
-    mound_free_aligned_sized(p, alignment, size);
+    if (interpose_own)
+        mound_free_aligned_sized(p, alignment, size);
+    else
+        free(p);
 }
 
 EXPORT int malloc_trim(size_t pad) {
     return mound_malloc_trim(pad);
 }
 
-// Old programs and a few libraries call these; glibc still has them.
+// Old programs and a few libraries call these; glibc still has them. A wrapper
+// that passes on by these names is as good as one that looks for the next malloc.
 EXPORT void *__libc_malloc(size_t size) {
     return mound_malloc(size);
 }
@@ -96,10 +130,30 @@ EXPORT void *__libc_pvalloc(size_t size) {
     return mound_pvalloc(size);
 }
 
-// A second name for malloc that nobody can interpose.
+// Second names that nobody can interpose.
 static void *own_malloc(size_t size)
     __attribute__((alias("malloc"), copy(malloc)));
+static void own_free(void *p) __attribute__((alias("free"), copy(free)));
+static void *own_calloc(size_t nmemb, size_t size)
+    __attribute__((alias("calloc"), copy(calloc)));
+static void *own_realloc(void *p, size_t size)
+    __attribute__((alias("realloc"), copy(realloc)));
 
-void *(*interpose_malloc(void))(size_t) {
-    return own_malloc;
+// The loader writes down where a name leads if the library calls it. Never called.
+__attribute__((used)) static void call_all(void) {
+    free(realloc(malloc(1), 1));
+    free(calloc(1, 1));
+}
+
+unsigned interpose_front(void) {
+    unsigned front = 0;
+    if (!first_is("malloc", (const void *)own_malloc))
+        front |= NAME_MALLOC;
+    if (!first_is("calloc", (const void *)own_calloc))
+        front |= NAME_CALLOC;
+    if (!first_is("realloc", (const void *)own_realloc))
+        front |= NAME_REALLOC;
+    interpose_own =
+        !(front & NAME_MALLOC) && first_is("free", (const void *)own_free);
+    return front;
 }

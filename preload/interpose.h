@@ -1,9 +1,14 @@
-// interpose.h: the C library's declarations of what interpose.c and
-// malloc_info.c define, and the mark that shows them to the world.
+// interpose.h: the C library's declarations of what the files of preload/ define,
+// and the mark that shows them to the world.
+//
+// A call of one of these names from within the library is bound to the library,
+// as the linker is told (-Bsymbolic-functions), but for the names in
+// interposable.map: those lead to whoever has the name first in this process.
 #ifndef MOUND_INTERPOSE_H
 #define MOUND_INTERPOSE_H
 
 #include <malloc.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,9 +28,16 @@ void *__libc_pvalloc(size_t size);
 struct mallinfo __libc_mallinfo(void);
 int __libc_mallopt(int param, int value);
 
-// struct interpose_next is what only preload/ passes on to, in passive mode: the
-// rest of the next allocator, and _exit; all NULL otherwise.
+// struct interpose_next is what only preload/ passes on to, name by name, while
+// another allocator serves the program (process_passive): the next definition
+// behind ours, mostly the C library's. All NULL before it is known that there is
+// another.
 struct interpose_next {
+    void *(*memalign)(size_t alignment, size_t size);
+    void *(*aligned_alloc)(size_t alignment, size_t size);
+    int (*posix_memalign)(void **ret_p, size_t alignment, size_t size);
+    void *(*valloc)(size_t size);
+    void *(*pvalloc)(size_t size);
     int (*mallopt)(int param, int value);
     struct mallinfo (*mallinfo)(void);
     struct mallinfo2 (*mallinfo2)(void);
@@ -36,8 +48,10 @@ struct interpose_next {
 extern struct interpose_next interpose_next
     __attribute__((visibility("hidden")));
 
-// interpose_malloc returns our own malloc, whatever the name leads to in this
-// process.
-void *(*interpose_malloc(void))(size_t);
+// interpose_own says whether the names malloc and free lead to ours in this
+// process; false before interpose_front finds out, which returns the names (of enum
+// runtime_name) that lead to somebody else's.
+extern bool interpose_own __attribute__((visibility("hidden")));
+unsigned interpose_front(void);
 
 #endif // MOUND_INTERPOSE_H

@@ -1,20 +1,21 @@
-// malloc_info.c: the names of glibc's calls that describe the heap. In passive
-// mode they pass on to the C library; else each is one jump to its mound_ twin.
+// malloc_info.c: the names of glibc's calls that describe the heap. While
+// another allocator serves the program they pass on to the next one's; else each is one jump to its mound_ twin.
 #include "interpose.h"
 
 #include "mound.h"
+#include "process.h"
 
 // mallinfo is deprecated for its callers; we still answer it.
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
 EXPORT struct mallinfo2 mallinfo2(void) {
-    if (interpose_next.mallinfo2 != NULL)
+    if (process_passive())
         return interpose_next.mallinfo2();
     return mound_mallinfo2();
 }
 
 EXPORT struct mallinfo mallinfo(void) {
-    if (interpose_next.mallinfo != NULL)
+    if (process_passive())
         return interpose_next.mallinfo();
     return mound_mallinfo();
 }
@@ -24,7 +25,7 @@ EXPORT struct mallinfo __libc_mallinfo(void) {
 }
 
 EXPORT int mallopt(int param, int value) {
-    if (interpose_next.mallopt != NULL)
+    if (process_passive())
         return interpose_next.mallopt(param, value);
     return mound_mallopt(param, value);
 }
@@ -34,14 +35,14 @@ EXPORT int __libc_mallopt(int param, int value) {
 }
 
 EXPORT void malloc_stats(void) {
-    if (interpose_next.malloc_stats != NULL)
+    if (process_passive())
         interpose_next.malloc_stats();
     else
         mound_malloc_stats();
 }
 
-EXPORT int malloc_info(int options, FILE *f) {
-    if (interpose_next.malloc_info != NULL)
-        return interpose_next.malloc_info(options, f);
-    return mound_malloc_info(options, f);
+EXPORT int malloc_info(int kind, FILE *f) {
+    if (process_passive())
+        return interpose_next.malloc_info(kind, f);
+    return mound_malloc_info(kind, f);
 }

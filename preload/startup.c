@@ -1,19 +1,17 @@
 // startup.c: what a preloaded allocator must find out when the process starts,
 // and the ways out that run no destructors.
 #include <dlfcn.h>
-#include <link.h>
 #include <stdlib.h>
-#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "interpose.h"
 #include "os/sys.h"
 #include "process.h"
 
-// The C library's own allocator, below us in the search order.
+// The next allocator in the search order, mostly the C library's.
 struct interpose_next interpose_next;
 
-static bool find_next(struct runtime_next *heap, struct interpose_next *info) {
+static bool find_next(struct runtime_next *heap, struct interpose_next *rest) {
     const struct {
         const char *name;
         void *ret_function;
@@ -25,12 +23,17 @@ static bool find_next(struct runtime_next *heap, struct interpose_next *info) {
         {"memalign", &heap->memalign},
         {"malloc_usable_size", &heap->malloc_usable_size},
         {"malloc_trim", &heap->malloc_trim},
-        {"mallopt", &info->mallopt},
-        {"mallinfo", &info->mallinfo},
-        {"mallinfo2", &info->mallinfo2},
-        {"malloc_info", &info->malloc_info},
-        {"malloc_stats", &info->malloc_stats},
-        {"_exit", &info->exit},
+        {"memalign", &rest->memalign},
+        {"aligned_alloc", &rest->aligned_alloc},
+        {"posix_memalign", &rest->posix_memalign},
+        {"valloc", &rest->valloc},
+        {"pvalloc", &rest->pvalloc},
+        {"mallopt", &rest->mallopt},
+        {"mallinfo", &rest->mallinfo},
+        {"mallinfo2", &rest->mallinfo2},
+        {"malloc_info", &rest->malloc_info},
+        {"malloc_stats", &rest->malloc_stats},
+        {"_exit", &rest->exit},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         void *function = dlsym(RTLD_NEXT, wanted[i].name);
@@ -39,46 +42,6 @@ static bool find_next(struct runtime_next *heap, struct interpose_next *info) {
         *(void **)wanted[i].ret_function = function;
     }
     return true;
-}
-
-// runs_before_all says whether the executable has code that runs before the
-// constructors of all libraries but ours. Only runtimes of sanitizers do.
-static bool runs_before_all(void) {
-    const ElfW(Phdr) *headers = (const ElfW(Phdr) *)getauxval(AT_PHDR);
-    unsigned long nheaders = getauxval(AT_PHNUM);
-    uintptr_t moved = 0;
-    const ElfW(Dyn) *d = NULL;
-    for (unsigned long i = 0; headers != NULL && i < nheaders; i++) {
-        if (headers[i].p_type == PT_PHDR) // before all others
-            moved = (uintptr_t)headers - headers[i].p_vaddr;
-        if (headers[i].p_type == PT_DYNAMIC)
-            d = (const ElfW(Dyn) *)(moved + headers[i].p_vaddr);
-    }
-    for (; d != NULL && d->d_tag != DT_NULL; d++)
-        if (d->d_tag == DT_PREINIT_ARRAY)
-            return true;
-    return false;
-}
-
-// another_serves says whether the program's malloc is another than ours: one in
-// the executable itself, or one preloaded in front of us. A wrapper in front
-// that passes on to us is told by asking it for a block.
-static bool another_serves(void) {
-    void *(*first_malloc)(size_t) = NULL;
-    void (*first_free)(void *) = NULL;
-    *(void **)&first_malloc = dlsym(RTLD_DEFAULT, "malloc");
-    *(void **)&first_free = dlsym(RTLD_DEFAULT, "free");
-    if (first_malloc == NULL || first_free == NULL ||
-        first_malloc == interpose_malloc())
-        return false;
-    // gcc's ThreadSanitizer within the program shows none of its names but
-    // malloc, which is not ready to be called.
-    if (runs_before_all())
-        return true;
-    void *p = first_malloc(1);
-    bool passes_on = p != NULL && process_owns(p);
-    first_free(p);
-    return !passes_on;
 }
 
 // A sanitizer's runtime brings its own malloc and wants to be first. It is known
@@ -109,13 +72,23 @@ __attribute__((constructor)) static void start(int argc, char **argv,
     (void)argc;
     (void)argv;
     process_start(envp); // in either order with the constructor of alloc/
-    struct runtime_next next;
-    struct interpose_next info;
-    if ((process_off() || sanitized() || another_serves()) &&
-        find_next(&next, &info)) {
-        interpose_next = info;
+    struct runtime_next next = {.front = interpose_front()};
+    struct interpose_next rest;
+    bool off = process_off() || sanitized();
+    // The program, or a library preloaded in front, may have a malloc; whether it
+    // passes on to us shows when it does. It is not called from here: the C library
+    // has not read the environment yet, and who interposes malloc may not have
+    // started.
+    bool front = next.front & NAME_MALLOC;
+    if (!off && !front && process_serves(malloc_usable_size))
+        return;
+    if (!find_next(&next, &rest))
+        return;
+    interpose_next = rest;
+    if (off || !front)
         process_go_passive(&next);
-    }
+    else
+        process_go_behind(&next);
 }
 
 // Programs that leave without exit(): shells, and children after fork. A sanitizer

@@ -154,6 +154,58 @@ def memcheck_of_a_program_that_is_linked_to_it(folder):
     expect_memcheck(folder, command, ['leak'], None)
 
 
+# What valgrind does not replace is built on what it does.
+BUILT_ON_OTHERS = '''#include <dlfcn.h>
+#include <malloc.h>
+#include <stdlib.h>
+static void *find(const char *name) {
+    void *function = dlsym(RTLD_DEFAULT, name);
+    if (!function) abort();
+    return function;
+}
+int main(void) {
+    void (*sized)(void *, size_t) = find("free_sized");
+    void (*aligned_sized)(void *, size_t, size_t) = find("free_aligned_sized");
+    void (*old)(void *) = find("cfree");
+    void *p = reallocarray(reallocarray(malloc(3), 10, 10), 1000, 100);
+    sized(p, 100000);
+    aligned_sized(aligned_alloc(64, 640), 64, 640);
+    if (posix_memalign(&p, 128, 100) != 0) return 1;
+    old(realloc(memalign(64, 64), 640));
+    old(valloc(10));
+    if (malloc_usable_size(p) < 100) return 2;
+    free(p);
+    malloc_trim(0);
+    mallinfo2();
+    return 0;
+}
+'''
+
+
+def every_tool_of_valgrind_serves_every_name(folder):
+    need('valgrind')
+    source, program = (os.path.join(folder, 'others' + end) for end in ('.c', ''))
+    with open(source, 'w', encoding='utf-8') as f:
+        f.write(BUILT_ON_OTHERS)
+    directory, name = os.path.split(LIB)
+    plain = ['gcc', '-g', '-fno-builtin', '-D_GNU_SOURCE', '-w', source, '-o']
+    subprocess.run([*plain, program], check=True)
+    subprocess.run([*plain, program + '-linked', '-L' + directory, '-l:' + name,
+                    '-Wl,-rpath,' + directory, '-Wl,--no-as-needed'], check=True)
+    for tool, settings, argv in (('memcheck', {}, program),
+                                 ('massif', {}, program), ('dhat', {}, program),
+                                 ('drd', {}, program), ('none', {}, program),
+                                 ('memcheck', None, program + '-linked')):
+        command = ['valgrind', '--tool=' + tool]
+        if tool in ('massif', 'dhat'):
+            command.append('--%s-out-file=/dev/null' % tool)
+        if tool in ('memcheck', 'drd'):
+            command.append('--error-exitcode=9')
+        r = run([*command, argv], settings)
+        must(r.returncode == 0 and 'mound' not in r.stderr, *command,
+             settings, 'ended with', r.returncode, r.stderr)
+
+
 def callgrind_counts_our_instructions(folder):
     need('valgrind', 'callgrind_annotate')
     out = os.path.join(folder, 'callgrind')
@@ -313,6 +365,7 @@ def ubsan_leaves_malloc_to_us(folder):
 TESTS = [
     memcheck_with_the_library_preloaded,
     memcheck_of_a_program_that_is_linked_to_it,
+    every_tool_of_valgrind_serves_every_name,
     callgrind_counts_our_instructions, massif_knows_the_sites,
     helgrind_and_drd_find_the_race_and_no_other,
     asan_in_a_library, asan_in_a_library_that_is_preloaded_first,

@@ -6,6 +6,15 @@
 
 unsigned long wrapper_nmallocs;
 unsigned long wrapper_nfrees;
+unsigned long wrapper_nreallocs;
+int wrapper_came_early; // called before libc has the environment
+
+extern char **environ;
+
+static void note_call(unsigned long *counter) {
+    wrapper_came_early |= environ == NULL;
+    __atomic_add_fetch(counter, 1, __ATOMIC_RELAXED);
+}
 
 static char bootstrap[65536] __attribute__((aligned(16)));
 static size_t nbootstrap;
@@ -40,7 +49,7 @@ void *malloc(size_t n) {
     if (!next) {
         return take_bootstrap(n);
     }
-    __atomic_add_fetch(&wrapper_nmallocs, 1, __ATOMIC_RELAXED);
+    note_call(&wrapper_nmallocs);
     return next(n);
 }
 
@@ -51,7 +60,7 @@ void *calloc(size_t n, size_t size) {
     if (!next) {
         return take_bootstrap(n * size);
     }
-    __atomic_add_fetch(&wrapper_nmallocs, 1, __ATOMIC_RELAXED);
+    note_call(&wrapper_nmallocs);
     return next(n, size);
 }
 
@@ -64,6 +73,7 @@ void *realloc(void *p, size_t n) {
         size_t left = (size_t)(bootstrap + sizeof bootstrap - (char *)p);
         return q ? memcpy(q, p, n < left ? n : left) : NULL;
     }
+    note_call(&wrapper_nreallocs);
     return next ? next(p, n) : NULL;
 }
 
@@ -73,6 +83,6 @@ void free(void *p) {
     if (!next || from_bootstrap(p)) {
         return;
     }
-    __atomic_add_fetch(&wrapper_nfrees, 1, __ATOMIC_RELAXED);
+    note_call(&wrapper_nfrees);
     next(p);
 }

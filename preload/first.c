@@ -1,0 +1,64 @@
+// first.c: see first.h. The loader has written the answer down: where the calls of
+// each name lead (with -z now, before any constructor). To take the address of a
+// function is not the same: in a program that is not position-independent and
+// takes it too, that is a stub in the program.
+#include "first.h"
+
+#include <elf.h>
+#include <link.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// The linker makes these two; a static program has no _DYNAMIC.
+extern ElfW(Dyn) _DYNAMIC[] __attribute__((weak, visibility("hidden")));
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+
+// struct calls is the part of _DYNAMIC that says where calls lead.
+struct calls {
+    const ElfW(Rela) * relocations;
+    size_t nbytes;
+    const ElfW(Sym) * symbols;
+    const char *names;
+};
+
+// at returns a place in this library. glibc has made addresses of some offsets.
+static const void *at(ElfW(Addr) place) {
+    uintptr_t base = (uintptr_t)&__ehdr_start;
+    return (const void *)(place < base ? base + place : place);
+}
+
+static struct calls find_calls(void) {
+    struct calls found = {NULL, 0, NULL, NULL};
+    for (const ElfW(Dyn) *d = _DYNAMIC; d != NULL && d->d_tag != DT_NULL; d++) {
+        if (d->d_tag == DT_JMPREL)
+            found.relocations = at(d->d_un.d_ptr);
+        if (d->d_tag == DT_PLTRELSZ)
+            found.nbytes = d->d_un.d_val;
+        if (d->d_tag == DT_SYMTAB)
+            found.symbols = at(d->d_un.d_ptr);
+        if (d->d_tag == DT_STRTAB)
+            found.names = at(d->d_un.d_ptr);
+    }
+    return found;
+}
+
+// same is strcmp, which others interpose and which may not be ready.
+static bool same(const char *a, const char *b) {
+    while (*a != '\0' && *a == *b) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+bool first_is(const char *name, const void *own) {
+    const struct calls calls = find_calls();
+    uintptr_t base = (uintptr_t)&__ehdr_start;
+    for (size_t i = 0; i < calls.nbytes / sizeof calls.relocations[0]; i++) {
+        const ElfW(Rela) *r = &calls.relocations[i];
+        const ElfW(Sym) *symbol = &calls.symbols[ELF64_R_SYM(r->r_info)];
+        if (same(calls.names + symbol->st_name, name))
+            return *(const void *const *)(base + r->r_offset) == own;
+    }
+    return true; // bound to the library when it was linked
+}
