@@ -2,25 +2,21 @@
 // closed, locked or replaced by now.
 #include "dump.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 #include "base/print.h"
 #include "errfile.h"
 #include "mound.h"
 #include "options.h"
-#include "os/filter.h"
 #include "os/sys.h"
 #include "outfile.h"
 #include "prof/memstats_write.h"
 #include "runtime.h"
 
-static _Atomic int dumped_pid; // the process that has dumped
-
 void dump_init(void) {
     if (options->stats == STATS_OFF)
         return;
-    outfile_init(); // at its end the process may see no /proc
+    outname_init(); // at its end the process may see no /proc
     errfile_keep();
 }
 
@@ -58,7 +54,7 @@ static void fill_process(struct memstats_about *about) {
 
 static void fill(struct mound_memstats *st, struct memstats_about *about) {
     mound_read_memstats(st, sizeof *st);
-    about->program = outfile_program();
+    about->program = outname_program();
     about->pid = sys_pid();
     about->options = option_text();
     fill_process(about);
@@ -84,25 +80,15 @@ static void dump_to_stderr(void) {
 }
 
 static int dump_for_path(int fd) {
-    return outfile_ends_in(options->stats_path, ".json") ? dump_json(fd)
+    return outname_ends_in(options->stats_path, ".json") ? dump_json(fd)
                                                          : dump_table(fd);
 }
 
 void dump_at_exit(void) {
-    if (!runtime_started() || options->stats == STATS_OFF)
-        return;
-    runtime_enter();
-    if (filter_came())
-        return;
-    int pid = sys_pid();
-    if (pid != runtime_pid())
-        return; // a child of vfork, in its parent's memory
-    if (atomic_exchange_explicit(&dumped_pid, pid, memory_order_relaxed) == pid)
-        return;
     const struct outfile file = {"MOUND_STATS", options->stats_path,
                                  dump_for_path};
     if (options->stats == STATS_STDERR)
         dump_to_stderr();
-    else
+    else if (options->stats == STATS_FILE)
         outfile_write(&file, 0);
 }

@@ -8,8 +8,8 @@
 // program may have closed by then. Once.
 void dump_init(void);
 
-// dump_at_exit writes what MOUND_STATS asks for: at most once in each process,
-// and never in a child of vfork, whose exit is not the end of its program.
+// dump_at_exit writes what MOUND_STATS asks for. process_exiting calls it, once in
+// each process.
 void dump_at_exit(void);
 
 // dump_table writes the table to fd and returns 0 or -errno.

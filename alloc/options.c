@@ -69,20 +69,23 @@ static int choose(const char *name, const char *text,
 static const struct choice on_off[] = {{"0", 0}, {"1", 1}, {NULL, 0}};
 
 static void read_stats(const char *value) {
-    if (text_is(value, "0"))
+    // An empty value is how a script leaves a variable out.
+    if (text_is(value, "0") || *value == '\0' || text_is(value, "/dev/null"))
         return;
     if (text_is(value, "1") || text_is(value, "/dev/stderr")) {
         values.stats = STATS_STDERR;
         return;
     }
-    if (outfile_set(values.stats_path, value))
+    if (outname_set(values.stats_path, value))
         values.stats = STATS_FILE;
     else
         complain("MOUND_STATS", value, "0, 1 or the path of a file");
 }
 
 static void read_profile(const char *value) {
-    if (!text_is(value, "0") && !outfile_set(values.profile_path, value))
+    if (text_is(value, "0") || *value == '\0')
+        return;
+    if (!outname_set(values.profile_path, value))
         complain("MOUND_PROFILE", value, "0 or the path of a file");
 }
 
@@ -226,7 +229,7 @@ static void read_variable(const char *entry, bool secure) {
 static void read_proc(bool secure) {
     enum { CHUNK_BYTES = 1024 };
     char chunk[CHUNK_BYTES];
-    char entry[OUTFILE_PATH_MAX + 64];
+    char entry[OUTNAME_PATH_MAX + 64];
     size_t n = 0;
     int fd = sys_open_read("/proc/self/environ");
     if (fd < 0)

@@ -5,7 +5,7 @@
 
 #include "heap/mheap.h"
 #include "os/unwind.h"
-#include "outfile.h"
+#include "outname.h"
 #include "prof/report.h"
 
 enum stats_mode { STATS_OFF, STATS_STDERR, STATS_FILE };
@@ -24,8 +24,8 @@ struct options {
     bool keep_deepbind;
     enum thp_mode thp;
     // Last, so that they are not touched where they are empty.
-    char stats_path[OUTFILE_PATH_MAX];   // absolute, before %-expansion
-    char profile_path[OUTFILE_PATH_MAX]; // likewise; empty: no profile
+    char stats_path[OUTNAME_PATH_MAX];   // absolute, before %-expansion
+    char profile_path[OUTNAME_PATH_MAX]; // likewise; empty: no profile
 };
 
 extern const struct options *const options;

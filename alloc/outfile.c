@@ -1,135 +1,212 @@
 // outfile.c: see outfile.h.
+//
+// A folder is opened once, and all is done by names in it. Nothing is called after
+// a system call that fails which could not have failed for a reason of its own: a
+// filter that denies the first may end the process at the next.
 #include "outfile.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #include "base/print.h"
+#include "base/turn.h"
 #include "errfile.h"
+#include "os/file.h"
 #include "os/sys.h"
-#include "runtime.h"
+#include "outtarget.h"
 
-enum { SEQUENCE_MAX = 1000000 };
-
-static char program_path[OUTFILE_PATH_MAX];
-
-bool outfile_set(char *ret_path, const char *value) {
-    size_t n = strlen(value);
-    long used = 0;
-    if (n > 0 && value[0] != '/') {
-        // The program may change its directory before it ends.
-        used = sys_getcwd(ret_path, OUTFILE_PATH_MAX);
-        if (used > 0 && used < OUTFILE_PATH_MAX - 1)
-            ret_path[used++] = '/';
-    }
-    if (n == 0 || used < 0 || (size_t)used + n >= OUTFILE_PATH_MAX)
-        return false;
-    memcpy(ret_path + used, value, n + 1);
-    return true;
-}
-
-void outfile_init(void) {
-    long n = sys_program_path(program_path, sizeof program_path - 1);
-    program_path[n > 0 ? n : 0] = '\0';
-}
-
-const char *outfile_program(void) {
-    if (program_path[0] == '\0')
-        outfile_init();
-    const char *slash = strrchr(program_path, '/');
-    const char *name = slash != NULL ? slash + 1 : program_path;
-    return name[0] != '\0' ? name : "?";
-}
-
-bool outfile_ends_in(const char *path, const char *ending) {
-    size_t n = strlen(path), m = strlen(ending);
-    return n >= m && strcmp(path + n - m, ending) == 0;
-}
-
-// struct path is a file name being built; what does not fit is noticed.
-struct path {
-    size_t n;
-    bool too_long;
-    char text[OUTFILE_PATH_MAX];
+enum {
+    TRIES_MAX = 1000000, // numbers of %n, or of names with one %p
+    RANDOM_TRIES = 16,
+    RANDOM_DIGITS = 16,
 };
 
-static void path_add(struct path *path, const char *s, size_t n) {
-    if (path->n + n >= sizeof path->text) {
-        path->too_long = true;
-        return;
+static const char own_name[] = ".mound-";
+
+// struct placing is a file on its way to its name.
+struct placing {
+    int dir;
+    int fd; // without a name; or -1: it has the name own
+    bool owns;
+    char own[sizeof own_name + RANDOM_DIGITS];
+    struct outname name;
+};
+
+static struct turn turn;
+static struct placing placing; // whose turn it is
+
+// random_name makes a name that no other process should have: pids are the same in
+// other pid namespaces. Who guesses it can only make us take another.
+static void random_name(char ret_name[sizeof placing.own]) {
+    static uint64_t counter;
+    uint64_t x = sys_secret() + ++counter;
+    x = (x ^ sys_ticks()) * 0x9e3779b97f4a7c15u;
+    x = (x ^ x >> 29 ^ (uint64_t)sys_pid() << 32) * 0xbf58476d1ce4e5b9u;
+    x ^= x >> 32;
+    memcpy(ret_name, own_name, sizeof own_name - 1);
+    char *digits = ret_name + sizeof own_name - 1;
+    for (int i = 0; i < RANDOM_DIGITS; i++, x >>= 4)
+        digits[i] = "0123456789abcdef"[x & 15];
+    digits[RANDOM_DIGITS] = '\0';
+}
+
+static void remove_own(struct placing *p) {
+    if (p->owns)
+        file_remove(p->dir, p->own);
+    p->owns = false;
+}
+
+// take_own makes the file's own name, by a new file or for the one without a name;
+// it returns the descriptor of a new file, or 0.
+static int take_own(struct placing *p) {
+    int error = -EEXIST;
+    for (int i = 0; i < RANDOM_TRIES && error == -EEXIST; i++) {
+        random_name(p->own);
+        error = p->fd >= 0 ? file_name(p->fd, p->dir, p->own)
+                           : file_create(p->dir, p->own);
     }
-    memcpy(path->text + path->n, s, n);
-    path->n += n;
-    path->text[path->n] = '\0';
+    p->owns = error >= 0;
+    return error;
 }
 
-static void path_add_number(struct path *path, uint64_t number) {
-    struct print digits = print_to(PRINT_NOWHERE);
-    print_u64(&digits, number);
-    path_add(path, digits.buf, digits.n);
-}
-
-// The ending that a number goes before: all of the last name from its first dot.
-static const char *ending_of(const char *template) {
-    const char *slash = strrchr(template, '/');
-    const char *name = slash != NULL ? slash + 1 : template;
-    const char *dot = name[0] == '\0' ? NULL : strchr(name + 1, '.');
-    return dot != NULL ? dot : template + strlen(template);
-}
-
-static bool has_escape(const char *template, char escape) {
-    for (const char *s = template; s[0] != '\0' && s[1] != '\0'; s++)
-        if (*s == '%' && *++s == escape)
-            return true;
-    return false;
-}
-
-// expand builds the path for this process; sequence stands for %n. A number that
-// has no %n stands before the ending, as does the number of a forked process.
-static void expand(struct path *path, const char *template, uint64_t sequence,
-                   uint64_t number) {
-    const char *ending = ending_of(template);
-    bool has_pid = has_escape(template, 'p');
-    path->n = 0;
-    path->too_long = false;
-    path->text[0] = '\0';
-    for (const char *s = template;; s++) {
-        if (s == ending && number > 0 && !has_escape(template, 'n')) {
-            path_add(path, ".", 1);
-            path_add_number(path, number);
-        }
-        if (*s == '\0')
-            break;
-        if (s[0] != '%' || s[1] == '\0') {
-            path_add(path, s, 1);
-            continue;
-        }
-        s++;
-        switch (*s) {
-        case 'p':
-            path_add_number(path, (uint64_t)sys_pid());
-            break;
-        case 'e':
-            path_add(path, outfile_program(), strlen(outfile_program()));
-            break;
-        case 'n':
-            path_add_number(path, sequence);
-            break;
-        case '%':
-            path_add(path, s, 1);
-            break;
-        default: // not ours: as it stands
-            path_add(path, s - 1, 2);
-        }
+static int replace(struct placing *p) {
+    if (!p->owns) {
+        int error = take_own(p);
+        if (error < 0)
+            return error;
     }
-    if (!has_pid && runtime_forks() > 0) {
-        path_add(path, ".", 1);
-        path_add_number(path, (uint64_t)sys_pid());
-    }
+    return file_rename(p->dir, p->own, p->name.text);
 }
 
-static void complain(const char *variable, const char *path, const char *why,
+static int place_new(struct placing *p) {
+    return p->fd >= 0 ? file_name(p->fd, p->dir, p->name.text)
+                      : file_rename_new(p->dir, p->own, p->name.text);
+}
+
+static int place(struct placing *p) {
+    int error = -EEXIST;
+    for (uint64_t i = 1; i <= TRIES_MAX && error == -EEXIST; i++) {
+        outname_try(&p->name, i);
+        if (p->name.too_long)
+            return -ENAMETOOLONG;
+        error = place_new(p);
+        if (error == -EEXIST && !p->name.counts && !p->name.own)
+            error = replace(p);
+    }
+    if (error == 0)
+        p->owns = false;
+    return error;
+}
+
+// without_name writes a file that has no name and gives it one. *ret_again: this
+// filesystem or process cannot do that.
+static int without_name(struct placing *p, const struct outfile *out,
+                        bool *ret_again) {
+    p->fd = file_create_unnamed(p->dir);
+    *ret_again = p->fd < 0;
+    if (p->fd < 0)
+        return p->fd;
+    int error = out->write(p->fd);
+    if (error == 0) {
+        error = place(p);
+        *ret_again = error < 0 && error != -ENOSPC && error != -EDQUOT &&
+                     error != -ENAMETOOLONG && error != -EEXIST;
+    }
+    int late = file_close(p->fd);
+    p->fd = -1;
+    return error != 0 ? error : late;
+}
+
+static int with_name(struct placing *p, const struct outfile *out) {
+    int fd = take_own(p);
+    if (fd < 0)
+        return fd;
+    int error = out->write(fd);
+    int late = file_close(fd);
+    if (error == 0)
+        error = late;
+    return error != 0 ? error : place(p);
+}
+
+static int write_file(struct placing *p, const struct outfile *out) {
+    bool again;
+    int error = without_name(p, out, &again);
+    remove_own(p);
+    if (again)
+        error = with_name(p, out);
+    remove_own(p);
+    return error;
+}
+
+// write_stream opens what outtarget found to be a pipe or a device. It may be
+// another thing by now.
+static int write_stream(const struct placing *p, const struct outfile *out) {
+    struct file_status there;
+    int fd = file_open_stream(p->dir, p->name.text);
+    if (fd < 0)
+        return fd;
+    int error = file_status_at_fd(fd, &there);
+    if (error == 0 && there.kind != FILE_STREAM)
+        error = -EINVAL;
+    if (error == 0)
+        error = out->write(fd);
+    file_close(fd);
+    return error;
+}
+
+static int write_descriptor(int fd, const struct outfile *out) {
+    struct sys_file there;
+    if (fd == 2)
+        fd = errfile_fd();
+    return fd >= 0 && sys_file_of(fd, &there) ? out->write(fd) : -EBADF;
+}
+
+// write_there writes to what the name stands for that is no file; *ret_done: there
+// was such a thing, or it cannot be known.
+static int write_there(struct placing *p, const struct outfile *out,
+                       bool *ret_done) {
+    struct outtarget target;
+    int error = outtarget_find(p->dir, p->name.text, &target);
+    *ret_done = error != 0 || target.kind != OUTTARGET_FILE;
+    if (!*ret_done || error != 0)
+        return error;
+    return target.kind == OUTTARGET_STREAM ? write_stream(p, out)
+                                           : write_descriptor(target.fd, out);
+}
+
+static int write_in_folder(struct placing *p, const struct outfile *out) {
+    bool done = false;
+    int error = 0;
+    outname_bare(&p->name);
+    if (!p->name.counts && !p->name.too_long)
+        error = write_there(p, out, &done);
+    if (done)
+        return error;
+    outname_try(&p->name, 1);
+    if (p->name.too_long)
+        return -ENAMETOOLONG;
+    if (p->name.number > 0 || p->name.own) // with another name than the bare
+        error = p->name.counts ? 0 : write_there(p, out, &done);
+    return done ? error : write_file(p, out);
+}
+
+static int write_placing(struct placing *p, const struct outfile *out,
+                         uint64_t number) {
+    p->fd = -1;
+    p->owns = false;
+    outname_start(&p->name, out->path, number);
+    outname_try(&p->name, 1); // for the complaint
+    if (p->name.too_long)
+        return -ENAMETOOLONG;
+    p->dir = file_open_dir(FILE_NO_DIR, p->name.folder);
+    if (p->dir < 0)
+        return p->dir;
+    int error = write_in_folder(p, out);
+    file_close(p->dir);
+    return error;
+}
+
+static void complain(const char *variable, const struct outname *name,
                      int error) {
     int fd = errfile_fd();
     if (fd < 0)
@@ -138,76 +215,35 @@ static void complain(const char *variable, const char *path, const char *why,
     print_str(&out, "mound: ");
     print_str(&out, variable);
     print_str(&out, ": cannot write ");
-    print_str(&out, path);
-    print_str(&out, why);
-    if (error != 0)
-        print_u64(&out, (uint64_t)-error);
+    print_str(&out, name->folder);
+    print_str(&out, name->text);
+    print_str(&out, ": ");
+    print_str(&out, file_error_text(error));
     print_str(&out, "\n");
     print_flush(&out);
 }
 
-// replaceable says whether a file may be put at path. By rename a privileged
-// process would put one in the place of /dev/stdout, for every other program.
-static bool replaceable(const char *path) {
-    static const char *const never[] = {"/dev/", "/proc/", "/sys/"};
-    static const char shared[] = "/dev/shm/";
-    if (sys_is_special(path))
-        return false;
-    for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
-        if (strncmp(path, never[i], strlen(never[i])) == 0)
-            return strncmp(path, shared, sizeof shared - 1) == 0;
-    return true;
-}
-
-static int write_at(const struct outfile *out, const char *path,
-                    const char *temporary) {
-    int fd = sys_open_new(temporary);
-    if (fd < 0) {
-        sys_unlink(temporary); // left by a process of our number
-        fd = sys_open_new(temporary);
-    }
-    if (fd < 0)
-        return fd;
-    int error = out->write(fd);
-    sys_close(fd);
-    if (error == 0)
-        error = sys_rename(temporary, path);
-    if (error != 0)
-        sys_unlink(temporary);
-    return error;
-}
-
-static int write_locked(const struct outfile *out, uint64_t number) {
-    static struct path path, temporary; // under busy
-    bool numbered = has_escape(out->path, 'n');
-    for (uint64_t i = 1; i <= SEQUENCE_MAX; i++) {
-        expand(&path, out->path, i, number);
-        if (!numbered || !sys_exists(path.text))
-            break;
-    }
-    temporary.n = 0;
-    temporary.too_long = path.too_long;
-    path_add(&temporary, path.text, path.n);
-    path_add(&temporary, ".tmp", 4);
-    path_add_number(&temporary, (uint64_t)sys_pid());
-    if (temporary.too_long || !replaceable(path.text)) {
-        complain(out->variable, path.text, ": not the name of a plain file", 0);
-        return -EINVAL;
-    }
-    int error = write_at(out, path.text, temporary.text);
-    if (error < 0 && error != -EBUSY) // who is busy comes again
-        complain(out->variable, path.text, ", errno ", error);
-    return error;
-}
-
 int outfile_write(const struct outfile *out, uint64_t number) {
-    static _Atomic int
-        busy; // the process that writes: a child of fork is not it
-    int pid = sys_pid();
-    // acquire and release: the paths are this thread's meanwhile
-    if (atomic_exchange_explicit(&busy, pid, memory_order_acquire) == pid)
+    bool last = number == 0;
+    int error = turn_take(&turn, last ? OUTFILE_WAIT_NS : 0);
+    if (error == -EDEADLK && last) {
+        // Our own writer will never go on.
+        outfile_abandon();
+        error = 0;
+    }
+    if (error != 0)
         return -EBUSY;
-    int error = write_locked(out, number);
-    atomic_store_explicit(&busy, 0, memory_order_release);
+    error = write_placing(&placing, out, number);
+    if (error < 0 && error != -EBUSY) // who is busy comes again
+        complain(out->variable, &placing.name, error);
+    turn_give(&turn);
     return error;
+}
+
+void outfile_abandon(void) {
+    int error = turn_take(&turn, 0);
+    if (error == -EDEADLK)
+        remove_own(&placing);
+    if (error == 0)
+        turn_give(&turn);
 }

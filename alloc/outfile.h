@@ -1,37 +1,50 @@
-// outfile.h: files in which this process tells of itself: their names, and how
-// they are written. All by raw system calls, since stdio may be closed, locked or
-// replaced by then; nothing here allocates.
+// outfile.h: files in which this process tells of itself, and how they are
+// written. All by raw system calls, since stdio may be closed, locked or replaced
+// by then; nothing here allocates.
 #ifndef MOUND_OUTFILE_H
 #define MOUND_OUTFILE_H
 
 #include "base/compiler.h"
+#include "outname.h"
 
-enum { OUTFILE_PATH_MAX = 4096 };
+enum {
+    // What the end of the process waits for a file that another thread writes.
+    OUTFILE_WAIT_S = 10,
+};
+#define OUTFILE_WAIT_NS ((uint64_t)OUTFILE_WAIT_S * 1000000000u)
 
 // struct outfile is what one environment variable asks for.
 struct outfile {
     const char *variable; // for complaints
-    const char *path;     // absolute; %p pid, %e program, %n number, %% a %
-    // Writes the contents to fd; 0 or -errno.
+    const char *path;     // see outname.h
+    // Writes the contents to fd; 0 or -errno. It may be called a second time, for
+    // another file.
     int (*write)(int fd);
 };
 
-// outfile_set makes value an absolute path in ret_path, which has room for
-// OUTFILE_PATH_MAX bytes; false: it is empty or too long.
-bool outfile_set(char *ret_path, const char *value);
-
-// outfile_init finds out the program's name, while the process still sees /proc.
-void outfile_init(void);
-const char *outfile_program(void);
-
-// outfile_write writes the file beside its place and renames it: a reader sees
-// all or nothing, and a link of that name is replaced, not followed. Where it
-// cannot be written one line on descriptor 2 says so. In a child of a fork the
-// process number is added to a name without %p. number 0 is the one at exit; others
-// stand in the place of %n, or before the name's ending (heap.pb.gz: heap.2.pb.gz).
-// One thread at a time: -EBUSY while another is at it, else 0 or -errno.
+// outfile_write writes the file without a name, or under one of its own, and then
+// gives it its name in one step: a reader sees all or nothing. What had that name is
+// replaced, a link too, which is not followed. But a name with %n or with the number
+// of the process is a new one, whoever else looks for one: with %n the first number
+// that is free; else, where another process of that number was there first (long
+// ago, or in another pid namespace), a further number stands before the ending.
+//
+// A pipe, a terminal or another device, /dev/stdout, and what links to such a thing
+// is not replaced: the contents are written to it. Not to a disk, a socket, a
+// folder.
+//
+// Where it cannot be written one line on the stderr of the start says so. In a child
+// of a fork the process number is added to a name without %p. number 0 is the one at
+// exit; others stand in the place of %n, or before the name's ending (heap.pb.gz:
+// heap.2.pb.gz).
+//
+// One thread at a time: -EBUSY while another is at it; the one at exit waits
+// OUTFILE_WAIT_S seconds for it, and takes over from a writer that it interrupted.
+// Else 0 or -errno.
 int outfile_write(const struct outfile *out, uint64_t number);
 
-bool outfile_ends_in(const char *path, const char *ending);
+// outfile_abandon removes what a writer that was interrupted for good, in this
+// thread, has left under a name of its own.
+void outfile_abandon(void);
 
 #endif // MOUND_OUTFILE_H

@@ -1,16 +1,19 @@
 // process.c: see process.h.
 #include "process.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/turn.h"
 #include "dump.h"
 #include "emergency.h"
 #include "malloc_slow.h"
 #include "os/filter.h"
 #include "os/forklock.h"
 #include "os/sys.h"
+#include "outfile.h"
 #include "profile.h"
 #include "thread.h"
 
@@ -80,13 +83,40 @@ __attribute__((destructor)) static void finish(void) {
     thread_leave();
 }
 
+// end_once writes what is to be written when this process ends, unless a thread of
+// it has done so: whoever comes while that goes on waits for it, since the process
+// is gone with all its threads when the first of them leaves.
+static void end_once(void) {
+    static struct turn turn;
+    static int ended_pid; // whose turn it is
+    int pid = sys_pid();
+    if (pid != runtime_pid())
+        return; // a child of vfork, in its parent's memory
+    int error = turn_take(&turn, OUTFILE_WAIT_NS);
+    if (error == -EDEADLK)
+        outfile_abandon(); // a handler that ends the process interrupted us
+    if (error != 0)
+        return;
+    if (ended_pid != pid) {
+        profile_at_exit();
+        dump_at_exit();
+    }
+    ended_pid = pid;
+    turn_give(&turn);
+}
+
 void process_exiting(void) {
 #ifdef MOUND_LOCK_COUNTS
     if (lock_counts != NULL)
         lockcount_write(lock_counts);
 #endif
-    profile_at_exit();
-    dump_at_exit();
+    if (!runtime_started() ||
+        (options->stats == STATS_OFF && !profile_writes_at_exit()))
+        return;
+    runtime_enter();
+    if (filter_came())
+        return;
+    end_once();
 }
 
 void process_filtered(void) {

@@ -11,8 +11,10 @@
 // calls do nothing.
 void process_start(char **envp);
 
-// process_exiting writes the dump for a process that leaves without
-// destructors.
+// process_exiting writes the dump and the last profile: at most once in each
+// process, and never in a child of vfork, whose exit is not the end of its program.
+// When it returns they are written, whichever thread did it; it waits for that for
+// a bounded time.
 void process_exiting(void);
 
 // process_filtered is to be called before a filter of system calls (seccomp) comes

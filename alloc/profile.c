@@ -12,6 +12,7 @@
 #include "os/fault.h"
 #include "os/filter.h"
 #include "os/unwind.h"
+#include "outfile.h"
 #include "prof/mprof.h"
 #include "prof/mprof_write.h"
 #include "prof/probes.h"
@@ -23,8 +24,6 @@
 
 enum {
     FREED_KEPT = 1 << 10, // freed samples that a report may still name
-    EXIT_WAIT_NS = 1000 * 1000,
-    EXIT_WAITS = 1000,
     FREED_PCS = 16,
     LOADER_STACK = 256 << 10, // what the dynamic loader may need, and more
 };
@@ -34,7 +33,6 @@ bool profile_pending; // written while there is one thread
 static struct mprof prof;
 static _Atomic bool begun; // prof is there, and the stores of sampled objects
 static struct mutex starting = {.rank = LOCKRANK_FORK};
-static _Atomic int exit_pid;         // the process that wrote its last profile
 static _Atomic uint64_t next_growth; // bytes in use at which one is due
 static _Atomic uint64_t nwritten;    // profiles that were not the last
 
@@ -203,10 +201,20 @@ static struct mbucket *bucket_here(size_t size) {
     return mprof_bucket(&prof, size, pcs, n);
 }
 
-static int write_for_path(int fd) {
+static int write_waiting(int fd, uint64_t wait_ns) {
     const char *path = options->profile_path;
-    bool text = outfile_ends_in(path, ".heap") || outfile_ends_in(path, ".txt");
-    return mprof_write(&prof, text ? MPROF_HEAP_V2 : MPROF_PPROF, fd);
+    bool text = outname_ends_in(path, ".heap") || outname_ends_in(path, ".txt");
+    return mprof_write_waiting(&prof, text ? MPROF_HEAP_V2 : MPROF_PPROF, fd,
+                               wait_ns);
+}
+
+static int write_for_path(int fd) {
+    return write_waiting(fd, 0);
+}
+
+// The program may be writing one by mound_memprofile_write.
+static int write_last_for_path(int fd) {
+    return write_waiting(fd, OUTFILE_WAIT_NS);
 }
 
 static int write_numbered(void) {
@@ -435,7 +443,7 @@ void profile_init(void) {
     report_set_describe(describe);
     if (!wanted() && !options->unwind_asked)
         return;
-    outfile_init();
+    outname_init();
     errfile_keep();
     if (options->profile_path[0] != '\0' && options->profile_signal != 0 &&
         !options->off)
@@ -477,21 +485,29 @@ void profile_repair(void) {
     unwind_forked();
 }
 
+bool profile_writes_at_exit(void) {
+    return !runtime_passive() && options->profile_path[0] != '\0' && wanted();
+}
+
+// begin_for_exit is for a program that allocated nothing: its profile is empty.
+static bool begin_for_exit(void) {
+    // acquire: sees the tables; partner: release in begin_once
+    if (atomic_load_explicit(&begun, memory_order_acquire))
+        return true;
+    if (!thread_enter())
+        return false; // a signal handler, maybe in the midst of it
+    mutex_lock(&starting);
+    bool can = begin_once();
+    mutex_unlock(&starting);
+    thread_leave();
+    return can;
+}
+
 void profile_at_exit(void) {
-    if (!runtime_started() || runtime_passive() ||
-        options->profile_path[0] == '\0' || !wanted() || filter_came())
-        return;
-    runtime_enter();
-    begin_once(); // a program that allocated nothing has an empty profile
-    int pid = sys_pid();
-    if (pid != runtime_pid() ||
-        atomic_exchange_explicit(&exit_pid, pid, memory_order_relaxed) == pid)
-        return;
     const struct outfile file = {"MOUND_PROFILE", options->profile_path,
-                                 write_for_path};
-    // Another thread may be writing one, by a signal.
-    for (int i = 0; i < EXIT_WAITS && outfile_write(&file, 0) == -EBUSY; i++)
-        sys_sleep_ns(EXIT_WAIT_NS);
+                                 write_last_for_path};
+    if (profile_writes_at_exit() && begin_for_exit())
+        outfile_write(&file, 0);
 }
 
 EXPORT int mound_memprofile_start(size_t new_rate) {

@@ -84,7 +84,9 @@ void profile_lock_tables(void);
 void profile_unlock_tables(void);
 void profile_repair(void);
 
-// profile_at_exit writes the profile that MOUND_PROFILE asks for.
+// profile_writes_at_exit says whether MOUND_PROFILE asks for a profile, and
+// profile_at_exit writes it. process_exiting calls it, once in each process.
+bool profile_writes_at_exit(void);
 void profile_at_exit(void);
 
 #endif // MOUND_PROFILE_H

@@ -3,6 +3,7 @@
 
 #ifdef MOUND_LOCK_COUNTS
 #include "base/print.h"
+#include "os/file.h"
 #include "os/sys.h"
 
 _Atomic uint64_t lockcounts[LOCKRANK_COUNT][LOCKCOUNT_KINDS];
@@ -12,7 +13,7 @@ static const char *const names[LOCKRANK_COUNT] = {
     "mheap", "special", "mprof",     "persistent"};
 
 void lockcount_write(const char *path) {
-    int fd = sys_open_new(path);
+    int fd = file_create(FILE_NO_DIR, path);
     if (fd < 0)
         return;
     struct print out = print_to(fd);

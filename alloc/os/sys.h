@@ -30,6 +30,9 @@ ALWAYS_INLINE uintptr_t sys_self(void) {
 // sys_pid asks the kernel, since a cached number is wrong after vfork.
 int sys_pid(void);
 
+// sys_tid returns the kernel's number of this thread.
+int sys_tid(void);
+
 // sys_now_ns returns coarse monotonic time (some milliseconds of grain).
 uint64_t sys_now_ns(void);
 
@@ -71,17 +74,12 @@ void sys_sleep_ns(uint64_t delay_ns);
 // sys_unix_ns returns the time of day in nanoseconds since 1970.
 uint64_t sys_unix_ns(void);
 
-// sys_write writes all n bytes and returns 0 or -errno; it resumes after EINTR.
+// sys_write writes all n bytes and returns 0 or -errno; it resumes after EINTR, and
+// where fd does not block it waits for its reader: two seconds, then -EAGAIN.
 int sys_write(int fd, const void *buf, size_t n);
 long sys_read(int fd, void *buf, size_t n);
 long sys_pread(int fd, void *buf, size_t n, uint64_t offset);
 int sys_open_read(const char *path);
-
-// sys_open_new creates a file that must not exist; no link is followed.
-int sys_open_new(const char *path);
-int sys_rename(const char *from, const char *to);
-int sys_unlink(const char *path);
-bool sys_exists(const char *path);
 
 // sys_is_special says whether something stands at path that is no regular file
 // and no link: a device, a pipe, a folder.

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -21,7 +22,6 @@ enum {
     // Shells keep their own descriptors at 10 and 255; stay above both.
     FD_HIGH = 512,
     FD_LOW = 64,
-    FILE_MODE = 0600,
 };
 
 size_t sys_page_size(void) {
@@ -38,6 +38,10 @@ size_t sys_page_size(void) {
 
 int sys_pid(void) {
     return (int)syscall0(SYS_getpid);
+}
+
+int sys_tid(void) {
+    return (int)syscall0(SYS_gettid);
 }
 
 bool sys_helper_made;
@@ -68,11 +72,22 @@ uint64_t sys_unix_ns(void) {
     return clock_ns(CLOCK_REALTIME);
 }
 
+// wait_writable waits until fd, which writes do not wait for, takes more; false:
+// its reader does not read.
+static bool wait_writable(int fd) {
+    enum { PATIENCE_S = 2 };
+    struct pollfd poll = {.fd = fd, .events = POLLOUT};
+    struct timespec patience = {PATIENCE_S, 0};
+    long ret = syscall5(SYS_ppoll, &poll, 1, &patience, 0, sizeof(uint64_t));
+    return ret > 0 || ret == -EINTR;
+}
+
 // write_all writes until all is written or an error comes.
 static int write_all(int fd, const char *p, size_t n) {
     while (n > 0) {
         long ret = syscall3(SYS_write, fd, p, n);
-        if (ret == -EINTR)
+        if (ret == -EINTR ||
+            (ret == -EAGAIN && !filter_noted() && wait_writable(fd)))
             continue;
         if (ret < 0)
             return (int)ret;
@@ -124,23 +139,6 @@ long sys_pread(int fd, void *buf, size_t n, uint64_t offset) {
 
 int sys_open_read(const char *path) {
     return (int)syscall4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-}
-
-int sys_open_new(const char *path) {
-    int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    return (int)syscall4(SYS_openat, AT_FDCWD, path, flags, FILE_MODE);
-}
-
-int sys_rename(const char *from, const char *to) {
-    return (int)syscall5(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
-}
-
-int sys_unlink(const char *path) {
-    return (int)syscall3(SYS_unlinkat, AT_FDCWD, path, 0);
-}
-
-bool sys_exists(const char *path) {
-    return syscall3(SYS_faccessat, AT_FDCWD, path, F_OK) == 0;
 }
 
 bool sys_is_special(const char *path) {

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "os/sys.h"
+#include "base/turn.h"
 #include "prof/mprof_pprof.h"
 #include "prof/sample.h"
 
@@ -137,29 +137,21 @@ static int write_heap_v2(struct mprof_output *out, int fd) {
     return gzip_end(&out->file);
 }
 
-// The process whose thread is writing, or 0. In a child of fork it may be the
-// number of the parent, whose thread the child does not have.
-static _Atomic int writer_pid;
-
-static bool begin(void) {
-    int mine = sys_pid();
-    int holder = atomic_load_explicit(&writer_pid, memory_order_relaxed);
-    // acquire: the last writer is done; partner: release in mprof_write
-    return holder != mine && atomic_compare_exchange_strong_explicit(
-                                 &writer_pid, &holder, mine,
-                                 memory_order_acquire, memory_order_relaxed);
-}
-
-int mprof_write(const struct mprof *mp, enum mprof_format format, int fd) {
-    static struct mprof_output out; // one writer at a time
-    if (!begin())
+int mprof_write_waiting(const struct mprof *mp, enum mprof_format format,
+                        int fd, uint64_t wait_ns) {
+    static struct mprof_output out; // whose turn it is
+    static struct turn turn;
+    if (turn_take(&turn, wait_ns) != 0)
         return -EBUSY;
     out.mp = mp;
     out.newest = mprof_newest(mp);
     out.rate = atomic_load_explicit(&mp->rate, memory_order_relaxed);
     int error = format == MPROF_PPROF ? mprof_pprof_write(&out, fd)
                                       : write_heap_v2(&out, fd);
-    // release: partner is the acquire in begin
-    atomic_store_explicit(&writer_pid, 0, memory_order_release);
+    turn_give(&turn);
     return error;
+}
+
+int mprof_write(const struct mprof *mp, enum mprof_format format, int fd) {
+    return mprof_write_waiting(mp, format, fd, 0);
 }

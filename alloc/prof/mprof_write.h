@@ -25,4 +25,8 @@ enum mprof_format {
 // another returns -EBUSY. Not for a child of vfork.
 int mprof_write(const struct mprof *mp, enum mprof_format format, int fd);
 
+// mprof_write_waiting waits so long for another call.
+int mprof_write_waiting(const struct mprof *mp, enum mprof_format format,
+                        int fd, uint64_t wait_ns);
+
 #endif // MOUND_PROF_MPROF_WRITE_H

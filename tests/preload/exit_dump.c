@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "folder.h"
@@ -230,6 +233,190 @@ Test(exit_dump, of_a_forked_child_goes_to_a_file_of_its_own) {
     cr_assert(folder_count(&folder, "vfork", NULL) == 1, "%d files",
               folder_count(&folder, "vfork", NULL));
     spawn_free(&r);
+    folder_remove(&folder);
+}
+
+Test(exit_dump, arrives_whole_when_another_thread_leaves_meanwhile) {
+    struct spawn_result r = run_way("MOUND_STATS=1", "overlap");
+    cr_assert(spawn_exited(&r, 0), "%s", spawn_describe(&r));
+    // That of the process that was started again, whose last line says the most
+    // used class; and of its parent, which left by _exit.
+    cr_assert(count(r.err, table_start) == 2 && count(r.err, "rounding\n") == 2,
+              "%s", spawn_describe(&r));
+    spawn_free(&r);
+}
+
+Test(exit_dump, ends_at_once_when_a_handler_leaves_out_of_it) {
+    struct spawn_result r = run_way("MOUND_STATS=1", "overlap_handler");
+    cr_assert(spawn_exited(&r, 0), "%s", spawn_describe(&r));
+    spawn_free(&r);
+}
+
+// run_many starts n copies of /bin/true at once, each with that setting.
+static void run_many(int n, const char *setting, const char *before) {
+    char script[2000];
+    snprintf(script, sizeof script,
+             "i=0; while [ $i -lt %d ]; do env '%s' LD_PRELOAD='%s' %s "
+             "/bin/true & i=$((i + 1)); done; wait",
+             n, setting, spawn_lib(), before);
+    const char *const argv[] = {"/bin/sh", "-c", script, NULL};
+    struct spawn cmd = {.argv = argv};
+    struct spawn_result r = spawn_run(&cmd);
+    cr_assert(spawn_exited(&r, 0) && r.nerr == 0, "%s", spawn_describe(&r));
+    spawn_free(&r);
+}
+
+// nothing_else asserts that no file of another name is left, hidden ones included.
+static void nothing_else(const struct folder *folder, int nfiles) {
+    int hidden = folder_count(folder, ".", NULL) - 2; // . and ..
+    int all = folder_count(folder, "", NULL);
+    cr_assert(hidden == 0 && all == nfiles, "%d files, %d hidden ones", all,
+              hidden);
+}
+
+Test(exit_dump, of_many_processes_at_once_takes_as_many_numbers) {
+    enum { NPROCESSES = 300 };
+    struct folder folder = folder_make();
+    run_many(NPROCESSES, setting_for(&folder, "%e-%n"), "");
+    cr_assert(folder_count(&folder, "true-", NULL) == NPROCESSES, "%d files",
+              folder_count(&folder, "true-", NULL));
+    char name[40];
+    snprintf(name, sizeof name, "true-%d", NPROCESSES);
+    cr_assert(folder_has(&folder, name), "a number was left out");
+    nothing_else(&folder, folder_count(&folder, "", NULL));
+    folder_remove(&folder);
+}
+
+Test(exit_dump, of_processes_with_one_number_takes_as_many_names) {
+    enum { NPROCESSES = 40 };
+    static const char *const probe[] = {"unshare", "--pid", "--fork", "true",
+                                        NULL};
+    struct spawn cmd = {.argv = probe};
+    struct spawn_result r = spawn_run(&cmd);
+    if (!spawn_exited(&r, 0)) {
+        cr_skip_test("no pid namespaces here");
+    }
+    spawn_free(&r);
+    struct folder folder = folder_make();
+    // Each is process 1, of a namespace of its own.
+    run_many(NPROCESSES, setting_for(&folder, "%e-%p"), "unshare --pid --fork");
+    cr_assert(folder_count(&folder, "true-1", NULL) == NPROCESSES, "%d files",
+              folder_count(&folder, "true-1", NULL));
+    folder_remove(&folder);
+
+    folder = folder_make();
+    run_many(NPROCESSES, setting_for(&folder, "one"), "unshare --pid --fork");
+    nothing_else(&folder, folder_count(&folder, "one", NULL));
+    folder_remove(&folder);
+}
+
+Test(exit_dump, has_names_as_long_as_the_filesystem_has) {
+    char name[256];
+    struct folder folder = folder_make();
+    for (size_t n = 249; n <= 255; n++) {
+        memset(name, 'n', n);
+        name[n] = '\0';
+        struct spawn_result r = run_way(setting_for(&folder, name), "return");
+        cr_assert(spawn_exited(&r, 0) && r.nerr == 0, "%zu: %s", n,
+                  spawn_describe(&r));
+        cr_assert(folder_has(&folder, name), "no file of %zu bytes", n);
+        spawn_free(&r);
+    }
+    folder_remove(&folder);
+}
+
+// is_still asserts that what stands at path is what it was, and removes it.
+static void is_still(const char *path, mode_t type) {
+    struct stat st;
+    cr_assert(lstat(path, &st) == 0 && (st.st_mode & S_IFMT) == type,
+              "%s was replaced", path);
+    unlink(path);
+}
+
+Test(exit_dump, is_written_to_what_is_no_file) {
+    // A link of links to standard output, by several spellings; also in a forked
+    // child, whose number is not added then.
+    struct folder folder = folder_make();
+    char first[600], out[600], null[600]; // folder_join has few buffers
+    strcpy(first, folder_join(&folder, "first"));
+    strcpy(out, folder_join(&folder, "out"));
+    strcpy(null, folder_join(&folder, "null"));
+    static const char *const spellings[] = {"out", "/out", "./out", "first",
+                                            "../../dev/stdout"};
+    for (size_t i = 0; i < 5; i++) {
+        cr_assert(symlink("/proc/self/fd/1", out) == 0 &&
+                      symlink("out", first) == 0,
+                  "symlink");
+        const char *const argv[] = {spawn_probe("exit_ways"), "fork", NULL};
+        struct spawn_result r =
+            run_argv(setting_for(&folder, spellings[i]), argv);
+        cr_assert(spawn_exited(&r, 0) && r.nerr == 0, "%s: %s", spellings[i],
+                  spawn_describe(&r));
+        cr_assert(count(r.out, table_start) == 3, "%s: %s", spellings[i],
+                  spawn_describe(&r));
+        spawn_free(&r);
+        is_still(out, S_IFLNK);
+        is_still(first, S_IFLNK);
+    }
+    nothing_else(&folder, 0);
+
+    // A link to a device.
+    cr_assert(symlink("/dev/null", null) == 0, "symlink");
+    struct spawn_result r = run_way(setting_for(&folder, "null"), "fork");
+    cr_assert(spawn_exited(&r, 0) && r.nerr == 0, "%s", spawn_describe(&r));
+    spawn_free(&r);
+    is_still(null, S_IFLNK);
+    nothing_else(&folder, 0);
+    folder_remove(&folder);
+}
+
+Test(exit_dump, of_a_closed_descriptor_replaces_no_link) {
+    struct folder folder = folder_make();
+    char out[600];
+    strcpy(out, folder_join(&folder, "out"));
+    cr_assert(symlink("/proc/self/fd/77", out) == 0, "symlink");
+    struct spawn_result r = run_way(setting_for(&folder, "out"), "return");
+    cr_assert(spawn_exited(&r, 0) && strstr(r.err, "Bad file descriptor\n"),
+              "%s", spawn_describe(&r));
+    spawn_free(&r);
+    is_still(out, S_IFLNK);
+    nothing_else(&folder, 0);
+    folder_remove(&folder);
+}
+
+Test(exit_dump, to_a_pipe_reaches_its_reader_and_waits_for_none) {
+    struct folder folder = folder_make();
+    char path[600];
+    strcpy(path, folder_join(&folder, "pipe"));
+    cr_assert(mkfifo(path, 0600) == 0, "mkfifo");
+
+    // Nobody reads it.
+    struct spawn_result r = run_way(setting_for(&folder, "pipe"), "return");
+    cr_assert(spawn_exited(&r, 0) && count(r.err, "\n") == 1, "%s",
+              spawn_describe(&r));
+    spawn_free(&r);
+
+    // Its reader has opened it, and reads later: the dump is in the pipe.
+    int fd = open(path, O_RDONLY | O_NONBLOCK);
+    r = run_way(setting_for(&folder, "pipe"), "return");
+    cr_assert(spawn_exited(&r, 0) && r.nerr == 0, "%s", spawn_describe(&r));
+    spawn_free(&r);
+    static char text[65536];
+    cr_assert(read(fd, text, sizeof text - 1) > 0, "nothing in the pipe");
+    cr_assert(strstr(text, table_start) && strstr(text, "Mallocs"), "%s", text);
+
+    // Its reader never reads, and it is full.
+    int filler = open(path, O_WRONLY | O_NONBLOCK);
+    while (write(filler, text, sizeof text) > 0) {
+    }
+    r = run_way(setting_for(&folder, "pipe"), "return");
+    cr_assert(spawn_exited(&r, 0) && count(r.err, "\n") == 1, "%s",
+              spawn_describe(&r));
+    spawn_free(&r);
+    close(filler);
+    close(fd);
+    is_still(path, S_IFIFO);
+    nothing_else(&folder, 0);
     folder_remove(&folder);
 }
 

@@ -46,24 +46,12 @@ Test(options, a_malformed_variable_gives_one_line) {
     memcpy(long_path, "MOUND_STATS=", strlen("MOUND_STATS="));
     memset(long_path + strlen(long_path), 'x', 8000);
     const char *const settings[] = {
-        "MOUND_STATS=",
-        "MOUND_HARDENED=x",
-        "MOUND_HARDENED=",
-        "MOUND_HARDENED=11",
-        "MOUND_HARDENED= 1",
-        "MOUND_MISUSE=foo",
-        "MOUND_MISUSE=",
-        "MOUND_MISUSE=ABORT",
-        "MOUND_OFF=perhaps",
-        "MOUND_OFF=",
-        "MOUND_DEEPBIND=x",
-        "MOUND_DEEPBIND=",
-        "MOUND_THP=sometimes",
-        "MOUND_THP=",
-        long_value,
-        long_path,
-        "MOUND_MISUSE=a\nb\nc",
-        "MOUND_OFF=\033[31m",
+        "MOUND_HARDENED=x",     "MOUND_HARDENED=",    "MOUND_HARDENED=11",
+        "MOUND_HARDENED= 1",    "MOUND_MISUSE=foo",   "MOUND_MISUSE=",
+        "MOUND_MISUSE=ABORT",   "MOUND_OFF=perhaps",  "MOUND_OFF=",
+        "MOUND_DEEPBIND=x",     "MOUND_DEEPBIND=",    "MOUND_THP=sometimes",
+        "MOUND_THP=",           long_value,           long_path,
+        "MOUND_MISUSE=a\nb\nc", "MOUND_OFF=\033[31m",
     };
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
         char name[40];
@@ -79,7 +67,8 @@ Test(options, a_malformed_variable_gives_one_line) {
 
 Test(options, a_good_variable_gives_none) {
     static const char *const settings[] = {
-        "MOUND_STATS=0",      "MOUND_HARDENED=0",    "MOUND_HARDENED=1",
+        "MOUND_STATS=0",      "MOUND_STATS=",        "MOUND_STATS=/dev/null",
+        "MOUND_PROFILE=",     "MOUND_HARDENED=0",    "MOUND_HARDENED=1",
         "MOUND_MISUSE=abort", "MOUND_MISUSE=report", "MOUND_MISUSE=ignore",
         "MOUND_OFF=0",        "MOUND_OFF=1",         "MOUND_DEEPBIND=keep",
         "MOUND_THP=auto",     "MOUND_THP=never",     "MOUND_THP=always",
@@ -94,7 +83,7 @@ Test(options, a_good_variable_gives_none) {
 
 Test(options, every_malformed_variable_gives_its_own_line) {
     static const char *const argv[] = {"/bin/true", NULL};
-    static const char *const env[] = {"MOUND_STATS=", "MOUND_HARDENED=x",
+    static const char *const env[] = {"MOUND_OFF=", "MOUND_HARDENED=x",
                                       "MOUND_MISUSE=x", NULL};
     struct spawn cmd = {.argv = argv, .env = env, .preload = spawn_lib()};
     struct spawn_result r = spawn_run(&cmd);

@@ -120,8 +120,8 @@ Test(stderr_dump, leaves_no_descriptor_to_other_programs) {
     struct spawn_result with = run_fd2(&folder, "leak", "MOUND_STATS=1");
     cr_assert(spawn_exited(&without, 0) && spawn_exited(&with, 0), "%s",
               spawn_describe(&with));
-    // The shell dumps too; ls and wc run in children of its own. What it has
-    // open itself beyond that is its own duplicate, which the next exec closes.
+    // The shell dumps too, and has a duplicate of its own, which the next exec
+    // closes.
     cr_assert(atoi(without.out) > 0, "%s", spawn_describe(&without));
     cr_assert(atoi(with.out) <= atoi(without.out) + 1,
               "%d descriptors became %d", atoi(without.out), atoi(with.out));

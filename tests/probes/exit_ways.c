@@ -10,6 +10,45 @@ static void *end_from_thread(void *arg) {
     exit(arg ? 1 : 0);
 }
 
+static void *leave_soon(void *arg) {
+    (void)arg;
+    usleep(50000);
+    _exit(0);
+}
+
+static void leave_in_handler(int signal) {
+    (void)signal;
+    _exit(0);
+}
+
+enum { PIPE_BYTES = 4096 };
+
+// overlap starts this program again with a small full pipe as its stderr, in which
+// the dump stays until we read; what comes out goes to our own stderr.
+static int overlap(char *name, char *way) {
+    int fds[2];
+    char buf[PIPE_BYTES] = {0};
+    expect(pipe(fds) == 0, "pipe");
+    expect(fcntl(fds[1], F_SETPIPE_SZ, PIPE_BYTES) == PIPE_BYTES, "pipe size");
+    expect(write(fds[1], buf, PIPE_BYTES - 8) == PIPE_BYTES - 8, "fill");
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(fds[1], 2);
+        close(fds[0]);
+        close(fds[1]);
+        execl("/proc/self/exe", name, way, (char *)NULL);
+        _exit(1);
+    }
+    close(fds[1]);
+    usleep(300000); // both are at their end by now
+    expect(read(fds[0], buf, PIPE_BYTES - 8) == PIPE_BYTES - 8, "drain");
+    for (ssize_t n; (n = read(fds[0], buf, sizeof buf)) > 0;) {
+        expect(write(2, buf, (size_t)n) == n, "write");
+    }
+    probe_child_passed(pid, "overlap");
+    _exit(0);
+}
+
 static void allocate_late(void) {
     free(malloc(100));
 }
@@ -81,6 +120,20 @@ int main(int argc, char **argv) {
         }
         probe_child_passed(pid, "clone");
         return 0;
+    } else if (strcmp(way, "overlap") == 0) {
+        return overlap(argv[0], "exit_beside_exit");
+    } else if (strcmp(way, "overlap_handler") == 0) {
+        return overlap(argv[0], "exit_under_exit");
+    } else if (strcmp(way, "exit_beside_exit") == 0) {
+        // This thread is in the midst of its dump when another one leaves.
+        pthread_t thread;
+        pthread_create(&thread, NULL, leave_soon, NULL);
+        exit(0);
+    } else if (strcmp(way, "exit_under_exit") == 0) {
+        // A handler leaves out of the dump of its own thread.
+        signal(SIGALRM, leave_in_handler);
+        ualarm(50000, 0);
+        exit(0);
     } else if (strcmp(way, "vfork") == 0) {
         pid_t pid = vfork();
         if (pid == 0) {

@@ -71,25 +71,6 @@ Test(sys, all_is_written_or_an_error_is_told) {
     cr_assert(eq(int, errno, 77));
 }
 
-Test(sys, a_new_file_is_really_new_and_follows_no_link) {
-    char path[] = "/tmp/mound-sys-XXXXXX";
-    char link_path[64];
-    cr_assert(ge(int, mkstemp(path), 0));
-    strcat(strcpy(link_path, path), "-link");
-
-    cr_assert(eq(int, sys_open_new(path), -EEXIST));
-    cr_assert(zero(int, symlink("/tmp/mound-sys-nowhere", link_path)));
-    cr_assert(eq(int, sys_open_new(link_path), -EEXIST));
-    cr_assert(zero(int, sys_unlink(path)));
-    int fd = sys_open_new(path);
-
-    cr_assert(ge(int, fd, 0));
-    cr_assert(sys_exists(path));
-    sys_unlink(path);
-    sys_unlink(link_path);
-    cr_assert(not(sys_exists(path)));
-}
-
 Test(sys, a_copied_descriptor_stands_high_and_for_the_same_file) {
     struct sys_file a, b;
     int fd = open("/dev/null", O_RDONLY);

@@ -1,0 +1,161 @@
+// outname.c: see outname.h. By hand, since this runs before the C library is
+// ready and after it has ended.
+#include "outname.h"
+
+#include <string.h>
+
+#include "base/print.h"
+#include "os/sys.h"
+#include "runtime.h"
+
+static char program_path[OUTNAME_PATH_MAX];
+
+bool outname_set(char *ret_path, const char *value) {
+    size_t n = strlen(value);
+    long used = 0;
+    if (n > 0 && value[0] != '/') {
+        // The program may change its directory before it ends.
+        used = sys_getcwd(ret_path, OUTNAME_PATH_MAX);
+        if (used > 0 && ret_path[0] != '/')
+            return false; // "(unreachable)"
+        if (used > 0 && used < OUTNAME_PATH_MAX - 1)
+            ret_path[used++] = '/';
+    }
+    if (n == 0 || used < 0 || (size_t)used + n >= OUTNAME_PATH_MAX)
+        return false;
+    memcpy(ret_path + used, value, n + 1);
+    return true;
+}
+
+void outname_init(void) {
+    long n = sys_program_path(program_path, sizeof program_path - 1);
+    program_path[n > 0 ? n : 0] = '\0';
+}
+
+const char *outname_program(void) {
+    if (program_path[0] == '\0')
+        outname_init();
+    const char *slash = strrchr(program_path, '/');
+    const char *name = slash != NULL ? slash + 1 : program_path;
+    return name[0] != '\0' ? name : "?";
+}
+
+bool outname_ends_in(const char *path, const char *ending) {
+    size_t n = strlen(path), m = strlen(ending);
+    return n >= m && strcmp(path + n - m, ending) == 0;
+}
+
+// struct text is a buffer that is being filled; what does not fit is noticed.
+struct text {
+    char *buf;
+    size_t size, n;
+    bool too_long;
+};
+
+static void add(struct text *text, const char *s, size_t n) {
+    if (text->n + n >= text->size) {
+        text->too_long = true;
+        return;
+    }
+    memcpy(text->buf + text->n, s, n);
+    text->n += n;
+    text->buf[text->n] = '\0';
+}
+
+static void add_number(struct text *text, uint64_t number) {
+    struct print digits = print_to(PRINT_NOWHERE);
+    print_u64(&digits, number);
+    add(text, digits.buf, digits.n);
+}
+
+static void add_dot_number(struct text *text, uint64_t number) {
+    add(text, ".", 1);
+    add_number(text, number);
+}
+
+static bool has_escape(const char *s, char escape) {
+    for (; s[0] != '\0' && s[1] != '\0'; s++)
+        if (*s == '%' && *++s == escape)
+            return true;
+    return false;
+}
+
+static void add_escape(struct text *text, const char *s, uint64_t counter) {
+    switch (s[1]) {
+    case 'p':
+        add_number(text, (uint64_t)sys_pid());
+        break;
+    case 'e':
+        add(text, outname_program(), strlen(outname_program()));
+        break;
+    case 'n':
+        add_number(text, counter);
+        break;
+    case '%':
+        add(text, "%", 1);
+        break;
+    default: // not ours: as it stands
+        add(text, s, 2);
+    }
+}
+
+// expand adds n bytes of a template.
+static void expand(struct text *text, const char *s, size_t n,
+                   uint64_t counter) {
+    for (size_t i = 0; i < n; i++) {
+        if (s[i] == '%' && i + 1 < n)
+            add_escape(text, s + i++, counter);
+        else
+            add(text, s + i, 1);
+    }
+}
+
+static const char *last_part(const char *template) {
+    const char *slash = strrchr(template, '/');
+    return slash != NULL ? slash + 1 : template;
+}
+
+void outname_start(struct outname *name, const char *template,
+                   uint64_t number) {
+    const char *last = last_part(template);
+    struct text folder = {name->folder, sizeof name->folder, 0, false};
+    name->template = template;
+    name->number = number;
+    name->counts = has_escape(last, 'n');
+    name->own = has_escape(template, 'p') || runtime_forks() > 0;
+    name->folder[0] = '\0';
+    expand(&folder, template, (size_t)(last - template), 1);
+    name->nfolder = folder.n;
+    name->too_long = folder.too_long;
+}
+
+// make fills in the last part. Numbers stand before its ending, that is, all from
+// its first dot on; the number of a forked process stands at its end.
+static void make(struct outname *name, uint64_t counter, uint64_t number,
+                 uint64_t other, uint64_t pid) {
+    const char *last = last_part(name->template);
+    const char *dot = last[0] == '\0' ? NULL : strchr(last + 1, '.');
+    size_t nstem = dot != NULL ? (size_t)(dot - last) : strlen(last);
+    struct text text = {name->text, sizeof name->text, 0, false};
+    name->text[0] = '\0';
+    expand(&text, last, nstem, counter);
+    if (number > 0)
+        add_dot_number(&text, number);
+    if (other > 0)
+        add_dot_number(&text, other);
+    expand(&text, last + nstem, strlen(last + nstem), counter);
+    if (pid > 0)
+        add_dot_number(&text, pid);
+    name->ntext = text.n;
+    name->too_long |= text.too_long;
+}
+
+void outname_bare(struct outname *name) {
+    make(name, 1, 0, 0, 0);
+}
+
+void outname_try(struct outname *name, uint64_t i) {
+    bool add_pid = !has_escape(name->template, 'p') && runtime_forks() > 0;
+    make(name, i, name->counts ? 0 : name->number,
+         name->counts || i < 2 ? 0 : i, add_pid ? (uint64_t)sys_pid() : 0);
+}

@@ -1,0 +1,42 @@
+// outname.h: the names of files in which this process tells of itself: what the
+// user wrote, and what stands for % in it.
+#ifndef MOUND_OUTNAME_H
+#define MOUND_OUTNAME_H
+
+#include "base/compiler.h"
+
+enum { OUTNAME_PATH_MAX = 4096, OUTNAME_MAX = 512 };
+
+// outname_set makes value an absolute path in ret_path, which has room for
+// OUTNAME_PATH_MAX bytes; false: it is empty, too long, or relative to a folder
+// that has no path.
+bool outname_set(char *ret_path, const char *value);
+
+// outname_init finds out the program's name, while the process still sees /proc.
+void outname_init(void);
+const char *outname_program(void);
+
+bool outname_ends_in(const char *path, const char *ending);
+
+// struct outname is one name that is being made.
+struct outname {
+    const char *template; // absolute; %p pid, %e program, %n number, %% a %
+    uint64_t number;      // of this file: 0, or behind the name's stem
+    bool counts;          // %n is in the last part
+    bool own;             // the number of the process is in it
+    bool too_long;
+    size_t nfolder;
+    size_t ntext;
+    char folder[OUTNAME_PATH_MAX];
+    char text[OUTNAME_MAX]; // the last part
+};
+
+// outname_start begins with a path as outname_set makes it. outname_bare makes the
+// name as it was written, without what makes it another file's; outname_try the
+// i-th (from 1) of the names that this file may have: with %n the i-th number,
+// else from the second on with that number in front of its ending.
+void outname_start(struct outname *name, const char *template, uint64_t number);
+void outname_bare(struct outname *name);
+void outname_try(struct outname *name, uint64_t i);
+
+#endif // MOUND_OUTNAME_H
