@@ -16,7 +16,10 @@ enum { FIRSTPAGES_MAX = 256 };
 // mheap.lock, as the page allocator is.
 struct firstpages {
     uint32_t first, n;
-    uintptr_t pages[FIRSTPAGES_MAX]; // addresses; bit 0: no memory behind it
+    struct firstpage {
+        uintptr_t addr; // bit 0: no memory behind it
+        size_t npages;  // of the object
+    } pages[FIRSTPAGES_MAX];
 };
 
 // firstpages_free frees the pages of a large object but for the first, which is
@@ -27,6 +30,12 @@ void firstpages_free(struct firstpages *f, struct pagealloc *pa, uintptr_t addr,
 // firstpages_trim frees the oldest until at most so many are held, and says
 // whether there were any to free.
 bool firstpages_trim(struct firstpages *f, struct pagealloc *pa, size_t most);
+
+// firstpages_again returns the pages of the object that was freed last, if it
+// had npages, has memory, and all of its pages are still free; else 0. A buffer
+// that is made and dropped in turn then costs no search.
+uintptr_t firstpages_again(struct firstpages *f, struct pagealloc *pa,
+                           size_t npages);
 
 // firstpages_holds says whether addr is in a page that is held.
 bool firstpages_holds(const struct firstpages *f, uintptr_t addr);

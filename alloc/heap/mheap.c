@@ -565,8 +565,14 @@ static bool give_back_addresses_locked(struct mheap *h) {
 static struct run find_large_run_locked(struct mheap *h, size_t npages,
                                         size_t align, bool may_reserve) {
     enum source source = may_reserve ? RESERVED : FRESH;
-    struct run run =
-        find_run_locked(h, npages, align, BACKED, /* large= */ true);
+    struct run run = {.npages = npages};
+    if (align == 1)
+        run.addr = firstpages_again(&h->first_pages, &h->pages, npages);
+    if (run.addr != 0) {
+        note_pages(h, (int64_t)npages);
+        return run;
+    }
+    run = find_run_locked(h, npages, align, BACKED, /* large= */ true);
     if (run.addr == 0) {
         mutex_unlock(&h->lock);
         take_back(h);
