@@ -30,8 +30,10 @@
 // One free(p):
 //   1. The class byte of p's page, by two loads that any value of p may ask for.
 //      0 says: large, or not ours, or nothing at all; that is a slow path.
-//   2. The magazine of the class has room: push p. That is all (mound_free).
-//   3. It is full: mcache_overflow gives the older half to the transfer store.
+//   2. The magazine of the class has room, and p is not its newest slot already:
+//      push p. That is all (mound_free).
+//   3. It is full: mcache_overflow gives the older half to the transfer store. Or
+//      this free is one of those that are checked: the limit was lowered for it.
 //   4. That is full too: each slot is looked up, its bit in its span is set; a
 //      bit that was set before is a double free, a remainder in the division an
 //      interior pointer.
@@ -67,10 +69,13 @@ EXPORT void *mound_malloc(size_t size) {
     return malloc_slow(size);
 }
 
-// A hit when: p is in a small span of ours, and the magazine has room.
+// A hit when: p is in a small span of ours, aligned as any object, not the slot
+// that was freed last; and the magazine has room, and no check is due.
 EXPORT void mound_free(void *p) {
-    if (LIKELY(pagemap_in_range((uintptr_t)p))) {
-        unsigned sizeclass = pagemap_class(&mound_heap.pagemap, (uintptr_t)p);
+    size_t arena = pagemap_slot_arena((uintptr_t)p);
+    if (LIKELY(arena < PAGEMAP_ENTRIES)) {
+        unsigned sizeclass =
+            pagemap_class_in(&mound_heap.pagemap, arena, (uintptr_t)p);
         if (LIKELY(mcache_free(thread_cache(), sizeclass, p)))
             return;
     }
@@ -95,8 +100,10 @@ EXPORT void *mound_calloc(size_t nmemb, size_t size) {
 EXPORT void *mound_realloc(void *p, size_t size) {
     if (p == NULL && LIKELY(!runtime_mixed()))
         return mound_malloc(size);
-    if (LIKELY(pagemap_in_range((uintptr_t)p))) {
-        unsigned sizeclass = pagemap_class(&mound_heap.pagemap, (uintptr_t)p);
+    size_t arena = pagemap_slot_arena((uintptr_t)p);
+    if (LIKELY(arena < PAGEMAP_ENTRIES)) {
+        unsigned sizeclass =
+            pagemap_class_in(&mound_heap.pagemap, arena, (uintptr_t)p);
         size_t usable = sizeclass_bytes[sizeclass];
         if (LIKELY(size <= usable) && LIKELY(size > usable / 2) &&
             LIKELY(thread_cache() != &mcache_none))

@@ -146,6 +146,13 @@ static struct block look_up_size(const void *p) {
     return with_size(p, look_up_locked(p));
 }
 
+// freed_lately says whether a small slot is among those that this thread freed last.
+static bool freed_lately(const struct block *b, const void *p) {
+    struct mcache *c = thread_tls.own;
+    return c != NULL && b->span != NULL && b->span->sizeclass != 0 &&
+           mcache_holds(c, b->span->sizeclass, p);
+}
+
 // asked_size takes off what alloc_marked added: guards need no canary.
 static COLD size_t asked_size(size_t size) {
     return options->hardened > 1 ? size - CANARY_BYTES : size;
@@ -154,8 +161,10 @@ static COLD size_t asked_size(size_t size) {
 // small_due does what a due malloc is for. NULL: allocate as always.
 static void *small_due(struct mcache *c, unsigned sizeclass, size_t size,
                        size_t align) {
-    if (profile_on())
+    if (profile_on()) {
+        mcache_check_next(c, sizeclass);
         return profile_small_due(c, sizeclass, asked_size(size), align);
+    }
     if (mcache_come_by(c, &mound_heap, sizeclass))
         thread_tls.nticks = TICK_EVERY;
     return NULL;
@@ -344,11 +353,12 @@ void slow_misuse(struct mheap *h, void *p) {
     report_misuse(h, "free", b.misuse, p, 0);
 }
 
-// class_of is pagemap_class for any pointer.
+// class_of is the class byte for any pointer; 0 also where no slot can be.
 static unsigned class_of(const void *p) {
-    uintptr_t addr = (uintptr_t)p;
-    return pagemap_in_range(addr) ? pagemap_class(&mound_heap.pagemap, addr)
-                                  : 0;
+    size_t arena = pagemap_slot_arena((uintptr_t)p);
+    return arena < PAGEMAP_ENTRIES
+               ? pagemap_class_in(&mound_heap.pagemap, arena, (uintptr_t)p)
+               : 0;
 }
 
 static enum misuse free_large(struct mspan *s, void *p) {
@@ -386,7 +396,7 @@ static void free_inside(void *p, const char *call) {
         struct mcache *c = thread_mcache();
         if (LIKELY(c != NULL)) {
             if (!mcache_free(c, sizeclass, p)) // sized frees have not tried
-                mcache_overflow(c, h, sizeclass, p);
+                mcache_overflow(c, h, sizeclass, p, !profile_on());
             return;
         }
         mcentral_free_one(&h->central[sizeclass], p);
@@ -625,6 +635,8 @@ static SLOW void *realloc_whole(void *p, size_t size) {
     void *new = NULL;
     if (enter()) {
         b = look_up_size(p);
+        if (b.misuse == MISUSE_NONE && UNLIKELY(freed_lately(&b, p)))
+            b.misuse = MISUSE_DOUBLE_FREE;
         if (b.misuse == MISUSE_NONE && b.span != NULL && size != 0 &&
             options->hardened < 2 && mspan_state(b.span) == MSPAN_LARGE)
             new = realloc_large(p, b.span, size);

@@ -37,8 +37,10 @@ enum {
     CAP_SLOTS = (1 << SLOTARRAY_MAX_LOG2) - 1, // the NULL takes one pointer
     FIRST_SLOTS = 7,
     FIRST_BYTES = 8 << 10,
-    HAND_STEPS = 8, // classes asked for capacity by one that wants more
-    ALIKE = 4,      // slow paths of one kind until a magazine grows
+    HAND_STEPS = 8,  // classes asked for capacity by one that wants more
+    ALIKE = 4,       // slow paths of one kind until a magazine grows
+    CHECK_STEP = 16, // checks until they become half as frequent
+    CHECK_STEPS = 12,
     PATIENCE = 256, // slow paths until a class that was refused asks again
     // Arrays of so many pointers stay with the record of a thread that ended: its
     // next owner needs some too, and they would go back to no system. 34 KiB at
@@ -63,6 +65,11 @@ static void **load(void **_Atomic *field) {
 
 static void store(void **_Atomic *field, void **value) {
     atomic_store_explicit(field, value, memory_order_relaxed);
+}
+
+// set_limit says where frees go the slow way.
+static void set_limit(struct magazine *m, const struct magazine_shape *shape) {
+    store(&m->limit, load(&m->bottom) + (shape->check ? 0 : shape->cap));
 }
 
 static size_t depth_of(struct magazine *m) {
@@ -157,6 +164,15 @@ static bool large_budget_set(struct mcache *c, struct mheap *h,
     return true;
 }
 
+// are_aligned says whether all of n slots are aligned as those of a class are.
+static bool are_aligned(void *const *slots, size_t n, unsigned sizeclass) {
+    uintptr_t elemsize = sizeclass_bytes[sizeclass];
+    uintptr_t bits = 0;
+    for (size_t i = 0; i < n; i++)
+        bits |= (uintptr_t)slots[i];
+    return (bits & ((elemsize & -elemsize) - 1)) == 0;
+}
+
 // give_older moves the n oldest slots of a magazine to mcentral: all at once, if
 // the store has room, so that larger magazines come by less often.
 static void give_older(struct mcache *c, struct mheap *h, unsigned sizeclass,
@@ -169,10 +185,12 @@ static void give_older(struct mcache *c, struct mheap *h, unsigned sizeclass,
         mutex_lock(&mc->lock);
         void **bottom = load(&m->bottom);
         size_t depth = depth_of(m);
-        bool stored = mcentral_store_locked(mc, bottom, now);
+        // What is no slot is not passed on: looked at one by one, it is reported.
+        bool good = are_aligned(bottom, now, sizeclass);
+        bool stored = good && mcentral_store_locked(mc, bottom, now);
         if (!stored) {
             now = min_size(n, mc->batch);
-            stored = mcentral_store_locked(mc, bottom, now);
+            stored = good && mcentral_store_locked(mc, bottom, now);
         }
         if (!stored) {
             memcpy(batch, bottom, now * sizeof *batch);
@@ -204,7 +222,7 @@ static bool set_array(struct mcache *c, struct mheap *h, unsigned sizeclass,
     memcpy(array + 1, old + 1, depth * sizeof *array);
     store(&m->bottom, array + 1);
     store(&m->top, array + 1 + depth);
-    store(&m->limit, array + 1 + shape->cap);
+    set_limit(m, shape);
     // Under the lock as well: a child of fork flushes what it finds.
     unsigned old_log2 = shape->array_log2;
     shape->array_log2 = (uint8_t)log2;
@@ -230,6 +248,31 @@ static void drop_array(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     mheap_free_slotarray(h, array, log2);
 }
 
+// checks_all says whether every free is checked still.
+static bool checks_all(const struct mheap *h) {
+    return atomic_load_explicit(&h->nchecked, memory_order_relaxed) <
+           CHECKED_FREES;
+}
+
+// check_after says which malloc of a class, from a check on, makes the next free
+// one to be checked; 0: the next free is one.
+static uint64_t check_after(const struct mheap *h) {
+    enum { STEP = CHECK_STEP, STEPS = CHECK_STEPS };
+    _Static_assert(CHECK_MOST == 1 << STEPS, "it doubles with each step");
+    uint32_t n = atomic_load_explicit(&h->nchecked, memory_order_relaxed);
+    if (n < CHECKED_FREES)
+        return 0;
+    uint32_t step = (n - CHECKED_FREES) / STEP;
+    return (uint64_t)1 << (step < STEPS ? step : STEPS);
+}
+
+static void count_check(struct mheap *h) {
+    uint32_t n = atomic_load_explicit(&h->nchecked, memory_order_relaxed);
+    // Off by a few when threads meet here: that is no matter.
+    if (n < CHECKED_FREES + CHECK_STEP * CHECK_STEPS)
+        atomic_store_explicit(&h->nchecked, n + 1, memory_order_relaxed);
+}
+
 // set_cap changes the slots a magazine may hold to cap, which is no less than
 // it holds. Returns false, with nothing changed, when budget or memory say no.
 static bool set_cap(struct mcache *c, struct mheap *h, unsigned sizeclass,
@@ -245,11 +288,11 @@ static bool set_cap(struct mcache *c, struct mheap *h, unsigned sizeclass,
     if (log2 < SLOTARRAY_MIN_LOG2)
         log2 = SLOTARRAY_MIN_LOG2;
     shape->cap = (uint16_t)cap;
+    shape->check |= old_cap == 0 && checks_all(h);
     // What another thread left with the record may be larger than is needed.
     if (shape->array_log2 == log2 ||
         (shape->array_log2 > log2 && cap > old_cap)) {
-        struct magazine *m = &c->magazines[sizeclass];
-        store(&m->limit, load(&m->bottom) + cap);
+        set_limit(&c->magazines[sizeclass], shape);
         return true;
     }
     if (set_array(c, h, sizeclass, log2))
@@ -483,6 +526,8 @@ static void arm_first(struct mcache *c, struct mheap *h, unsigned sizeclass) {
 
 bool mcache_come_by(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     c->armed = restless(h);
+    if (!c->armed || c->nslow++ % HITS_BETWEEN == 0)
+        mcache_check_next(c, sizeclass);
     mcache_sample_after(c, h, sizeclass,
                         c->armed ? HITS_BETWEEN
                                  : (uint64_t)1 << MCACHE_SAMPLE_NEVER_LOG2);
@@ -546,6 +591,9 @@ void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass) {
             store(&m->top, bottom + n - 1);
             uint64_t count =
                 atomic_load_explicit(&m->count, memory_order_relaxed);
+            // Never set: nobody counts to a sample, so to the first check.
+            if (count == 0)
+                set_count_locked(mc, m, count = 0 - 2 * check_after(h));
             atomic_store_explicit(&m->count, count + 1, memory_order_relaxed);
         }
         mutex_unlock(&mc->lock);
@@ -556,11 +604,76 @@ void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     }
 }
 
+void mcache_check_next(struct mcache *c, unsigned sizeclass) {
+    struct magazine_shape *shape = &c->shapes[sizeclass];
+    shape->check = true;
+    if (shape->cap > 0)
+        set_limit(&c->magazines[sizeclass], shape);
+}
+
+// holds looks for p among the newest few slots of a magazine.
+static bool holds(struct magazine *m, const void *p, size_t few) {
+    void **top = load(&m->top);
+    few = min_size(few, depth_of(m));
+    for (size_t i = 1; i <= few; i++)
+        if (top[-(ptrdiff_t)i] == p)
+            return true;
+    return false;
+}
+
+bool mcache_holds(struct mcache *c, unsigned sizeclass, const void *p) {
+    enum { FEW = 16 };
+    return holds(&c->magazines[sizeclass], p, FEW);
+}
+
+// may_come_back says whether p is a live slot of its class, as far as this thread
+// can tell: that it is not in the magazine of another is not known.
+static bool may_come_back(struct magazine *m, struct mcentral *mc, void *p) {
+    bool live = mcentral_is_live(mc, p);
+    return live && !holds(m, p, CAP_SLOTS);
+}
+
+// check_free checks a free that is to be, and says when the next one is.
+static bool check_free(struct mcache *c, struct mheap *h, unsigned sizeclass,
+                       void *p, bool counting) {
+    struct magazine *m = &c->magazines[sizeclass];
+    struct magazine_shape *shape = &c->shapes[sizeclass];
+    if (!may_come_back(m, &h->central[sizeclass], p))
+        return false;
+    count_check(h);
+    uint64_t after = check_after(h);
+    shape->check = after == 0;
+    if (shape->cap > 0)
+        set_limit(m, shape);
+    // Where the scavenger makes mallocs due, they come often enough.
+    if (after > 0 && counting && !c->armed)
+        mcache_sample_after(c, h, sizeclass, after);
+    return true;
+}
+
+// push is mcache_free for a magazine that has room.
+static void push(struct magazine *m, void *p) {
+    void **top = load(&m->top);
+    *top = p;
+    store(&m->top, top + 1);
+}
+
 void mcache_overflow(struct mcache *c, struct mheap *h, unsigned sizeclass,
-                     void *p) {
+                     void *p, bool counting) {
+    enum { CHECK_EVERY = 16 };
     struct magazine *m = &c->magazines[sizeclass];
     struct magazine_shape *shape = &c->shapes[sizeclass];
     c->nslow++;
+    bool twice = load(&m->top)[-1] == p;
+    bool check = shape->check || shape->cap == 0 || c->nslow % CHECK_EVERY == 0;
+    if (twice || (check && !check_free(c, h, sizeclass, p, counting))) {
+        mheap_report_misuse(h, p);
+        return;
+    }
+    if (depth_of(m) < shape->cap) {
+        push(m, p);
+        return;
+    }
     adapt(c, h, sizeclass, MAGAZINE_WAS_FULL);
     size_t depth = depth_of(m);
     if (depth > 0 && depth == shape->cap)
@@ -572,7 +685,7 @@ void mcache_overflow(struct mcache *c, struct mheap *h, unsigned sizeclass,
         mcentral_free_one(&h->central[sizeclass], p);
         return;
     }
-    mcache_free(c, sizeclass, p);
+    push(m, p);
 }
 
 // strip_locked takes capacity and array from an empty magazine.
@@ -605,6 +718,7 @@ static void empty_class(struct mcache *c, struct mheap *h, unsigned sizeclass,
         size_t n = min_size(depth, BATCH_MAX);
         // A store is not made for this: it would take more than is stored.
         if (ends && mc->transfer != NULL &&
+            are_aligned(bottom, depth, sizeclass) &&
             mcentral_store_locked(mc, bottom, depth))
             depth = n = 0;
         depth -= n;

@@ -20,11 +20,13 @@ struct mheap;
 // holds NULL, so that an empty magazine yields NULL. Two of them fill a cache
 // line.
 //
-//   bottom <= top <= limit
+//   bottom <= top <= bottom + cap
+//   limit is bottom + cap; or bottom, when the next free is to be checked
 //
-// bottom == limit: the class has no capacity (yet), which reads as empty and full
-// at once; if it has no array either, they lead to a NULL that all share. All fields but count are atomic for readers in other threads;
-// every access is relaxed.
+// A free at or above limit goes the slow way. bottom == top == limit: the class has
+// no capacity (yet), which reads as empty and full at once; if it has no array
+// either, they lead to a NULL that all share. All fields but count are atomic for
+// readers in other threads; every access is relaxed.
 struct magazine {
     void **_Atomic top;
     void **_Atomic limit;
@@ -37,8 +39,9 @@ struct magazine_shape {
     uint16_t cap;        // slots it may hold now
     uint8_t array_log2;  // pointers in its array; 0: it has none
     uint8_t last : 2;    // what its last slow path was: MAGAZINE_WAS_...
-    uint8_t nalike : 5;  // slow paths of that kind in a row, since it last grew
+    uint8_t nalike : 4;  // slow paths of that kind in a row, since it last grew
     bool had_lines : 1;  // got slots on cache lines of their own
+    bool check : 1;      // the next free is to be checked
     uint32_t count_seen; // low half of count when the clock hand came by
 };
 
@@ -103,11 +106,13 @@ ALWAYS_INLINE void *mcache_alloc(struct mcache *c, unsigned sizeclass) {
 }
 
 // mcache_free pushes a slot of a class and returns true, or returns false: the
-// magazine is full. Class 0 is always full.
+// magazine is full, or this free is to be checked, or p is the slot that was freed
+// last. Class 0 is always full.
 ALWAYS_INLINE bool mcache_free(struct mcache *c, unsigned sizeclass, void *p) {
     struct magazine *m = &c->magazines[sizeclass];
     void **top = atomic_load_explicit(&m->top, memory_order_relaxed);
-    if (UNLIKELY(top == atomic_load_explicit(&m->limit, memory_order_relaxed)))
+    void **limit = atomic_load_explicit(&m->limit, memory_order_relaxed);
+    if (UNLIKELY((uintptr_t)top >= (uintptr_t)limit) || UNLIKELY(top[-1] == p))
         return false;
     *top = p;
     atomic_store_explicit(&m->top, top + 1, memory_order_relaxed);
@@ -144,10 +149,24 @@ void mcache_init(struct mcache *c, uintptr_t owner);
 // and returns one of them, counted, or NULL when there is no memory.
 void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass);
 
-// mcache_overflow is called when a magazine is full: it makes room, mostly by
-// giving the older half to mcentral, and keeps p.
+// mcache_overflow is called when mcache_free returned false. If this free is to be
+// checked, it is: p is no slot, or free already, or among those of the magazine:
+// then it is reported, and nothing is changed. A magazine that is full gets room,
+// mostly by giving its older half to mcentral. Then it keeps p.
+//
+// The first CHECKED_FREES frees of a process are checked, then one for each class
+// and thread in 2, 4, ... CHECK_MOST mallocs of it (the malloc comes to
+// mcache_come_by), and some of those that find a magazine full. counting: no profile
+// is taken, which would count the same mallocs.
+enum { CHECKED_FREES = 128, CHECK_MOST = 4096 };
 void mcache_overflow(struct mcache *c, struct mheap *h, unsigned sizeclass,
-                     void *p);
+                     void *p, bool counting);
+
+// mcache_check_next makes the next free of a class one to be checked.
+void mcache_check_next(struct mcache *c, unsigned sizeclass);
+
+// mcache_holds says whether p is one of the newest few slots of its magazine.
+bool mcache_holds(struct mcache *c, unsigned sizeclass, const void *p);
 
 // mcache_keep_large takes the freed object of a large span, or returns false.
 // mcache_use_large returns a span of npages that it kept, as a live object that

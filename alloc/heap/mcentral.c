@@ -250,6 +250,22 @@ static void find_slots(struct mcentral *mc, void *const *slots, size_t n,
     }
 }
 
+bool mcentral_is_live(struct mcentral *mc, void *p) {
+    struct mspan *s = pagemap_span(&mc->heap->pagemap, (uintptr_t)p);
+    if (s == NULL)
+        return false;
+    mutex_lock(&mc->lock);
+    // A span of this class stays one while its lock is held.
+    unsigned slot =
+        mspan_home(s) == mc ? mspan_slot_of(s, (uintptr_t)p) : SLOT_NONE;
+    bool live = slot != SLOT_NONE && !mspan_is_free(s, slot);
+    size_t few = min_size(mc->ntransfer, BATCH_MAX);
+    for (size_t i = 1; live && i <= few; i++)
+        live = mc->transfer[mc->ntransfer - i] != p;
+    mutex_unlock(&mc->lock);
+    return live;
+}
+
 // set_bits_locked returns a mask of the slots that were misused.
 static uint32_t set_bits_locked(struct mcentral *mc, struct apart *apart,
                                 size_t n) {

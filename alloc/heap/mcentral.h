@@ -72,6 +72,10 @@ bool mcentral_store_locked(struct mcentral *mc, void *const *slots, size_t n);
 void mcentral_give_back(struct mcentral *mc, void *const *slots, size_t n,
                         bool in_flight);
 
+// mcentral_is_live says whether p is a slot of this class that is not free, nor
+// among those that came back last. It may be in the magazine of some thread.
+bool mcentral_is_live(struct mcentral *mc, void *p);
+
 // mcentral_grow gets more spans from mheap. It returns false when there is no
 // memory. Call it without the lock.
 bool mcentral_grow(struct mcentral *mc);

@@ -65,6 +65,8 @@ struct mheap {
     struct helper helper;         // (a) runs while there is something to return
     _Atomic bool release_refused; // (a) relaxed: madvise is not permitted
     _Atomic uint32_t nfresh;      // (a) relaxed: times fresh memory was needed
+    _Atomic uint32_t nchecked;   // (a) relaxed: frees that were checked, about;
+                                 // it stops at some number
     _Atomic bool restless;       // (a) relaxed: there is memory to be returned,
                                  // once it was idle for a while
     _Atomic int64_t quiet_pages; // (a) a fork child does not populate or

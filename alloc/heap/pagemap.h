@@ -71,17 +71,30 @@ ALWAYS_INLINE bool pagemap_in_range(uintptr_t addr) {
     return addr >> ADDR_BITS == 0;
 }
 
-// pagemap_class returns the class byte of the page at addr, which is in range:
-// 0 unless it is in a small span of ours. Two dependent loads.
-ALWAYS_INLINE unsigned pagemap_class(const struct pagemap *pm, uintptr_t addr) {
+// pagemap_slot_arena returns the arena that addr is in, if it is a place for a
+// slot: in range, and aligned to 8 bytes; else PAGEMAP_ENTRIES or more. It costs
+// what the range alone does, for bits that must be 0 are turned to the top.
+ALWAYS_INLINE size_t pagemap_slot_arena(uintptr_t addr) {
+    enum { ALIGN_LOG2 = 3, TURN = 64 - ALIGN_LOG2 };
+    return (addr >> ALIGN_LOG2 | addr << TURN) >> (ARENA_SHIFT - ALIGN_LOG2);
+}
+
+ALWAYS_INLINE unsigned pagemap_class_in(const struct pagemap *pm, size_t arena,
+                                        uintptr_t addr) {
     // relaxed: whoever has a pointer to an object got it after its page was
     // published, by whatever handed it over
-    uintptr_t distance = atomic_load_explicit(&pm->arenas[addr >> ARENA_SHIFT],
-                                              memory_order_relaxed);
+    uintptr_t distance =
+        atomic_load_explicit(&pm->arenas[arena], memory_order_relaxed);
     const _Atomic uint8_t *classes =
         (const _Atomic uint8_t *)((uintptr_t)pagemap_none + distance);
     return atomic_load_explicit(
         &classes[addr >> PAGE_SHIFT & (ARENA_PAGES - 1)], memory_order_relaxed);
+}
+
+// pagemap_class returns the class byte of the page at addr, which is in range:
+// 0 unless it is in a small span of ours. Two dependent loads.
+ALWAYS_INLINE unsigned pagemap_class(const struct pagemap *pm, uintptr_t addr) {
+    return pagemap_class_in(pm, addr >> ARENA_SHIFT, addr);
 }
 
 // pagemap_arena returns the metadata of the arena at addr, or NULL.

@@ -174,11 +174,21 @@ Test(mcache, a_flushed_cache_holds_nothing_and_goes_on) {
     fixture_verify(&f);
 }
 
+// no_checks lets the next frees of 64 bytes go unchecked, as nearly all do in a
+// process that has freed a while.
+static void no_checks(struct fixture *f, struct mcache *c) {
+    atomic_store(&f->heap->nchecked, UINT32_MAX / 2);
+    fixture_free(f, c, fixture_malloc(f, c, 64));
+}
+
 Test(mcache, a_double_free_is_found_when_the_slots_go_back) {
     struct fixture f = fixture_start();
     struct mcache *c = fixture_cache(&f);
+    no_checks(&f, c);
     void *p = fixture_malloc(&f, c, 64);
+    void *q = fixture_malloc(&f, c, 64);
     fixture_free(&f, c, p);
+    fixture_free(&f, c, q);
     fixture_free(&f, c, p);
     cr_assert(zero(sz, fixture_misused()));
 
@@ -190,9 +200,89 @@ Test(mcache, a_double_free_is_found_when_the_slots_go_back) {
     fixture_verify(&f);
 }
 
+Test(mcache, a_slot_freed_twice_in_a_row_is_found_at_once) {
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    no_checks(&f, c);
+    void *p = fixture_malloc(&f, c, 64);
+    fixture_free(&f, c, p);
+    cr_assert(not(mcache_free(c, sizeclass_for(64), p)));
+
+    fixture_free(&f, c, p);
+
+    cr_assert(eq(sz, fixture_misused(), 1));
+    cr_assert(eq(ptr, fixture_malloc(&f, c, 64), p));
+    cr_assert(ne(ptr, fixture_malloc(&f, c, 64), p));
+    fixture_verify(&f);
+}
+
+Test(mcache, the_first_frees_of_a_process_are_checked) {
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    char *p = fixture_malloc(&f, c, 64);
+    char *q = fixture_malloc(&f, c, 64);
+    fixture_free(&f, c, p);
+    fixture_free(&f, c, q);
+
+    fixture_free(&f, c, p);      // in the magazine
+    fixture_free(&f, c, q + 16); // no slot
+    mcache_flush(c, f.heap);
+    fixture_free(&f, c, q); // free in its span
+
+    cr_assert(eq(sz, fixture_misused(), 3));
+    cr_assert(eq(ptr, fixture_misused_at(0), p));
+    cr_assert(eq(ptr, fixture_misused_at(1), q + 16));
+    cr_assert(eq(ptr, fixture_misused_at(2), q));
+    fixture_verify(&f);
+}
+
+Test(mcache, of_many_frees_one_in_4096_is_checked) {
+    enum { N = 400 * CHECK_MOST };
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    unsigned class = sizeclass_for(64);
+    uint64_t nchecked = 0;
+    for (int i = 0; i < N; i++) {
+        void *p = fixture_malloc(&f, c, 64);
+        bool missed = !mcache_free(c, class, p);
+        if (missed)
+            mcache_overflow(c, f.heap, class, p, /* counting= */ true);
+        if (i >= N / 2)
+            nchecked += missed;
+    }
+
+    cr_assert(ge(u64, nchecked, N / 2 / CHECK_MOST - 1));
+    cr_assert(le(u64, nchecked, N / 2 / CHECK_MOST + 1));
+    cr_assert(zero(sz, fixture_misused()));
+    fixture_verify(&f);
+}
+
+Test(mcache, interior_pointers_are_not_passed_on_to_others) {
+    enum { N = 40 };
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    unsigned class = sizeclass_for(512);
+    char *p[N];
+    no_checks(&f, c);
+    for (int i = 0; i < N; i++)
+        p[i] = fixture_malloc(&f, c, 512);
+    fixture_free(&f, c, p[0]); // which was to be checked
+
+    for (int i = 1; i < N; i++)
+        fixture_free(&f, c, i == 1 ? p[i] + 16 : p[i]);
+
+    cr_assert(eq(sz, fixture_misused(), 1));
+    cr_assert(eq(ptr, fixture_misused_at(0), p[1] + 16));
+    mcache_flush(c, f.heap);
+    cr_assert(eq(u64, fixture_count(&f, class).live, 1));
+    fixture_verify(&f);
+}
+
 Test(mcache, an_interior_pointer_is_found_when_the_slots_go_back) {
     struct fixture f = fixture_start();
     struct mcache *c = fixture_cache(&f);
+    atomic_store(&f.heap->nchecked, UINT32_MAX / 2);
+    fixture_free(&f, c, fixture_malloc(&f, c, 512));
     char *p = fixture_malloc(&f, c, 512);
     fixture_free(&f, c, p + 16);
 
@@ -717,6 +807,7 @@ Test(mcache, hits_come_by_while_there_is_memory_to_return) {
     struct fixture f = fixture_start();
     struct mcache *c = fixture_cache(&f);
     unsigned class = sizeclass_for(100);
+    atomic_store(&f.heap->nchecked, UINT32_MAX / 2);
     fixture_free(&f, c, fixture_malloc(&f, c, 100));
     mcache_arm(c, f.heap);
     cr_assert(not(c->armed)); // nothing is to be returned
@@ -732,15 +823,16 @@ Test(mcache, hits_come_by_while_there_is_memory_to_return) {
         }
         void *p = mcache_alloc(c, class);
         cr_assert(ne(ptr, p, NULL));
-        cr_assert(mcache_free(c, class, p));
+        fixture_free(&f, c, p);
     }
     cr_assert(ge(u32, ndue, N / 100));
     cr_assert(eq(u64, fixture_count(&f, class).mallocs, N + 1));
 
     atomic_store(&f.heap->restless, false);
     while (!mcache_sample_due(c, class))
-        cr_assert(mcache_free(c, class, mcache_alloc(c, class)));
+        fixture_free(&f, c, mcache_alloc(c, class));
     cr_assert(not(mcache_come_by(c, f.heap, class)));
+    fixture_free(&f, c, mcache_alloc(c, class));
     for (int i = 0; i < N; i++)
         cr_assert(mcache_free(c, class, mcache_alloc(c, class)));
     fixture_verify(&f);
