@@ -8,6 +8,7 @@
 #include "malloc_slow.h"
 #include "os/sys.h"
 #include "runtime.h"
+#include "usable.h"
 
 EXPORT void *mound_reallocarray(void *p, size_t nmemb, size_t size) {
     size_t nbytes;
@@ -16,6 +17,14 @@ EXPORT void *mound_reallocarray(void *p, size_t nmemb, size_t size) {
         return NULL;
     }
     return mound_realloc(p, nbytes);
+}
+
+// aligned_hit is malloc's hit for slots of an alignment, a power of two; or NULL.
+ALWAYS_INLINE void *aligned_hit(size_t alignment, size_t size) {
+    if (UNLIKELY(size > MAX_SMALL_SIZE) || UNLIKELY(alignment > PAGE_SIZE))
+        return NULL;
+    // Of class 0, which says that there is none, every magazine is empty.
+    return mcache_alloc(thread_cache(), sizeclass_for_aligned(size, alignment));
 }
 
 // glibc takes any alignment and rounds it up to a power of two; one that cannot
@@ -30,6 +39,11 @@ EXPORT void *mound_memalign(size_t alignment, size_t size) {
         errno = EINVAL;
         return NULL;
     }
+    if (LIKELY(is_pow2(alignment))) {
+        void *p = aligned_hit(alignment, size);
+        if (LIKELY(p != NULL))
+            return p;
+    }
     return memalign_slow((size_t)1 << ceil_log2(alignment), size);
 }
 
@@ -37,14 +51,24 @@ EXPORT void *mound_aligned_alloc(size_t alignment, size_t size) {
     return mound_memalign(alignment, size);
 }
 
-EXPORT int mound_posix_memalign(void **ret_p, size_t alignment, size_t size) {
-    if (alignment % sizeof(void *) != 0 || !is_pow2(alignment))
-        return EINVAL;
+static SLOW int posix_memalign_slow(void **ret_p, size_t alignment,
+                                    size_t size) {
     int saved = errno;
     void *p = mound_memalign(alignment, size);
     errno = saved; // POSIX: the answer is the return value alone
     if (p == NULL)
         return ENOMEM;
+    *ret_p = p;
+    return 0;
+}
+
+EXPORT int mound_posix_memalign(void **ret_p, size_t alignment, size_t size) {
+    if (UNLIKELY(alignment % sizeof(void *) != 0) ||
+        UNLIKELY(!is_pow2(alignment)))
+        return EINVAL;
+    void *p = aligned_hit(alignment, size);
+    if (UNLIKELY(p == NULL))
+        return posix_memalign_slow(ret_p, alignment, size);
     *ret_p = p;
     return 0;
 }
@@ -63,7 +87,8 @@ EXPORT void *mound_pvalloc(size_t size) {
 }
 
 EXPORT size_t mound_malloc_usable_size(void *p) {
-    return usable_size_slow(p);
+    size_t usable = usable_hit(p);
+    return LIKELY(usable != 0) ? usable : usable_size_slow(p);
 }
 
 EXPORT void mound_cfree(void *p) {

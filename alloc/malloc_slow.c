@@ -5,6 +5,8 @@
 // do the work, leave, and only then set errno.
 #include "malloc_slow.h"
 
+#include "mound.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -20,6 +22,7 @@
 #include "profile.h"
 #include "runtime.h"
 #include "thread.h"
+#include "usable.h"
 
 enum {
     // The scavenger's clock is read at every so many slow paths.
@@ -692,6 +695,20 @@ static COLD void *realloc_mixed(void *p, size_t size) {
     return new;
 }
 
+// realloc_small is realloc_slow for a live small object: by the hits of malloc and
+// free, and so without a lock.
+static SLOW void *realloc_small(void *p, size_t size, size_t usable) {
+    if (size <= usable &&
+        (size > usable / 2 || sizeclass_bytes[sizeclass_for(size)] == usable))
+        return p;
+    void *new = mound_malloc(size);
+    if (new == NULL) // shrinking cannot fail
+        return size <= usable ? p : NULL;
+    memcpy(new, p, min_size(size, usable));
+    mound_free(p);
+    return new;
+}
+
 // A buffer that grows by little stays where it is nearly always: that takes no
 // more than the page map, and no register to be saved.
 void *realloc_slow(void *p, size_t size) {
@@ -701,5 +718,8 @@ void *realloc_slow(void *p, size_t size) {
         return malloc_slow(size);
     if (options->hardened < 2 && fits_as_it_is(p, size))
         return p;
+    size_t usable = usable_hit(p);
+    if (usable - 1 < MAX_SMALL_SIZE && size != 0)
+        return realloc_small(p, size, usable);
     return realloc_whole(p, size);
 }

@@ -107,6 +107,19 @@ def main():
     table("uint8_t", "sizeclass_pages", [r[2] for r in rows], 20)
     table("uint32_t", "sizeclass_magic", [magic(r[0]) for r in rows], 6)
     table("uint8_t", "sizeclass_of_size", lookup, 19)
+    out("const uint8_t sizeclass_aligned[%d][%d] = {\n" %
+        (PAGE.bit_length(), len(rows)))
+    for log2 in range(PAGE.bit_length()):
+        aligned = [next((k for k in range(c, len(rows))
+                         if rows[k][0] % (1 << log2) == 0), 0)
+                   for c in range(len(rows))]
+        aligned[0] = 0
+        for i in range(0, len(aligned), 17):
+            out("    %s%s%s\n" % ("{" if i == 0 else " ",
+                                 ", ".join("%d" % c
+                                           for c in aligned[i:i + 17]),
+                                 "}," if i + 17 >= len(aligned) else ","))
+    out("};\n\n")
     out("// clang-format on\n")
 
 

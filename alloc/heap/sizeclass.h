@@ -24,6 +24,9 @@ extern const uint8_t sizeclass_first_pages[NUM_SIZECLASSES] HIDDEN;
 extern const uint8_t sizeclass_pages[NUM_SIZECLASSES] HIDDEN;
 // offset * magic >> 32 is the slot at offset, for every offset in a span.
 extern const uint32_t sizeclass_magic[NUM_SIZECLASSES] HIDDEN;
+// By the logarithm of an alignment and a class: the first class from that one on
+// whose slots have the alignment, or 0.
+extern const uint8_t sizeclass_aligned[PAGE_SHIFT + 1][NUM_SIZECLASSES] HIDDEN;
 extern const uint8_t sizeclass_of_size[MAX_SMALL_SIZE / LOOKUP_STEP + 1] HIDDEN;
 
 // sizeclass_for returns the class for a request of size bytes, at most
@@ -36,13 +39,10 @@ ALWAYS_INLINE unsigned sizeclass_for(size_t size) {
 // sizeclass_for_aligned returns the first class that holds size bytes in slots
 // aligned to align (a power of two up to a page), or 0. Spans begin at page
 // boundaries, so a slot has the alignment of its size.
-static inline unsigned sizeclass_for_aligned(size_t size, size_t align) {
+ALWAYS_INLINE unsigned sizeclass_for_aligned(size_t size, size_t align) {
     if (size > MAX_SMALL_SIZE || align > PAGE_SIZE)
         return 0;
-    for (unsigned c = sizeclass_for(size); c < NUM_SIZECLASSES; c++)
-        if (sizeclass_bytes[c] % align == 0)
-            return c;
-    return 0;
+    return sizeclass_aligned[__builtin_ctzl(align)][sizeclass_for(size)];
 }
 
 #endif // MOUND_HEAP_SIZECLASS_H

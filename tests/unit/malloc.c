@@ -352,6 +352,49 @@ Test(malloc, a_short_thread_takes_few_locks) {
     verify();
 }
 
+// grow_by_doubling is a buffer that grows from 16 bytes to 2048, and shrinks.
+static void grow_by_doubling(void) {
+    char *p = NULL;
+    for (size_t n = 16; n <= 2048; n += n / 2) {
+        p = mound_realloc(p, n);
+        memset(p, 1, n);
+        cr_assert(ge(sz, mound_malloc_usable_size(p), n));
+    }
+    p = mound_realloc(p, 24);
+    cr_assert(all_are(p, 24, 1));
+    mound_free(p);
+}
+
+static void align_some(void) {
+    for (size_t align = 8; align <= PAGE_SIZE; align *= 2) {
+        void *p;
+        cr_assert(zero(int, mound_posix_memalign(&p, align, 200)));
+        cr_assert(zero(uptr, (uintptr_t)p % align));
+        cr_assert(ge(sz, mound_malloc_usable_size(p), 200));
+        mound_free(p);
+    }
+}
+
+Test(malloc, growth_sizes_and_alignment_take_no_lock_once_warm) {
+    void *large = mound_malloc(100000);
+    for (int i = 0; i < 10; i++) {
+        grow_by_doubling();
+        align_some();
+    }
+    uint64_t mcentral = nlocks(LOCKRANK_MCENTRAL);
+    uint64_t mheap = nlocks(LOCKRANK_MHEAP);
+    for (int i = 0; i < 10; i++) {
+        grow_by_doubling();
+        align_some();
+        cr_assert(ge(sz, mound_malloc_usable_size(large), 100000));
+    }
+    cr_assert(eq(u64, nlocks(LOCKRANK_MCENTRAL), mcentral));
+    cr_assert(eq(u64, nlocks(LOCKRANK_MHEAP), mheap));
+    mound_free(large);
+    cr_assert(zero(u64, objects()));
+    verify();
+}
+
 Test(malloc, many_short_threads_leave_nothing_behind) {
     uint64_t sys = 0;
     for (int i = 0; i < 500; i++) {
