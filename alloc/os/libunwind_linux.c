@@ -120,28 +120,20 @@ STACK_UNSANITIZED static int access_mem(void *space, uintptr_t addr,
     return 0;
 }
 
-// info_of describes an object as dl_iterate_phdr does. The headers are in the
-// object's first page.
+// info_of describes an object as dl_iterate_phdr does.
 static bool info_of(const struct loaded *object,
                     struct dl_phdr_info *ret_info) {
-    const ElfW(Ehdr) *ehdr = (const void *)object->start;
-    if (object->end - object->start < PAGE_BYTES ||
-        memcmp(ehdr->e_ident, ELFMAG, SELFMAG) != 0 ||
-        ehdr->e_phentsize != sizeof(ElfW(Phdr)) || ehdr->e_phoff > PAGE_BYTES ||
-        ehdr->e_phnum > (PAGE_BYTES - ehdr->e_phoff) / sizeof(ElfW(Phdr)))
+    const void *headers;
+    unsigned n;
+    uintptr_t base;
+    if (!loaded_headers(object, &headers, &n, &base))
         return false;
     memset(ret_info, 0, sizeof *ret_info);
+    ret_info->dlpi_addr = base;
     ret_info->dlpi_name = object->name;
-    ret_info->dlpi_phdr = (const void *)(object->start + ehdr->e_phoff);
-    ret_info->dlpi_phnum = ehdr->e_phnum;
-    for (int i = 0; i < ehdr->e_phnum; i++)
-        if (ret_info->dlpi_phdr[i].p_type == PT_LOAD) {
-            ret_info->dlpi_addr =
-                object->start -
-                align_down(ret_info->dlpi_phdr[i].p_vaddr, PAGE_BYTES);
-            return true;
-        }
-    return false;
+    ret_info->dlpi_phdr = headers;
+    ret_info->dlpi_phnum = (ElfW(Half))n;
+    return true;
 }
 
 // iterate stands in for dl_iterate_phdr. What libunwind hands on begins with the

@@ -6,19 +6,25 @@
 
 #include "base/compiler.h"
 
+// struct location is an address in an image: see images.h.
+struct location {
+    uintptr_t pc;
+    uint16_t image;
+};
+
 // struct locations: all zero is an empty one.
 struct locations {
-    uintptr_t *pcs;  // by number - 1; room for half as many as slots
-    uint32_t *slots; // numbers; 0 is empty
-    size_t nslots;   // a power of two, or 0
+    struct location *all; // by number - 1; room for half as many as slots
+    uint32_t *slots;      // numbers; 0 is empty
+    size_t nslots;        // a power of two, or 0
     uint32_t n;
 };
 
-// locations_add numbers pc unless it has a number; false without memory.
-bool locations_add(struct locations *ls, uintptr_t pc);
+// locations_add numbers l unless it has a number; false without memory.
+bool locations_add(struct locations *ls, struct location l);
 
-// locations_number returns the number of pc, which was added.
-uint32_t locations_number(const struct locations *ls, uintptr_t pc);
+// locations_number returns the number of l, which was added.
+uint32_t locations_number(const struct locations *ls, struct location l);
 void locations_free(struct locations *ls);
 
 #endif // MOUND_PROF_LOCATIONS_H

@@ -12,6 +12,7 @@ struct key {
     size_t size;
     uint64_t rate;
     const uintptr_t *pcs;
+    uint64_t images_hash;
     uint32_t npcs;
 };
 
@@ -24,20 +25,55 @@ static uint64_t mix(uint64_t h) {
     return h ^ h >> 33;
 }
 
-static struct key key_of(size_t size, uint64_t rate, const uintptr_t *pcs,
-                         uint32_t npcs) {
+static struct key key_of(size_t size, uint64_t rate, uint64_t images_hash,
+                         const uintptr_t *pcs, uint32_t npcs) {
     uint64_t h = mix(size + ((uint64_t)npcs << 48)) + rate;
     for (uint32_t i = 0; i < npcs; i++) {
         // The shift brings the high bits down: a product carries only upwards.
         h = (h ^ pcs[i]) * 0x9e3779b97f4a7c15u;
         h ^= h >> 32;
     }
-    return (struct key){mix(h), size, rate, pcs, npcs};
+    return (struct key){mix(h ^ images_hash), size, rate, pcs,
+                        images_hash,          npcs};
+}
+
+// image_number returns the number of the image that pc is in, which may be new.
+static uint16_t image_number(struct mprof *mp, struct image_finder *f,
+                             uintptr_t pc, bool locked) {
+    enum image_found found = images_find(&mp->images, f, pc);
+    if (found == IMAGE_NEW) {
+        if (!locked)
+            mutex_lock(&mp->lock);
+        images_add_locked(&mp->images, f, pc, mp->persistent, &mp->sys_bytes);
+        if (!locked)
+            mutex_unlock(&mp->lock);
+    }
+    return found == IMAGE_NONE || f->image == NULL ? 0 : f->image->number;
+}
+
+// hash_images returns 0 if all numbers are. Kept out of line, for its stack.
+static NOINLINE uint64_t hash_images(struct mprof *mp, const uintptr_t *pcs,
+                                     uint32_t npcs) {
+    struct image_finder f = {.image = NULL};
+    uint64_t h = 0;
+    for (uint32_t i = 0; i < npcs; i++) {
+        uint16_t number = image_number(mp, &f, pcs[i], false);
+        if (number != 0)
+            h = mix(h ^ ((uint64_t)i << 16 | number));
+    }
+    return h;
+}
+
+static NOINLINE void put_images(struct mprof *mp, const struct key *key,
+                                uint16_t *ret_images) {
+    struct image_finder f = {.image = NULL};
+    for (uint32_t i = 0; i < key->npcs; i++)
+        ret_images[i] = image_number(mp, &f, key->pcs[i], true);
 }
 
 static bool is_bucket_of(const struct mbucket *b, const struct key *key) {
     if (b->hash != key->hash || b->size != key->size || b->rate != key->rate ||
-        b->npcs != key->npcs)
+        b->npcs != key->npcs || b->images_hash != key->images_hash)
         return false;
     for (uint32_t i = 0; i < key->npcs; i++)
         if (b->pcs[i] != key->pcs[i])
@@ -83,8 +119,10 @@ static struct mbucket *add_locked(struct mprof *mp, const struct key *key) {
     if (chain == NULL)
         return NULL;
     size_t pcs_bytes = key->npcs * sizeof(uintptr_t);
+    size_t images_bytes =
+        key->images_hash == 0 ? 0 : key->npcs * sizeof(uint16_t);
     struct mbucket *b =
-        persistentalloc(mp->persistent, sizeof *b + pcs_bytes,
+        persistentalloc(mp->persistent, sizeof *b + pcs_bytes + images_bytes,
                         _Alignof(struct mbucket), &mp->sys_bytes);
     if (b == NULL)
         return NULL;
@@ -94,6 +132,9 @@ static struct mbucket *add_locked(struct mprof *mp, const struct key *key) {
     b->npcs = key->npcs;
     if (pcs_bytes > 0)
         memcpy(b->pcs, key->pcs, pcs_bytes);
+    b->images_hash = key->images_hash;
+    if (images_bytes > 0)
+        put_images(mp, key, (uint16_t *)(b->pcs + key->npcs));
     // relaxed: chains, newest and nbuckets are written under this lock only
     b->older = atomic_load_explicit(&mp->newest, memory_order_relaxed);
     atomic_store_explicit(&b->next,
@@ -117,15 +158,16 @@ struct mbucket *mprof_bucket(struct mprof *mp, size_t size,
     // Of size 0 are stacks of frees, which are not counted.
     uint64_t rate =
         size == 0 ? 0 : atomic_load_explicit(&mp->rate, memory_order_relaxed);
-    struct key key =
-        key_of(size, rate, pcs, (uint32_t)min_size(npcs, UNWIND_MAX));
+    uint32_t n = (uint32_t)min_size(npcs, UNWIND_MAX);
+    uint64_t images_hash = size == 0 ? 0 : hash_images(mp, pcs, n);
+    struct key key = key_of(size, rate, images_hash, pcs, n);
     struct mbucket *b = find(mp, &key);
     if (b != NULL)
         return b;
     mutex_lock(&mp->lock);
     if (atomic_load_explicit(&mp->nbuckets, memory_order_relaxed) >=
         MPROF_BUCKETS_MAX)
-        key = key_of(size, rate, NULL, 0);
+        key = key_of(size, rate, 0, NULL, 0);
     b = find(mp, &key); // again: another thread may have been faster
     if (b == NULL)
         b = add_locked(mp, &key);

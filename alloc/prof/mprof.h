@@ -13,6 +13,7 @@
 
 #include "base/persistentalloc.h"
 #include "os/unwind.h"
+#include "prof/images.h"
 
 enum {
     MPROF_CHAINS = 1 << 15,
@@ -31,14 +32,21 @@ struct mbucket {
     uint64_t rate;            // at which they were sampled
     _Atomic uint64_t nallocs; // sampled objects; relaxed
     _Atomic uint64_t nfrees;  // of them; never above nallocs
+    uint64_t images_hash;     // of the numbers of images; 0: all are 0
     uint32_t npcs;
-    uintptr_t pcs[]; // return addresses, innermost first
+    // Return addresses, innermost first; then, unless images_hash is 0, the number
+    // of each one's image: see images.h.
+    uintptr_t pcs[];
 };
+
+static inline uint16_t mbucket_image(const struct mbucket *b, uint32_t i) {
+    return b->images_hash == 0 ? 0 : ((const uint16_t *)&b->pcs[b->npcs])[i];
+}
 
 // struct mprof is a profile. All zero until mprof_init.
 //   (l) lock   (a) atomic
 struct mprof {
-    struct mutex lock; // rank LOCKRANK_MPROF: taken to add a bucket
+    struct mutex lock; // rank LOCKRANK_MPROF: taken to add a bucket or image
     struct persistent *persistent;
     _Atomic uint64_t sys_bytes;              // (a) of buckets and chains
     struct mbucket *_Atomic *_Atomic chains; // (a) MPROF_CHAINS, once made
@@ -46,11 +54,12 @@ struct mprof {
     _Atomic uint32_t nbuckets;               // (a)
     _Atomic uint64_t rate;                   // (a) mean bytes between samples
     uint64_t start_unix_ns;                  // when it began
+    struct images images;                    // that its addresses were in
 };
 
 void mprof_init(struct mprof *mp, struct persistent *persistent);
 
-// mprof_bucket returns the bucket of a size and a stack, of which the innermost
+// mprof_bucket returns the bucket of a size and a stack, the caller's, of which the innermost
 // UNWIND_MAX addresses count, made when it is not there; NULL when there is no
 // memory for it. One that is there is found without a lock.
 struct mbucket *mprof_bucket(struct mprof *mp, size_t size,

@@ -36,7 +36,8 @@ struct pprof {
     struct range *ranges; // in order of addresses
     size_t nranges;
     size_t ranges_max;
-    struct mapping program; // start is 0 if it was not found
+    struct mapping program;             // start is 0 if it was not found
+    uint32_t image_ids[IMAGES_MAX + 1]; // mappings, by number of image; or 0
     uint32_t nstrings;
     struct message message;
     struct message part; // of message
@@ -211,13 +212,12 @@ static size_t count_mappings(struct pprof *p) {
     return n;
 }
 
-static void write_mapping(struct pprof *p, const struct mapping *m,
-                          uint32_t id) {
+// write_mapping_as writes one whose build ID is in p->build_id, or "".
+static void write_mapping_as(struct pprof *p, const struct mapping *m,
+                             uint32_t id) {
     struct message *message = &p->message;
     uint32_t name = write_string(p, m->name);
-    uint32_t build_id = 0;
-    if (mappings_build_id(m, p->build_id) > 0)
-        build_id = write_string(p, p->build_id);
+    uint32_t build_id = write_string(p, p->build_id);
     put_int(message, MAPPING_ID, id);
     put_int(message, MAPPING_START, m->start);
     put_int(message, MAPPING_LIMIT, m->limit);
@@ -225,6 +225,31 @@ static void write_mapping(struct pprof *p, const struct mapping *m,
     put_int(message, MAPPING_FILENAME, name);
     put_int(message, MAPPING_BUILD_ID, build_id);
     write_message(p, PROFILE_MAPPING);
+}
+
+static void write_mapping(struct pprof *p, const struct mapping *m,
+                          uint32_t id) {
+    if (mappings_build_id(m, p->build_id) == 0)
+        p->build_id[0] = '\0';
+    write_mapping_as(p, m, id);
+    for (const struct image *i = p->out->newest_image; i != NULL; i = i->older)
+        if (image_is_at(i, m))
+            p->image_ids[i->number] = id;
+}
+
+// write_images writes the images that are in none of these mappings: they were
+// unloaded, or it cannot be told.
+static void write_images(struct pprof *p, uint32_t id) {
+    for (const struct image *i = p->out->newest_image; i != NULL;
+         i = i->older) {
+        struct mapping m = {i->code.start, i->code.limit, i->code.offset,
+                            i->name, false};
+        if (p->image_ids[i->number] != 0)
+            continue;
+        image_build_id(i, p->build_id);
+        write_mapping_as(p, &m, ++id);
+        p->image_ids[i->number] = id;
+    }
 }
 
 // write_mappings writes the program first, since readers take the first for it,
@@ -246,9 +271,10 @@ static void write_mappings(struct pprof *p) {
     }
     mappings_close(&p->out->list);
     if (id == 0) {
-        write_mapping(p, &everything, 1);
+        write_mapping(p, &everything, ++id);
         p->ranges[p->nranges++] = (struct range){0, UINT64_MAX, 1};
     }
+    write_images(p, id);
 }
 
 // mapping_id returns the number of the mapping that address lies in, or 0.
@@ -269,13 +295,17 @@ static uint32_t mapping_id(const struct pprof *p, uint64_t address) {
 
 // Locations.
 
+static struct location location_of(const struct mbucket *b, uint32_t i) {
+    return (struct location){b->pcs[i], mbucket_image(b, i)};
+}
+
 static bool add_all_locations(struct pprof *p) {
     p->stackless = false;
     for (const struct mbucket *b = p->out->newest; b != NULL; b = b->older) {
         if (b->npcs == 0)
             p->stackless = true;
         for (uint32_t i = 0; i < b->npcs; i++)
-            if (!locations_add(&p->locations, b->pcs[i]))
+            if (!locations_add(&p->locations, location_of(b, i)))
                 return false;
     }
     return true;
@@ -304,9 +334,11 @@ static void write_locations(struct pprof *p) {
     struct message *message = &p->message;
     for (uint32_t i = 0; i < p->locations.n; i++) {
         // Inside the call, which may be the last instruction of its function.
-        uint64_t address = p->locations.pcs[i] - 1;
+        uint64_t address = p->locations.all[i].pc - 1;
+        uint16_t image = p->locations.all[i].image;
         put_int(message, LOCATION_ID, i + 1);
-        put_int(message, LOCATION_MAPPING, mapping_id(p, address));
+        put_int(message, LOCATION_MAPPING,
+                image != 0 ? p->image_ids[image] : mapping_id(p, address));
         put_int(message, LOCATION_ADDRESS, address);
         write_message(p, PROFILE_LOCATION);
     }
@@ -329,7 +361,7 @@ static void write_sample(struct pprof *p, const struct mbucket *b) {
     if (counts.nallocs == 0)
         return;
     for (uint32_t i = 0; i < b->npcs; i++)
-        put_varint(part, locations_number(&p->locations, b->pcs[i]));
+        put_varint(part, locations_number(&p->locations, location_of(b, i)));
     if (b->npcs == 0)
         put_varint(part, stackless_number(p));
     put_message(&p->message, SAMPLE_LOCATION, part);
@@ -374,6 +406,7 @@ int mprof_pprof_write(struct mprof_output *out, int fd) {
     p->out = out;
     p->locations = (struct locations){.n = 0};
     p->nranges = 0;
+    memset(p->image_ids, 0, sizeof p->image_ids);
     p->message.n = p->part.n = 0;
     if (prepare(p)) {
         gzip_start(&out->file, fd, GZIP_PACKED);

@@ -10,6 +10,7 @@
 struct mprof_output {
     const struct mprof *mp;
     const struct mbucket *newest; // what is written: this bucket and all older
+    const struct image *newest_image;
     uint64_t rate;
     struct gzip file;
     struct mappings list;

@@ -33,17 +33,19 @@ static void put_decimal(struct gzip *file, uint64_t n) {
     gzip_write(file, digits + at, DIGITS - at);
 }
 
-static void put_address(struct gzip *file, uintptr_t pc) {
+static void put_hex(struct gzip *file, uint64_t n) {
     char digits[DIGITS];
     size_t at = DIGITS;
     do {
-        digits[--at] = "0123456789abcdef"[pc & 15];
-        pc >>= 4;
-    } while (pc > 0);
-    digits[--at] = 'x';
-    digits[--at] = '0';
-    digits[--at] = ' ';
+        digits[--at] = "0123456789abcdef"[n & 15];
+        n >>= 4;
+    } while (n > 0);
     gzip_write(file, digits + at, DIGITS - at);
+}
+
+static void put_address(struct gzip *file, uintptr_t pc) {
+    put_str(file, " 0x");
+    put_hex(file, pc);
 }
 
 // put_counts prints "in-use objects: bytes [allocated objects: bytes] @".
@@ -104,13 +106,59 @@ static void write_header(struct mprof_output *out) {
     put_str(&out->file, "\n");
 }
 
+// Images that are gone.
+//
+// Readers of the text find the library of an address by the list of mappings. So the
+// addresses of an image that is in none of these are moved to where no program has
+// memory, by its number in the high bits, and the list has the image there too.
+
+enum { IMAGE_SHIFT = 48 };
+
+// One writer at a time: see mprof_write.
+static bool image_is_there[IMAGES_MAX + 1];
+
+static void find_images_there(struct mprof_output *out) {
+    struct mapping m;
+    memset(image_is_there, 0, sizeof image_is_there);
+    if (out->newest_image == NULL)
+        return;
+    mappings_open(&out->list);
+    while (mappings_next(&out->list, &m))
+        for (const struct image *i = out->newest_image; i != NULL; i = i->older)
+            if (image_is_at(i, &m))
+                image_is_there[i->number] = true;
+    mappings_close(&out->list);
+}
+
+static uintptr_t moved(uint16_t image, uintptr_t addr) {
+    return image == 0 || image_is_there[image]
+               ? addr
+               : addr | (uintptr_t)image << IMAGE_SHIFT;
+}
+
+// write_images writes lines as the kernel does.
+static void write_images(struct mprof_output *out) {
+    for (const struct image *i = out->newest_image; i != NULL; i = i->older) {
+        if (image_is_there[i->number])
+            continue;
+        put_hex(&out->file, moved(i->number, i->code.start));
+        put_str(&out->file, "-");
+        put_hex(&out->file, moved(i->number, i->code.limit));
+        put_str(&out->file, " r-xp ");
+        put_hex(&out->file, i->code.offset);
+        put_str(&out->file, " 00:00 0 ");
+        put_str(&out->file, i->name);
+        put_str(&out->file, "\n");
+    }
+}
+
 static void write_bucket(struct mprof_output *out, const struct mbucket *b) {
     struct mprof_counts objects = as_sampled(out, b);
     if (objects.nallocs == 0)
         return;
     put_counts(&out->file, objects, bytes_of(objects, b->size), "");
     for (uint32_t i = 0; i < b->npcs; i++)
-        put_address(&out->file, b->pcs[i]);
+        put_address(&out->file, moved(mbucket_image(b, i), b->pcs[i]));
     if (b->npcs == 0)
         put_address(&out->file, NO_STACK);
     put_str(&out->file, "\n");
@@ -124,11 +172,13 @@ static void write_mappings(struct mprof_output *out) {
     while ((n = mappings_next_text(&out->list, &text)) > 0)
         gzip_write(&out->file, text, n);
     mappings_close(&out->list);
+    write_images(out);
 }
 
 // write_heap_v2 needs no memory: it reads the counters twice rather than keep
 // them, so its first line may be behind the others.
 static int write_heap_v2(struct mprof_output *out, int fd) {
+    find_images_there(out);
     gzip_start(&out->file, fd, GZIP_PLAIN);
     write_header(out);
     for (const struct mbucket *b = out->newest; b != NULL; b = b->older)
@@ -145,6 +195,8 @@ int mprof_write_waiting(const struct mprof *mp, enum mprof_format format,
         return -EBUSY;
     out.mp = mp;
     out.newest = mprof_newest(mp);
+    out.newest_image =
+        images_newest(&mp->images); // what these refer to, and more
     out.rate = atomic_load_explicit(&mp->rate, memory_order_relaxed);
     int error = format == MPROF_PPROF ? mprof_pprof_write(&out, fd)
                                       : write_heap_v2(&out, fd);

@@ -19,7 +19,7 @@ enum mprof_format {
 // read one after the other while other threads may go on counting; in-use is
 // never negative.
 //
-// MPROF_PPROF maps memory while it runs: 64 KiB, or up to 64 bytes for each
+// MPROF_PPROF maps memory while it runs: 96 KiB, or up to 96 bytes for each
 // different address; -ENOMEM, and nothing written, when that is refused.
 // MPROF_HEAP_V2 needs none. Stack: 1 KiB. One call at a time in a process:
 // another returns -EBUSY. Not for a child of vfork.

@@ -250,6 +250,36 @@ def go_reads_both_forms_and_names_the_sites(folder):
                            text), 'our own frames', text)
 
 
+def bytes_by_file(path):
+    """Bytes allocated, by the file of the innermost frame."""
+    profile = pprof_read.read(path)
+    files = {m['id']: m['file'] for m in profile['mappings']}
+    found = {}
+    for sample in profile['samples']:
+        file = os.path.basename(files.get((sample['mappings'] or [0])[0], ''))
+        found[file] = found.get(file, 0) + column(profile, sample,
+                                                  'alloc_space/bytes')
+    return found
+
+
+def what_an_unloaded_library_allocated_is_its_own(folder):
+    for name in ('reload.pb.gz', 'reload.heap'):
+        path = os.path.join(folder, name)
+        run([probe('profile_reload')], MOUND_PROFILE=path, MOUND_PROFILE_RATE=1)
+        found = bytes_by_file(path)
+        must(found.get('profile_busy.so', 0) > 55 * MIB and
+             0 < found.get('profile_idle.so', 0) < 5 * MIB, name, found)
+
+
+def readers_name_its_functions(folder):
+    for name in ('named.pb.gz', 'named.heap'):
+        path = os.path.join(folder, name)
+        run([probe('profile_reload')], MOUND_PROFILE=path, MOUND_PROFILE_RATE=1)
+        text = go_pprof('-top', '-cum', '-sample_index=alloc_space', path)
+        must(re.search(r'\b62400kB .* busy$', text, re.M) and
+             re.search(r'\b2080kB .* idle$', text, re.M), name, text)
+
+
 # Hard to unwind, and hard on who unwinds.
 
 def probes_pass_while_every_malloc_is_sampled(folder):
@@ -318,7 +348,7 @@ def a_full_disk_leaves_no_half_profile(folder):
                        preexec_fn=limit, timeout=HANG_S, check=False,
                        env=environment(MOUND_PROFILE=small))
     must(r.returncode == 0, r.returncode, r.stderr)
-    must(re.fullmatch(r'mound: MOUND_PROFILE: cannot write .*errno \d+\n',
+    must(re.fullmatch(r'mound: MOUND_PROFILE: cannot write .*: File too large\n',
                       r.stderr), r.stderr)
     must(not os.path.exists(small) and
          not any(n.startswith('limit') for n in os.listdir(folder)), 'left')
@@ -388,6 +418,7 @@ TESTS = [
     growth_writes_numbered_profiles, processes_have_a_profile_each,
     an_object_that_grows_in_place_counts_with_its_size,
     go_reads_both_forms_and_names_the_sites,
+    what_an_unloaded_library_allocated_is_its_own, readers_name_its_functions,
     probes_pass_while_every_malloc_is_sampled,
     a_filter_that_forbids_what_unwinding_wants, jitted_code,
     a_path_that_cannot_be_written, a_full_disk_leaves_no_half_profile,

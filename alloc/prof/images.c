@@ -1,0 +1,105 @@
+// images.c: see images.h.
+#include "prof/images.h"
+
+#include <string.h>
+
+#include "base/bits.h"
+
+// What comes when there are no more numbers.
+static const struct image one_too_many = {
+    .code = {.limit = UINTPTR_MAX}, .number = IMAGES_MAX, .name = ""};
+
+static struct image *_Atomic *chain_of(struct images *is, uint64_t sum) {
+    return &is->chains[sum % IMAGES_CHAINS];
+}
+
+// look_up finds the image of an object by what is in memory at its place.
+static const struct image *look_up(struct images *is,
+                                   const struct loaded *object, uint64_t sum) {
+    // acquire: sees it filled in; partner: release in images_add_locked
+    const struct image *i =
+        atomic_load_explicit(chain_of(is, sum), memory_order_acquire);
+    while (i != NULL && (i->sum != sum || i->object_start != object->start))
+        i = atomic_load_explicit(&i->next, memory_order_relaxed);
+    // relaxed: it only rises
+    if (i == NULL &&
+        atomic_load_explicit(&is->n, memory_order_relaxed) + 1 == IMAGES_MAX)
+        return &one_too_many;
+    return i;
+}
+
+enum image_found images_find(struct images *is, struct image_finder *f,
+                             uintptr_t pc) {
+    pc--; // into the call
+    if (pc < f->object.start || pc >= f->object.end) {
+        f->image = NULL;
+        if (!loaded_find(pc, &f->object))
+            f->object = (struct loaded){.stays = true};
+        else if (!f->object.stays)
+            f->image = look_up(is, &f->object, loaded_sum(&f->object));
+    }
+    // One that is not in a file, as the kernel's, has no path.
+    if (f->object.stays || strchr(f->object.name, '/') == NULL)
+        return IMAGE_NONE;
+    return f->image != NULL ? IMAGE_KNOWN : IMAGE_NEW;
+}
+
+const struct image *images_add_locked(struct images *is, struct image_finder *f,
+                                      uintptr_t pc,
+                                      struct persistent *persistent,
+                                      _Atomic uint64_t *sys_bytes) {
+    uint64_t sum = loaded_sum(&f->object);
+    struct loaded_code code;
+    f->image = look_up(is, &f->object, sum);
+    if (f->image != NULL)
+        return f->image;
+    const char *name = f->object.name;
+    if (!loaded_code(&f->object, pc - 1, &code)) {
+        memset(&code, 0, sizeof code);
+        code.start = f->object.start;
+        code.limit = f->object.end;
+        name = "";
+    }
+    size_t nname = min_size(strlen(name), IMAGES_NAME_MAX - 1);
+    struct image *i = persistentalloc(persistent, sizeof *i + nname + 1,
+                                      _Alignof(struct image), sys_bytes);
+    if (i == NULL)
+        return NULL;
+    struct image *_Atomic *chain = chain_of(is, sum);
+    i->object_start = f->object.start;
+    i->sum = sum;
+    i->code = code;
+    memcpy(i->name, name, nname);
+    uint16_t n = atomic_load_explicit(&is->n, memory_order_relaxed);
+    i->number = ++n;
+    atomic_store_explicit(&is->n, n, memory_order_relaxed);
+    // relaxed: written under this lock only
+    i->older = atomic_load_explicit(&is->newest, memory_order_relaxed);
+    atomic_store_explicit(&i->next,
+                          atomic_load_explicit(chain, memory_order_relaxed),
+                          memory_order_relaxed);
+    // release: partners are the acquires in look_up and images_newest
+    atomic_store_explicit(chain, i, memory_order_release);
+    atomic_store_explicit(&is->newest, i, memory_order_release);
+    f->image = i;
+    return i;
+}
+
+size_t image_build_id(const struct image *i, char ret_text[MAPPINGS_BUILD_ID]) {
+    size_t n = 0;
+    for (unsigned k = 0; k < i->code.nbuild_id; k++) {
+        ret_text[n++] = "0123456789abcdef"[i->code.build_id[k] >> 4];
+        ret_text[n++] = "0123456789abcdef"[i->code.build_id[k] & 15];
+    }
+    ret_text[n] = '\0';
+    return n;
+}
+
+bool image_is_at(const struct image *i, const struct mapping *m) {
+    char ours[MAPPINGS_BUILD_ID];
+    char theirs[MAPPINGS_BUILD_ID];
+    return i->code.nbuild_id > 0 && i->code.start == m->start &&
+           i->code.limit == m->limit && i->code.offset == m->offset &&
+           mappings_build_id(m, theirs) == image_build_id(i, ours) &&
+           strcmp(ours, theirs) == 0;
+}

@@ -1,0 +1,39 @@
+// profile_reload.c: a library that allocates much is unloaded, and one that allocates
+// little comes to its place. Prints their paths. For profiles of it: see
+// preload/profile.py.
+#include "expect.h"
+
+enum { MUCH = 600, LITTLE = 20, LOADS_MAX = 10 };
+
+// load_and_call leaves the library loaded if its function is at keep_at.
+static void *load_and_call(const char *path, const char *name, int nblocks,
+                           void *keep_at) {
+    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    expect(handle, "%s", dlerror());
+    void (*call)(int) = NULL;
+    *(void **)&call = dlsym(handle, name);
+    expect(call, "no function in %s", path);
+    call(nblocks);
+    if (*(void **)&call != keep_at) {
+        dlclose(handle);
+    }
+    return *(void **)&call;
+}
+
+int main(void) {
+    char busy[PATH_MAX];
+    char idle[PATH_MAX];
+    snprintf(busy, sizeof busy, "%s", probe_sibling("profile_busy.so"));
+    snprintf(idle, sizeof idle, "%s", probe_sibling("profile_idle.so"));
+    void *first = load_and_call(busy, "busy", MUCH, NULL);
+    for (int i = 0;
+         load_and_call(idle, "idle", i == 0 ? LITTLE : 0, first) != first;
+         i++) {
+        if (i == LOADS_MAX) {
+            skip("it came to another place");
+        }
+    }
+    printf("%s\n%s\n", busy, idle);
+    probe_sound();
+    return 0;
+}
