@@ -41,6 +41,7 @@ void mheap_init(struct mheap *h, struct heapstats *stats, size_t cache_bytes) {
     mutex_init(&h->scavenger, LOCKRANK_SCAVENGER);
     persistent_init(&h->persistent);
     pagealloc_init(&h->pages, &h->pagemap, &h->persistent);
+    h->pages.now = scavenger_age(sys_now_ns());
     fixalloc_init(&h->small_spans, &h->persistent,
                   mspan_record_bytes(MSPAN_SMALL_WORDS));
     fixalloc_init(&h->large_spans, &h->persistent,
@@ -270,6 +271,7 @@ static void populate(struct mheap *h, struct run *run) {
     mutex_lock(&h->lock);
     pagealloc_free(&h->pages, end, run->nahead, /* scavenged= */ !ok);
     note_pages(h, 0);
+    h->reused_pages -= (int64_t)run->nahead; // the first use is still to come
     // It is for the growth to come, and kept as if it had been in use.
     h->peak_pages =
         max_size(h->peak_pages, h->stats->inuse_pages + run->nahead);
@@ -406,6 +408,7 @@ static struct mspan *use_kept_locked(struct mheap *h, size_t npages,
         return NULL;
     h->kept[npages - 1] = *next_kept(s);
     h->kept_pages -= npages;
+    h->reused_pages += (int64_t)npages;
     list_init(&s->link);
     note_pages(h, (int64_t)npages);
     return s;
@@ -441,8 +444,10 @@ static struct run find_run_locked(struct mheap *h, size_t npages, size_t align,
         run.addr = pagealloc_alloc(&h->pages, npages, align, &run.nscavenged);
     if (run.addr == 0 && source == RESERVED && drop_held_locked(h))
         run.addr = pagealloc_alloc(&h->pages, npages, align, &run.nscavenged);
-    if (run.addr != 0)
+    if (run.addr != 0) {
+        h->reused_pages += (int64_t)(npages - run.nscavenged);
         note_pages(h, (int64_t)npages);
+    }
     return run;
 }
 

@@ -57,8 +57,13 @@ struct mheap {
     struct firstpages first_pages; // (h) they count as idle
 
     // The decaying peak that the scavenger keeps pages for; see scavenger.c.
-    uint64_t peak_pages;          // (h)
-    uint64_t peak_ns;             // (h) when it was last looked at
+    uint64_t peak_pages; // (h)
+    uint64_t peak_ns;    // (h) when it was last looked at
+    // (h) Pages with memory that were taken of the free ones, since reuse_ticks
+    // and in the window before. See reused_locked.
+    int64_t reused_pages;
+    int64_t reused_before;
+    uint64_t reuse_ticks;
     struct mutex scavenger;       // rank LOCKRANK_SCAVENGER
     _Atomic uint64_t tick_ns;     // (a) relaxed: when slow paths look again
     _Atomic uint64_t tick_ticks;  // (a) relaxed: when they last read the clock

@@ -113,6 +113,7 @@ static size_t take(struct pagealloc *pa, uintptr_t addr, size_t npages) {
                                       part.page, part.n);
         pallocbits_clear(a->chunks[part.chunk].free, part.page, part.n);
         pallocbits_clear(a->chunks[part.chunk].scavenged, part.page, part.n);
+        a->taken[part.chunk] = pa->now;
         a->nbacked[part.chunk] =
             (uint16_t)(a->nbacked[part.chunk] - (part.n - n));
         a->nbacked_total -= part.n - n;
@@ -331,7 +332,7 @@ static unsigned highest_run(const struct arena *a, unsigned chunk,
 }
 
 uintptr_t pagealloc_take_backed(struct pagealloc *pa, size_t align,
-                                size_t huge_pages, size_t most,
+                                size_t huge_pages, size_t most, uint32_t age,
                                 size_t *ret_npages) {
     if (pa->nbacked == 0)
         return 0;
@@ -347,14 +348,16 @@ uintptr_t pagealloc_take_backed(struct pagealloc *pa, size_t align,
             continue;
         for (unsigned chunk = ARENA_CHUNKS; chunk-- > 0;) {
             unsigned page = 0;
-            if (a->nbacked[chunk] < unit)
+            if (a->nbacked[chunk] < unit || pa->now - a->taken[chunk] < age)
                 continue;
             unsigned n = highest_run(a, chunk, unit, unit, cut, &page);
             if (n == 0)
                 continue;
             uintptr_t addr = a->base + (((uintptr_t)chunk * CHUNK_PAGES + page)
                                         << PAGE_SHIFT);
+            uint32_t taken = a->taken[chunk];
             take(pa, addr, n);
+            a->taken[chunk] = taken; // not by a program
             *ret_npages = n;
             return addr;
         }

@@ -27,6 +27,7 @@ struct pagealloc {
     size_t arenas_cap;
     size_t first;                 // no arena before this one has a free page
     uint64_t nfree;               // free pages, backed or not
+    uint32_t now;                 // the time that chunks are marked with
     uint64_t nbacked;             // those with memory behind them
     _Atomic uint64_t sys_bytes;   // of arenas and of the array of them
     _Atomic uint64_t arena_bytes; // of arenas
@@ -68,10 +69,10 @@ size_t pagealloc_unbacked_run(struct pagealloc *pa, uintptr_t addr,
 // pagealloc_take_backed allocates a run of free backed pages for the scavenger,
 // which will free it as scavenged: the highest addresses first, and whole huge
 // pages (huge_pages each; 1 for any) while there are some. The run is aligned
-// to align pages, has at most most pages, and lies in one chunk. Returns 0 when
-// there is none.
+// to align pages, has at most most pages, and lies in one chunk, from which no
+// page was taken since now - age. Returns 0 when there is none.
 uintptr_t pagealloc_take_backed(struct pagealloc *pa, size_t align,
-                                size_t huge_pages, size_t most,
+                                size_t huge_pages, size_t most, uint32_t age,
                                 size_t *ret_npages);
 
 // pagealloc_is_free says whether the page at addr is free.

@@ -49,6 +49,7 @@ struct arena {
     struct palloc_sum sum;                      // (h)
     uint16_t nbacked[ARENA_CHUNKS]; // (h) free pages that are backed, by chunk
     uint32_t nbacked_total;         // (h)
+    uint32_t taken[ARENA_CHUNKS];   // (h) pagealloc.now when last taken from
     // (h) Of each region of 2 MiB, what hugepages.c last told the kernel: huge
     // pages, or none; neither bit: nothing.
     uint64_t huge[ARENA_REGIONS / WORD_BITS];

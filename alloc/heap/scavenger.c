@@ -5,10 +5,18 @@
 //   keep = max(FLOOR, peak + peak / 16 - inuse),  peak halves every second
 //
 // so that what was freed is kept for a while (the second use of a page must not
-// fault again), and goes when it stays unused. A free that leaves more than
-// max(64 MiB, peak / 12) unused releases the excess at once: 1/12, so that a
-// process that frees its whole heap and then only sleeps is within 10 % of the
-// peak of where it was.
+// fault again), and goes when it stays unused. A chunk of 4 MiB from which pages
+// were taken in the last half second gives none back: what a program frees and
+// takes in turn stays where it is.
+//
+// A free that leaves more than max(64 MiB, peak / 12) unused releases the excess at
+// once, and 1/16 more, so that not each free has to: 1/12, so that a process
+// that frees its whole heap and then only sleeps is within 10 % of the peak of
+// where it was. But memory that is in use again a moment later is no excess: as
+// many pages are kept as were taken of the free ones in the last 50 to 150 ms, as
+// long as all memory is at most 5/4 of the peak in use. Twenty buffers of 5 to
+// 25 MiB, replaced in turn and filled: 295 000 page faults before, 146 000 since,
+// of them 105 000 the first of a page; 414 MiB instead of 384.
 //
 // Slow paths do this work. When a program has threads they may all go to sleep
 // after the last free, so that free starts a helper (os/helper.h), which looks
@@ -31,31 +39,65 @@ enum {
     HELP_PAGES = (4 << 20) / PAGE_SIZE, // less is not worth a thread
     HELPER_NS = 100 * 1000 * 1000,
     HELPER_IDLE = 10, // looks with nothing to do, then the helper ends
+    AGE_TICKS = 10,   // of TICK_NS: a chunk not taken from for so long
+    REUSE_STEPS = 8,  // of SYS_TICKS_STEP: how long a reuse is remembered
+    REUSE_SHARE = 4,  // what may be kept for it, beyond the peak: 1/4
+    HYSTERESIS_SHARE = 16,
 };
 static const uint64_t KEEP_PAGES = (64 << 20) / PAGE_SIZE;
 static const uint64_t FLOOR_PAGES = (512 << 10) / PAGE_SIZE;
 static const uint64_t HALF_LIFE_NS = 1000 * 1000 * 1000;
 
-size_t scavenger_excess_locked(struct mheap *h) {
-    uint64_t keep = h->peak_pages / KEEP_SHARE;
-    if (keep < KEEP_PAGES)
-        keep = KEEP_PAGES;
-    uint64_t idle = h->pages.nbacked + h->kept_pages + h->first_pages.n;
-    return idle > keep ? min_size(idle - keep, h->pages.nbacked) : 0;
+// reused_locked returns how many pages with memory were taken of the free ones in
+// the last one to two windows. It reads a counter, no clock: see sys_ticks.
+static uint64_t reused_locked(struct mheap *h) {
+    const uint64_t window = REUSE_STEPS * (uint64_t)SYS_TICKS_STEP;
+    uint64_t now = sys_ticks();
+    uint64_t past = now - h->reuse_ticks;
+    if (past > window) {
+        h->reused_before = past > 2 * window ? 0 : h->reused_pages;
+        h->reused_pages = 0;
+        h->reuse_ticks = now;
+    }
+    int64_t n = h->reused_pages + h->reused_before;
+    return n > 0 ? (uint64_t)n : 0;
 }
 
-// take_locked picks the pages to release next: the highest whole huge pages,
-// and only when there are none, the highest of any.
-static uintptr_t take_locked(struct mheap *h, size_t most, size_t *ret_npages) {
+// keep_now_locked returns how many unused pages a heap may keep even for a moment.
+static uint64_t keep_now_locked(struct mheap *h, uint64_t idle) {
+    uint64_t keep = max_size(h->peak_pages / KEEP_SHARE, KEEP_PAGES);
+    if (idle <= keep)
+        return keep;
+    uint64_t most = h->peak_pages + h->peak_pages / REUSE_SHARE;
+    uint64_t inuse = h->stats->inuse_pages;
+    most = most > inuse ? most - inuse : 0;
+    return max_size(keep, min_size(reused_locked(h), most));
+}
+
+size_t scavenger_excess_locked(struct mheap *h) {
+    uint64_t idle = h->pages.nbacked + h->kept_pages + h->first_pages.n;
+    uint64_t keep = keep_now_locked(h, idle);
+    if (idle <= keep)
+        return 0;
+    return min_size(idle - keep + keep / HYSTERESIS_SHARE, h->pages.nbacked);
+}
+
+// take_locked picks the pages to release next, of chunks that were not taken from
+// in the last age ticks: the highest whole huge pages, and only when there are
+// none, the highest of any.
+static uintptr_t take_locked(struct mheap *h, size_t most, uint32_t age,
+                             size_t *ret_npages) {
     size_t os_pages = max_size(1, sys_page_size() >> PAGE_SHIFT);
     uintptr_t addr = pagealloc_take_backed(&h->pages, os_pages, HUGE_PAGES,
-                                           most, ret_npages);
+                                           most, age, ret_npages);
     if (addr == 0)
-        addr = pagealloc_take_backed(&h->pages, os_pages, 1, most, ret_npages);
+        addr = pagealloc_take_backed(&h->pages, os_pages, 1, most, age,
+                                     ret_npages);
     return addr;
 }
 
-size_t scavenger_release(struct mheap *h, size_t npages) {
+// release_aged is scavenger_release for chunks not taken from in age ticks.
+static size_t release_aged(struct mheap *h, size_t npages, uint32_t age) {
     size_t released = 0;
     if (atomic_load_explicit(&h->release_refused, memory_order_relaxed))
         return 0;
@@ -64,7 +106,7 @@ size_t scavenger_release(struct mheap *h, size_t npages) {
         struct hugepages_range range = {0, 0};
         mutex_lock(&h->lock);
         uintptr_t addr =
-            take_locked(h, min_size(npages - released, RELEASE_PAGES), &n);
+            take_locked(h, min_size(npages - released, RELEASE_PAGES), age, &n);
         if (addr != 0)
             range = hugepages_released_locked(h, addr, n);
         mutex_unlock(&h->lock);
@@ -88,6 +130,14 @@ size_t scavenger_release(struct mheap *h, size_t npages) {
         released += n;
     }
     return released;
+}
+
+size_t scavenger_release(struct mheap *h, size_t npages) {
+    return release_aged(h, npages, 0);
+}
+
+uint32_t scavenger_age(uint64_t now_ns) {
+    return (uint32_t)(now_ns / TICK_NS);
 }
 
 // rest_pages is the goal when the peak has decayed.
@@ -117,11 +167,13 @@ static uint64_t look(struct mheap *h, uint64_t now_ns) {
     mheap_drop_kept(h); // some may not have been asked for in a while
     mutex_lock(&h->lock);
     uint64_t goal = scavenger_goal_locked(h, now_ns);
+    h->pages.now = scavenger_age(now_ns);
     uint64_t nbacked = h->pages.nbacked;
     uint64_t rest = rest_pages(h);
     mutex_unlock(&h->lock);
     if (nbacked > goal)
-        nbacked -= scavenger_release(h, min_size(nbacked - goal, TICK_PAGES));
+        nbacked -=
+            release_aged(h, min_size(nbacked - goal, TICK_PAGES), AGE_TICKS);
     atomic_store_explicit(&h->restless, nbacked > rest, memory_order_relaxed);
     return nbacked > rest ? nbacked - rest : 0;
 }

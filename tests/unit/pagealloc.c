@@ -481,19 +481,19 @@ Test(pagealloc, the_scavenger_takes_the_highest_backed_run) {
     free_pages(CHUNK_PAGES + 100, 30);
     free_pages(CHUNK_PAGES + 400, 3);
 
-    uintptr_t addr = pagealloc_take_backed(&pa, 1, 1, 100, &n);
+    uintptr_t addr = pagealloc_take_backed(&pa, 1, 1, 100, 0, &n);
     cr_assert(eq(uptr, addr, addr_of(CHUNK_PAGES + 400)));
     cr_assert(eq(sz, n, 3));
-    addr = pagealloc_take_backed(&pa, 1, 1, 20, &n);
+    addr = pagealloc_take_backed(&pa, 1, 1, 20, 0, &n);
     cr_assert(eq(uptr, addr, addr_of(CHUNK_PAGES + 110))); // its upper part
     cr_assert(eq(sz, n, 20));
-    addr = pagealloc_take_backed(&pa, 1, 1, 20, &n);
+    addr = pagealloc_take_backed(&pa, 1, 1, 20, 0, &n);
     cr_assert(eq(uptr, addr, addr_of(CHUNK_PAGES + 100)));
     cr_assert(eq(sz, n, 10));
-    addr = pagealloc_take_backed(&pa, 1, 1, 20, &n);
+    addr = pagealloc_take_backed(&pa, 1, 1, 20, 0, &n);
     cr_assert(eq(uptr, addr, addr_of(10)));
 
-    cr_assert(zero(uptr, pagealloc_take_backed(&pa, 1, 1, 20, &n)));
+    cr_assert(zero(uptr, pagealloc_take_backed(&pa, 1, 1, 20, 0, &n)));
     cr_assert(zero(u64, pa.nbacked));
     verify();
 }
@@ -503,11 +503,12 @@ Test(pagealloc, the_scavenger_does_not_see_scavenged_pages) {
     start();
     grow_chunks(0, 2);
 
-    cr_assert(zero(uptr, pagealloc_take_backed(&pa, 1, 1, 100, &n)));
+    cr_assert(zero(uptr, pagealloc_take_backed(&pa, 1, 1, 100, 0, &n)));
 
     use(0, 3);
     free_pages(0, 3);
-    cr_assert(eq(uptr, pagealloc_take_backed(&pa, 1, 1, 100, &n), addr_of(0)));
+    cr_assert(
+        eq(uptr, pagealloc_take_backed(&pa, 1, 1, 100, 0, &n), addr_of(0)));
     cr_assert(eq(sz, n, 3));
 }
 
@@ -523,12 +524,12 @@ Test(pagealloc, runs_for_the_scavenger_are_aligned_at_both_ends) {
         size_t bottom = (3 + align - 1) / align * align;
         size_t top = (3 + 3 * align + 1) / align * align;
 
-        uintptr_t addr = pagealloc_take_backed(&pa, align, 1, 512, &n);
+        uintptr_t addr = pagealloc_take_backed(&pa, align, 1, 512, 0, &n);
 
         cr_assert(eq(uptr, addr, addr_of(first + bottom)));
         cr_assert(eq(sz, n, top - bottom));
         for (;;) { // what is left is too short or askew
-            addr = pagealloc_take_backed(&pa, align, 1, 512, &n);
+            addr = pagealloc_take_backed(&pa, align, 1, 512, 0, &n);
             if (addr == 0)
                 break;
             cr_assert(zero(sz, n % align));
@@ -546,12 +547,12 @@ Test(pagealloc, whole_huge_pages_go_before_parts_of_one) {
     free_pages(0, 300);               // one whole huge page, at the bottom
     free_pages(CHUNK_PAGES + 1, 255); // almost one, higher up
 
-    uintptr_t addr = pagealloc_take_backed(&pa, 1, HUGE, 512, &n);
+    uintptr_t addr = pagealloc_take_backed(&pa, 1, HUGE, 512, 0, &n);
 
     cr_assert(eq(uptr, addr, addr_of(0)));
     cr_assert(eq(sz, n, HUGE));
-    cr_assert(zero(uptr, pagealloc_take_backed(&pa, 1, HUGE, 512, &n)));
-    cr_assert(eq(uptr, pagealloc_take_backed(&pa, 1, 1, 512, &n),
+    cr_assert(zero(uptr, pagealloc_take_backed(&pa, 1, HUGE, 512, 0, &n)));
+    cr_assert(eq(uptr, pagealloc_take_backed(&pa, 1, 1, 512, 0, &n),
                  addr_of(CHUNK_PAGES + 1)));
 }
 
@@ -664,7 +665,7 @@ static void model_scavenge(struct random *r, unsigned step) {
         start_page--;
     size_t n = 0;
 
-    uintptr_t addr = pagealloc_take_backed(&pa, 1, 1, most, &n);
+    uintptr_t addr = pagealloc_take_backed(&pa, 1, 1, most, 0, &n);
 
     if (end == 0) {
         if (addr != 0)
