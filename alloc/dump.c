@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/print.h"
-#include "errfile.h"
+#include "base/stdfd.h"
 #include "mound.h"
 #include "options.h"
 #include "os/sys.h"
@@ -13,11 +13,17 @@
 #include "prof/memstats_write.h"
 #include "runtime.h"
 
+static bool said; // that it cannot be written; at the start
+
 void dump_init(void) {
     if (options->stats == STATS_OFF)
         return;
     outname_init(); // at its end the process may see no /proc
-    errfile_keep();
+    if (options->stats == STATS_STDERR)
+        stdfd_keep(2);
+    else
+        outfile_look(
+            &(struct outfile){"MOUND_STATS", options->stats_path, NULL, &said});
 }
 
 static const char *option_text(void) {
@@ -74,7 +80,7 @@ static int dump_json(int fd) {
 }
 
 static void dump_to_stderr(void) {
-    int fd = errfile_fd();
+    int fd = stdfd_err();
     if (fd >= 0)
         dump_table(fd);
 }
@@ -86,7 +92,7 @@ static int dump_for_path(int fd) {
 
 void dump_at_exit(void) {
     const struct outfile file = {"MOUND_STATS", options->stats_path,
-                                 dump_for_path};
+                                 dump_for_path, &said};
     if (options->stats == STATS_STDERR)
         dump_to_stderr();
     else if (options->stats == STATS_FILE)

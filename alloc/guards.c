@@ -2,6 +2,7 @@
 #include "guards.h"
 
 #include "base/bits.h"
+#include "base/stdfd.h"
 #include "os/unwind.h"
 #include "prof/report.h"
 #include "runtime.h"
@@ -66,7 +67,7 @@ void *guards_free(void *p, const char *call) {
         sample = NULL;
     }
     if (verdict != GUARD_OK && report_begin()) {
-        struct print out = print_to(2);
+        struct print out = print_to(stdfd_err());
         guard_describe_free(&guards_pool, verdict, call, p, pcs, npcs, &out);
         print_flush(&out);
         report_end();

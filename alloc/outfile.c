@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/print.h"
+#include "base/stdfd.h"
 #include "base/turn.h"
-#include "errfile.h"
 #include "os/file.h"
 #include "os/sys.h"
 #include "outtarget.h"
@@ -156,8 +156,8 @@ static int write_stream(const struct placing *p, const struct outfile *out) {
 
 static int write_descriptor(int fd, const struct outfile *out) {
     struct sys_file there;
-    if (fd == 2)
-        fd = errfile_fd();
+    if (fd == 1 || fd == 2)
+        fd = stdfd_of(fd);
     return fd >= 0 && sys_file_of(fd, &there) ? out->write(fd) : -EBADF;
 }
 
@@ -192,7 +192,7 @@ static int write_in_folder(struct placing *p, const struct outfile *out) {
 
 static int write_placing(struct placing *p, const struct outfile *out,
                          uint64_t number) {
-    p->fd = -1;
+    p->fd = p->dir = -1;
     p->owns = false;
     outname_start(&p->name, out->path, number);
     outname_try(&p->name, 1); // for the complaint
@@ -207,8 +207,8 @@ static int write_placing(struct placing *p, const struct outfile *out,
 }
 
 static void complain(const char *variable, const struct outname *name,
-                     int error) {
-    int fd = errfile_fd();
+                     int error, const char *when) {
+    int fd = stdfd_err();
     if (fd < 0)
         return;
     struct print out = print_to(fd);
@@ -219,8 +219,30 @@ static void complain(const char *variable, const struct outname *name,
     print_str(&out, name->text);
     print_str(&out, ": ");
     print_str(&out, file_error_text(error));
+    print_str(&out, when);
     print_str(&out, "\n");
     print_flush(&out);
+}
+
+void outfile_look(const struct outfile *out) {
+    struct placing *p = &placing;
+    struct outtarget target;
+    if (turn_take(&turn, 0) != 0)
+        return; // cannot be: there is one thread
+    outname_start(&p->name, out->path, 0);
+    outname_bare(&p->name);
+    p->dir = p->name.too_long ? -ENAMETOOLONG
+                              : file_open_dir(FILE_NO_DIR, p->name.folder);
+    *out->said = p->dir < 0;
+    if (p->dir < 0)
+        complain(out->variable, &p->name, p->dir, ", as it is now");
+    else if (outtarget_find(p->dir, p->name.text, &target) == 0 &&
+             target.kind == OUTTARGET_DESCRIPTOR &&
+             (target.fd == 1 || target.fd == 2))
+        stdfd_keep(target.fd);
+    if (p->dir >= 0)
+        file_close(p->dir);
+    turn_give(&turn);
 }
 
 int outfile_write(const struct outfile *out, uint64_t number) {
@@ -234,8 +256,9 @@ int outfile_write(const struct outfile *out, uint64_t number) {
     if (error != 0)
         return -EBUSY;
     error = write_placing(&placing, out, number);
-    if (error < 0 && error != -EBUSY) // who is busy comes again
-        complain(out->variable, &placing.name, error);
+    bool known = *out->said && placing.dir < 0;
+    if (error < 0 && error != -EBUSY && !known) // who is busy comes again
+        complain(out->variable, &placing.name, error, "");
     turn_give(&turn);
     return error;
 }

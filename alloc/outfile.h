@@ -20,7 +20,13 @@ struct outfile {
     // Writes the contents to fd; 0 or -errno. It may be called a second time, for
     // another file.
     int (*write)(int fd);
+    bool *said; // whether outfile_look has complained
 };
+
+// outfile_look, in the constructor, says at once if the folder is not there, since
+// at the end there may be no stderr to say it to. If the file is standard output or
+// standard error, a copy of that is kept until it is written.
+void outfile_look(const struct outfile *out);
 
 // outfile_write writes the file without a name, or under one of its own, and then
 // gives it its name in one step: a reader sees all or nothing. What had that name is

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/stdfd.h"
 #include "base/turn.h"
 #include "dump.h"
 #include "emergency.h"
@@ -56,6 +57,10 @@ void process_start(char **envp) {
     find_lock_counts(envp);
 #endif
     thread_init_exit();
+    stdfd_start();
+    if (!options->off && (options->misuse == REPORT_GO_ON ||
+                          options->hardened > 0 || options->guard > 0))
+        stdfd_keep(2); // for reports
     dump_init();
     if (options->stats != STATS_OFF || options->profile_path[0] != '\0')
         filter_start();

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/fastrand.h"
-#include "errfile.h"
+#include "base/stdfd.h"
 #include "guards.h"
 #include "mound.h"
 #include "options.h"
@@ -35,6 +35,7 @@ static _Atomic bool begun; // prof is there, and the stores of sampled objects
 static struct mutex starting = {.rank = LOCKRANK_FORK};
 static _Atomic uint64_t next_growth; // bytes in use at which one is due
 static _Atomic uint64_t nwritten;    // profiles that were not the last
+static bool said;                    // that none can be written; at the start
 
 // What was sampled and freed, the last FREED_KEPT of them. Written and read
 // without a lock: for reports, which say what they find.
@@ -219,7 +220,7 @@ static int write_last_for_path(int fd) {
 
 static int write_numbered(void) {
     const struct outfile file = {"MOUND_PROFILE", options->profile_path,
-                                 write_for_path};
+                                 write_for_path, &said};
     if (filter_came())
         return -EPERM;
     if (sys_pid() != runtime_pid())
@@ -404,7 +405,7 @@ static void load_unwinder(void) {
     enum unwind_mode mode = unwind_init(wanted, &why);
     if (mode == options->unwind || !options->unwind_asked)
         return;
-    struct print out = print_to(2);
+    struct print out = print_to(stdfd_err());
     print_str(&out, "mound: MOUND_UNWIND=");
     print_str(&out, options->unwind == UNWIND_TABLES ? "tables" : "libunwind");
     print_str(&out, ": ");
@@ -444,7 +445,9 @@ void profile_init(void) {
     if (!wanted() && !options->unwind_asked)
         return;
     outname_init();
-    errfile_keep();
+    if (options->profile_path[0] != '\0')
+        outfile_look(&(struct outfile){"MOUND_PROFILE", options->profile_path,
+                                       NULL, &said});
     if (options->profile_path[0] != '\0' && options->profile_signal != 0 &&
         !options->off)
         sys_on_signal(options->profile_signal, on_signal);
@@ -505,7 +508,7 @@ static bool begin_for_exit(void) {
 
 void profile_at_exit(void) {
     const struct outfile file = {"MOUND_PROFILE", options->profile_path,
-                                 write_last_for_path};
+                                 write_last_for_path, &said};
     if (profile_writes_at_exit() && begin_for_exit())
         outfile_write(&file, 0);
 }

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/mutex.h"
+#include "base/stdfd.h"
 #include "guards.h"
 #include "heap/hugepages.h"
 #include "malloc_slow.h"
@@ -149,6 +150,7 @@ static void set_stamp(uint32_t value) {
 
 static void become_child(void) {
     nforks++;
+    stdfd_forked();
     // Only what writes when the process ends looks at it; and a filter that came
     // before the fork need not know this call.
     bool writes =

@@ -177,6 +177,15 @@ bool sys_file_same(const struct sys_file *a, const struct sys_file *b) {
            (a->mode & S_IFMT) == (b->mode & S_IFMT);
 }
 
+bool sys_is_log(int fd) {
+    struct sys_file file;
+    if (sys_file_of(fd, &file) && S_ISCHR(file.mode))
+        return true;
+    long flags = syscall3(SYS_fcntl, fd, F_GETFL, 0);
+    return flags >= 0 &&
+           (flags & (O_ACCMODE | O_APPEND)) == (O_WRONLY | O_APPEND);
+}
+
 long sys_getcwd(char *buf, size_t n) {
     long ret = syscall2(SYS_getcwd, buf, n);
     return ret > 0 ? ret - 1 : ret; // the kernel counts the final NUL

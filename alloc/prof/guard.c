@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/stdfd.h"
 #include "os/mem.h"
 #include "prof/stacktext.h"
 
@@ -375,7 +376,7 @@ static NOINLINE bool begin_report(struct guard_pool *g) {
         // acquire: what reports share is ours; partner: release in guard_fault
         if (atomic_exchange_explicit(&g->reporting, 1, memory_order_acquire) ==
             0) {
-            g->out = print_to(2);
+            g->out = print_to(stdfd_err());
             return true;
         }
         sys_sleep_ns(MS_NS);

@@ -2,6 +2,7 @@
 #include "prof/report.h"
 
 #include "base/print.h"
+#include "base/stdfd.h"
 #include "os/sys.h"
 #include "os/unwind.h"
 #include "prof/stacktext.h"
@@ -100,7 +101,7 @@ void report_misuse(struct mheap *h, const char *call, enum misuse misuse,
         misuse = MISUSE_INTERIOR;
     if (s == NULL && misuse == MISUSE_FOREIGN && mheap_page_is_free(h, addr))
         misuse = MISUSE_FREED_SPAN;
-    struct print out = print_to(2);
+    struct print out = print_to(stdfd_err());
     print_str(&out, "mound: ");
     print_str(&out, call);
     print_str(&out, "(): ");

@@ -2,6 +2,7 @@
 // or the number of a file, a socket, another program's. Nothing may ever be
 // written to the wrong place.
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,86 @@ Test(stderr_dump, never_reaches_a_file_that_took_its_number) {
     own_file_is(&folder, "data\n");
     cr_assert(strstr(r.err, table_start), "no dump on the old stderr: %s",
               spawn_describe(&r));
+    spawn_free(&r);
+    folder_remove(&folder);
+}
+
+// own_file_lacks asserts that no report is in the program's own file.
+static void own_file_lacks(const struct folder *folder, const char *word) {
+    char *text = folder_read(folder, "own", NULL);
+    cr_assert(text && !strstr(text, word), "the program's own file holds: %s",
+              text ? text : "(no file)");
+    free(text);
+}
+
+Test(stderr_dump, of_misuse_reaches_the_stderr_of_the_start) {
+    static const char *const settings[] = {
+        "MOUND_MISUSE=report", "MOUND_HARDENED=1", "MOUND_HARDENED=2"};
+    for (size_t i = 0; i < 3; i++) {
+        struct folder folder = folder_make();
+        struct spawn_result r = run_fd2(&folder, "misuse_file", settings[i]);
+        cr_assert(i == 0 ? spawn_exited(&r, 0) : spawn_signalled(&r, SIGABRT),
+                  "%s: %s", settings[i], spawn_describe(&r));
+        cr_assert(strstr(r.err, "mound: free(): "), "%s: no report: %s",
+                  settings[i], spawn_describe(&r));
+        own_file_is(&folder, "data\n");
+        spawn_free(&r);
+        folder_remove(&folder);
+    }
+}
+
+Test(stderr_dump, of_misuse_is_in_no_data_without_options_either) {
+    struct folder folder = folder_make();
+    struct spawn_result r =
+        run_fd2(&folder, "misuse_file", "MOUND_MISUSE=abort");
+    own_file_lacks(&folder, "mound");
+    spawn_free(&r);
+    folder_remove(&folder);
+}
+
+Test(stderr_dump, of_misuse_is_in_the_log_of_the_program) {
+    struct folder folder = folder_make();
+    struct spawn_result r =
+        run_fd2(&folder, "misuse_log", "MOUND_MISUSE=abort");
+    cr_assert(spawn_signalled(&r, SIGABRT), "%s", spawn_describe(&r));
+    char *text = folder_read(&folder, "own", NULL);
+    cr_assert(text && strstr(text, "mound: free(): "), "the log holds: %s",
+              text ? text : "(no file)");
+    free(text);
+    spawn_free(&r);
+    folder_remove(&folder);
+}
+
+Test(stderr_dump, lets_nobody_wait_for_a_daemon) {
+    static const char *const ways[] = {"daemon", "daemon_exec"};
+    for (size_t i = 0; i < 8; i++) {
+        struct folder folder = folder_make();
+        char stats[900], profile[900];
+        snprintf(stats, sizeof stats, "MOUND_STATS=%s",
+                 folder_join(&folder, "stats"));
+        snprintf(profile, sizeof profile, "MOUND_PROFILE=%s",
+                 folder_join(&folder, "profile"));
+        const char *const settings[] = {"MOUND_STATS=1", "MOUND_MISUSE=report",
+                                        stats, profile};
+        const char *const argv[] = {spawn_probe("fd2"), ways[i % 2], NULL};
+        const char *const env[] = {settings[i / 2], NULL};
+        struct spawn cmd = {
+            .argv = argv, .env = env, .preload = spawn_lib(), .timeout_s = 10};
+        struct spawn_result r = spawn_run(&cmd);
+        cr_assert(!r.timed_out && spawn_exited(&r, 0), "%s %s: %s", ways[i % 2],
+                  settings[i / 2], spawn_describe(&r));
+        spawn_free(&r);
+        folder_remove(&folder);
+    }
+}
+
+Test(stderr_dump, of_a_program_that_closed_it_complains_at_the_start) {
+    struct folder folder = folder_make();
+    struct spawn_result r =
+        run_fd2(&folder, "stdio_closed", "MOUND_STATS=/nowhere/at/all");
+    cr_assert(spawn_exited(&r, 0) &&
+                  strstr(r.err, "cannot write /nowhere/at/all: No such file"),
+              "%s", spawn_describe(&r));
     spawn_free(&r);
     folder_remove(&folder);
 }

@@ -9,6 +9,11 @@
 
 enum { BAD = 1, NFILES = 1000 };
 
+static void misuse(void) {
+    volatile char *p = malloc(100);
+    free((char *)p + 1);
+}
+
 int main(int argc, char **argv) {
     const char *way = argc > 1 ? argv[1] : "";
     const char *path = argc > 2 ? argv[2] : "/dev/null";
@@ -26,6 +31,37 @@ int main(int argc, char **argv) {
             return BAD;
         }
         return write(2, "data\n", 5) == 5 ? 0 : BAD;
+    } else if (strcmp(way, "misuse_file") == 0) {
+        // A mistake while its data has the number.
+        close(2);
+        if (open(path, O_RDWR | O_CREAT | O_TRUNC, 0600) != 2 ||
+            write(2, "data\n", 5) != 5) {
+            return BAD;
+        }
+        misuse();
+        return 0;
+    } else if (strcmp(way, "misuse_log") == 0) {
+        // It sends its messages to a log.
+        if (!freopen(path, "a", stderr)) {
+            return BAD;
+        }
+        misuse();
+        return 0;
+    } else if (strcmp(way, "daemon") == 0 || strcmp(way, "daemon_exec") == 0) {
+        // Nobody who started it shall wait for it.
+        if (fork() != 0) {
+            _exit(0);
+        }
+        int null = open("/dev/null", O_RDWR);
+        setsid();
+        for (int fd = 0; fd <= 2; fd++) {
+            dup2(null, fd);
+        }
+        if (strcmp(way, "daemon_exec") == 0) {
+            execl("/bin/sleep", "sleep", "15", (char *)NULL);
+        }
+        sleep(15);
+        return 0;
     } else if (strcmp(way, "socket") == 0) {
         // The peer must see what the program sent and nothing else.
         int pair[2];

@@ -23,6 +23,8 @@
 
 static const char *contents = "contents\n";
 
+static bool said;
+
 static int write_contents(int fd) {
     size_t n = strlen(contents);
     return write(fd, contents, n) == (ssize_t)n ? 0 : -errno;
@@ -34,7 +36,7 @@ static int write_nothing(int fd) {
 }
 
 static struct outfile file_for(const char *path) {
-    return (struct outfile){"MOUND_TEST", path, write_contents};
+    return (struct outfile){"MOUND_TEST", path, write_contents, &said};
 }
 
 static int write_at(const struct folder *folder, const char *name,
@@ -181,9 +183,9 @@ Test(outfile, that_does_not_fit_leaves_nothing) {
 
 // A filter may deny to open, and end who does anything else with files.
 Test(outfile, that_may_not_be_opened_is_given_up_at_once) {
-    static const int deadly[] = {
-        SYS_unlinkat, SYS_linkat,     SYS_renameat2,  SYS_faccessat,
-        SYS_statfs,   SYS_readlinkat, SYS_newfstatat, SYS_rt_sigpending};
+    static const int deadly[] = {SYS_unlinkat,     SYS_linkat, SYS_renameat2,
+                                 SYS_faccessat,    SYS_statfs, SYS_readlinkat,
+                                 SYS_rt_sigpending};
     struct rule rules[10] = {{SYS_openat, 0, 0, ERROR(EACCES)}};
     enum { NDEADLY = sizeof deadly / sizeof deadly[0] - 1 };
     for (int i = 0; i < NDEADLY; i++)
