@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
+#include "base/bits.h"
 #include "os/filter.h"
 #include "os/mem.h"
 #include "os/sys.h"
@@ -12,12 +13,32 @@
 
 enum {
     STACK_BYTES = 32 << 10,
-    // Thread-local variables lie on one side of the thread pointer or the
-    // other; those of debug builds are looked at.
     TLS_SIDE_BYTES = 16 << 10,
-    MEMORY_BYTES = STACK_BYTES + 2 * TLS_SIDE_BYTES,
+    PAGE_BYTES = 4096,
     STARTING = 1,
 };
+
+// Thread-local variables lie on one side of the thread pointer or the other, and
+// between them and ours may be any number of the program's. Debug builds look at
+// theirs in a helper too. So its thread-local memory reaches from the thread
+// pointer to this one, which all of ours are next to, and some further.
+static __thread char among_ours TLS_MODEL;
+
+// struct tls is how far it reaches from the thread pointer.
+struct tls {
+    size_t below;
+    size_t above;
+};
+
+static struct tls tls_reach(void) {
+    intptr_t at = (intptr_t)((uintptr_t)&among_ours - sys_self());
+    struct tls reach = {TLS_SIDE_BYTES, TLS_SIDE_BYTES};
+    if (at < 0)
+        reach.below += align_up((size_t)-at, PAGE_BYTES);
+    else
+        reach.above += align_up((size_t)at, PAGE_BYTES);
+    return reach;
+}
 
 struct start {
     void (*run)(void *arg);
@@ -40,11 +61,12 @@ bool helper_start(struct helper *h, void (*run)(void *arg), void *arg) {
                                                  memory_order_acquire,
                                                  memory_order_relaxed))
         return false;
+    const struct tls reach = tls_reach();
     if (h->memory == NULL)
-        h->memory = mem_map(MEMORY_BYTES);
+        h->memory = mem_map(STACK_BYTES + reach.below + reach.above);
     if (h->memory == NULL)
         goto failed;
-    char *tls = h->memory + STACK_BYTES + TLS_SIDE_BYTES;
+    char *tls = h->memory + STACK_BYTES + reach.below;
     ((void **)tls)[0] = tls; // where sys_self and the C library look
     ((void **)tls)[2] = tls;
     struct start *start = (struct start *)(h->memory + STACK_BYTES) - 1;
