@@ -152,28 +152,39 @@ int memstats_write_table(const struct mound_memstats *st,
     return out.error;
 }
 
+// write_cmdline writes the first CMDLINE_MAX bytes of the arguments, and of each as
+// much as the buffer holds: there may be megabytes of them.
 static void write_cmdline(struct print *out) {
+    enum { CHUNK = 1024, CMDLINE_MAX = 64 << 10 };
+    char chunk[CHUNK];
     char arg[PRINT_BUFFER];
-    size_t n = 0;
-    bool first = true;
-    print_str(out, "[");
+    size_t n = 0, total = 0;
+    const char *before = "[";
     int fd = sys_open_read("/proc/self/cmdline");
-    char c;
-    while (fd >= 0 && sys_read(fd, &c, 1) == 1) {
-        if (c != '\0') { // longer arguments are cut
-            if (n < sizeof arg)
-                arg[n++] = c;
-            continue;
+    long got;
+    while (fd >= 0 && total < CMDLINE_MAX &&
+           (got = sys_read(fd, chunk, sizeof chunk)) > 0) {
+        total += (size_t)got;
+        for (long i = 0; i < got; i++) {
+            if (chunk[i] != '\0') {
+                if (n < sizeof arg)
+                    arg[n++] = chunk[i];
+                continue;
+            }
+            print_str(out, before);
+            print_json_str(out, arg, n);
+            before = ",";
+            n = 0;
         }
-        if (!first)
-            print_str(out, ",");
-        first = false;
-        print_json_str(out, arg, n);
-        n = 0;
     }
     if (fd >= 0)
         sys_close(fd);
-    print_str(out, "]");
+    if (n > 0) { // what is left of the last one
+        print_str(out, before);
+        print_json_str(out, arg, n);
+        before = ",";
+    }
+    print_str(out, *before == '[' ? "[]" : "]");
 }
 
 static void write_ring(struct print *out, const char *name,

@@ -20,7 +20,8 @@ struct memstats_about {
 int memstats_write_table(const struct mound_memstats *st,
                          const struct memstats_about *about, int fd);
 
-// memstats_write_json writes {"cmdline":[...],"memstats":{...}} as Go's expvar.
+// memstats_write_json writes {"cmdline":[...],"memstats":{...}} as Go's expvar; of
+// the command line the first 64 KiB, and of each argument the first 512 bytes.
 int memstats_write_json(const struct mound_memstats *st, int fd);
 
 #endif // MOUND_PROF_MEMSTATS_WRITE_H

@@ -469,6 +469,28 @@ Test(exit_dump, is_expvar_when_the_name_ends_in_json) {
     folder_remove(&folder);
 }
 
+Test(exit_dump, of_a_command_line_of_megabytes_takes_no_longer) {
+    // Its first arguments are there, each by its beginning.
+    enum { NARGS = 20, ARG = 90000, KEPT = 512 };
+    static char args[NARGS][ARG];
+    const char *argv[NARGS + 4] = {spawn_probe("exit_ways"), "return", "1"};
+    for (int i = 0; i < NARGS; i++) {
+        memset(args[i], 'a' + i, ARG - 1);
+        argv[3 + i] = args[i];
+    }
+    struct folder folder = folder_make();
+    const char *const env[] = {setting_for(&folder, "stats.json"), NULL};
+    struct spawn cmd = {
+        .argv = argv, .env = env, .preload = spawn_lib(), .timeout_s = 10};
+    struct spawn_result r = spawn_run(&cmd);
+    cr_assert(spawn_exited(&r, 0) && r.nerr == 0, "%s", spawn_describe(&r));
+    spawn_free(&r);
+    args[0][KEPT] = '\0';
+    argv[4] = NULL;
+    check_expvar(folder_join(&folder, "stats.json"), argv);
+    folder_remove(&folder);
+}
+
 Test(exit_dump, replaces_a_file_and_follows_no_link) {
     struct folder folder = folder_make();
     folder_write(&folder, "stats", "old text\n");
