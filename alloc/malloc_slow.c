@@ -62,7 +62,14 @@ static void leave(void) {
     thread_leave();
 }
 
-static struct quarantine quarantine;
+// Freed objects of MOUND_HARDENED=2, filled; and large ones of both levels, which may
+// not be touched.
+static struct quarantine quarantine, large_quarantine;
+enum {
+    LARGE_WAITING = 64,              // objects
+    LARGE_WAITING_BYTES = 256 << 20, // of address space; or
+    LIMIT_SHARE = 16,                // 1/16 of RLIMIT_AS
+};
 
 static void *fail(int error) {
     errno = error;
@@ -194,6 +201,21 @@ static void *small_alloc(unsigned sizeclass, size_t size, size_t align) {
     return p != NULL ? p : mcache_refill(c, &mound_heap, sizeclass);
 }
 
+// let_in makes a large object that waited free pages. Without the memory that takes
+// (at a limit) it stays what it is for good.
+static void let_in(const struct quarantined *o) {
+    uintptr_t start = (uintptr_t)o->p;
+    struct mspan *s = pagemap_span(&mound_heap.pagemap, start);
+    if (mem_commit(start, o->room))
+        mheap_free_kept(&mound_heap, s, /* scavenged= */ true);
+}
+
+static void release_large(bool all) {
+    struct quarantined o;
+    while (options->hardened > 0 && quarantine_take(&large_quarantine, all, &o))
+        let_in(&o);
+}
+
 // reclaim empties this thread's cache and the shared stores.
 static void reclaim(void) {
     struct mcache *c = thread_tls.own;
@@ -248,6 +270,7 @@ static void *alloc_inside(size_t size, size_t align, bool *ret_zero) {
     // At a limit: what caches and the shared stores hold may be what is missing.
     while (thread_drain_orphan())
         continue;
+    release_large(/* all= */ true);
     reclaim();
     return alloc_once(size, align, ret_zero);
 }
@@ -439,9 +462,40 @@ static void release(const struct quarantined *o, const char *call) {
         report_misuse(&mound_heap, call, MISUSE_WRITTEN, o->p, offset);
 }
 
+// keep_out lets a large object wait where it cannot be touched, or returns false. It
+// takes no memory meanwhile.
+static bool keep_out(struct mspan *s, void *p) {
+    uintptr_t start = mspan_start(s);
+    size_t nbytes = s->npages << PAGE_SHIFT;
+    void *sample;
+    if (PAGE_SIZE % sys_page_size() != 0 ||
+        nbytes > large_quarantine.most_bytes ||
+        !mheap_keep_large(&mound_heap, s, (uintptr_t)p, &sample))
+        return false;
+    if (sample != NULL)
+        profile_freed(p, sample);
+    if (!mem_protect(start, nbytes)) {
+        bool scavenged = mem_release(start, nbytes);
+        if (!scavenged && options->hardened > 1)
+            memset((void *)start, 0, nbytes);
+        mheap_free_kept(&mound_heap, s, scavenged);
+        return true;
+    }
+    struct quarantined o = {p, nbytes};
+    if (!quarantine_put(&large_quarantine, p, nbytes))
+        let_in(&o);
+    release_large(/* all= */ false);
+    return true;
+}
+
 void slow_init(void) {
-    if (options->hardened > 1)
-        mutex_init(&quarantine.lock, LOCKRANK_SPECIAL);
+    if (options->hardened == 0)
+        return;
+    quarantine_init(&quarantine, QUARANTINE_SLOTS, QUARANTINE_BYTES);
+    size_t most =
+        min_size(LARGE_WAITING_BYTES,
+                 align_down(sys_address_limit() / LIMIT_SHARE, PAGE_SIZE));
+    quarantine_init(&large_quarantine, LARGE_WAITING, most);
 }
 
 void slow_release_quarantine(bool all) {
@@ -451,21 +505,22 @@ void slow_release_quarantine(bool all) {
 }
 
 void slow_lock_quarantine(void) {
-    if (options->hardened > 1)
-        mutex_lock(&quarantine.lock);
+    if (options->hardened == 0)
+        return;
+    mutex_lock(&quarantine.lock);
+    mutex_lock(&large_quarantine.lock);
 }
 
 void slow_unlock_quarantine(void) {
-    if (options->hardened > 1)
-        mutex_unlock(&quarantine.lock);
+    if (options->hardened == 0)
+        return;
+    mutex_unlock(&large_quarantine.lock);
+    mutex_unlock(&quarantine.lock);
 }
 
 void slow_reset_quarantine(void) {
-    // What was half changed stays there for good.
-    if (mutex_reset(&quarantine.lock)) {
-        quarantine.n = 0;
-        quarantine.nbytes = 0;
-    }
+    quarantine_reset(&quarantine);
+    quarantine_reset(&large_quarantine);
 }
 
 // free_marked frees an object that has a canary.
@@ -480,20 +535,35 @@ static void free_marked(void *p, const char *call) {
         free_inside(p, call);
         return;
     }
+    if (mspan_state(b.span) == MSPAN_LARGE && keep_out(b.span, p))
+        return;
     struct quarantined o = {p, look_up(p).usable};
     // What waits will be read, and pages that were released would come back one by
     // one. A larger object need not have been touched where it is to be zero.
     if (o.room <= QUARANTINE_OBJECT_MAX || PAGE_SIZE % sys_page_size() != 0 ||
         !mem_release((uintptr_t)p, o.room))
         memset(p, 0, o.room);
-    if (!quarantine_put(&quarantine, p, o.room))
+    if (o.room > QUARANTINE_OBJECT_MAX ||
+        !quarantine_put(&quarantine, p, o.room))
         free_inside(p, call);
     slow_release_quarantine(/* all= */ false);
 }
 
+// free_hardened frees in either level of hardened mode.
+static COLD void free_hardened(void *p, const char *call) {
+    if (options->hardened > 1) {
+        free_marked(p, call);
+        return;
+    }
+    struct mspan *s = pagemap_span(&mound_heap.pagemap, (uintptr_t)p);
+    if (s == NULL || mspan_state(s) != MSPAN_LARGE ||
+        mspan_start(s) != (uintptr_t)p || !keep_out(s, p))
+        free_inside(p, call);
+}
+
 void slow_free_inside(void *p) {
-    if (UNLIKELY(options->hardened > 1)) {
-        free_marked(p, "free");
+    if (UNLIKELY(options->hardened > 0)) {
+        free_hardened(p, "free");
         return;
     }
     unsigned sizeclass = class_of(p);
@@ -522,8 +592,8 @@ void free_slow(void *p) {
             thread_defer_free(p);
         return;
     }
-    if (UNLIKELY(options->hardened > 1))
-        free_marked(p, "free");
+    if (UNLIKELY(options->hardened > 0))
+        free_hardened(p, "free");
     else
         free_inside(p, "free");
     leave();

@@ -330,7 +330,7 @@ static void drop_large(struct mcache *c, struct mheap *h, unsigned at) {
     large->spans[at] = NULL;
     add(&large->nheld, (uint64_t)-1);
     add(&large->held_bytes, 0 - (uint64_t)(s->npages << PAGE_SHIFT));
-    mheap_free_kept(h, s);
+    mheap_free_kept(h, s, /* scavenged= */ false);
 }
 
 static void drop_all_large(struct mcache *c, struct mheap *h) {

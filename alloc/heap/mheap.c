@@ -704,11 +704,24 @@ bool mheap_free_large(struct mheap *h, struct mspan *s, uintptr_t addr,
     return live;
 }
 
-void mheap_free_kept(struct mheap *h, struct mspan *s) {
+bool mheap_keep_large(struct mheap *h, struct mspan *s, uintptr_t addr,
+                      void **ret_sample) {
+    mutex_lock(&h->lock);
+    bool live = mspan_state(s) == MSPAN_LARGE && mspan_start(s) == addr;
+    if (live) {
+        *ret_sample = atomic_load_explicit(&s->sample, memory_order_relaxed);
+        atomic_store_explicit(&s->sample, NULL, memory_order_relaxed);
+        atomic_store_explicit(&s->state, MSPAN_KEPT, memory_order_relaxed);
+    }
+    mutex_unlock(&h->lock);
+    return live;
+}
+
+void mheap_free_kept(struct mheap *h, struct mspan *s, bool scavenged) {
     struct leftover left = {0, false};
     mutex_lock(&h->lock);
     h->stats->large.nfrees++;
-    if (!drop_large_locked(h, s, /* scavenged= */ false))
+    if (!drop_large_locked(h, s, scavenged))
         left = leftover_locked(h);
     mutex_unlock(&h->lock);
     after_free(h, left);

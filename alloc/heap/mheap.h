@@ -142,8 +142,14 @@ struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align,
 bool mheap_free_large(struct mheap *h, struct mspan *s, uintptr_t addr,
                       bool scavenged, void **ret_sample);
 
-// mheap_free_kept gives back a large object that a thread's cache kept.
-void mheap_free_kept(struct mheap *h, struct mspan *s);
+// mheap_keep_large makes a large object one that was freed and is kept, for a
+// quarantine. It returns false, with nothing changed, where mheap_free_large would.
+bool mheap_keep_large(struct mheap *h, struct mspan *s, uintptr_t addr,
+                      void **ret_sample);
+
+// mheap_free_kept gives back a large object that a thread's cache or a quarantine
+// kept.
+void mheap_free_kept(struct mheap *h, struct mspan *s, bool scavenged);
 
 // mheap_abandon_large takes back a large object that was never handed out, and
 // the malloc counted for it.

@@ -1,14 +1,20 @@
 // quarantine.c: see quarantine.h.
 #include "prof/quarantine.h"
 
+void quarantine_init(struct quarantine *q, uint32_t most, size_t most_bytes) {
+    mutex_init(&q->lock, LOCKRANK_SPECIAL);
+    q->most = most;
+    q->most_bytes = most_bytes;
+}
+
 bool quarantine_put(struct quarantine *q, void *p, size_t room) {
-    if (room > QUARANTINE_OBJECT_MAX)
+    if (room > q->most_bytes)
         return false;
     mutex_lock(&q->lock);
     // Who puts takes until there are not too many; others may be between the two.
-    bool room_for_it = q->n < QUARANTINE_SLOTS;
+    bool room_for_it = q->n < q->most;
     if (room_for_it) {
-        uint32_t at = (q->first + q->n) % QUARANTINE_SLOTS;
+        uint32_t at = (q->first + q->n) % q->most;
         q->ring[at] = (struct quarantined){p, room};
         q->n++;
         q->nbytes += room;
@@ -18,18 +24,25 @@ bool quarantine_put(struct quarantine *q, void *p, size_t room) {
 }
 
 bool quarantine_take(struct quarantine *q, bool all, struct quarantined *ret) {
-    enum { SLOTS_KEPT = QUARANTINE_SLOTS - 64 };
+    enum { FREE_SHARE = 16 };
     mutex_lock(&q->lock);
-    bool take =
-        q->n > 0 && (all || q->n > SLOTS_KEPT || q->nbytes > QUARANTINE_BYTES);
+    bool take = q->n > 0 && (all || q->n > q->most - q->most / FREE_SHARE ||
+                             q->nbytes > q->most_bytes);
     if (take) {
         *ret = q->ring[q->first];
-        q->first = (q->first + 1) % QUARANTINE_SLOTS;
+        q->first = (q->first + 1) % q->most;
         q->n--;
         q->nbytes -= ret->room;
     }
     mutex_unlock(&q->lock);
     return take;
+}
+
+void quarantine_reset(struct quarantine *q) {
+    if (mutex_reset(&q->lock)) {
+        q->n = 0;
+        q->nbytes = 0;
+    }
 }
 
 bool quarantine_intact(const struct quarantined *o, size_t *ret_offset) {

@@ -17,14 +17,19 @@ struct quarantined {
     size_t room; // bytes, all zero
 };
 
-// struct quarantine: first in, first out. All zero is an empty one, but for the
-// rank of its lock.
+// struct quarantine: first in, first out. All zero is an empty one, but for
+// quarantine_init.
 struct quarantine {
     struct mutex lock;                         // rank LOCKRANK_SPECIAL
+    uint32_t most;                             // (c) slots that are used
+    size_t most_bytes;                         // (c)
     uint32_t first, n;                         // (l)
     size_t nbytes;                             // (l)
     struct quarantined ring[QUARANTINE_SLOTS]; // (l)
 };
+
+// quarantine_init: at most so many objects, at most QUARANTINE_SLOTS, and bytes.
+void quarantine_init(struct quarantine *q, uint32_t most, size_t most_bytes);
 
 // quarantine_put takes an object in. It returns false when it does not wait, and
 // is to be freed now.
@@ -33,6 +38,10 @@ bool quarantine_put(struct quarantine *q, void *p, size_t room);
 // quarantine_take takes the oldest out if there are too many, or with all set if
 // there is any; false: none.
 bool quarantine_take(struct quarantine *q, bool all, struct quarantined *ret);
+
+// quarantine_reset frees a lock whose owner ceased to exist. What it had half
+// changed stays there for good.
+void quarantine_reset(struct quarantine *q);
 
 // quarantine_intact says whether an object is still all zero; else *ret_offset is
 // the first byte that is not.

@@ -8,10 +8,12 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ['MOUND_SOURCE'], 'tests', 'support'))
 from misuse_reports import (  # noqa: E402
-    ABORT, LETTER, MIB, MISUSE, NUL, Report, expect_report, fine, main,
+    ABORT, FAULT, LETTER, MIB, MISUSE, NUL, Report, expect_report, fine, main,
     memstats_of, misuse, must, probe_passes, real_programs)
 
+LEVEL1 = {'MOUND_HARDENED': 1}
 LEVEL2 = {'MOUND_HARDENED': 2}
+LARGE_SIZES = (33000, 50000, 200000, 3000000, 100000000)
 OVERWRITTEN = ': heap overflow: its end was overwritten: POINTER SPAN'
 DOUBLE = ': double free or never allocated: POINTER SPAN'
 INTERIOR = ': interior pointer: POINTER SPAN'
@@ -71,7 +73,7 @@ def an_overflow_is_seen_by_each_call(_):
 
 def a_write_after_free_at_exit(_):
     for size, offset in ((1, 0), (100, 0), (100, 57), (100, 99), (5000, 4999),
-                         (50000, 0), (100000, 99999)):
+                         (32000, 31999)):
         # By then the program has returned from main.
         r = misuse(LEVEL2, 'free_write', 'malloc', size, offset, LETTER)
         expect_report(r, ABORT, WRITTEN % offset, call=None)
@@ -79,10 +81,21 @@ def a_write_after_free_at_exit(_):
 
 
 def a_write_after_free_when_others_have_been_freed(_):
-    for size, offset in ((1, 0), (100, 57), (5000, 4999), (50000, 30000)):
+    for size, offset in ((1, 0), (100, 57), (5000, 4999), (32000, 30000)):
         r = misuse(LEVEL2, 'free_write_churn', 'malloc', size, offset, LETTER)
         expect_report(r, ABORT, WRITTEN % offset, call='churn')
         must('churned' not in r.stdout, r.stdout)
+
+
+def use_of_a_large_object_after_its_free_faults(_):
+    for level in (LEVEL1, LEVEL2):
+        for size in LARGE_SIZES:
+            for value in (NUL, LETTER):
+                r = misuse(level, 'free_write', 'malloc', size, size // 2,
+                           value)
+                must(r.returncode == FAULT and 'after' not in r.stdout, r)
+            r = misuse(level, 'free_read', 'malloc', size)
+            must(r.returncode == FAULT and 'after' not in r.stdout, r)
 
 
 def a_write_to_where_realloc_moved_from(_):
@@ -92,12 +105,14 @@ def a_write_to_where_realloc_moved_from(_):
 
 def a_double_free(_):
     for what in ('double_free', 'double_free_thread'):
-        for size in (1, 24, 100, 5000, 50000, 100000):
+        for size in (1, 24, 100, 5000, 32000):
             expect_report(misuse(LEVEL2, what, 'malloc', size), ABORT,
                           'free()' + DOUBLE, call='release_again')
-        # It does not wait.
-        expect_report(misuse(LEVEL2, what, 'malloc', 500000), ABORT,
-                      'free(): freed span: POINTER SPAN', call='release_again')
+        for size in LARGE_SIZES:
+            for level in (LEVEL1, LEVEL2):
+                expect_report(misuse(level, what, 'malloc', size), ABORT,
+                              'free(): freed span: POINTER SPAN',
+                              call='release_again')
 
 
 def a_double_free_much_later(_):
@@ -111,9 +126,12 @@ def a_double_free_much_later(_):
 def use_of_a_freed_object_by_other_calls(_):
     for what, call in (('realloc_freed', 'realloc'),
                        ('usable_freed', 'malloc_usable_size')):
-        for size in (24, 100, 50000):
+        for size in (24, 100, 32000):
             expect_report(misuse(LEVEL2, what, 'malloc', size), ABORT,
                           call + '()' + DOUBLE, call=what)
+        for size in LARGE_SIZES:
+            expect_report(misuse(LEVEL2, what, 'malloc', size), ABORT,
+                          call + '(): freed span: POINTER SPAN', call=what)
 
 
 def an_interior_pointer(_):
@@ -121,7 +139,7 @@ def an_interior_pointer(_):
                          (50000, 16), (500000, 8192)):
         expect_report(misuse(LEVEL2, 'interior', 'malloc', size, offset),
                       ABORT, 'free()' + INTERIOR, call='release')
-    for size, offset in ((100, 16), (5000, 4096), (50000, 16)):
+    for size, offset in ((100, 16), (5000, 4096), (32000, 16)):
         expect_report(misuse(LEVEL2, 'interior_freed', 'malloc', size, offset),
                       ABORT, 'free()' + INTERIOR, call='release_again')
 
@@ -161,7 +179,7 @@ def the_usable_size_in_a_handler_leaves_the_canary_out(_):
 
 
 def freed_memory_reads_as_zero(_):
-    for size in (1, 24, 100, 5000, 50000, 100000):
+    for size in (1, 24, 100, 5000, 32000):
         fine(LEVEL2, 'free_read', 'malloc', size)
     fine(LEVEL2, 'freed_is_zero')
 
@@ -193,7 +211,7 @@ def out_of_memory_is_an_answer(_):
 
 
 def what_waits_keeps_its_pages(_):
-    for size in (5000, 33000, 100000):
+    for size in (5000, 32000):
         fine(LEVEL2, 'keeps_pages', 'malloc', size)
 
 
@@ -253,6 +271,7 @@ TESTS = [
     an_overflow_however_it_was_allocated, an_overflow_of_objects_aligned_to_16,
     an_overflow_is_seen_by_each_call, a_write_after_free_at_exit,
     a_write_after_free_when_others_have_been_freed,
+    use_of_a_large_object_after_its_free_faults,
     a_write_to_where_realloc_moved_from, a_double_free,
     a_double_free_much_later, use_of_a_freed_object_by_other_calls,
     an_interior_pointer, any_size_but_the_one_asked_for,

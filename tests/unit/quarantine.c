@@ -8,7 +8,7 @@
 static struct quarantine *new_quarantine(void) {
     static struct quarantine q;
     memset(&q, 0, sizeof q);
-    mutex_init(&q.lock, LOCKRANK_SPECIAL);
+    quarantine_init(&q, QUARANTINE_SLOTS, QUARANTINE_BYTES);
     return &q;
 }
 
@@ -42,7 +42,7 @@ Test(quarantine, holds_no_more_bytes_than_it_says) {
             cr_assert(eq(sz, o.room, sizeof object));
         cr_assert(le(sz, q->nbytes, QUARANTINE_BYTES));
     }
-    cr_assert(not(quarantine_put(q, object, sizeof object + 1)));
+    cr_assert(not(quarantine_put(q, object, QUARANTINE_BYTES + 1)));
 }
 
 Test(quarantine, says_which_byte_was_written) {
