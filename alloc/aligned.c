@@ -7,6 +7,7 @@
 #include "base/bits.h"
 #include "malloc_slow.h"
 #include "os/sys.h"
+#include "process.h"
 #include "runtime.h"
 #include "usable.h"
 
@@ -95,10 +96,10 @@ EXPORT void mound_cfree(void *p) {
     mound_free(p);
 }
 
-EXPORT void mound_free_sized(void *p, size_t size) {
-    free_sized_slow(p, 0, size, "free_sized");
-}
-
 EXPORT void mound_free_aligned_sized(void *p, size_t alignment, size_t size) {
     free_sized_slow(p, alignment, size, "free_aligned_sized");
+}
+
+void process_delete_aligned(void *p, size_t size, size_t alignment) {
+    free_sized_slow(p, alignment, size, "operator delete");
 }

@@ -56,6 +56,7 @@
 #include <string.h>
 
 #include "malloc_slow.h"
+#include "process.h"
 #include "runtime.h"
 #include "thread.h"
 
@@ -69,6 +70,21 @@ EXPORT void *mound_malloc(size_t size) {
     return malloc_slow(size);
 }
 
+static COLD NOINLINE void *new_slow(size_t size, void *(*failed)(size_t)) {
+    void *p = malloc_slow(size);
+    return p != NULL ? p : failed(size);
+}
+
+// A hit when: as mound_malloc.
+void *process_new(size_t size, void *(*failed)(size_t)) {
+    if (LIKELY(size <= MAX_SMALL_SIZE)) {
+        void *p = mcache_alloc(thread_cache(), sizeclass_for(size));
+        if (LIKELY(p != NULL))
+            return p;
+    }
+    return new_slow(size, failed);
+}
+
 // A hit when: p is in a small span of ours, aligned as any object, not the slot
 // that was freed last; and the magazine has room, and no check is due.
 EXPORT void mound_free(void *p) {
@@ -80,6 +96,28 @@ EXPORT void mound_free(void *p) {
             return;
     }
     free_slow(p);
+}
+
+// free_of_size frees p if that is a hit: as mound_free, and malloc puts objects of
+// size bytes where p is.
+ALWAYS_INLINE bool free_of_size(void *p, size_t size) {
+    size_t arena = pagemap_slot_arena((uintptr_t)p);
+    if (UNLIKELY(size > MAX_SMALL_SIZE) || UNLIKELY(arena >= PAGEMAP_ENTRIES))
+        return false;
+    unsigned sizeclass =
+        pagemap_class_in(&mound_heap.pagemap, arena, (uintptr_t)p);
+    return LIKELY(sizeclass == sizeclass_for(size)) &&
+           LIKELY(mcache_free(thread_cache(), sizeclass, p));
+}
+
+EXPORT void mound_free_sized(void *p, size_t size) {
+    if (UNLIKELY(!free_of_size(p, size)))
+        free_sized_slow(p, 0, size, "free_sized");
+}
+
+void process_delete(void *p, size_t size) {
+    if (UNLIKELY(!free_of_size(p, size)))
+        free_sized_slow(p, 0, size, "operator delete");
 }
 
 // A hit when: as mound_malloc, and the product is small without overflow.

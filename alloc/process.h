@@ -37,6 +37,15 @@ ALWAYS_INLINE bool process_passive(void) {
     return UNLIKELY(runtime_passive());
 }
 
+// process_new is mound_malloc for operator new: when there is no memory it returns
+// what failed(size) does, which may throw an exception instead.
+void *process_new(size_t size, void *(*failed)(size_t));
+
+// process_delete and process_delete_aligned are mound_free_sized and
+// mound_free_aligned_sized, under the name of C++ in reports.
+void process_delete(void *p, size_t size);
+void process_delete_aligned(void *p, size_t size, size_t alignment);
+
 // process_serves says whether this malloc_usable_size is ours in effect: tools
 // such as valgrind put another function in its place and leave its address. It
 // calls it, and nothing is allocated.

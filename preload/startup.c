@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "interpose.h"
+#include "operators.h"
 #include "os/sys.h"
 #include "process.h"
 
@@ -80,9 +81,9 @@ __attribute__((constructor)) static void start(int argc, char **argv,
     // has not read the environment yet, and who interposes malloc may not have
     // started.
     bool front = next.front & NAME_MALLOC;
-    if (!off && !front && process_serves(malloc_usable_size))
-        return;
-    if (!find_next(&next, &rest))
+    bool own = !off && !front && process_serves(malloc_usable_size);
+    operators_start(own && interpose_own, !own && !front);
+    if (own || !find_next(&next, &rest))
         return;
     interpose_next = rest;
     if (off || !front)

@@ -1,6 +1,7 @@
 // How the library gets into a program and through its first calls (traps 1-7,
 // 10, 12, 48).
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,11 +133,60 @@ Test(startup, glibcs_debugging_library_may_stand_on_either_side) {
 }
 
 Test(startup, operators_of_cxx_throw_and_call_their_handler) {
-    probe_passes("operators", NULL);
+    static const char *const settings[] = {"MOUND_OFF=0", "MOUND_HARDENED=1",
+                                           "MOUND_HARDENED=2", "MOUND_OFF=1",
+                                           "MOUND_PROFILE_RATE=1"};
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        probe_passes("operators", settings[i], NULL);
+        probe_passes("linked_operators", settings[i], NULL);
+    }
+    char preload[5000];
+    snprintf(preload, sizeof preload, "%s:%s", spawn_probe("wrapper.so"),
+             spawn_lib());
+    probe_passes_with(preload, NULL, NULL, "operators");
+}
+
+Test(startup, operators_need_no_cxx_library_before_memory_runs_out) {
+    static const char *const late[] = {"late", NULL};
+    probe_passes_with(spawn_lib(), late, NULL, "operators_bare");
+
+    const char *const argv[] = {spawn_probe("operators_bare"), "none", NULL};
+    struct spawn cmd = {.argv = argv, .preload = spawn_lib()};
+    struct spawn_result r = spawn_run(&cmd);
+    cr_assert(spawn_signalled(&r, SIGABRT), "%s", spawn_describe(&r));
+    cr_assert(strcmp(r.err, "mound: fatal: operator new: out of memory, and no "
+                            "C++ library to throw std::bad_alloc\n") == 0,
+              "%s", r.err);
+    spawn_free(&r);
+}
+
+Test(startup, delete_of_another_size_is_reported_in_all_modes) {
+    static const char *const settings[] = {"MOUND_OFF=0", "MOUND_HARDENED=1",
+                                           "MOUND_HARDENED=2"};
+    static const char *const wrong[] = {"one", "array", "aligned", "large",
+                                        "class"};
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        probe_passes("sized_delete", settings[i], NULL);
+        for (size_t j = 0; j < sizeof wrong / sizeof wrong[0]; j++) {
+            const char *const argv[] = {spawn_probe("sized_delete"), wrong[j],
+                                        NULL};
+            const char *const env[] = {settings[i], NULL};
+            struct spawn cmd = {
+                .argv = argv, .env = env, .preload = spawn_lib()};
+            struct spawn_result r = spawn_run(&cmd);
+            cr_assert(spawn_signalled(&r, SIGABRT) &&
+                          strstr(r.err, "operator delete()"),
+                      "%s %s: %s", settings[i], wrong[j], spawn_describe(&r));
+            spawn_free(&r);
+        }
+    }
+    // Who passes on knows no sizes.
+    probe_passes("sized_delete", "MOUND_OFF=1", NULL);
 }
 
 Test(startup, a_replaced_operator_delete_is_not_passed_by) {
     probe_passes("replaced_delete", NULL);
+    probe_passes("replaced_new", NULL);
 }
 
 Test(startup, nothing_is_said_unasked) {

@@ -1,9 +1,11 @@
-// Probes trap 12: operator new stays libstdc++'s: it throws bad_alloc, calls
-// the new_handler, and nothrow new returns null; aligned, sized and array
-// forms; exceptions themselves are allocated.
+// Probes trap 12: the operators do what libstdc++'s do: new throws bad_alloc, calls
+// the new_handler, and nothrow new returns null whatever the handler throws;
+// aligned, sized and array forms; exceptions themselves are allocated. A wrapper
+// that is preloaded in front sees the calls of malloc.
 #include "expect.h"
 
 #include <memory>
+#include <exception>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -58,7 +60,21 @@ int main() {
         own = std::string(e.what()) == "from the handler";
     }
     expect(own, "the handler's own exception got lost");
+    void *none[] = {operator new(huge, std::nothrow),
+                    operator new[](huge, std::nothrow),
+                    operator new(huge, std::align_val_t(64), std::nothrow),
+                    operator new[](huge, std::align_val_t(64), std::nothrow)};
+    for (void *p : none) {
+        expect(!p, "nothrow new beside a handler that throws");
+    }
+    expect(std::uncaught_exceptions() == 0, "an exception is still on its way");
     std::set_new_handler(nullptr);
+
+    unsigned long *nwrapped = reinterpret_cast<unsigned long *>(
+        dlsym(RTLD_DEFAULT, "wrapper_nmallocs"));
+    unsigned long before = nwrapped ? *nwrapped : 0;
+    operator delete[](operator new[](100, std::nothrow));
+    expect(!nwrapped || *nwrapped == before + 1, "the wrapper was passed by");
 
     char *volatile nothing = new char[0];
     char *volatile other = new char[0];

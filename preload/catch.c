@@ -1,0 +1,121 @@
+// catch.c: see catch.h. What a C++ compiler makes of
+//
+//     try { return function(size, align); } catch (...) { return nullptr; }
+//
+// but for three names of the C++ library, which are weak here: the routine that
+// looks for handlers, and the two calls around one. C has no words for it.
+#include "catch.h"
+
+#if defined(__x86_64__)
+#define POINTER ".quad"
+#define TYPE_ENCODING "0x9b"  // indirect, relative, four bytes
+#define TABLE_ENCODING "0x1b" // relative, four bytes
+#define NO_TYPE ".long 0"
+#define BODY                                                                   \
+    "    pushq %rbp\n"                                                         \
+    "    .cfi_def_cfa_offset 16\n"                                             \
+    "    .cfi_offset %rbp, -16\n"                                              \
+    "    movq %rsp, %rbp\n"                                                    \
+    "    .cfi_def_cfa_register %rbp\n"                                         \
+    "    movq %rdi, %rax\n"                                                    \
+    "    movq %rsi, %rdi\n"                                                    \
+    "    movq %rdx, %rsi\n"                                                    \
+    ".Lcatch_call:\n"                                                          \
+    "    call *%rax\n"                                                         \
+    ".Lcatch_called:\n"                                                        \
+    "    popq %rbp\n"                                                          \
+    "    .cfi_remember_state\n"                                                \
+    "    .cfi_def_cfa %rsp, 8\n"                                               \
+    "    ret\n"                                                                \
+    ".Lcatch_caught:\n"                                                        \
+    "    .cfi_restore_state\n"                                                 \
+    "    movq %rax, %rdi\n"                                                    \
+    "    call __cxa_begin_catch@PLT\n"                                         \
+    "    call __cxa_end_catch@PLT\n"                                           \
+    "    xorl %eax, %eax\n"                                                    \
+    "    popq %rbp\n"                                                          \
+    "    .cfi_def_cfa %rsp, 8\n"                                               \
+    "    ret\n"
+#elif defined(__aarch64__)
+#define POINTER ".xword"
+#define TYPE_ENCODING "0x9c"  // indirect, relative, eight bytes
+#define TABLE_ENCODING "0x1c" // relative, eight bytes
+#define NO_TYPE ".xword 0"
+#define BODY                                                                   \
+    "    stp x29, x30, [sp, #-16]!\n"                                          \
+    "    .cfi_def_cfa_offset 16\n"                                             \
+    "    .cfi_offset x29, -16\n"                                               \
+    "    .cfi_offset x30, -8\n"                                                \
+    "    mov x29, sp\n"                                                        \
+    "    mov x8, x0\n"                                                         \
+    "    mov x0, x1\n"                                                         \
+    "    mov x1, x2\n"                                                         \
+    ".Lcatch_call:\n"                                                          \
+    "    blr x8\n"                                                             \
+    ".Lcatch_called:\n"                                                        \
+    "    ldp x29, x30, [sp], #16\n"                                            \
+    "    .cfi_remember_state\n"                                                \
+    "    .cfi_restore x29\n"                                                   \
+    "    .cfi_restore x30\n"                                                   \
+    "    .cfi_def_cfa_offset 0\n"                                              \
+    "    ret\n"                                                                \
+    ".Lcatch_caught:\n"                                                        \
+    "    .cfi_restore_state\n"                                                 \
+    "    bl __cxa_begin_catch\n"                                               \
+    "    bl __cxa_end_catch\n"                                                 \
+    "    mov x0, xzr\n"                                                        \
+    "    ldp x29, x30, [sp], #16\n"                                            \
+    "    .cfi_restore x29\n"                                                   \
+    "    .cfi_restore x30\n"                                                   \
+    "    .cfi_def_cfa_offset 0\n"                                              \
+    "    ret\n"
+#endif
+
+#ifdef BODY
+__asm__(".weak __gxx_personality_v0\n"
+        ".weak __cxa_begin_catch\n"
+        ".weak __cxa_end_catch\n"
+        ".pushsection .text\n"
+        ".p2align 4\n"
+        ".hidden catch_all\n"
+        ".globl catch_all\n"
+        ".type catch_all, %function\n"
+        "catch_all:\n"
+        "    .cfi_startproc\n"
+        "    .cfi_personality " TYPE_ENCODING ", .Lcatch_personality\n"
+        "    .cfi_lsda " TABLE_ENCODING ", .Lcatch_table\n" BODY
+        "    .cfi_endproc\n"
+        ".size catch_all, . - catch_all\n"
+        ".popsection\n"
+        // Which calls of this function have which handlers.
+        ".pushsection .gcc_except_table, \"a\"\n"
+        ".p2align 2\n"
+        ".Lcatch_table:\n"
+        "    .byte 0xff\n" // handlers are relative to the function
+        "    .byte " TYPE_ENCODING "\n"
+        "    .uleb128 .Lcatch_types - .Lcatch_calls_at\n"
+        ".Lcatch_calls_at:\n"
+        "    .byte 1\n" // numbers are uleb128
+        "    .uleb128 .Lcatch_actions - .Lcatch_calls\n"
+        ".Lcatch_calls:\n"
+        "    .uleb128 .Lcatch_call - catch_all\n"
+        "    .uleb128 .Lcatch_called - .Lcatch_call\n"
+        "    .uleb128 .Lcatch_caught - catch_all\n"
+        "    .uleb128 1\n" // the first action
+        ".Lcatch_actions:\n"
+        "    .byte 1\n" // type 1, and no other
+        "    .byte 0\n"
+        "    .p2align 2\n"
+        "    " NO_TYPE "\n" // type 1: all
+        ".Lcatch_types:\n"
+        ".popsection\n"
+        ".pushsection .data.rel.local, \"aw\"\n"
+        ".p2align 3\n"
+        ".Lcatch_personality:\n"
+        "    " POINTER " __gxx_personality_v0\n"
+        ".popsection\n");
+#else
+void *catch_all(void *(*function)(size_t, size_t), size_t size, size_t align) {
+    return function(size, align);
+}
+#endif

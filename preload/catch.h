@@ -1,0 +1,14 @@
+// catch.h: to call what may throw a C++ exception, and catch it, from C.
+#ifndef MOUND_CATCH_H
+#define MOUND_CATCH_H
+
+#include <stddef.h>
+
+// catch_all returns function(size, align), or NULL if it threw. Without a C++
+// library in the process nothing throws, and it is a plain call. With one that was
+// loaded later than this library, or on another machine than x86-64 and arm64, the
+// exception passes through.
+void *catch_all(void *(*function)(size_t size, size_t align), size_t size,
+                size_t align) __attribute__((visibility("hidden")));
+
+#endif // MOUND_CATCH_H

@@ -1,0 +1,420 @@
+// operators.c: C++'s operators new and delete, all twenty. Without them a program
+// that is linked to another allocator would take objects from that one's new and
+// give them to our free.
+//
+// Each does what libstdc++'s does and is built on the same others, which a program
+// may replace: new[] and the nothrow forms call new, sized and array delete call
+// delete, new calls malloc. These calls lead to the first definition in the process
+// (interposable.map). What is added: while all of them are ours, a sized delete
+// checks the size. The definitions are weak, as libstdc++'s are: a program that is
+// linked to the archive may define some of its own.
+//
+// The C++ library is not needed. Who uses these operators has one, and what it is
+// needed for (the new_handler, std::bad_alloc) is looked for when memory is out.
+// Exceptions pass through this file's functions: it is compiled with -fexceptions.
+#include "operators.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdint.h>
+
+#include "catch.h"
+#include "interpose.h"
+#include "mound.h"
+#include "process.h"
+
+#define OPERATOR __attribute__((visibility("default"), weak))
+
+struct nothrow; // std::nothrow_t, of which nothing is read
+
+// The mangled names; m is size_t, which is unsigned long.
+_Static_assert(sizeof(size_t) == sizeof(unsigned long), "names of operators");
+
+void *new_one(size_t n) __asm__("_Znwm");
+void *new_array(size_t n) __asm__("_Znam");
+void *new_one_nothrow(size_t n,
+                      const struct nothrow *t) __asm__("_ZnwmRKSt9nothrow_t");
+void *new_array_nothrow(size_t n,
+                        const struct nothrow *t) __asm__("_ZnamRKSt9nothrow_t");
+void *new_aligned(size_t n, size_t align) __asm__("_ZnwmSt11align_val_t");
+void *new_array_aligned(size_t n, size_t align) __asm__("_ZnamSt11align_val_t");
+void *new_aligned_nothrow(
+    size_t n, size_t align,
+    const struct nothrow *t) __asm__("_ZnwmSt11align_val_tRKSt9nothrow_t");
+void *new_array_aligned_nothrow(
+    size_t n, size_t align,
+    const struct nothrow *t) __asm__("_ZnamSt11align_val_tRKSt9nothrow_t");
+
+void delete_one(void *p) __asm__("_ZdlPv");
+void delete_array(void *p) __asm__("_ZdaPv");
+void delete_one_nothrow(void *p, const struct nothrow *t) __asm__(
+    "_ZdlPvRKSt9nothrow_t");
+void delete_array_nothrow(void *p, const struct nothrow *t) __asm__(
+    "_ZdaPvRKSt9nothrow_t");
+void delete_sized(void *p, size_t n) __asm__("_ZdlPvm");
+void delete_array_sized(void *p, size_t n) __asm__("_ZdaPvm");
+void delete_aligned(void *p, size_t align) __asm__("_ZdlPvSt11align_val_t");
+void delete_array_aligned(void *p,
+                          size_t align) __asm__("_ZdaPvSt11align_val_t");
+void delete_aligned_nothrow(
+    void *p, size_t align,
+    const struct nothrow *t) __asm__("_ZdlPvSt11align_val_tRKSt9nothrow_t");
+void delete_array_aligned_nothrow(
+    void *p, size_t align,
+    const struct nothrow *t) __asm__("_ZdaPvSt11align_val_tRKSt9nothrow_t");
+void delete_sized_aligned(void *p, size_t n,
+                          size_t align) __asm__("_ZdlPvmSt11align_val_t");
+void delete_array_sized_aligned(void *p, size_t n,
+                                size_t align) __asm__("_ZdaPvmSt11align_val_t");
+
+// Of the C++ library that the program was started with, or NULL: std::
+// get_new_handler and std::__throw_bad_alloc.
+typedef void handler_fn(void);
+extern handler_fn *get_new_handler(void) __asm__("_ZSt15get_new_handlerv")
+    __attribute__((weak));
+extern void throw_bad_alloc(void) __asm__("_ZSt17__throw_bad_allocv")
+    __attribute__((weak));
+
+// Written by operators_start, before there are threads.
+static bool ours;    // nobody has replaced one of the operators
+static bool checked; // malloc and free are ours, too: sizes are checked
+static struct {      // in passive mode, those behind ours; or NULL
+    void *(*new_one)(size_t);
+    void *(*new_array)(size_t);
+    void *(*new_one_nothrow)(size_t, const struct nothrow *);
+    void *(*new_array_nothrow)(size_t, const struct nothrow *);
+    void *(*new_aligned)(size_t, size_t);
+    void *(*new_array_aligned)(size_t, size_t);
+    void *(*new_aligned_nothrow)(size_t, size_t, const struct nothrow *);
+    void *(*new_array_aligned_nothrow)(size_t, size_t, const struct nothrow *);
+    void (*delete_one)(void *);
+    void (*delete_array)(void *);
+    void (*delete_one_nothrow)(void *, const struct nothrow *);
+    void (*delete_array_nothrow)(void *, const struct nothrow *);
+    void (*delete_sized)(void *, size_t);
+    void (*delete_array_sized)(void *, size_t);
+    void (*delete_aligned)(void *, size_t);
+    void (*delete_array_aligned)(void *, size_t);
+    void (*delete_aligned_nothrow)(void *, size_t, const struct nothrow *);
+    void (*delete_array_aligned_nothrow)(void *, size_t,
+                                         const struct nothrow *);
+    void (*delete_sized_aligned)(void *, size_t, size_t);
+    void (*delete_array_sized_aligned)(void *, size_t, size_t);
+} next;
+
+// PASS_ON makes an operator the one behind ours, in passive mode.
+#define PASS_ON(name, ...)                                                     \
+    do {                                                                       \
+        if (process_passive() && next.name != NULL)                            \
+            return next.name(__VA_ARGS__);                                     \
+    } while (0)
+
+// at_least_one is the size to be asked for: new of nothing gives a block, whatever
+// malloc does. Sized deletes are told the size before.
+static size_t at_least_one(size_t n) {
+    return n + (n == 0);
+}
+
+// find looks for a function of a C++ library that came later than we, with a
+// plugin. That takes the loader's lock, as to throw may.
+static COLD void *find(const char *name) {
+    static const char *const libraries[] = {"libstdc++.so.6", "libc++abi.so.1",
+                                            "libc++.so.1"};
+    void *function = NULL;
+    for (size_t i = 0; i < sizeof libraries / sizeof libraries[0]; i++) {
+        void *library = dlopen(libraries[i], RTLD_LAZY | RTLD_NOLOAD);
+        if (library != NULL)
+            function = dlsym(library, name);
+        if (function != NULL)
+            return function;
+    }
+    return NULL;
+}
+
+static COLD handler_fn *handler(void) {
+    handler_fn *(*get)(void) = get_new_handler;
+    if (get == NULL)
+        *(void **)&get = find("_ZSt15get_new_handlerv");
+    return get != NULL ? get() : NULL;
+}
+
+__attribute__((noreturn)) static COLD void give_up(void) {
+    void (*throw_it)(void) = throw_bad_alloc;
+    if (throw_it == NULL)
+        *(void **)&throw_it = find("_ZSt17__throw_bad_allocv");
+    if (throw_it != NULL)
+        throw_it();
+    throw_("operator new: out of memory, and no C++ library to throw "
+           "std::bad_alloc");
+}
+
+// take is what new calls first and after each call of the handler. Without an
+// alignment: 0.
+static inline void *take(size_t n, size_t align) {
+    n = at_least_one(n);
+    if (align == 0)
+        return malloc(n);
+    if (checked)
+        return mound_memalign(align, n);
+    // As libstdc++: a program's own aligned_alloc may insist on multiples.
+    if (align < sizeof(void *))
+        align = sizeof(void *);
+    if (n > SIZE_MAX - align)
+        return NULL;
+    return aligned_alloc(align, (n + align - 1) & ~(align - 1));
+}
+
+static COLD void *take_again(size_t n, size_t align) {
+    void *p;
+    do {
+        handler_fn *h = handler();
+        if (h == NULL)
+            give_up();
+        h();
+        p = take(n, align);
+    } while (p == NULL);
+    return p;
+}
+
+// take_nothrow is take, and then what operator_new does that may throw.
+static inline void *take_nothrow(void *(*operator_new)(size_t, size_t),
+                                 size_t n, size_t align) {
+    void *p = ours ? take(n, align) : NULL;
+    if (LIKELY(p != NULL) || (ours && handler() == NULL))
+        return p;
+    return catch_all(operator_new, n, align);
+}
+
+static void *call_new_one(size_t n, size_t align) {
+    (void)align;
+    return new_one(n);
+}
+
+static void *call_new_array(size_t n, size_t align) {
+    (void)align;
+    return new_array(n);
+}
+
+static void *call_new_aligned(size_t n, size_t align) {
+    return new_aligned(n, align);
+}
+
+static void *call_new_array_aligned(size_t n, size_t align) {
+    return new_array_aligned(n, align);
+}
+
+static COLD void *take_one_again(size_t n) {
+    return take_again(n, 0);
+}
+
+static NOINLINE void *new_by_malloc(size_t n) {
+    PASS_ON(new_one, n);
+    void *p = take(n, 0);
+    return LIKELY(p != NULL) ? p : take_again(n, 0);
+}
+
+OPERATOR void *new_one(size_t n) {
+    if (LIKELY(checked))
+        return process_new(at_least_one(n), take_one_again);
+    return new_by_malloc(n);
+}
+
+OPERATOR void *new_array(size_t n) {
+    PASS_ON(new_array, n);
+    return new_one(n);
+}
+
+OPERATOR void *new_one_nothrow(size_t n, const struct nothrow *t) {
+    PASS_ON(new_one_nothrow, n, t);
+    return take_nothrow(call_new_one, n, 0);
+}
+
+OPERATOR void *new_array_nothrow(size_t n, const struct nothrow *t) {
+    PASS_ON(new_array_nothrow, n, t);
+    return take_nothrow(call_new_array, n, 0);
+}
+
+OPERATOR void *new_aligned(size_t n, size_t align) {
+    PASS_ON(new_aligned, n, align);
+    if (align == 0 || (align & (align - 1)) != 0)
+        give_up();
+    void *p = take(n, align);
+    return LIKELY(p != NULL) ? p : take_again(n, align);
+}
+
+OPERATOR void *new_array_aligned(size_t n, size_t align) {
+    PASS_ON(new_array_aligned, n, align);
+    return new_aligned(n, align);
+}
+
+OPERATOR void *new_aligned_nothrow(size_t n, size_t align,
+                                   const struct nothrow *t) {
+    PASS_ON(new_aligned_nothrow, n, align, t);
+    return take_nothrow(call_new_aligned, n, align);
+}
+
+OPERATOR void *new_array_aligned_nothrow(size_t n, size_t align,
+                                         const struct nothrow *t) {
+    PASS_ON(new_array_aligned_nothrow, n, align, t);
+    return take_nothrow(call_new_array_aligned, n, align);
+}
+
+OPERATOR void delete_one(void *p) {
+    PASS_ON(delete_one, p);
+    free(p);
+}
+
+OPERATOR void delete_array(void *p) {
+    PASS_ON(delete_array, p);
+    delete_one(p);
+}
+
+OPERATOR void delete_one_nothrow(void *p, const struct nothrow *t) {
+    PASS_ON(delete_one_nothrow, p, t);
+    delete_one(p);
+}
+
+OPERATOR void delete_array_nothrow(void *p, const struct nothrow *t) {
+    PASS_ON(delete_array_nothrow, p, t);
+    delete_array(p);
+}
+
+OPERATOR void delete_sized(void *p, size_t n) {
+    if (LIKELY(checked)) {
+        process_delete(p, at_least_one(n));
+        return;
+    }
+    PASS_ON(delete_sized, p, n);
+    delete_one(p);
+}
+
+OPERATOR void delete_array_sized(void *p, size_t n) {
+    if (LIKELY(checked)) {
+        process_delete(p, at_least_one(n));
+        return;
+    }
+    PASS_ON(delete_array_sized, p, n);
+    delete_array(p);
+}
+
+OPERATOR void delete_aligned(void *p, size_t align) {
+    PASS_ON(delete_aligned, p, align);
+    free(p);
+}
+
+OPERATOR void delete_array_aligned(void *p, size_t align) {
+    PASS_ON(delete_array_aligned, p, align);
+    delete_aligned(p, align);
+}
+
+OPERATOR void delete_aligned_nothrow(void *p, size_t align,
+                                     const struct nothrow *t) {
+    PASS_ON(delete_aligned_nothrow, p, align, t);
+    delete_aligned(p, align);
+}
+
+OPERATOR void delete_array_aligned_nothrow(void *p, size_t align,
+                                           const struct nothrow *t) {
+    PASS_ON(delete_array_aligned_nothrow, p, align, t);
+    delete_array_aligned(p, align);
+}
+
+OPERATOR void delete_sized_aligned(void *p, size_t n, size_t align) {
+    if (checked) {
+        process_delete_aligned(p, at_least_one(n), align);
+        return;
+    }
+    PASS_ON(delete_sized_aligned, p, n, align);
+    delete_aligned(p, align);
+}
+
+OPERATOR void delete_array_sized_aligned(void *p, size_t n, size_t align) {
+    if (checked) {
+        process_delete_aligned(p, at_least_one(n), align);
+        return;
+    }
+    PASS_ON(delete_array_sized_aligned, p, n, align);
+    delete_array_aligned(p, align);
+}
+
+// Each operator by its name, and with what must be equal if nobody replaced it: the
+// same function under a name that nobody else can have. Only those count here by
+// which an object is made, or which the sized forms pass by.
+#define OWN(name, ...)                                                         \
+    static __typeof__(name) own_##name                                         \
+        __attribute__((alias(__VA_ARGS__), copy(name)))
+OWN(new_one, "_Znwm");
+OWN(new_array, "_Znam");
+OWN(new_one_nothrow, "_ZnwmRKSt9nothrow_t");
+OWN(new_array_nothrow, "_ZnamRKSt9nothrow_t");
+OWN(new_aligned, "_ZnwmSt11align_val_t");
+OWN(new_array_aligned, "_ZnamSt11align_val_t");
+OWN(new_aligned_nothrow, "_ZnwmSt11align_val_tRKSt9nothrow_t");
+OWN(new_array_aligned_nothrow, "_ZnamSt11align_val_tRKSt9nothrow_t");
+OWN(delete_one, "_ZdlPv");
+OWN(delete_array, "_ZdaPv");
+OWN(delete_aligned, "_ZdlPvSt11align_val_t");
+OWN(delete_array_aligned, "_ZdaPvSt11align_val_t");
+
+static bool all_own(void) {
+    const struct {
+        const void *first, *own;
+    } pairs[] = {
+#define PAIR(name) {(const void *)name, (const void *)own_##name}
+        PAIR(new_one),
+        PAIR(new_array),
+        PAIR(new_one_nothrow),
+        PAIR(new_array_nothrow),
+        PAIR(new_aligned),
+        PAIR(new_array_aligned),
+        PAIR(new_aligned_nothrow),
+        PAIR(new_array_aligned_nothrow),
+        PAIR(delete_one),
+        PAIR(delete_array),
+        PAIR(delete_aligned),
+        PAIR(delete_array_aligned),
+#undef PAIR
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        const void *first = pairs[i].first;
+        __asm__("" : "+r"(first)); // the compiler takes them for the same
+        if (first != pairs[i].own)
+            return false;
+    }
+    return true;
+}
+
+// A C++ library has them all, so dlsym finds each: its failing would allocate.
+static COLD void find_next(void) {
+    if (get_new_handler == NULL)
+        return;
+#define FIND(member, name) *(void **)&next.member = dlsym(RTLD_NEXT, name)
+    FIND(new_one, "_Znwm");
+    FIND(new_array, "_Znam");
+    FIND(new_one_nothrow, "_ZnwmRKSt9nothrow_t");
+    FIND(new_array_nothrow, "_ZnamRKSt9nothrow_t");
+    FIND(new_aligned, "_ZnwmSt11align_val_t");
+    FIND(new_array_aligned, "_ZnamSt11align_val_t");
+    FIND(new_aligned_nothrow, "_ZnwmSt11align_val_tRKSt9nothrow_t");
+    FIND(new_array_aligned_nothrow, "_ZnamSt11align_val_tRKSt9nothrow_t");
+    FIND(delete_one, "_ZdlPv");
+    FIND(delete_array, "_ZdaPv");
+    FIND(delete_one_nothrow, "_ZdlPvRKSt9nothrow_t");
+    FIND(delete_array_nothrow, "_ZdaPvRKSt9nothrow_t");
+    FIND(delete_sized, "_ZdlPvm");
+    FIND(delete_array_sized, "_ZdaPvm");
+    FIND(delete_aligned, "_ZdlPvSt11align_val_t");
+    FIND(delete_array_aligned, "_ZdaPvSt11align_val_t");
+    FIND(delete_aligned_nothrow, "_ZdlPvSt11align_val_tRKSt9nothrow_t");
+    FIND(delete_array_aligned_nothrow, "_ZdaPvSt11align_val_tRKSt9nothrow_t");
+    FIND(delete_sized_aligned, "_ZdlPvmSt11align_val_t");
+    FIND(delete_array_sized_aligned, "_ZdaPvmSt11align_val_t");
+#undef FIND
+}
+
+void operators_start(bool own, bool off) {
+    ours = all_own();
+    checked = own && ours;
+    if (off)
+        find_next();
+}
