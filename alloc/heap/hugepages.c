@@ -23,6 +23,7 @@ enum {
     REGION_PAGES = HUGE_BYTES / PAGE_SIZE,
     // The heap in use from which on it grows by regions.
     GROWING_PAGES = HUGE_BYTES / PAGE_SIZE,
+    GROWN_PAGES = 4 * REGION_PAGES, // of an object: see hugepages_grown
     // The stall guard: filling a region took longer than this many steps of
     // SYS_TICKS_STEP (0.2 to 20 ms), so the kernel had to compact memory. Then so
     // many regions are not filled, twice as many each time.
@@ -99,6 +100,12 @@ void hugepages_wish(struct mheap *h, uintptr_t addr, size_t npages) {
     allow_locked(h, start, end);
     mutex_unlock(&h->lock);
     mem_hugepages(start, end - start);
+}
+
+void hugepages_grown(struct mheap *h, const struct mspan *s, size_t old,
+                     size_t npages) {
+    if (npages >= GROWN_PAGES && npages > old)
+        hugepages_wish(h, mspan_start(s) + (old << PAGE_SHIFT), npages - old);
 }
 
 // back_off notes whether filling stalled: then many regions are skipped, twice as

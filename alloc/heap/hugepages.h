@@ -36,6 +36,13 @@ bool hugepages_populate(struct mheap *h, uintptr_t addr, size_t npages);
 // kernel fills a region at its first touch. Without locks.
 void hugepages_wish(struct mheap *h, uintptr_t addr, size_t npages);
 
+// hugepages_grown is for a large object of npages that had only old: realloc says
+// that it is filled from its beginning, as a buffer that is written or read into.
+// From 8 MiB on huge pages are wished for in what it grew by, whose rest then is at
+// most a quarter. Without locks.
+void hugepages_grown(struct mheap *h, const struct mspan *s, size_t old,
+                     size_t npages);
+
 // hugepages_released_locked notes that pages were given back and returns the
 // range whose advice is to be taken back by hugepages_forbid, without locks; of
 // no pages if there is none.

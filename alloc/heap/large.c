@@ -1,6 +1,7 @@
 // large.c: see large.h.
 #include "heap/large.h"
 
+#include "heap/hugepages.h"
 #include "os/mem.h"
 #include "os/sys.h"
 
@@ -22,5 +23,6 @@ struct mspan *large_move(struct mheap *h, struct mspan *s, size_t npages) {
     void *sample;
     mheap_free_large(h, s, old_addr, /* scavenged= */ true, &sample);
     atomic_store_explicit(&new->sample, sample, memory_order_relaxed);
+    hugepages_grown(h, new, old_pages, npages);
     return new;
 }

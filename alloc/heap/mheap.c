@@ -784,6 +784,8 @@ bool mheap_resize_large(struct mheap *h, struct mspan *s, size_t npages) {
     mutex_unlock(&h->lock);
     if (done && h->thp == THP_ALWAYS && more.nscavenged > 0)
         hugepages_wish(h, more.addr, more.npages);
+    else if (done && more.nscavenged > 0)
+        hugepages_grown(h, s, old, npages);
     after_free(h, left);
     return done;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fixture.h"
+#include "heap/scavenger.h"
 #include "mem_fake.h"
 
 enum { MIB_PAGES = (1 << 20) / PAGE_SIZE };
@@ -112,8 +113,6 @@ Test(large, memory_said_to_be_zero_is_zero_and_used_memory_is_not_said_so) {
                 mutex_lock(&f.heap->lock);
                 uint64_t nbacked = f.heap->pages.nbacked;
                 mutex_unlock(&f.heap->lock);
-                extern size_t scavenger_release(struct mheap * h,
-                                                size_t npages);
                 scavenger_release(f.heap, nbacked / 2);
             }
             continue;
@@ -374,6 +373,25 @@ Test(large, huge_pages_are_asked_for_whole_ones_of_fresh_memory_only) {
     f.heap->thp = THP_NEVER;
     fixture_large(&f, 20 * MIB_PAGES, 1);
     cr_assert(eq(u64, mem_fake_calls(MEM_HUGEPAGES), 1));
+}
+
+Test(large, an_object_that_grows_gets_huge_pages_from_8_mib_on) {
+    struct fixture f = fixture_start();
+    struct mspan *s = fixture_large(&f, MIB_PAGES, 1);
+
+    s = large_move(f.heap, s, 7 * MIB_PAGES);
+    cr_assert(zero(u64, mem_fake_calls(MEM_HUGEPAGES)));
+    s = large_move(f.heap, s, 12 * MIB_PAGES);
+    cr_assert(eq(u64, mem_fake_calls(MEM_HUGEPAGES), 1));
+    release(&f, large_move(f.heap, s, 40 * MIB_PAGES));
+    cr_assert(eq(u64, mem_fake_calls(MEM_HUGEPAGES), 2));
+
+    s = fixture_large(&f, MIB_PAGES, 1);
+    scavenger_release(f.heap, SIZE_MAX);
+    cr_assert(mheap_resize_large(f.heap, s, 20 * MIB_PAGES));
+
+    cr_assert(eq(u64, mem_fake_calls(MEM_HUGEPAGES), 3));
+    fixture_verify(&f);
 }
 
 // small_span_at says whether a small span has the page at addr.
