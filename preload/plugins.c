@@ -4,7 +4,7 @@
 // strdup took the block from us: every preloaded allocator crashes there. We
 // take the flag away, and jump to the real dlopen, so that it still sees the
 // caller's address and searches the caller's RUNPATH. MOUND_DEEPBIND=keep
-// leaves the flag.
+// leaves the flag, and so do we while another allocator serves the program.
 #include <dlfcn.h>
 
 #include "interpose.h"
@@ -24,7 +24,8 @@ static dlopen_fn *find_dlopen(void) {
 __attribute__((optimize("O2"))) EXPORT void *dlopen(const char *path,
                                                     int mode) {
     dlopen_fn *next = find_dlopen();
-    if ((mode & RTLD_DEEPBIND) && !process_keep_deepbind())
+    if ((mode & RTLD_DEEPBIND) && !process_keep_deepbind() &&
+        !process_passive())
         mode &= ~RTLD_DEEPBIND;
     return next(path, mode);
 }

@@ -17,6 +17,12 @@ Test(plugins, are_bound_deeply_when_asked_to) {
     probe_passes_with(spawn_lib(), args, env, "deepbind");
 }
 
+Test(plugins, are_bound_deeply_when_it_is_switched_off) {
+    static const char *const args[] = {"keep", NULL};
+    static const char *const env[] = {"MOUND_OFF=1", NULL};
+    probe_passes_with(spawn_lib(), args, env, "deepbind");
+}
+
 Test(plugins, are_found_by_the_runpath_of_their_caller) {
     probe_passes("runpath", NULL);
 }
