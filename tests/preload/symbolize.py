@@ -6,12 +6,16 @@ symbolize.py PROGRAM: the program that symbolized.cc is."""
 import gzip
 import lzma
 import os
+import random
 import re
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
+import zlib
 
 SCRIPT = os.path.join(os.environ['MOUND_SOURCE'], 'preload', 'mound-symbolize')
 PROGRAM = os.path.abspath(sys.argv[1])
@@ -291,6 +295,45 @@ def reads_symbols_from_a_separate_file(folder):
     same(named(folder, stripped, '--debug-dir', folder.path('debug')), FULL)
 
 
+def link_debug(folder, name):
+    """A stripped program without build ID, and where its symbols are."""
+    debug = folder.binary('cut.debug', '--only-keep-debug', '--remove-section',
+                          '.note.gnu.build-id')
+    program = folder.binary(name, '--strip-all', '--remove-section',
+                            '.note.gnu.build-id',
+                            '--add-gnu-debuglink=' + debug)
+    os.utime(program, (1, 1))
+    return Run(program), debug
+
+
+def follows_a_debug_link(folder):
+    program, debug = link_debug(folder, 'linked')
+    under = folder.path('debug' + os.path.dirname(program.path) + '/cut.debug')
+    for place in (debug, folder.path('.debug/cut.debug'), under):
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        os.rename(debug, place)
+        same(named(folder, program, '--debug-dir', folder.path('debug'),
+                   time_ns=time.time_ns()), FULL)
+        debug = place
+    os.unlink(debug)
+    left = named(folder, program, time_ns=time.time_ns())
+    assert 'hidden' not in left.values(), left
+
+
+def takes_no_debug_file_with_another_checksum(folder):
+    program, debug = link_debug(folder, 'linked')
+    with open(debug, 'ab') as f:
+        f.write(b'more')
+    complained(symbolize(folder.profile(program, time_ns=time.time_ns())), 0,
+               debug + ': its checksum is not')
+    # One that names itself, or no file, does no harm.
+    for text in (b'linked\0\0' + bytes(4), b'x', b'/etc/passwd\0' + bytes(4)):
+        section = folder.write('section', text)
+        path = folder.binary('odd', '--strip-all', '--add-section',
+                             '.gnu_debuglink=' + section)
+        quiet(symbolize(folder.profile(Run(path))))
+
+
 def reads_symbols_from_minidebuginfo(folder):
     small = folder.binary('small', '--only-keep-debug', '--strip-debug')
     with open(small, 'rb') as f:
@@ -427,6 +470,62 @@ def refuses_what_is_no_profile_and_writes_nothing(folder):
             same(folder.files(), {'x.pb.gz': data})
 
 
+def bomb(data, times):
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    return b''.join([packer.compress(data) for _ in range(times)] +
+                    [packer.flush()])
+
+
+def refuses_a_small_file_that_unpacks_to_a_large_one(folder):
+    good = Run(PROGRAM).profile()
+    mib = 1 << 20
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+    for times, data, why in (
+            (300, bytes(mib), 'unpacked, it has more than'),
+            (10, field(9, 1) * (mib // 2), 'the profile has more than')):
+        packed = gzip.compress(good) + bomb(data, times)
+        path = folder.write('bomb.pb.gz', packed)
+        complained(symbolize(path, preexec_fn=limit), 1, path + ': ' + why)
+        same(folder.files(), {'bomb.pb.gz': packed})
+
+
+def tells_its_version(_):
+    with open(os.path.join(os.environ['MOUND_SOURCE'], 'meson.build'),
+              encoding='utf-8') as f:
+        version = re.search(r"^  version: '(.*)',$", f.read(), re.M)[1]
+    done = symbolize('--version')
+    same((done.returncode, done.stdout, done.stderr),
+         (0, 'mound-symbolize %s\n' % version, ''))
+
+
+def damaged_bytes_never_end_in_a_traceback(folder):
+    good = Run(PROGRAM).profile()
+    program = folder.path('copy')
+    shutil.copy(PROGRAM, program)
+    with open(program, 'rb') as f:
+        sound = f.read()
+    path = folder.profile(Run(program))
+    seed = int(os.environ.get('SEED', time.time_ns()))
+    print('# SEED=%d' % seed)
+    random_ = random.Random(seed)
+    for i in range(24):
+        data = bytearray(good if i % 2 else sound)
+        # Headers and tables are where it counts.
+        last = len(data) if i % 2 else random_.choice((0x400, len(data)))
+        for _ in range(random_.choice((1, 5, 50, 500))):
+            data[random_.randrange(last)] = random_.randrange(256)
+        if i % 2:
+            done = symbolize(folder.write('y.pb.gz', gzip.compress(data)))
+        else:
+            folder.write('copy', data)
+            done = symbolize('-o', folder.path('out'), path)
+        assert done.returncode in (0, 1), done
+        for line in done.stderr.splitlines():
+            assert line.startswith('mound-symbolize: '), done.stderr
+
+
 def tells_why_it_cannot_write(folder):
     path = folder.profile(Run(PROGRAM))
     out = folder.path('none/out')
@@ -473,6 +572,8 @@ TESTS = (
     names_functions_of_a_stripped_program_by_their_start,
     needs_no_sections_for_that,
     reads_symbols_from_a_separate_file,
+    follows_a_debug_link,
+    takes_no_debug_file_with_another_checksum,
     reads_symbols_from_minidebuginfo,
     leaves_a_file_with_another_build_id_alone,
     leaves_a_file_that_is_gone_alone,
@@ -484,6 +585,9 @@ TESTS = (
     writes_another_file_with_o,
     reads_several_profiles_and_passes_over_a_bad_one,
     refuses_what_is_no_profile_and_writes_nothing,
+    refuses_a_small_file_that_unpacks_to_a_large_one,
+    damaged_bytes_never_end_in_a_traceback,
+    tells_its_version,
     tells_why_it_cannot_write,
     ends_with_2_for_wrong_arguments,
     names_the_functions_of_a_profile_that_mound_wrote,
