@@ -13,6 +13,7 @@
 #include "malloc_slow.h"
 #include "os/filter.h"
 #include "os/forklock.h"
+#include "os/memwatch.h"
 #include "os/sys.h"
 #include "outfile.h"
 #include "profile.h"
@@ -57,6 +58,7 @@ void process_start(char **envp) {
     find_lock_counts(envp);
 #endif
     thread_init_exit();
+    memwatch_start(thread_go_away, thread_come_back);
     stdfd_start();
     if (!options->off && (options->misuse == REPORT_GO_ON ||
                           options->hardened > 0 || options->guard > 0))

@@ -182,6 +182,32 @@ void thread_init_exit(void) {
         threadexit_arm();
 }
 
+enum { AWAY_OWN, AWAY_STATE, AWAY_EPOCH };
+
+bool thread_go_away(uintptr_t *ret_saved) {
+    struct thread_tls *t = &thread_tls;
+    if (t->depth != 1 || t->state == THREAD_AWAY)
+        return false;
+    ret_saved[AWAY_OWN] = (uintptr_t)t->own;
+    ret_saved[AWAY_STATE] = t->state;
+    ret_saved[AWAY_EPOCH] = t->epoch;
+    t->own = NULL;
+    t->state = THREAD_AWAY;
+    // A handler sees that there is no cache before it may enter.
+    atomic_signal_fence(memory_order_seq_cst);
+    t->depth = 0;
+    return true;
+}
+
+void thread_come_back(const uintptr_t *saved) {
+    struct thread_tls *t = &thread_tls;
+    t->depth = 1;
+    atomic_signal_fence(memory_order_seq_cst);
+    t->own = (struct mcache *)saved[AWAY_OWN];
+    t->state = (uint8_t)saved[AWAY_STATE];
+    t->epoch = (uint16_t)saved[AWAY_EPOCH]; // one seen meanwhile is news to own
+}
+
 void thread_defer_free(void *p) {
     struct thread_tls *t = &thread_tls;
     t->deferred = emergency_defer(t->deferred, p);

@@ -12,6 +12,7 @@ enum thread_state {
     THREAD_LIVE,      // has an mcache
     THREAD_BARE,      // lives without one: hardened mode, or no memory for it
     THREAD_DEAD,      // past its end; served one slot at a time, under locks
+    THREAD_AWAY,      // in a function of others amid a slow path, likewise
 };
 
 enum { DEFERRED_MAX = 32 };
@@ -88,6 +89,13 @@ ALWAYS_INLINE void thread_leave(void) {
 // thread_mcache, within a slow path, returns this thread's cache, made on the
 // first call, or NULL when it must do without.
 struct mcache *thread_mcache(void);
+
+// thread_go_away takes this thread out of the slow path that it is in, for a call
+// of a function that may allocate; thread_come_back leads into it again. Meanwhile
+// the thread is served without its cache, which may be half changed. It returns false
+// outside of a slow path, and while away already. ret_saved: see os/memwatch.h.
+bool thread_go_away(uintptr_t *ret_saved);
+void thread_come_back(const uintptr_t *saved);
 
 // thread_defer_free keeps the block of a handler that interrupted a slow path
 // until that path ends. If there is no room it is leaked, and counted so.

@@ -557,10 +557,18 @@ static bool give_back_addresses_locked(struct mheap *h) {
         if (end < from)
             pagealloc_free(&h->pages, end, (from - end) >> PAGE_SHIFT,
                            /* scavenged= */ false);
-        mem_unreserve(start, end - start);
-        given += (end - start) >> PAGE_SHIFT;
+        // The run is taken: nobody else has it while the lock is free.
+        mutex_unlock(&h->lock);
+        bool ok = mem_unmap(start, end - start);
+        mutex_lock(&h->lock);
+        size_t n = (end - start) >> PAGE_SHIFT;
+        if (ok) {
+            h->stats->sys_pages -= n;
+            given += n;
+        } else {
+            pagealloc_free(&h->pages, start, n, /* scavenged= */ false);
+        }
     }
-    h->stats->sys_pages -= given;
     note_pages(h, 0);
     return given > 0;
 }

@@ -26,6 +26,7 @@
 
 #include "heap/hugepages.h"
 #include "os/mem.h"
+#include "os/memwatch.h"
 #include "os/sys.h"
 
 enum {
@@ -101,7 +102,7 @@ static size_t release_aged(struct mheap *h, size_t npages, uint32_t age) {
     size_t released = 0;
     if (atomic_load_explicit(&h->release_refused, memory_order_relaxed))
         return 0;
-    while (released < npages) {
+    while (released < npages && mem_can_release()) {
         size_t n = 0;
         struct hugepages_range range = {0, 0};
         mutex_lock(&h->lock);
@@ -120,7 +121,7 @@ static size_t release_aged(struct mheap *h, size_t npages, uint32_t age) {
         h->stats->free_pages = h->pages.nbacked;
         h->stats->released_pages = h->pages.nfree - h->pages.nbacked;
         mutex_unlock(&h->lock);
-        if (!ok) {
+        if (!ok && mem_can_release()) {
             // Locked in memory, or forbidden: it will not be otherwise soon,
             // and asking at every free would cost what it should save.
             atomic_store_explicit(&h->release_refused, true,
@@ -201,7 +202,7 @@ void scavenger_look_after_locked(struct mheap *h) {
 }
 
 bool scavenger_help_locked(struct mheap *h) {
-    return !sys_single_threaded() &&
+    return !sys_single_threaded() && !memwatch_watched() &&
            h->pages.nbacked > rest_pages(h) + HELP_PAGES &&
            atomic_load_explicit(&h->helper.tid, memory_order_relaxed) == 0 &&
            !atomic_load_explicit(&h->release_refused, memory_order_relaxed) &&

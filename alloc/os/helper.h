@@ -22,6 +22,9 @@ struct helper {
 // false if it does, or cannot be made, or a filter came (os/filter.h). Any thread, with or without locks.
 bool helper_start(struct helper *h, void (*run)(void *arg), void *arg);
 
+// helper_here says whether this is that thread.
+bool helper_here(void);
+
 // helper_forked is for the child of a fork, where it does not run.
 void helper_forked(struct helper *h);
 

@@ -45,6 +45,15 @@ struct start {
     void *arg;
 };
 
+// What sys_self is in the helper that was made last: a heap has one, a process
+// has one heap.
+static _Atomic uintptr_t helper_self;
+
+bool helper_here(void) {
+    return sys_self() ==
+           atomic_load_explicit(&helper_self, memory_order_relaxed);
+}
+
 static int enter(void *p) {
     const struct start *start = p;
     start->run(start->arg);
@@ -69,6 +78,7 @@ bool helper_start(struct helper *h, void (*run)(void *arg), void *arg) {
     char *tls = h->memory + STACK_BYTES + reach.below;
     ((void **)tls)[0] = tls; // where sys_self and the C library look
     ((void **)tls)[2] = tls;
+    atomic_store_explicit(&helper_self, (uintptr_t)tls, memory_order_relaxed);
     struct start *start = (struct start *)(h->memory + STACK_BYTES) - 1;
     *start = (struct start){run, arg};
 

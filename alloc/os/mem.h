@@ -22,6 +22,17 @@ uintptr_t mem_reserve(uintptr_t hint, size_t nbytes, size_t align);
 // mem_unreserve gives address space back that mem_reserve returned, or a part.
 void mem_unreserve(uintptr_t addr, size_t nbytes);
 
+// mem_unmap is mem_unreserve for pages that were in use: who watches such things
+// hears of it (os/memwatch.h), so the caller is in a slow path and holds no lock.
+// So are and do the callers of mem_release, mem_protect and mem_move. It returns
+// false, with nothing changed, if it cannot.
+bool mem_unmap(uintptr_t addr, size_t nbytes);
+
+// mem_can_release says whether this thread, here, can give memory back: not the
+// helper, and not a function that was told of another release, where somebody
+// watches.
+bool mem_can_release(void);
+
 // mem_commit makes Reserved space Prepared. It returns false, with nothing
 // changed, when the system refuses.
 bool mem_commit(uintptr_t addr, size_t nbytes);

@@ -11,6 +11,7 @@
 
 #include "base/bits.h"
 #include "os/filter.h"
+#include "os/memwatch.h"
 #include "os/sys.h"
 #include "os/syscall.h"
 
@@ -83,11 +84,26 @@ void *mem_map(size_t nbytes) {
     return failed(ret) ? NULL : (void *)ret;
 }
 
+bool mem_unmap(uintptr_t addr, size_t nbytes) {
+    if (UNLIKELY(memwatch_watched()))
+        return memwatch_munmap(addr, nbytes);
+    mem_unreserve(addr, nbytes);
+    return true;
+}
+
+bool mem_can_release(void) {
+    return !memwatch_watched() || memwatch_can_tell();
+}
+
 bool mem_release(uintptr_t addr, size_t nbytes) {
+    if (UNLIKELY(memwatch_watched()))
+        return memwatch_madvise_away(addr, nbytes);
     return syscall3(SYS_madvise, addr, nbytes, MADV_DONTNEED) == 0;
 }
 
 bool mem_protect(uintptr_t addr, size_t nbytes) {
+    if (UNLIKELY(memwatch_watched()))
+        mem_release(addr, nbytes);
     if (!failed(map(addr, nbytes, RESERVED, MAP_FIXED | MAP_NORESERVE)))
         return true;
     // As in mem_commit.
@@ -134,6 +150,10 @@ enum mem_hugepages_setting mem_hugepages_setting(void) {
 }
 
 bool mem_move(uintptr_t old_addr, uintptr_t new_addr, size_t nbytes) {
+    // By mremap pages leave both places, and functions in its place forget where
+    // to: what is copied need not be told.
+    if (UNLIKELY(memwatch_watched()))
+        return false;
     long ret =
         syscall5(SYS_mremap, old_addr, nbytes, nbytes,
                  MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, new_addr);

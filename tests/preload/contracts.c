@@ -177,8 +177,8 @@ Test(seccomp, all_denied_later) {
 // malloc does not call, without and with what mound may be told to write.
 static void survives(const char *phase, const char *who, int code) {
     static const char *const settings[] = {
-        "MOUND_MISUSE=abort", "MOUND_STATS=stderr",
-        "MOUND_STATS=/nowhere/%p.json", "MOUND_PROFILE=/nowhere/%p.pb.gz"};
+        "MOUND_MISUSE=abort", "MOUND_STATS=1", "MOUND_STATS=/nowhere/%p.json",
+        "MOUND_PROFILE=/nowhere/%p.pb.gz"};
     bool watched = strcmp(who, "prctl") == 0;
     for (size_t i = 0; i < (watched ? sizeof settings / sizeof *settings : 1);
          i++) {
@@ -283,6 +283,29 @@ Test(memory, trim_returns_everything_at_once) {
 
 Test(memory, trim_returns_what_lies_between_live_objects) {
     passes("trim_around_live");
+}
+
+// watched runs the probe of those who watch memory go, in front of mound or not.
+static void watched(const char *how, const char *in_front) {
+    char preload[2048];
+    snprintf(preload, sizeof preload, "%s%s%s", in_front,
+             in_front[0] != '\0' ? ":" : "", spawn_lib());
+    const char *const alone[] = {how, NULL};
+    const char *const with_threads[] = {how, "threads", NULL};
+    probe_passes_with(preload, alone, NULL, "memwatch");
+    probe_passes_with(preload, with_threads, NULL, "memwatch");
+}
+
+Test(memory, that_goes_is_told_to_functions_preloaded_in_front) {
+    watched("preload", spawn_probe("memwatch.so"));
+}
+
+Test(memory, that_goes_is_told_to_functions_entered_in_our_table) {
+    watched("table", "");
+}
+
+Test(memory, that_goes_is_told_to_functions_that_a_jump_leads_to) {
+    watched("code", "");
 }
 
 Test(memory, freed_address_space_serves_other_sizes) {

@@ -9,6 +9,10 @@ bool helper_start(struct helper *h, void (*run)(void *arg), void *arg) {
     return false;
 }
 
+bool helper_here(void) {
+    return false;
+}
+
 void helper_forked(struct helper *h) {
     (void)h;
 }

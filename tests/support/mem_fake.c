@@ -157,6 +157,15 @@ void mem_unreserve(uintptr_t addr, size_t nbytes) {
     end();
 }
 
+bool mem_unmap(uintptr_t addr, size_t nbytes) {
+    mem_unreserve(addr, nbytes);
+    return true;
+}
+
+bool mem_can_release(void) {
+    return true;
+}
+
 bool mem_commit(uintptr_t addr, size_t nbytes) {
     bool ok = begin(MEM_COMMIT);
     if (!inside(addr, nbytes) || addr % GRAIN != 0 || nbytes % GRAIN != 0 ||

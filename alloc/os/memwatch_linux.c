@@ -1,0 +1,197 @@
+// memwatch_linux.c: see memwatch.h.
+#include "os/memwatch.h"
+
+#include <errno.h>
+#include <link.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+
+#include "os/helper.h"
+
+enum {
+    // What a jump to anywhere takes is no more than this, on all machines.
+    CODE_BYTES = 16,
+#if defined(__aarch64__)
+    SLOT_RELOCATION = R_AARCH64_JUMP_SLOT,
+    DATA_RELOCATION = R_AARCH64_GLOB_DAT,
+#elif defined(__x86_64__)
+    SLOT_RELOCATION = R_X86_64_JUMP_SLOT,
+    DATA_RELOCATION = R_X86_64_GLOB_DAT,
+#else
+    SLOT_RELOCATION = -1,
+    DATA_RELOCATION = -2,
+#endif
+};
+
+// struct watched is one of libc's functions. slot is where our calls find it: the
+// loader's entry for us, which others may change.
+struct watched {
+    const char *name;
+    const uintptr_t *slot; // NULL: not found, as in a static program
+    uintptr_t function;    // what stood there at the start
+    bool replaced;         // that was not libc's own
+    unsigned char code[CODE_BYTES];
+};
+
+static struct watched advise = {.name = "madvise"}, unmap = {.name = "munmap"};
+static bool (*leave_slow_path)(uintptr_t *ret_saved); // NULL: not started
+static void (*enter_again)(const uintptr_t *saved);
+
+// This library's own. Weak, for a static program has none.
+extern ElfW(Dyn) _DYNAMIC[] __attribute__((weak, visibility("hidden")));
+
+// struct object is the library that holds an address.
+struct object {
+    uintptr_t addr;
+    uintptr_t moved; // from the addresses in the file to those in memory
+    uintptr_t start;
+    uintptr_t end;
+    bool found;
+};
+
+static int look_at(struct dl_phdr_info *info, size_t size, void *arg) {
+    struct object *o = arg;
+    (void)size;
+    o->start = UINTPTR_MAX;
+    o->end = 0;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        uintptr_t start = info->dlpi_addr + segment->p_vaddr;
+        if (segment->p_type != PT_LOAD)
+            continue;
+        o->start = start < o->start ? start : o->start;
+        o->end = start + segment->p_memsz > o->end ? start + segment->p_memsz
+                                                   : o->end;
+    }
+    o->moved = info->dlpi_addr;
+    o->found = o->addr - o->start < o->end - o->start && o->start < o->end;
+    return o->found;
+}
+
+static struct object object_of(uintptr_t addr) {
+    struct object o = {.addr = addr};
+    dl_iterate_phdr(look_at, &o);
+    return o;
+}
+
+static void look_for_slot(struct watched *w, const ElfW(Rela) * relocations,
+                          size_t nbytes, const ElfW(Sym) * symbols,
+                          const char *names, uintptr_t moved) {
+    for (size_t i = 0; i < nbytes / sizeof *relocations; i++) {
+        const ElfW(Rela) *r = &relocations[i];
+        long type = (long)ELF64_R_TYPE(r->r_info);
+        const ElfW(Sym) *symbol = &symbols[ELF64_R_SYM(r->r_info)];
+        if ((type == SLOT_RELOCATION || type == DATA_RELOCATION) &&
+            strcmp(names + symbol->st_name, w->name) == 0)
+            w->slot = (const uintptr_t *)(moved + r->r_offset);
+    }
+}
+
+static void find_slots(void) {
+    const ElfW(Sym) *symbols = NULL;
+    const char *names = NULL;
+    const ElfW(Rela) * tables[2] = {NULL, NULL};
+    size_t nbytes[2] = {0, 0};
+    struct object own = object_of((uintptr_t)&advise);
+    for (const ElfW(Dyn) *d = _DYNAMIC; d != NULL && d->d_tag != DT_NULL; d++) {
+        const void *p = (const void *)d->d_un.d_ptr; // the loader moved it
+        switch (d->d_tag) {
+        case DT_SYMTAB:
+            symbols = p;
+            break;
+        case DT_STRTAB:
+            names = p;
+            break;
+        case DT_JMPREL:
+            tables[0] = p;
+            break;
+        case DT_PLTRELSZ:
+            nbytes[0] = d->d_un.d_val;
+            break;
+        case DT_RELA:
+            tables[1] = p;
+            break;
+        case DT_RELASZ:
+            nbytes[1] = d->d_un.d_val;
+            break;
+        default:
+            break;
+        }
+    }
+    // Where the loader leaves these addresses as they are in the file, or static
+    // code has none of it, there is no table to be read.
+    if (!own.found || (uintptr_t)symbols < own.start ||
+        (uintptr_t)names < own.start)
+        return;
+    for (int i = 0; i < 2; i++) {
+        if ((uintptr_t)tables[i] < own.start)
+            continue;
+        look_for_slot(&advise, tables[i], nbytes[i], symbols, names, own.moved);
+        look_for_slot(&unmap, tables[i], nbytes[i], symbols, names, own.moved);
+    }
+}
+
+static void note(struct watched *w, const struct object *libc) {
+    if (w->slot == NULL)
+        return;
+    w->function = *w->slot;
+    w->replaced = w->function - libc->start >= libc->end - libc->start;
+    memcpy(w->code, (const void *)w->function, sizeof w->code);
+}
+
+void memwatch_start(bool (*leave)(uintptr_t *ret_saved),
+                    void (*back)(const uintptr_t *saved)) {
+    // A function of libc that nobody has a reason to put another in the place of.
+    struct object libc = object_of((uintptr_t)&getauxval);
+    if (!libc.found)
+        return;
+    find_slots();
+    note(&advise, &libc);
+    note(&unmap, &libc);
+    enter_again = back;
+    leave_slow_path = leave;
+}
+
+static bool is_watched(const struct watched *w) {
+    if (w->slot == NULL)
+        return false;
+    return w->replaced ||
+           __atomic_load_n(w->slot, __ATOMIC_RELAXED) != w->function ||
+           memcmp(w->code, (const void *)w->function, sizeof w->code) != 0;
+}
+
+bool memwatch_watched(void) {
+    return leave_slow_path != NULL &&
+           (is_watched(&advise) || is_watched(&unmap));
+}
+
+bool memwatch_can_tell(void) {
+    uintptr_t saved[MEMWATCH_SAVED];
+    if (helper_here() || !leave_slow_path(saved))
+        return false;
+    enter_again(saved);
+    return true;
+}
+
+bool memwatch_madvise_away(uintptr_t addr, size_t nbytes) {
+    uintptr_t saved[MEMWATCH_SAVED];
+    if (helper_here() || !leave_slow_path(saved))
+        return false;
+    int error = errno;
+    bool done = madvise((void *)addr, nbytes, MADV_DONTNEED) == 0;
+    errno = error;
+    enter_again(saved);
+    return done;
+}
+
+bool memwatch_munmap(uintptr_t addr, size_t nbytes) {
+    uintptr_t saved[MEMWATCH_SAVED];
+    if (helper_here() || !leave_slow_path(saved))
+        return false;
+    int error = errno;
+    bool done = munmap((void *)addr, nbytes) == 0;
+    errno = error;
+    enter_again(saved);
+    return done;
+}
