@@ -6,7 +6,7 @@
 //
 //   magazines of a thread   64 KiB of their own, and at most 2 MiB
 //   its large objects       at most 2 MiB beside that
-//   all threads             beyond their own, together 1 MiB and 1/8 of the heap
+//   all threads             beyond their own, together 4 MiB and 1/8 of the heap
 //                           in use
 //
 // The rule when that is spent: a magazine that is to grow takes from this
@@ -29,7 +29,7 @@
 
 enum {
     OWN_BYTES = 64 << 10,
-    SHARED_BYTES = 1 << 20,
+    SHARED_BYTES = 4 << 20,
     THREAD_BYTES = 2 << 20, // magazines
     LARGE_BYTES = 2 << 20,
     HEAP_SHARE = 8,

@@ -12,7 +12,7 @@ enum {
     MANY = 20000,
     OWN_BYTES = 64 << 10,
     HEAP_SHARE = 8,
-    SHARED_BYTES = 1 << 20
+    SHARED_BYTES = 4 << 20
 };
 
 static size_t depth(struct mcache *c, unsigned sizeclass) {
