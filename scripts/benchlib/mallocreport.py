@@ -8,11 +8,12 @@
 import math
 import statistics
 
-from . import suite, table
+from . import releases, suite, table
 from .bounds import LIFO
 from .suite import Figure
 
 KIB = 1024
+WIDEST = 14  # a column's name
 
 
 def form_memory(kib):
@@ -76,6 +77,8 @@ class Report:
         self.mound = [n for n, p in content['peers'].items()
                       if p['mound'] and len(self.names) > 1]
         self.workloads = content['workloads']
+        self.old = releases.warning(
+            [p['release'] for p in content['peers'].values()], content['date'])
         self.time = self.rows('ns', lambda w: self.median(w, LIFO, 'ns'))
         self.cpu = self.rows('cpu_ns', lambda w: self.median(w, LIFO,
                                                              'cpu_ns'))
@@ -85,6 +88,14 @@ class Report:
     def median(workload, name, field):
         rounds = workload['peers'].get(name, {}).get(field)
         return statistics.median(rounds) if rounds else None
+
+    def version(self, name):
+        """What a peer is, and of which release where that is not ours."""
+        peer = self.content['peers'][name]
+        if peer['mound']:
+            return peer['version']
+        release = releases.describe(peer['release'], self.content['date'])
+        return f'{peer["version"]} ({release})'
 
     def rows(self, field, bound):
         rows = {}
@@ -132,13 +143,13 @@ class Report:
 
     def print_ratios(self, title, rows, bound_name, form_best):
         print(f'\n{title}\n')
-        lines = [['workload', '', *(n[:12] for n in self.names), bound_name,
+        lines = [['workload', '', *(n[:WIDEST] for n in self.names), bound_name,
                   'best', 'its figure', 'spread'], None]
         for name, row in rows.items():
             lines.append([
                 name, ' ' if row.concludes else '~',
                 *(form_ratio(row.ratio(n)) for n in self.names),
-                form_ratio(row.bound_ratio), row.best[:12],
+                form_ratio(row.bound_ratio), row.best[:WIDEST],
                 form_best(row.best_median), row.spread_text])
         lines.append(None)
         groups = self.groups(rows)
@@ -152,10 +163,12 @@ class Report:
         if unsure:
             print(f'~ {unsure} of {len(rows)} rows do not conclude: the rounds '
                   'spread wider than the difference')
+        if self.old:
+            print(self.old)
 
     def print_figures(self, title, field, form):
         """Medians as they are, of the workloads that have the field."""
-        lines = [['workload', *(n[:12] for n in self.names)], None]
+        lines = [['workload', *(n[:WIDEST] for n in self.names)], None]
         for name, w in self.workloads.items():
             medians = [self.median(w, n, field) for n in self.names]
             if any(m is not None for m in medians):
@@ -166,7 +179,7 @@ class Report:
             table.print_table(lines)
 
     def print_faults(self):
-        lines = [['workload', *(n[:12] for n in self.names)], None]
+        lines = [['workload', *(n[:WIDEST] for n in self.names)], None]
         for name, w in self.workloads.items():
             cells = []
             for n in self.names:
@@ -183,7 +196,7 @@ class Report:
     def print(self):
         content = self.content
         suite.print_heading(
-            'malloc', [(n, p['version']) for n, p in content['peers'].items()],
+            'malloc', [(n, self.version(n)) for n in self.names],
             content['rounds'], content['mode'] == 'quick',
             m=content['machine'])
         for name, packages in content['skipped'].items():

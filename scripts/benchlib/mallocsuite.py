@@ -13,13 +13,13 @@ import signal
 import tempfile
 import time
 
-from . import (bounds, launch, mallocreport, peers, picture, scaling, suite,
-               table, tree)
+from . import (bounds, launch, mallocreport, peers, picture, releases, scaling,
+               suite, table, tree)
 from .programs import PROGRAMS
 from .workloads import TIMEOUT_S, WRITTEN, Setting
 
 WORKLOADS = WRITTEN + PROGRAMS
-FORMAT = 2
+FORMAT = 3
 MODES = {'quick': 3, 'normal': 5, 'full': 11}  # and how many rounds
 ROUNDS = MODES['normal']
 CHECK_PAIRS = '1000'
@@ -71,9 +71,11 @@ class Document:
     def new(mode, rounds, workloads, chosen, skipped, path):
         return Document({
             'suite': 'malloc', 'format': FORMAT, 'machine': suite.machine(),
+            'date': time.strftime('%Y-%m-%d'),
             'mode': mode, 'rounds': rounds, 'complete': False,
             'peers': {p.name: {'version': p.version, 'mound': p.is_mound,
-                               'library': p.preloaded, 'sha256': digest(p)}
+                               'library': p.preloaded, 'sha256': digest(p),
+                               'release': p.release}
                       for p in chosen},
             'skipped': skipped,
             'workloads': {
@@ -194,6 +196,7 @@ def begin(arguments):
     mode = mode_of(arguments)
     workloads, skipped = select_workloads(arguments.workload, mode)
     chosen = peers.select(arguments.peer, arguments.build)
+    releases.tell(arguments.build, chosen)
     if any(p.name == bounds.LIFO for p in chosen):
         raise tree.Refusal(f'{bounds.LIFO} is the name of the bound of time')
     path = arguments.json
@@ -226,8 +229,10 @@ def resume(arguments):
     chosen = peers.select([
         name if name == 'mound' or name in peers.DEBIAN else p['library']
         for name, p in content['peers'].items()], arguments.build)
+    releases.tell(arguments.build, chosen)
     for peer in chosen:
-        if digest(peer) != content['peers'][peer.name]['sha256']:
+        if peer.name not in content['peers'] or \
+                digest(peer) != content['peers'][peer.name]['sha256']:
             raise tree.Refusal(f'--resume: {peer.name} is not the library the '
                                'run began with; begin anew')
     if content['machine'] != suite.machine():

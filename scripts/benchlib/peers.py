@@ -20,7 +20,10 @@ LIBRARY_DIRECTORIES = [
 
 
 class Peer:
-    """An allocator: its name, its library (None for the C library's own)."""
+    """An allocator: its name, its library (None for the C library's own), the
+    version its package or path gives, and the release (releases.tell)."""
+
+    release = None
 
     def __init__(self, name, library, version):
         self.name = name
@@ -112,8 +115,12 @@ def select(names, build):
     if packages:
         raise tree.Refusal(f'peers are missing: {", ".join(packages)}; '
                            'install them with: scripts/needs bench')
+    return peers
+
+
+def check_names(peers):
+    """Refuses two of one name, which a table could not tell apart."""
     seen = [p.name for p in peers]
     for name in seen:
         if seen.count(name) > 1:
             raise tree.Refusal(f'peer {name} is named twice')
-    return peers

@@ -9,8 +9,9 @@
 import json
 import os
 import tempfile
+import time
 
-from . import peers, suite, table, tree
+from . import peers, releases, suite, table, tree
 from .suite import Figure
 
 THREADS = [1, 2, 4, 8, 16, 64]
@@ -57,7 +58,7 @@ def form(rate):
 def print_rates(steps, chosen, samples, cores):
     print('\nmillions of operations a second; the model is one thread\'s '
           'throughput for each core in use\n')
-    lines = [['threads', *(c for p in chosen for c in (p.name[:12], 'model'))],
+    lines = [['threads', *(c for p in chosen for c in (p.name[:14], 'model'))],
              None]
     for step in steps:
         cells = [str(step.threads)]
@@ -97,6 +98,11 @@ def bench(arguments):
     rounds = suite.rounds_of(arguments, ROUNDS['quick'], ROUNDS['normal'])
     chosen = peers.select(arguments.peer, arguments.build)
     tree.bench_program(arguments.build, 'larson')
+    today = time.strftime('%Y-%m-%d')
+    releases.tell(arguments.build, chosen)
+    versions = [(p.name, p.version if p.is_mound else
+                 f'{p.version} ({releases.describe(p.release, today)})')
+                for p in chosen]
     steps = [Step(n) for n in THREADS]
     samples = {p.name: {n: [] for n in THREADS} for p in chosen}
     lock = suite.lock_machine()
@@ -110,8 +116,9 @@ def bench(arguments):
             'suite': 'malloc-scaling', 'machine': suite.machine(),
             'rounds': rounds, 'peers': {p.name: p.version for p in chosen},
             'samples': samples})
-    suite.print_heading('malloc, scaling', [(p.name, p.version)
-                                            for p in chosen], rounds,
-                        arguments.quick)
+    suite.print_heading('malloc, scaling', versions, rounds, arguments.quick)
     print_rates(steps, chosen, samples, len(os.sched_getaffinity(0)))
+    old = releases.warning([p.release for p in chosen], today)
+    if old:
+        print(old)
     print_locks(steps, chosen, samples)
