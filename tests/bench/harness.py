@@ -5,6 +5,8 @@
 # on the machine does not hold its lock.
 
 import fcntl
+import importlib.machinery
+import importlib.util
 import json
 import os
 import signal
@@ -18,6 +20,10 @@ import xml.etree.ElementTree
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 BENCH = os.path.join(ROOT, 'scripts', 'bench')
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(ROOT, 'scripts'))
+from benchlib import releases  # noqa: E402
+CHECK = os.path.join(ROOT, 'scripts', 'check')
 BUILD = None
 
 
@@ -113,6 +119,80 @@ class Harness(unittest.TestCase):
                        check=True)
         run = self.malloc('--peer', 'glibc', '--peer', library)
         self.assert_refused(run, 'malloc still comes from')
+
+    def library(self, name, code):
+        """A library of a few lines of C that passes malloc on."""
+        path = self.path(name)
+        with open(path + '.c', 'w') as f:
+            f.write('#include <stddef.h>\nvoid *__libc_malloc(size_t);'
+                    'void *malloc(size_t n) { return __libc_malloc(n); }'
+                    + code)
+        subprocess.run(['cc', '-shared', '-fPIC', '-o', path, path + '.c'],
+                       check=True)
+        return path
+
+    def test_says_which_release_a_library_is_and_how_old(self):
+        for code, said in (
+                ('int mi_version(void) { return 20401; }',
+                 'mimalloc 2.4.1 of 2026-07, '),
+                ('int mi_version(void) { return 99901; }',
+                 'mimalloc 9.99.1, unknown age'),
+                ('const char *tc_version(int *a, int *b, const char **p) '
+                 '{ return "gperftools 2.18.1"; }',
+                 'tcmalloc 2.18.1 of 2026-03, '),
+                ('', 'unknown release and age')):
+            with self.subTest(said):
+                run = self.malloc('--quick', '--rounds', '1', '--workload',
+                                  'pair-16', '--peer',
+                                  self.library('some.so', code))
+                self.assertEqual((run.returncode, run.stderr), (0, ''))
+                self.assertIn(f'({said}', run.stdout)
+                self.assertNotIn('old releases', run.stdout)
+
+    def test_a_table_that_compares_with_an_old_release_says_so(self):
+        run = self.malloc('--quick', '--rounds', '1', '--workload', 'pair-16',
+                          '--peer', self.library('some.so', 'int mi_version('
+                                                 'void) { return 209; }'))
+        self.assertEqual((run.returncode, run.stderr), (0, ''))
+        self.assertEqual(run.stdout.count(
+            'old releases, of which newer ones may be better: mimalloc 2.0.9 '
+            'of 2022-12'), 3)
+
+    def test_knows_the_numbers_and_the_ages_of_releases(self):
+        for said, version in ((209, '2.0.9'), (315, '3.1.5'),
+                              (3010, '3.0.10'), (3208, '3.2.8'),
+                              (20401, '2.4.1'), (30700, '3.7.0')):
+            self.assertEqual(releases.parse(f'mimalloc {said}\n'),
+                             ('mimalloc', version))
+            self.assertIsNotNone(releases.published('mimalloc', version))
+        self.assertEqual(
+            releases.parse('jemalloc 5.3.1-0-g81034ce1f1373e37dc865038e1bc8eee'
+                           'cf559ce8'), ('jemalloc', '5.3.1'))
+        self.assertIsNone(releases.parse('unknown'))
+        release = {'name': 'glibc', 'version': '2.36', 'date': '2022-08'}
+        self.assertFalse(releases.is_old(release, '2024-08-30'))
+        self.assertTrue(releases.is_old(release, '2024-09-01'))
+        self.assertFalse(releases.is_old({**release, 'date': None},
+                                         '2024-09-01'))
+
+    def test_the_readme_may_not_be_ahead_of_a_peer_of_unknown_release(self):
+        loader = importlib.machinery.SourceFileLoader('check', CHECK)
+        check = importlib.util.module_from_spec(
+            importlib.util.spec_from_loader('check', loader))
+        loader.exec_module(check)
+        for text, refused in (
+                ('It is ahead of\njemalloc. Fine.', 1),
+                ('mound beats all peers', 1),
+                ('- Faster than mimalloc 2.0.9 and tcmalloc of 2022.', 1),
+                ('Faster than mimalloc 2.0.9.', 1),
+                ('Faster than mimalloc 2.0.9 of 2022.', 0),
+                ('Faster than before. On mimalloc it is 1.2.', 0),
+                ('```\nahead of jemalloc\n```\n', 0),
+                ('| ahead of | jemalloc |\n', 0),
+                ('tcmalloc is ahead by 1.2.', 0)):
+            with self.subTest(text):
+                self.assertEqual(len(check.claims_without_release(text)),
+                                 refused)
 
     def short(self, *more):
         """A run of a few seconds that leaves figures.json."""
