@@ -210,10 +210,16 @@ static void let_in(const struct quarantined *o) {
         mheap_free_kept(&mound_heap, s, /* scavenged= */ true);
 }
 
-static void release_large(bool all) {
+// release_large says whether there was anything to release.
+static bool release_large(bool all) {
     struct quarantined o;
-    while (options->hardened > 0 && quarantine_take(&large_quarantine, all, &o))
+    bool any = false;
+    while (options->hardened > 0 &&
+           quarantine_take(&large_quarantine, all, &o)) {
         let_in(&o);
+        any = true;
+    }
+    return any;
 }
 
 // reclaim empties this thread's cache and the shared stores.
@@ -229,20 +235,35 @@ static struct mspan *large_alloc(size_t size, size_t align) {
     if (npages == 0 || size > PTRDIFF_MAX)
         return NULL;
     size_t align_pages = max_size(align >> PAGE_SHIFT, 1);
-    bool very_large = npages >= RECLAIM_PAGES;
-    struct mspan *s = mheap_alloc_large(&mound_heap, npages, align_pages,
-                                        /* may_reserve= */ !very_large);
-    if (s == NULL && very_large) {
+    if (npages >= RECLAIM_PAGES && mheap_may_find(&mound_heap, npages)) {
         // Before address space is taken for this, slots that only wait in
         // caches go back: their spans may stand between free runs.
+        struct mspan *s = mheap_alloc_large(&mound_heap, npages, align_pages,
+                                            /* may_reserve= */ false);
+        if (s != NULL)
+            return s;
         reclaim();
-        s = mheap_alloc_large(&mound_heap, npages, align_pages,
-                              /* may_reserve= */ true);
     }
-    return s;
+    return mheap_alloc_large(&mound_heap, npages, align_pages,
+                             /* may_reserve= */ true);
 }
 
-// alloc_inside returns a block and whether it is known to be zero.
+// reclaim_more does what can still be done for a request that found no memory, and
+// says whether that is worth another attempt: a large request has reclaimed
+// already, or nothing that is held could serve it.
+static COLD bool reclaim_more(size_t size) {
+    bool more = large_pages(size) < RECLAIM_PAGES;
+    if (!more && !mheap_may_find(&mound_heap, large_pages(size)))
+        return false;
+    while (thread_drain_orphan())
+        more = true;
+    more |= release_large(/* all= */ true);
+    if (more)
+        reclaim();
+    return more;
+}
+
+// alloc_once returns a block and whether it is known to be zero.
 static void *alloc_once(size_t size, size_t align, bool *ret_zero) {
     *ret_zero = false;
     unsigned sizeclass = 0;
@@ -268,11 +289,7 @@ static void *alloc_inside(size_t size, size_t align, bool *ret_zero) {
     if (LIKELY(p != NULL) || size > PTRDIFF_MAX)
         return p;
     // At a limit: what caches and the shared stores hold may be what is missing.
-    while (thread_drain_orphan())
-        continue;
-    release_large(/* all= */ true);
-    reclaim();
-    return alloc_once(size, align, ret_zero);
+    return reclaim_more(size) ? alloc_once(size, align, ret_zero) : NULL;
 }
 
 // alloc_marked is alloc_inside with a canary behind the object, or a guard.
@@ -792,7 +809,8 @@ void *realloc_slow(void *p, size_t size) {
     if (options->hardened < 2 && fits_as_it_is(p, size))
         return p;
     size_t usable = usable_hit(p);
-    if (usable - 1 < MAX_SMALL_SIZE && size != 0)
+    if (usable - 1 < MAX_SMALL_SIZE && size != 0 &&
+        !mcache_holds(thread_cache(), sizeclass_for(usable), p))
         return realloc_small(p, size, usable);
     return realloc_whole(p, size);
 }

@@ -136,14 +136,7 @@ static bool reserve_piece_locked(struct mheap *h, size_t size, size_t align) {
 // made for it: reserving alone it grants nearly always.
 static bool can_be_had(size_t nbytes) {
     static const size_t HUGE_REQUEST = (size_t)1 << 30;
-    if (nbytes < HUGE_REQUEST)
-        return true;
-    uintptr_t probe = mem_reserve(0, nbytes, COMMIT_GRAIN);
-    if (probe == 0)
-        return false;
-    bool committed = mem_commit(probe, nbytes);
-    mem_unreserve(probe, nbytes);
-    return committed;
+    return nbytes < HUGE_REQUEST || mem_could_map(nbytes);
 }
 
 // reserve_locked gets address space of at least nbytes. Pieces halve when the
@@ -414,6 +407,21 @@ static struct mspan *use_kept_locked(struct mheap *h, size_t npages,
     return s;
 }
 
+// may_find_locked: see mheap_may_find. At a limit a heap that gives back addresses
+// can make room for more than it had.
+static bool may_find_locked(const struct mheap *h, size_t npages) {
+    size_t most = h->address_limit != SIZE_MAX ? h->address_limit >> PAGE_SHIFT
+                                               : h->stats->sys_pages;
+    return npages <= most;
+}
+
+bool mheap_may_find(struct mheap *h, size_t npages) {
+    mutex_lock(&h->lock);
+    bool may = may_find_locked(h, npages);
+    mutex_unlock(&h->lock);
+    return may;
+}
+
 // enum source says where the pages of a new span may come from.
 enum source { BACKED, FRESH, RESERVED };
 
@@ -424,7 +432,8 @@ static struct run find_run_locked(struct mheap *h, size_t npages, size_t align,
     struct run run = {.npages = npages};
     run.addr = pagealloc_alloc(&h->pages, npages, align, &run.nscavenged);
     bool fresh = run.addr == 0 || run.nscavenged == npages;
-    if (fresh && (h->kept_pages > 0 || (large && h->first_pages.n > 0))) {
+    if (fresh && may_find_locked(h, npages) &&
+        (h->kept_pages > 0 || (large && h->first_pages.n > 0))) {
         if (run.addr != 0)
             pagealloc_free(&h->pages, run.addr, npages, /* scavenged= */ true);
         if (large)
@@ -585,6 +594,8 @@ static struct run find_large_run_locked(struct mheap *h, size_t npages,
         note_pages(h, (int64_t)npages);
         return run;
     }
+    if (!may_find_locked(h, npages))
+        return find_run_locked(h, npages, align, source, /* large= */ true);
     run = find_run_locked(h, npages, align, BACKED, /* large= */ true);
     if (run.addr == 0) {
         mutex_unlock(&h->lock);
@@ -592,8 +603,7 @@ static struct run find_large_run_locked(struct mheap *h, size_t npages,
         mutex_lock(&h->lock);
         run = find_run_locked(h, npages, align, source, /* large= */ true);
     }
-    if (run.addr == 0 && may_reserve && npages <= h->stats->sys_pages &&
-        give_back_addresses_locked(h))
+    if (run.addr == 0 && may_reserve && give_back_addresses_locked(h))
         run = find_run_locked(h, npages, align, source, /* large= */ true);
     return run;
 }

@@ -135,6 +135,11 @@ void mheap_publish_small(struct mheap *h, struct mspan *s,
 struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align,
                                 bool may_reserve);
 
+// mheap_may_find says whether npages can come of what the heap has, if caches and
+// stores give up what they hold: for a request that is larger than the heap, or
+// than all memory there is to be, they are not bothered.
+bool mheap_may_find(struct mheap *h, size_t npages);
+
 // mheap_free_large gives a large object back. It returns false, with nothing
 // changed, if s is not a live large span that begins at addr (a double free
 // that lost a race, say). scavenged says that no memory stands behind it.

@@ -40,6 +40,9 @@ bool mem_commit(uintptr_t addr, size_t nbytes);
 // mem_map returns nbytes of Prepared memory for records, or NULL.
 void *mem_map(size_t nbytes);
 
+// mem_could_map says whether the system would grant so much Prepared memory now.
+bool mem_could_map(size_t nbytes);
+
 // mem_release gives the memory back and keeps the addresses. Only when it
 // returns true are the pages known to be zero.
 bool mem_release(uintptr_t addr, size_t nbytes);

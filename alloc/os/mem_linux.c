@@ -95,6 +95,13 @@ bool mem_can_release(void) {
     return !memwatch_watched() || memwatch_can_tell();
 }
 
+bool mem_could_map(size_t nbytes) {
+    void *p = mem_map(nbytes);
+    if (p != NULL)
+        mem_unreserve((uintptr_t)p, nbytes);
+    return p != NULL;
+}
+
 bool mem_release(uintptr_t addr, size_t nbytes) {
     if (UNLIKELY(memwatch_watched()))
         return memwatch_madvise_away(addr, nbytes);

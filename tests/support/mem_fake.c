@@ -187,6 +187,14 @@ void *mem_map(size_t nbytes) {
     return p;
 }
 
+// As a reservation that is made and given back.
+bool mem_could_map(size_t nbytes) {
+    uintptr_t addr = mem_reserve(0, nbytes, GRAIN);
+    if (addr != 0)
+        mem_unreserve(addr, nbytes);
+    return addr != 0;
+}
+
 bool mem_release(uintptr_t addr, size_t nbytes) {
     bool ok = begin(MEM_RELEASE);
     must_be_usable("release of what is not committed", addr, nbytes);

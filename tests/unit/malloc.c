@@ -377,6 +377,8 @@ static void align_some(void) {
 
 Test(malloc, growth_sizes_and_alignment_take_no_lock_once_warm) {
     void *large = mound_malloc(100000);
+    // As if the process had run for long: few frees are checked.
+    atomic_store(&mound_heap.nchecked, 1 << 20);
     for (int i = 0; i < 10; i++) {
         grow_by_doubling();
         align_some();
@@ -392,6 +394,63 @@ Test(malloc, growth_sizes_and_alignment_take_no_lock_once_warm) {
     cr_assert(eq(u64, nlocks(LOCKRANK_MHEAP), mheap));
     mound_free(large);
     cr_assert(zero(u64, objects()));
+    verify();
+}
+
+static uint64_t nsystem_calls(void) {
+    uint64_t n = 0;
+    for (int i = 0; i < MEM_NCALLS; i++)
+        n += mem_fake_calls((enum mem_call)i);
+    return n;
+}
+
+// deep_cache lets this thread's magazine of a class hold some slots.
+static size_t deep_cache(void) {
+    void *p[100];
+    for (int i = 0; i < 100; i++)
+        p[i] = mound_malloc(64);
+    for (int i = 0; i < 100; i++)
+        mound_free(p[i]);
+    return stats().cache_bytes;
+}
+
+Test(malloc, what_no_memory_can_serve_fails_at_once) {
+    size_t cached = deep_cache();
+    mem_fake_fail_at(MEM_RESERVE, 1, MEM_FOR_EVER);
+    static const size_t sizes[] = {(size_t)64 << 20, (size_t)1 << 30,
+                                   (size_t)1 << 46, PTRDIFF_MAX};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        uint64_t mcentral = nlocks(LOCKRANK_MCENTRAL);
+        uint64_t mheap = nlocks(LOCKRANK_MHEAP);
+        uint64_t ncalls = nsystem_calls();
+        errno = 0;
+        cr_assert(eq(ptr, mound_malloc(sizes[i]), NULL));
+        cr_assert(eq(int, errno, ENOMEM));
+        if (nlocks(LOCKRANK_MCENTRAL) - mcentral > 0 ||
+            nlocks(LOCKRANK_MHEAP) - mheap > 3 || nsystem_calls() - ncalls > 2)
+            cr_fatal("%zu bytes: %lu and %lu locks, %lu calls", sizes[i],
+                     (unsigned long)(nlocks(LOCKRANK_MCENTRAL) - mcentral),
+                     (unsigned long)(nlocks(LOCKRANK_MHEAP) - mheap),
+                     (unsigned long)(nsystem_calls() - ncalls));
+    }
+    cr_assert(eq(u64, stats().cache_bytes, cached)); // all was left alone
+    verify();
+}
+
+Test(malloc, a_large_request_that_fails_reclaims_once) {
+    deep_cache();
+    void *p = mound_malloc(64 << 20); // so that the heap is larger than it
+    mem_fake_fail_at(MEM_RESERVE, 1, MEM_FOR_EVER);
+    mem_fake_fail_at(MEM_COMMIT, 1, MEM_FOR_EVER);
+    uint64_t before = nlocks(LOCKRANK_MCENTRAL);
+    cr_assert(eq(ptr, mound_malloc(40 << 20), NULL));
+    uint64_t once = nlocks(LOCKRANK_MCENTRAL) - before;
+    // This thread's cache, the stores twice before and once after: of each class
+    // the lock is taken, and another where something is to be given back.
+    cr_assert(le(u64, once, 4 * NUM_SIZECLASSES));
+    mound_free(p);
+    p = mound_malloc(40 << 20);
+    cr_assert(ne(ptr, p, NULL));
     verify();
 }
 
