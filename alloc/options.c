@@ -33,7 +33,8 @@ static bool text_is(const char *text, const char *other) {
     return rest != NULL && *rest == '\0';
 }
 
-static void complain(const char *name, const char *value, const char *allowed) {
+static void complain_why(const char *name, const char *value, const char *why,
+                         const char *allowed) {
     struct print out = print_to(2);
     print_str(&out, "mound: ");
     print_str(&out, name);
@@ -41,10 +42,15 @@ static void complain(const char *name, const char *value, const char *allowed) {
     // A value may be anything; one line and not too long.
     for (size_t i = 0; i < 64 && value[i] != '\0'; i++)
         print_char(&out, value[i] >= ' ' && value[i] < 0x7f ? value[i] : '?');
-    print_str(&out, ": not understood, allowed is ");
+    print_str(&out, ": ");
+    print_str(&out, why);
     print_str(&out, allowed);
     print_str(&out, "; using the default\n");
     print_flush(&out);
+}
+
+static void complain(const char *name, const char *value, const char *allowed) {
+    complain_why(name, value, "not understood, allowed is ", allowed);
 }
 
 static void complain_nowhere(const char *name) {
@@ -68,6 +74,13 @@ static int choose(const char *name, const char *text,
 
 static const struct choice on_off[] = {{"0", 0}, {"1", 1}, {NULL, 0}};
 
+static bool read_path(const char *name, const char *value, char *ret_path) {
+    const char *why = outname_set(ret_path, value);
+    if (why != NULL)
+        complain_why(name, value, why, "");
+    return why == NULL;
+}
+
 static void read_stats(const char *value) {
     // An empty value is how a script leaves a variable out.
     if (text_is(value, "0") || *value == '\0' || text_is(value, "/dev/null"))
@@ -76,17 +89,14 @@ static void read_stats(const char *value) {
         values.stats = STATS_STDERR;
         return;
     }
-    if (outname_set(values.stats_path, value))
+    if (read_path("MOUND_STATS", value, values.stats_path))
         values.stats = STATS_FILE;
-    else
-        complain("MOUND_STATS", value, "0, 1 or the path of a file");
 }
 
 static void read_profile(const char *value) {
     if (text_is(value, "0") || *value == '\0')
         return;
-    if (!outname_set(values.profile_path, value))
-        complain("MOUND_PROFILE", value, "0 or the path of a file");
+    read_path("MOUND_PROFILE", value, values.profile_path);
 }
 
 // number reads a decimal number and what follows it; false: there is none, or it

@@ -10,21 +10,23 @@
 
 static char program_path[OUTNAME_PATH_MAX];
 
-bool outname_set(char *ret_path, const char *value) {
+const char *outname_set(char *ret_path, const char *value) {
     size_t n = strlen(value);
     long used = 0;
-    if (n > 0 && value[0] != '/') {
+    if (value[0] != '/') {
         // The program may change its directory before it ends.
-        used = sys_getcwd(ret_path, OUTNAME_PATH_MAX);
-        if (used > 0 && ret_path[0] != '/')
-            return false; // "(unreachable)"
-        if (used > 0 && used < OUTNAME_PATH_MAX - 1)
-            ret_path[used++] = '/';
+        used = sys_getcwd(ret_path, OUTNAME_PATH_MAX - 1);
+        bool found = used > 0 && ret_path[0] == '/';
+        ret_path[found ? used++ : 0] = found ? '/' : '\0';
+        if (!found) // it was removed, or is outside of our root
+            return "the current directory has no path";
     }
-    if (n == 0 || used < 0 || (size_t)used + n >= OUTNAME_PATH_MAX)
-        return false;
+    if ((size_t)used + n >= OUTNAME_PATH_MAX) {
+        ret_path[0] = '\0';
+        return "the path is too long";
+    }
     memcpy(ret_path + used, value, n + 1);
-    return true;
+    return NULL;
 }
 
 void outname_init(void) {

@@ -7,10 +7,9 @@
 
 enum { OUTNAME_PATH_MAX = 4096, OUTNAME_MAX = 512 };
 
-// outname_set makes value an absolute path in ret_path, which has room for
-// OUTNAME_PATH_MAX bytes; false: it is empty, too long, or relative to a folder
-// that has no path.
-bool outname_set(char *ret_path, const char *value);
+// outname_set makes value, not empty, an absolute path in ret_path, which has room
+// for OUTNAME_PATH_MAX bytes, and returns NULL; or why it cannot.
+const char *outname_set(char *ret_path, const char *value);
 
 // outname_init finds out the program's name, while the process still sees /proc.
 void outname_init(void);

@@ -188,20 +188,34 @@ Test(options, strange_bytes_in_a_value_stay_on_one_short_line) {
 }
 
 Test(options, a_relative_path_is_one_of_the_directory_at_the_start) {
-    static char cwd[OUTNAME_PATH_MAX], want[2 * OUTNAME_PATH_MAX];
-    cr_assert(ne(ptr, getcwd(cwd, sizeof cwd), NULL));
-    snprintf(want, sizeof want, "%s/stats.txt", cwd);
+    cr_assert(zero(int, chdir("/dev"))); // this process writes it at its end
 
-    SAID("MOUND_STATS=stats.txt");
+    SAID("MOUND_STATS=null");
 
     cr_assert(eq(int, options->stats, STATS_FILE));
-    cr_assert(eq(str, (char *)options->stats_path, want));
+    cr_assert(eq(str, (char *)options->stats_path, "/dev/null"));
+}
+
+Test(options, a_relative_path_needs_a_directory_that_is_there) {
+    char gone[] = "/tmp/mound-options-XXXXXX";
+    bool made = mkdtemp(gone) != NULL && chdir(gone) == 0 && rmdir(gone) == 0;
+    cr_assert(made);
+
+    const char *text = SAID("MOUND_STATS=stats", "MOUND_PROFILE=heap");
+
+    cr_assert(eq(u32, lines(text), 2));
+    cr_assert(ne(ptr,
+                 strstr(text, "MOUND_STATS=stats: the current directory "
+                              "has no path; using the default"),
+                 NULL));
+    cr_assert(eq(int, options->stats, STATS_OFF));
+    cr_assert(eq(str, (char *)options->profile_path, ""));
 }
 
 Test(options, an_absolute_path_is_kept_and_one_too_long_is_refused) {
     static char entry[OUTNAME_PATH_MAX + 100] = "MOUND_STATS=/";
-    cr_assert(eq(str, (char *)SAID("MOUND_STATS=/tmp/%p.json"), ""));
-    cr_assert(eq(str, (char *)options->stats_path, "/tmp/%p.json"));
+    cr_assert(eq(str, (char *)SAID("MOUND_STATS=/dev/./null"), ""));
+    cr_assert(eq(str, (char *)options->stats_path, "/dev/./null"));
     memset(entry + strlen(entry), 'x', OUTNAME_PATH_MAX);
 
     const char *text = SAID("MOUND_STATS=0", entry);
