@@ -4,9 +4,10 @@
 
 #include <string.h>
 
-#include "base/print.h"
 #include "os/sys.h"
 #include "runtime.h"
+
+enum { DIGITS_MAX = 20 }; // of 64 bits
 
 static char program_path[OUTNAME_PATH_MAX];
 
@@ -65,9 +66,13 @@ static void add(struct text *text, const char *s, size_t n) {
 }
 
 static void add_number(struct text *text, uint64_t number) {
-    struct print digits = print_to(PRINT_NOWHERE);
-    print_u64(&digits, number);
-    add(text, digits.buf, digits.n);
+    char digits[DIGITS_MAX];
+    char *p = digits + DIGITS_MAX;
+    do {
+        *--p = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    add(text, p, (size_t)(digits + DIGITS_MAX - p));
 }
 
 static void add_dot_number(struct text *text, uint64_t number) {

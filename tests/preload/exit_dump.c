@@ -530,6 +530,52 @@ Test(exit_dump, that_cannot_be_written_changes_nothing_else) {
     }
 }
 
+// A script that makes a filesystem of its own at $1 with options $2, and runs the
+// rest there with a dump to it.
+static const char on_filesystem[] =
+    "mount -t tmpfs -o \"$2\" none \"$1\" || exit 77; "
+    "d=$1; shift 2; cd /; head -c 4096 /dev/zero 2>/dev/null >\"$d/fill\"; "
+    "env MOUND_STATS=\"$d/stats\" LD_PRELOAD=\"$LIBRARY\" \"$@\"; s=$?; "
+    "ls -A \"$d\"; exit $s";
+
+Test(exit_dump, that_finds_no_room_leaves_nothing_and_says_so) {
+    static const struct {
+        const char *options, *why, *files;
+    } cases[] = {{"size=4k", ": No space left on device\n", "fill\n"},
+                 {"nr_inodes=2", ": No space left on device\n", "fill\n"},
+                 {"ro", ": Read-only file system\n", ""}};
+    char library[600];
+    snprintf(library, sizeof library, "LIBRARY=%s", spawn_lib());
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct folder folder = folder_make();
+        const char *const argv[] = {"unshare",
+                                    "-m",
+                                    "sh",
+                                    "-c",
+                                    on_filesystem,
+                                    "sh",
+                                    folder.path,
+                                    cases[i].options,
+                                    spawn_probe("exit_ways"),
+                                    "exit3",
+                                    NULL};
+        const char *const env[] = {library, NULL};
+        struct spawn cmd = {.argv = argv, .env = env};
+        struct spawn_result r = spawn_run(&cmd);
+        folder_remove(&folder);
+        if (spawn_exited(&r, 77) || spawn_exited(&r, 1) ||
+            spawn_exited(&r, 127)) {
+            cr_skip_test("no filesystems can be mounted here");
+        }
+        cr_assert(spawn_exited(&r, 3) && count(r.err, "\n") == 1 &&
+                      strstr(r.err, cases[i].why),
+                  "%s: %s", cases[i].options, spawn_describe(&r));
+        cr_assert(strcmp(r.out, cases[i].files) == 0, "%s left %s",
+                  cases[i].options, r.out);
+        spawn_free(&r);
+    }
+}
+
 Test(exit_dump, is_inherited_by_the_programs_one_starts) {
     struct folder folder = folder_make();
     const char *const argv[] = {"/bin/sh", "-c", "/bin/true; /bin/true", NULL};

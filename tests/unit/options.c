@@ -152,10 +152,11 @@ Test(options, signals_have_names_and_numbers) {
         char entry[100];
         snprintf(entry, sizeof entry, "MOUND_PROFILE_SIGNAL=%s",
                  signals[i].text);
-        cr_assert(eq(str, (char *)SAID("MOUND_PROFILE=/tmp/x", entry), ""));
+        cr_assert(
+            eq(str, (char *)SAID("MOUND_PROFILE=/dev/./null", entry), ""));
         cr_assert(eq(int, options->profile_signal, signals[i].number));
     }
-    SAID("MOUND_PROFILE=/tmp/x", "MOUND_PROFILE_SIGNAL=RTMIN+3");
+    SAID("MOUND_PROFILE=/dev/./null", "MOUND_PROFILE_SIGNAL=RTMIN+3");
     cr_assert(eq(int, options->profile_signal, SIGRTMIN + 3));
 }
 
@@ -170,7 +171,7 @@ Test(options, what_needs_a_profile_says_so) {
                  NULL));
     cr_assert(eq(
         str,
-        (char *)SAID("MOUND_PROFILE_EVERY=1MiB", "MOUND_PROFILE=/tmp/%p.pb.gz"),
+        (char *)SAID("MOUND_PROFILE_EVERY=1MiB", "MOUND_PROFILE=/dev/./null"),
         ""));
 }
 
