@@ -1,5 +1,6 @@
 // aligned.c: the rest of the malloc family: aligned requests, sized frees, and
-// the size of a block. Each behaves as glibc 2.36's function of the same name.
+// the size of a block. Each behaves as glibc's function of the same name: 2.36, but
+// for aligned_alloc, which is C17's as in glibc 2.38.
 #include "mound.h"
 
 #include <errno.h>
@@ -49,14 +50,17 @@ EXPORT void *mound_memalign(size_t alignment, size_t size) {
 }
 
 EXPORT void *mound_aligned_alloc(size_t alignment, size_t size) {
+    if (UNLIKELY(!is_pow2(alignment))) {
+        errno = EINVAL;
+        return NULL;
+    }
     return mound_memalign(alignment, size);
 }
 
 static SLOW int posix_memalign_slow(void **ret_p, size_t alignment,
                                     size_t size) {
-    int saved = errno;
+    // POSIX wants the answer alone; glibc sets errno, too, when memory is out.
     void *p = mound_memalign(alignment, size);
-    errno = saved; // POSIX: the answer is the return value alone
     if (p == NULL)
         return ENOMEM;
     *ret_p = p;

@@ -5,6 +5,7 @@
 //   arena, uordblks, fordblks   pages of small objects: all, live, not live
 //   hblks, hblkhd               large objects: number, bytes
 //   keepcost                    free pages with memory behind them
+//   max mmap bytes              all that came from the system
 #include "mound.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
+#include "base/print.h"
 
 // mallinfo is deprecated for its callers; we still answer it.
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
@@ -55,8 +57,22 @@ EXPORT int mound_mallopt(int param, int value) {
     return 1;
 }
 
+// Behind the table stand the lines of glibc's that have a meaning here. Address
+// space is never given back, so what was mapped is the most that ever was.
 EXPORT void mound_malloc_stats(void) {
+    enum { WIDTH = 10 };
+    struct mound_memstats st;
     mound_write_memstats(2);
+    mound_read_memstats(&st, sizeof st);
+    struct print out = print_to(2);
+    print_str(&out, "Total (incl. mmap):\nsystem bytes     = ");
+    print_u64_right(&out, st.sys, WIDTH);
+    print_str(&out, "\nin use bytes     = ");
+    print_u64_right(&out, st.heap_alloc, WIDTH);
+    print_str(&out, "\nmax mmap bytes   = ");
+    print_u64_right(&out, st.sys, WIDTH);
+    print_str(&out, "\n");
+    print_flush(&out);
 }
 
 EXPORT int mound_malloc_info(int options, FILE *f) {

@@ -23,7 +23,8 @@ extern "C" {
 int mound_version(void);
 
 // The malloc family under names of its own. Each behaves as the function of the
-// C library (glibc 2.36) whose name follows mound_. Memory from any of these,
+// C library (glibc 2.36; mound_aligned_alloc as in 2.38: EINVAL unless the alignment
+// is a power of two) whose name follows mound_. Memory from any of these,
 // and from malloc when libmound.so is preloaded, may be given to any of them.
 void *mound_malloc(size_t size);
 void mound_free(void *p);

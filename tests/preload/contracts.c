@@ -37,6 +37,12 @@ Test(contracts, impossible_requests_are_refused) {
     passes("limits");
 }
 
+Test(contracts, errors_are_told_and_change_nothing) {
+    passes("errors");
+    probe_passes("contracts/errors", "MOUND_HARDENED=1", NULL);
+    probe_passes("contracts/errors", "MOUND_HARDENED=2", NULL);
+}
+
 Test(contracts, every_name_of_the_family_is_ours) {
     passes("aliases", "cfree", "free_sized", "free_aligned_sized");
 }
@@ -84,6 +90,13 @@ Test(contracts, malloc_stats_writes_on_stderr) {
     cr_assert(spawn_exited(&r, 0), "%s", spawn_describe(&r));
     cr_assert(r.nerr > 0, "malloc_stats wrote nothing");
     cr_assert(r.nout == 0, "malloc_stats wrote on stdout: %s", r.out);
+    // The last line is glibc's, for those who read its figures.
+    r.err[r.nerr - 1] = '\0';
+    const char *last = strrchr(r.err, '\n');
+    unsigned long nbytes = 0;
+    cr_assert(last && sscanf(last, "\nmax mmap bytes   = %lu", &nbytes) == 1 &&
+                  nbytes >= 12345,
+              "%s", r.err);
     spawn_free(&r);
 }
 
