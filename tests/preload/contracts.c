@@ -192,7 +192,7 @@ static void survives(const char *phase, const char *who, int code) {
     static const char *const settings[] = {
         "MOUND_MISUSE=abort", "MOUND_STATS=1", "MOUND_STATS=/nowhere/%p.json",
         "MOUND_PROFILE=/nowhere/%p.pb.gz"};
-    bool watched = strcmp(who, "prctl") == 0;
+    bool watched = strcmp(who, "prctl") == 0 || strcmp(phase, "opens") == 0;
     for (size_t i = 0; i < (watched ? sizeof settings / sizeof *settings : 1);
          i++) {
         const char *const argv[] = {spawn_probe("contracts/syscalls"), phase,
@@ -232,6 +232,11 @@ Test(kill, a_child_of_fork) {
 Test(kill, an_exit_status_that_stays_what_it_is) {
     survives("exit", "prctl", FILTERED_STATUS);
     survives("_exit", "prctl", FILTERED_STATUS);
+}
+
+Test(kill, for_opening_files_only) {
+    survives("opens", "prctl", FILTERED_STATUS);
+    survives("opens", "raw", FILTERED_STATUS);
 }
 
 Test(kill, strict_mode) {

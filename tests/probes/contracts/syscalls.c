@@ -9,6 +9,7 @@
 //   exit     ends by exit(7) with an object in use; what is set in the environment
 //            may want to write then
 //   _exit    likewise by _exit(7)
+//   opens    exit(7) under a filter that kills for opening and removing files only
 //   strict   SECCOMP_MODE_STRICT; ends by a bare system call
 //   prctl, raw  who sets the filter: the C library's prctl, or nobody that can be
 //            watched
@@ -41,6 +42,35 @@ static const int of_fork[] = {SYS_clone, SYS_wait4, SYS_set_robust_list,
                               SYS_rt_sigprocmask};
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
+static void install(struct sock_fprog *prog, bool watched) {
+    long rc = watched ? prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+                      : syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (rc != 0 || syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                           SECCOMP_FILTER_FLAG_TSYNC, prog) != 0) {
+        skip("seccomp filters cannot be set here");
+    }
+}
+
+// filter_opens kills for what a report at the end may want, and for nothing else.
+static void filter_opens(bool watched) {
+    static const int killed[] = {SYS_openat,       SYS_unlinkat, SYS_renameat2,
+                                 SYS_linkat,       SYS_fcntl,    SYS_newfstatat,
+                                 SYS_rt_sigpending};
+    struct sock_filter code[2 * NAMES_MAX + 2];
+    unsigned short n = 0;
+    code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+                                             offsetof(struct seccomp_data, nr));
+    for (size_t i = 0; i < COUNT(killed); i++) {
+        code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+                                                 (unsigned)killed[i], 0, 1);
+        code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
+                                                 SECCOMP_RET_KILL_PROCESS);
+    }
+    code[n++] =
+        (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    install(&(struct sock_fprog){.len = n, .filter = code}, watched);
+}
+
 static void filter(const int *more, size_t nmore, bool watched) {
     struct sock_filter code[2 * NAMES_MAX + 2];
     unsigned short n = 0;
@@ -56,13 +86,7 @@ static void filter(const int *more, size_t nmore, bool watched) {
     }
     code[n++] =
         (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-    struct sock_fprog prog = {.len = n, .filter = code};
-    long rc = watched ? prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-                      : syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if (rc != 0 || syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-                           SECCOMP_FILTER_FLAG_TSYNC, &prog) != 0) {
-        skip("seccomp filters cannot be set here");
-    }
+    install(&(struct sock_fprog){.len = n, .filter = code}, watched);
 }
 
 static uint64_t now_ms(void) {
@@ -170,6 +194,9 @@ int main(int argc, char **argv) {
     } else if (strcmp(argv[1], "_exit") == 0) {
         filter(NULL, 0, watched);
         _exit(STATUS);
+    } else if (strcmp(argv[1], "opens") == 0) {
+        filter_opens(watched);
+        exit(STATUS);
     } else {
         free(kept);
         if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0) {
