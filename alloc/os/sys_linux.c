@@ -138,7 +138,9 @@ long sys_pread(int fd, void *buf, size_t n, uint64_t offset) {
 }
 
 int sys_open_read(const char *path) {
-    return (int)syscall4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+    // Where a pipe stands in a file's place it is not waited for.
+    int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    return (int)syscall4(SYS_openat, AT_FDCWD, path, flags, 0);
 }
 
 bool sys_is_special(const char *path) {

@@ -191,7 +191,8 @@ int mprof_write_waiting(const struct mprof *mp, enum mprof_format format,
                         int fd, uint64_t wait_ns) {
     static struct mprof_output out; // whose turn it is
     static struct turn turn;
-    if (turn_take(&turn, wait_ns) != 0)
+    int taken = turn_take(&turn, wait_ns);
+    if (taken == -EBUSY || (taken != 0 && wait_ns == 0))
         return -EBUSY;
     out.mp = mp;
     out.newest = mprof_newest(mp);

@@ -25,7 +25,8 @@ enum mprof_format {
 // another returns -EBUSY. Not for a child of vfork.
 int mprof_write(const struct mprof *mp, enum mprof_format format, int fd);
 
-// mprof_write_waiting waits so long for another call.
+// mprof_write_waiting, for the end of the process, waits so long for another call.
+// One of its own thread, which it interrupted, must never go on: it takes over.
 int mprof_write_waiting(const struct mprof *mp, enum mprof_format format,
                         int fd, uint64_t wait_ns);
 

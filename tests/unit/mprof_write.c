@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -456,6 +457,29 @@ Test(mprof_write, errors_of_the_file_are_told_and_errno_is_not_touched) {
 }
 
 static int slow_fds[2];
+
+static void leave_with_a_profile(int signal) {
+    (void)signal;
+    int sent_away = write_file(MPROF_PPROF);
+    int fd = open("/dev/null", O_WRONLY);
+    int taken_over = mprof_write_waiting(&mp, MPROF_PPROF, fd, 1);
+    _exit(sent_away == -EBUSY && taken_over == 0 ? 0 : 1);
+}
+
+Test(mprof_write, a_handler_that_ends_the_process_takes_over) {
+    int status;
+    add_deep_stacks(10000); // more than a pipe holds
+    cr_assert(zero(int, pipe(slow_fds)));
+    pid_t pid = fork();
+    if (pid == 0) {
+        signal(SIGALRM, leave_with_a_profile);
+        ualarm(50000, 50000);
+        for (;;)
+            mprof_write(&mp, MPROF_PPROF, slow_fds[1]);
+    }
+    cr_assert(eq(int, waitpid(pid, &status, 0), pid));
+    cr_assert(zero(int, status));
+}
 
 static void *write_slowly(void *ret_error) {
     int error;
