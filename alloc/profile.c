@@ -332,9 +332,8 @@ void profile_freed(const void *p, void *sample) {
     struct mbucket *b = sample;
     atomic_fetch_add_explicit(&b->nfrees, 1, memory_order_relaxed);
     probe_free(p);
-    // By frame pointers, which take a tenth of the time: at least who called.
     uintptr_t pcs[FREED_PCS];
-    unsigned n = unwind_frames(pcs, FREED_PCS);
+    unsigned n = unwind_here(pcs, FREED_PCS);
     struct mbucket *freed = mprof_bucket(&prof, 0, pcs, n);
     uint32_t i = atomic_fetch_add_explicit(&nfreed, 1, memory_order_relaxed) %
                  FREED_KEPT;

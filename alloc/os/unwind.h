@@ -35,6 +35,9 @@ enum unwind_mode unwind_mode(void);
 // malloc, so the caller guards against itself.
 unsigned unwind_stack(uintptr_t *ret_pcs, unsigned max);
 
+// unwind_here is unwind_stack without libunwind, and allocates nothing.
+unsigned unwind_here(uintptr_t *ret_pcs, unsigned max);
+
 // unwind_frames is unwind_stack by frame pointers alone, which takes a tenth of
 // the time.
 unsigned unwind_frames(uintptr_t *ret_pcs, unsigned max);

@@ -206,12 +206,14 @@ NOINLINE unsigned unwind_frames(uintptr_t *ret_pcs, unsigned max) {
     return n;
 }
 
-NOINLINE unsigned unwind_stack(uintptr_t *ret_pcs, unsigned max) {
-    struct stack_skip skip = own_frames((uintptr_t)__builtin_return_address(0));
+// take is unwind_stack and unwind_here, in whose frame it begins.
+ALWAYS_INLINE unsigned take(uintptr_t caller, bool by_libunwind,
+                            uintptr_t *ret_pcs, unsigned max) {
+    struct stack_skip skip = own_frames(caller);
     enum unwind_mode now = current_mode();
     int saved = errno;
     unsigned n = 0;
-    if (now == UNWIND_LIBUNWIND)
+    if (by_libunwind && now == UNWIND_LIBUNWIND)
         n = libunwind_walk(&skip, ret_pcs, max);
     if (n == 0 && now != UNWIND_FP)
         n = by_tables(&skip, ret_pcs, max);
@@ -219,4 +221,12 @@ NOINLINE unsigned unwind_stack(uintptr_t *ret_pcs, unsigned max) {
         n = walk((uintptr_t)__builtin_frame_address(0), &skip, ret_pcs, max);
     errno = saved;
     return n;
+}
+
+NOINLINE unsigned unwind_here(uintptr_t *ret_pcs, unsigned max) {
+    return take((uintptr_t)__builtin_return_address(0), false, ret_pcs, max);
+}
+
+NOINLINE unsigned unwind_stack(uintptr_t *ret_pcs, unsigned max) {
+    return take((uintptr_t)__builtin_return_address(0), true, ret_pcs, max);
 }

@@ -8,17 +8,22 @@
 // the same file may lie side by side.
 #include "prof/stacktext.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/bits.h"
 #include "os/fault.h"
+#include "os/filter.h"
 #include "os/sys.h"
+#include "os/unwind.h"
+#include "prof/symbols.h"
 
 enum {
     READ_BYTES = 128,
     LINE_BYTES = 320, // paths are cut to what fits
     NAMES_BYTES = 512,
     NAME_NONE = NAMES_BYTES,
+    STACKTEXT_SHORT = 3, // frames
 };
 
 // struct lines cuts a file into lines.
@@ -229,6 +234,137 @@ static void read_maps(struct frames *f) {
     sys_close(l.fd);
 }
 
+// What looks names up is too large for a small stack. Who finds it in use, as a
+// signal handler does that came in between, prints none.
+static struct {
+    _Atomic bool used;
+    struct symbols symbols;
+    struct symbol found[STACKTEXT_MAX];
+} lookup;
+
+static bool lookup_begin(void) {
+    // acquire: the last one is done; partner: release in lookup_end
+    return !filter_noted() &&
+           !atomic_exchange_explicit(&lookup.used, true, memory_order_acquire);
+}
+
+static void lookup_end(void) {
+    atomic_store_explicit(&lookup.used, false, memory_order_release);
+}
+
+// in_file says whether frame i is in the file of a name that can be opened.
+static bool in_file(const struct frames *f, unsigned i, unsigned name) {
+    static const char gone[] = " (deleted)";
+    if (name == NAME_NONE || f->name[i] != name || f->names[name] != '/')
+        return false;
+    size_t n = strlen(f->names + name);
+    return n < sizeof gone ||
+           strcmp(f->names + name + n + 1 - sizeof gone, gone) != 0;
+}
+
+// is_first says whether frame i is the first of its file.
+static bool is_first(const struct frames *f, unsigned i) {
+    for (unsigned k = 0; k < i; k++)
+        if (f->name[k] == f->name[i])
+            return false;
+    return in_file(f, i, f->name[i]);
+}
+
+// call_of returns the place of the call that a return address stands behind, which
+// may be the last instruction of its function.
+static uintptr_t call_of(const struct frames *f, unsigned i) {
+    return f->offset[i] - 1;
+}
+
+// print_quoted prints a path as a shell takes it for one word.
+static void print_quoted(struct print *out, const char *path) {
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV"
+        "WXYZ0123456789/._-+,:@%=";
+    if (path[strspn(path, plain)] == '\0') {
+        print_str(out, path);
+        return;
+    }
+    print_char(out, '\'');
+    for (; *path != '\0'; path++)
+        if (*path == '\'')
+            print_str(out, "'\\''");
+        else
+            print_char(out, *path);
+    print_char(out, '\'');
+}
+
+static void print_frame(struct print *out, const struct frames *f, unsigned i,
+                        const char *function, uint64_t start) {
+    print_str(out, "    #");
+    print_u64(out, i);
+    print_char(out, ' ');
+    print_hex(out, f->pcs[i]);
+    if (f->name[i] != NAME_NONE) {
+        print_char(out, ' ');
+        print_str(out, f->names + f->name[i]);
+        print_char(out, '+');
+        print_hex(out, f->offset[i]);
+    }
+    if (function[0] != '\0') {
+        print_str(out, " (");
+        print_str(out, function);
+        print_char(out, '+');
+        print_hex(out, f->offset[i] - start);
+        print_char(out, ')');
+    }
+    print_char(out, '\n');
+}
+
+// print_frames looks up a file's frames, in order, while the file stays the same.
+static void print_frames(struct print *out, const struct frames *f,
+                         bool named) {
+    for (unsigned i = 0; i < f->npcs;) {
+        unsigned end = i + 1;
+        while (end < f->npcs && f->name[end] == f->name[i])
+            end++;
+        struct symbol *found = lookup.found;
+        bool open = false;
+        if (named && in_file(f, i, f->name[i])) {
+            for (unsigned k = i; k < end; k++)
+                found[k].address = call_of(f, k);
+            open = symbols_open(&lookup.symbols, f->names + f->name[i],
+                                &found[i], end - i);
+        }
+        for (; i < end; i++)
+            print_frame(out, f, i,
+                        open ? symbols_name(&lookup.symbols, &found[i]) : "",
+                        open ? found[i].start : 0);
+        if (open)
+            symbols_close(&lookup.symbols);
+    }
+}
+
+// print_commands prints what names lines of the source, ready to be pasted.
+static void print_commands(struct print *out, const struct frames *f) {
+    for (unsigned i = 0; i < f->npcs; i++) {
+        if (!is_first(f, i))
+            continue;
+        print_str(out, "    addr2line -Cfipe ");
+        print_quoted(out, f->names + f->name[i]);
+        for (unsigned k = i; k < f->npcs; k++)
+            if (f->name[k] == f->name[i]) {
+                print_char(out, ' ');
+                print_hex(out, call_of(f, k));
+            }
+        print_char(out, '\n');
+    }
+}
+
+static void print_hint(struct print *out, unsigned npcs) {
+    enum unwind_mode mode = unwind_mode();
+    if (npcs >= STACKTEXT_SHORT || mode == UNWIND_LIBUNWIND)
+        return;
+    print_str(out, "    a short stack: MOUND_UNWIND=");
+    print_str(out, mode == UNWIND_FP ? "tables or MOUND_UNWIND=" : "");
+    print_str(out, "libunwind may find more\n");
+}
+
 void stacktext_print(struct print *out, const uintptr_t *pcs, unsigned npcs) {
     struct frames f;
     f.pcs = pcs;
@@ -237,17 +373,10 @@ void stacktext_print(struct print *out, const uintptr_t *pcs, unsigned npcs) {
     for (unsigned i = 0; i < f.npcs; i++)
         f.name[i] = NAME_NONE;
     read_maps(&f);
-    for (unsigned i = 0; i < f.npcs; i++) {
-        print_str(out, "    #");
-        print_u64(out, i);
-        print_char(out, ' ');
-        print_hex(out, pcs[i]);
-        if (f.name[i] != NAME_NONE) {
-            print_char(out, ' ');
-            print_str(out, f.names + f.name[i]);
-            print_char(out, '+');
-            print_hex(out, f.offset[i]);
-        }
-        print_char(out, '\n');
-    }
+    bool named = lookup_begin();
+    print_frames(out, &f, named);
+    if (named)
+        lookup_end();
+    print_commands(out, &f);
+    print_hint(out, f.npcs);
 }

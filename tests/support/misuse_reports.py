@@ -91,11 +91,13 @@ class Report:
         title = None
         for line in text.splitlines():
             frame = re.fullmatch(r'    #(\d+) 0x[0-9a-f]+(?: (\S+)\+0x'
-                                 r'([0-9a-f]+))?', line)
+                                 r'([0-9a-f]+)(?: \(\S+\))?)?', line)
             head = re.fullmatch(r'  ((?:\w+ )?by)(?: thread \d+:)?', line)
             if line.startswith('mound: '):
                 reports.append(Report(line))
                 title = 'call'
+            elif re.match('    (addr2line -|a short stack: )', line):
+                must(reports and title in reports[-1].stacks, line, text)
             elif not reports:
                 raise Failed('not a report: ' + text)
             elif head:

@@ -15,9 +15,11 @@
 
 enum { PAGE = 4096, TEXT = 1 << 16, PATH = 512 };
 
-static char text[TEXT]; // what the last print_stack printed
-static char *line_at[STACKTEXT_MAX + 2];
+static char text[TEXT];                  // what the last print_stack printed
+static char *line_at[STACKTEXT_MAX + 2]; // of frames
 static int nlines;
+static char *after_at[STACKTEXT_MAX + 2]; // what comes behind
+static int nafter;
 
 static void print_stack(const uintptr_t *pcs, unsigned npcs) {
     FILE *f = tmpfile();
@@ -27,12 +29,28 @@ static void print_stack(const uintptr_t *pcs, unsigned npcs) {
     rewind(f);
     text[fread(text, 1, TEXT - 1, f)] = '\0';
     fclose(f);
-    nlines = 0;
-    for (char *p = text; *p != '\0'; nlines++) {
-        line_at[nlines] = p;
+    nlines = nafter = 0;
+    for (char *p = text; *p != '\0';) {
+        if (strncmp(p, "    #", 5) == 0)
+            line_at[nlines++] = p;
+        else
+            after_at[nafter++] = p;
         p = strchr(p, '\n');
         *p++ = '\0';
     }
+}
+
+// function_in returns what stands in brackets at the end of a line, or "".
+static const char *function_in(const char *line) {
+    static char function[PATH];
+    const char *last = NULL;
+    for (const char *p = line; (p = strstr(p, " (")) != NULL; p += 2)
+        last = p;
+    if (last == NULL || line[strlen(line) - 1] != ')')
+        return "";
+    snprintf(function, sizeof function, "%.*s", (int)(strcspn(last + 2, "+)")),
+             last + 2);
+    return function;
 }
 
 // module_in cuts a line into the path and the number behind it.
@@ -43,6 +61,8 @@ static char *module_in(const char *line, uintptr_t pc, uintptr_t *ret_offset) {
     int got = sscanf(line, "    #%u %lx %511[^\n]", &n, &said_pc, path);
     cr_assert(eq(int, got, 3), "%s", line);
     cr_assert(eq(ulong, said_pc, pc));
+    if (function_in(path)[0] != '\0')
+        *(strrchr(path, '(') - 1) = '\0';
     char *plus = strrchr(path, '+');
     cr_assert(ne(ptr, plus, NULL));
     *plus = '\0';
@@ -89,6 +109,61 @@ Test(stacktext, own_functions_are_what_addr2line_finds_there) {
         cr_assert(eq(str, path, self));
         must_be_named(path, offset, names[i]);
     }
+}
+
+Test(stacktext, functions_have_their_names_where_the_file_has_symbols) {
+    uintptr_t pcs[] = {(uintptr_t)second_function + 1,
+                       (uintptr_t)first_function + 1, (uintptr_t)qsort + 1};
+
+    print_stack(pcs, 3);
+
+    cr_assert(eq(str, (char *)function_in(line_at[0]), "second_function"));
+    cr_assert(eq(str, (char *)function_in(line_at[1]), "first_function"));
+    cr_assert(ne(ptr, strstr(line_at[1], "(first_function+0x1)"), NULL));
+    cr_assert(zero(int, strncmp(function_in(line_at[2]), "qsort", 5)));
+}
+
+// What is printed is pasted into a shell, and must name what the frames are in.
+Test(stacktext, commands_are_ready_to_be_pasted) {
+    uintptr_t pcs[] = {(uintptr_t)second_function + 1,
+                       (uintptr_t)first_function + 1};
+    char said[PATH] = "", quoted[PATH], copy[] = "/tmp/it's $HOME;-XXXXXX";
+
+    print_stack(pcs, 2);
+
+    cr_assert(ge(int, nafter, 1));
+    FILE *f = popen(after_at[0], "r");
+    if (fgets(said, sizeof said, f) == NULL)
+        cr_skip_test("no addr2line here");
+    cr_assert(zero(int, strncmp(said, "second_function at ", 19)), "%s", said);
+    cr_assert(ne(ptr, fgets(said, sizeof said, f), NULL));
+    cr_assert(zero(int, strncmp(said, "first_function at ", 18)), "%s", said);
+    cr_assert(eq(ptr, fgets(said, sizeof said, f), NULL));
+    pclose(f);
+
+    int fd = mkstemp(copy);
+    cr_assert(zero(int, ftruncate(fd, PAGE)));
+    uintptr_t pc = (uintptr_t)mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+    pc += 0x10;
+    print_stack(&pc, 1);
+    snprintf(quoted, sizeof quoted, "printf %%s %s", strstr(after_at[0], "'"));
+    f = popen(quoted, "r");
+    cr_assert(ne(ptr, fgets(said, sizeof said, f), NULL));
+    pclose(f);
+    unlink(copy);
+    cr_assert(zero(int, strncmp(said, copy, strlen(copy))), "%s", said);
+}
+
+Test(stacktext, of_a_short_stack_it_says_how_to_get_more) {
+    uintptr_t pcs[] = {(uintptr_t)first_function, (uintptr_t)second_function,
+                       (uintptr_t)qsort};
+
+    print_stack(pcs, 3);
+    cr_assert(eq(ptr, strstr(after_at[nafter - 1], "short"), NULL));
+
+    print_stack(pcs, 2);
+    cr_assert(eq(str, after_at[nafter - 1],
+                 "    a short stack: MOUND_UNWIND=libunwind may find more"));
 }
 
 Test(stacktext, functions_of_libraries_are_told_from_the_base_of_the_library) {
@@ -287,8 +362,11 @@ Test(stacktext, paths_that_do_not_fit_lose_their_folders_first) {
 Test(stacktext, without_maps_addresses_stand_alone) {
     uintptr_t pc = (uintptr_t)first_function;
     struct print out = print_to(PRINT_NOWHERE);
-    char expected[64];
-    snprintf(expected, sizeof expected, "    #0 0x%lx\n", (unsigned long)pc);
+    char expected[128];
+    snprintf(expected, sizeof expected,
+             "    #0 0x%lx\n    a short stack: MOUND_UNWIND=libunwind may find "
+             "more\n",
+             (unsigned long)pc);
     while (dup(2) >= 0)
         continue;
     errno = 77;
