@@ -127,6 +127,11 @@ void process_exiting(void) {
 }
 
 void process_filtered(void) {
+    // A child that was made by a bare system call learns that it is one.
+    if (runtime_started() && thread_enter()) {
+        runtime_enter();
+        thread_leave();
+    }
     // A child of vfork runs in its parent's memory, and does not filter it.
     if (runtime_pid() != 0 && sys_pid() != runtime_pid())
         return;

@@ -239,6 +239,11 @@ Test(kill, for_opening_files_only) {
     survives("opens", "raw", FILTERED_STATUS);
 }
 
+Test(seccomp, a_mask_of_signals_that_may_not_be_added_to_stays) {
+    survives("mask", "raw", 0);
+    survives("mask", "prctl", 0);
+}
+
 Test(kill, strict_mode) {
     survives("strict", "prctl", FILTERED_STATUS);
 }

@@ -10,6 +10,8 @@
 //            may want to write then
 //   _exit    likewise by _exit(7)
 //   opens    exit(7) under a filter that kills for opening and removing files only
+//   mask     a filter that refuses to block signals: those that were blocked stay
+//            so when mound has started its helper and written
 //   strict   SECCOMP_MODE_STRICT; ends by a bare system call
 //   prctl, raw  who sets the filter: the C library's prctl, or nobody that can be
 //            watched
@@ -20,6 +22,7 @@
 #include <linux/seccomp.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -87,6 +90,20 @@ static void filter(const int *more, size_t nmore, bool watched) {
     code[n++] =
         (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
     install(&(struct sock_fprog){.len = n, .filter = code}, watched);
+}
+
+// filter_blocking refuses SIG_BLOCK with EPERM, as Tor's does.
+static void filter_blocking(bool watched) {
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigprocmask, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+                 offsetof(struct seccomp_data, args[0])),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SIG_BLOCK, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    install(&(struct sock_fprog){COUNT(code), code}, watched);
 }
 
 static uint64_t now_ms(void) {
@@ -168,6 +185,36 @@ static void threads(bool watched) {
     work(1);
 }
 
+static void *sleep_main(void *arg) {
+    pthread_barrier_wait(&filtered);
+    pthread_barrier_wait(&filtered);
+    return arg;
+}
+
+static void keep_mask(bool watched) {
+    sigset_t blocked, none, now;
+    pthread_t thread;
+    sigemptyset(&none);
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGUSR1);
+    sigaddset(&blocked, SIGPIPE);
+    sigprocmask(SIG_SETMASK, &blocked, NULL);
+    // A second thread, or there is no helper.
+    pthread_barrier_init(&filtered, NULL, 2);
+    expect(pthread_create(&thread, NULL, sleep_main, NULL) == 0, "no thread");
+    pthread_barrier_wait(&filtered);
+    filter_blocking(watched);
+    work(1);
+    dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
+    malloc_stats();
+    sigprocmask(SIG_UNBLOCK, &none, &now);
+    if (!sigismember(&now, SIGUSR1) || !sigismember(&now, SIGPIPE)) {
+        _exit(EXIT_FAILED);
+    }
+    pthread_barrier_wait(&filtered);
+    pthread_join(thread, NULL);
+}
+
 int main(int argc, char **argv) {
     expect(argc >= 3, "usage: syscalls PHASE prctl|raw");
     bool watched = strcmp(argv[2], "prctl") == 0;
@@ -194,6 +241,8 @@ int main(int argc, char **argv) {
     } else if (strcmp(argv[1], "_exit") == 0) {
         filter(NULL, 0, watched);
         _exit(STATUS);
+    } else if (strcmp(argv[1], "mask") == 0) {
+        keep_mask(watched);
     } else if (strcmp(argv[1], "opens") == 0) {
         filter_opens(watched);
         exit(STATUS);
