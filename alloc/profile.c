@@ -44,7 +44,9 @@ static struct {
     struct mbucket *_Atomic allocated;
     struct mbucket *_Atomic freed;
 } last_freed[FREED_KEPT];
-static _Atomic uint32_t nfreed;
+static struct { // a line of its own, which sampled frees write to
+    _Atomic uint32_t n;
+} CACHELINE_ALIGNED nfreed;
 
 static uint64_t rate(void) {
     return atomic_load_explicit(&prof.rate, memory_order_relaxed);
@@ -335,7 +337,7 @@ void profile_freed(const void *p, void *sample) {
     uintptr_t pcs[FREED_PCS];
     unsigned n = unwind_here(pcs, FREED_PCS);
     struct mbucket *freed = mprof_bucket(&prof, 0, pcs, n);
-    uint32_t i = atomic_fetch_add_explicit(&nfreed, 1, memory_order_relaxed) %
+    uint32_t i = atomic_fetch_add_explicit(&nfreed.n, 1, memory_order_relaxed) %
                  FREED_KEPT;
     atomic_store_explicit(&last_freed[i].p, NULL, memory_order_relaxed);
     atomic_store_explicit(&last_freed[i].allocated, b, memory_order_relaxed);
@@ -372,7 +374,7 @@ static void describe(struct print *out, const void *p) {
     print_stack(out, "  allocated by\n", live);
     if (live != NULL)
         return;
-    uint32_t n = atomic_load_explicit(&nfreed, memory_order_relaxed);
+    uint32_t n = atomic_load_explicit(&nfreed.n, memory_order_relaxed);
     for (uint32_t i = 1; i <= FREED_KEPT && i <= n; i++) {
         uint32_t at = (n - i) % FREED_KEPT;
         if (atomic_load_explicit(&last_freed[at].p, memory_order_relaxed) != p)

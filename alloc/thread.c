@@ -14,17 +14,20 @@ enum {
 
 __thread struct thread_tls thread_tls TLS_MODEL;
 
-// All caches, those of live threads first (see thread_orphan_others). The list is all zero until the first thread_lock_list.
-static struct mutex threads_lock = {.rank = LOCKRANK_THREADS};
-static struct list caches; // (threads_lock)
-static size_t ncaches;     // (threads_lock)
+// All caches, those of live threads first (see thread_orphan_others). On a line of
+// its own: threads that come and go write to it.
+static struct {
+    struct mutex lock;
+    struct list ring; // (lock) all zero until the first thread_lock_list
+    size_t n;         // (lock)
+} CACHELINE_ALIGNED caches = {.lock = {.rank = LOCKRANK_THREADS}};
 
 void thread_lock_list(void) {
-    mutex_lock(&threads_lock);
-    if (caches.next == NULL) {
-        list_init(&caches);
+    mutex_lock(&caches.lock);
+    if (caches.ring.next == NULL) {
+        list_init(&caches.ring);
         struct heapstats *st = &mound_stats;
-        st->caches_head = (uint64_t)(uintptr_t)&caches;
+        st->caches_head = (uint64_t)(uintptr_t)&caches.ring;
         st->cache_link_offset = offsetof(struct mcache, link);
         st->cache_magazines_offset = offsetof(struct mcache, magazines);
         st->magazine_bytes = sizeof(struct magazine);
@@ -36,17 +39,17 @@ void thread_lock_list(void) {
 }
 
 void thread_unlock_list(void) {
-    mutex_unlock(&threads_lock);
+    mutex_unlock(&caches.lock);
 }
 
 struct list *thread_list(void) {
-    mutex_assert_held(&threads_lock);
-    return &caches;
+    mutex_assert_held(&caches.lock);
+    return &caches.ring;
 }
 
 size_t thread_count(void) {
-    mutex_assert_held(&threads_lock);
-    return ncaches - mound_stats.norphans;
+    mutex_assert_held(&caches.lock);
+    return caches.n - mound_stats.norphans;
 }
 
 void thread_run_deferred(void) {
@@ -65,7 +68,7 @@ void thread_run_deferred(void) {
 static struct mcache *adopt(uintptr_t self) {
     struct mcache *found = NULL;
     thread_lock_list();
-    struct list *l = caches.next;
+    struct list *l = caches.ring.next;
     for (size_t n = thread_count(); n > 0; n--, l = l->next) {
         struct mcache *c = list_entry(l, struct mcache, link);
         if (c->owner == self)
@@ -85,8 +88,8 @@ static struct mcache *make_cache(uintptr_t self) {
     mcache_init(c, self);
     c->owner_tls = &thread_tls;
     thread_lock_list();
-    list_push(&caches, &c->link);
-    ncaches++;
+    list_push(&caches.ring, &c->link);
+    caches.n++;
     thread_unlock_list();
     return c;
 }
@@ -96,7 +99,7 @@ static void free_cache(struct mcache *c) {
     mcache_end(c, h);
     thread_lock_list();
     list_remove(&c->link);
-    ncaches--;
+    caches.n--;
     thread_unlock_list();
     mutex_lock(&h->lock);
     fixalloc_free(&h->caches, c);
@@ -228,9 +231,9 @@ static void orphan_others_locked(void) {
     struct mcache *own = thread_tls.own;
     if (own != NULL) {
         list_remove(&own->link);
-        list_push(&caches, &own->link);
+        list_push(&caches.ring, &own->link);
     }
-    set_orphans_locked(ncaches - (own != NULL));
+    set_orphans_locked(caches.n - (own != NULL));
     mcache_book_only(&mound_heap, own);
 }
 
@@ -244,7 +247,7 @@ void thread_orphan_others(void) {
 // many, at most, as threads were in slow paths.
 static void abandon_locked(const bool rebuilt[NUM_SIZECLASSES]) {
     for (unsigned i = 1; i < NUM_SIZECLASSES; i++) {
-        struct list *l = caches.prev;
+        struct list *l = caches.ring.prev;
         for (size_t n = rebuilt[i] ? mound_stats.norphans : 0; n > 0; n--) {
             mcache_abandon(list_entry(l, struct mcache, link), &mound_heap, i);
             l = l->prev;
@@ -254,14 +257,14 @@ static void abandon_locked(const bool rebuilt[NUM_SIZECLASSES]) {
 
 void thread_orphan_repaired(const bool rebuilt[NUM_SIZECLASSES]) {
     struct mcache *own = thread_tls.own;
-    bool whole = !mutex_reset(&threads_lock);
+    bool whole = !mutex_reset(&caches.lock);
     thread_lock_list();
     if (!whole) {
         // A list that was being changed is not walked: those counts are lost.
-        list_init(&caches);
+        list_init(&caches.ring);
         if (own != NULL)
             list_init(&own->link);
-        ncaches = own != NULL;
+        caches.n = own != NULL;
     }
     orphan_others_locked();
     abandon_locked(rebuilt);
@@ -272,11 +275,11 @@ bool thread_drain_orphan(void) {
     struct mcache *c = NULL;
     thread_lock_list();
     if (thread_has_orphans()) {
-        c = list_entry(caches.prev, struct mcache, link);
+        c = list_entry(caches.ring.prev, struct mcache, link);
         // As one of a live thread, so that nobody else takes it, and a fork
         // makes it an orphan again.
         list_remove(&c->link);
-        list_push(&caches, &c->link);
+        list_push(&caches.ring, &c->link);
         c->owner = 0;
         c->owner_tls = NULL;
         set_orphans_locked(mound_stats.norphans - 1);

@@ -11,7 +11,7 @@ import gdb
 
 MAGIC = 0x31535453646e756f
 HEADER = struct.Struct('<QIIIIQIIIIII')
-CLASS = struct.Struct('<6Q')
+CLASS = struct.Struct('<6Q16x')  # a cache line
 LARGE = struct.Struct('<4Q')
 CACHED_LARGE = struct.Struct('<4Q')
 PAGES = struct.Struct('<4Q')
@@ -44,10 +44,10 @@ class MoundStats(gdb.Command):
          count_offset) = header
         if magic != MAGIC:
             raise gdb.GdbError('mound_stats is not filled in yet')
-        if version != 1:
+        if version != 2:
             raise gdb.GdbError('mound_stats has version %d; this script reads '
-                               'version 1' % version)
-        at = base + align8(HEADER.size)
+                               'version 2' % version)
+        at = base + align_line(HEADER.size)
         classes = []
         for _ in range(nclasses):
             classes.append(CLASS.unpack(memory(at, CLASS.size)))
@@ -57,7 +57,7 @@ class MoundStats(gdb.Command):
         inuse, sys, _, released = PAGES.unpack(memory(at, PAGES.size))
         at += PAGES.size
         late = EMERGENCY.unpack(memory(at, EMERGENCY.size))
-        at += EMERGENCY.size
+        at = base + align_line(at + EMERGENCY.size - base)
         sampled = [(0,) * 6] * nclasses  # a library from before there were any
         if base + nbytes >= at + nclasses * CLASS.size:
             sampled = [CLASS.unpack(memory(at + c * CLASS.size, CLASS.size))
@@ -127,8 +127,8 @@ class MoundStats(gdb.Command):
                   ('', large[0], large[1], large[0] - large[1], large[2]))
 
 
-def align8(n):
-    return (n + 7) // 8 * 8
+def align_line(n):
+    return (n + 63) // 64 * 64
 
 
 MoundStats()

@@ -17,9 +17,10 @@
 #include "heap/sizeclass.h"
 
 #define HEAPSTATS_MAGIC 0x31535453646e756fu // "oundSTS1"
-enum { HEAPSTATS_VERSION = 1 };
+enum { HEAPSTATS_VERSION = 2 };
 
-// Guarded by the lock of mcentral[class].
+// Guarded by the lock of mcentral[class]. A cache line each, for threads that
+// refill different classes write to them at the same time.
 struct classstats {
     uint64_t elemsize;  // bytes of a slot
     uint64_t nslots;    // slots of all spans of the class
@@ -27,7 +28,8 @@ struct classstats {
     uint64_t ntransfer; // slots in whole batches between threads
     uint64_t nretired;  // mallocs counted by no magazine any more
     uint64_t nspans;
-};
+} CACHELINE_ALIGNED;
+_Static_assert(sizeof(struct classstats) == 64, "mound-gdb.py knows it");
 
 // Guarded by mheap.lock.
 struct largestats {
@@ -55,6 +57,7 @@ struct heapstats {
     uint32_t magazine_bottom_offset;
     uint32_t magazine_count_offset;
 
+    // At the next multiple of a cache line.
     struct classstats classes[NUM_SIZECLASSES];
     struct largestats large;
 
@@ -77,9 +80,14 @@ struct heapstats {
     // hit_bytes, nheld, held_bytes.
     uint64_t cache_large_offset; // of nhits, from the cache
 
+    // On a line where nothing else changes: slow paths read it.
     // The last so many caches of the ring are of threads that a fork left behind:
     // what they hold is free and their counts hold, but no thread uses them.
     uint64_t norphans;
 };
+_Static_assert(offsetof(struct heapstats, classes) % 64 == 0 &&
+                   offsetof(struct heapstats, large) % 64 == 0 &&
+                   offsetof(struct heapstats, cache_large_offset) % 64 == 0,
+               "each is a line that others do not write to");
 
 #endif // MOUND_HEAP_HEAPSTATS_H

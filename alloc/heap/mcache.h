@@ -70,10 +70,12 @@ struct largecache {
 struct mcache {
     struct magazine magazines[NUM_SIZECLASSES] CACHELINE_ALIGNED; // (o) first:
         // the fast paths then add nothing to reach them
-    struct list link;       // (t) in the list of live caches
-    uintptr_t owner;        // (t) sys_self of the owner
-    void *owner_tls;        // (t) struct thread_tls of the owner
-    uint64_t cap_bytes;     // (o) slots all magazines may hold, in bytes
+    struct list link; // (t) in the list of live caches
+    uintptr_t owner;  // (t) sys_self of the owner
+    void *owner_tls;  // (t) struct thread_tls of the owner
+    // A line that no other thread writes to, as it does to link.
+    uint64_t cap_bytes
+        CACHELINE_ALIGNED;  // (o) slots all magazines may hold, in bytes
     uint32_t hand;          // (o) class that is asked to give up capacity next
     uint32_t nslow;         // (o) slow paths
     uint32_t refused_until; // (o) nslow when the budget may be asked again

@@ -29,7 +29,41 @@ enum thp_mode { THP_AUTO, THP_NEVER, THP_ALWAYS };
 //   (c) constant after mheap_init   (h) lock   (a) atomic, see each use
 struct mheap {
     struct pagemap pagemap; // first: malloc.c's fast path reads it
-    struct mutex lock;      // rank LOCKRANK_MHEAP
+
+    // Read by slow paths without a lock, and hardly ever written.
+    struct heapstats *stats
+        CACHELINE_ALIGNED;        // (c) the counters, written under their locks
+    _Atomic bool release_refused; // (a) relaxed: madvise is not permitted
+    _Atomic bool restless;       // (a) relaxed: there is memory to be returned,
+                                 // once it was idle for a while
+    _Atomic uint32_t nchecked;   // (a) relaxed: frees that were checked, about;
+                                 // it stops at some number
+    _Atomic int64_t quiet_pages; // (a) a fork child does not populate or
+                                 // release until so many pages were asked
+
+    // misuse reports a pointer that was freed but should not have been. It is
+    // handed in from above and may not return. (c)
+    void (*misuse)(struct mheap *h, void *p);
+
+    // The stores of sampled objects: of each class one more, whose spans have
+    // class byte 0, so that a free of such an object is a slow one and that of any
+    // other costs nothing. NULL until mheap_start_sampling. (a)
+    struct mcentral *_Atomic sampled;
+
+    // Bytes that prof/ took from persistent for its tables, or NULL.
+    const _Atomic uint64_t *profile_sys;
+
+    // Written by slow paths without a lock, at different times: a line each.
+    _Atomic uint64_t tick_ns
+        CACHELINE_ALIGNED;       // (a) relaxed: when slow paths look again
+    _Atomic uint64_t tick_ticks; // (a) relaxed: when they last read the clock
+    _Atomic uint32_t nfresh
+        CACHELINE_ALIGNED; // (a) relaxed: times fresh memory was needed
+    // The budget of all magazines, in bytes of slots they may hold.
+    _Atomic uint64_t shared_cache_bytes
+        CACHELINE_ALIGNED; // (a) relaxed; beyond each thread's own
+
+    struct mutex lock CACHELINE_ALIGNED; // rank LOCKRANK_MHEAP
     struct persistent persistent;
     struct pagealloc pages;                   // (h)
     struct fixalloc small_spans;              // (h) records for up to 128 slots
@@ -42,9 +76,8 @@ struct mheap {
     uintptr_t reserved_end;  // (h)
     uintptr_t reserved_low;  // (h) the lowest address ever reserved
     size_t address_limit; // (h) RLIMIT_AS of the start, or what a refusal told
-    struct heapstats *stats; // (c) the counters, written under their locks
-    enum thp_mode thp;       // (c) what hugepages.c may do
-    bool thp_unasked;        // (c) the kernel uses them without being asked to
+    enum thp_mode thp;    // (c) what hugepages.c may do
+    bool thp_unasked;     // (c) the kernel uses them without being asked to
     // Of hugepages.c: regions that are not filled after the last stall, those of
     // them still to come, and regions whose advice was taken back.
     _Atomic uint32_t skip; // (a) relaxed
@@ -64,37 +97,27 @@ struct mheap {
     int64_t reused_pages;
     int64_t reused_before;
     uint64_t reuse_ticks;
-    struct mutex scavenger;       // rank LOCKRANK_SCAVENGER
-    _Atomic uint64_t tick_ns;     // (a) relaxed: when slow paths look again
-    _Atomic uint64_t tick_ticks;  // (a) relaxed: when they last read the clock
-    struct helper helper;         // (a) runs while there is something to return
-    _Atomic bool release_refused; // (a) relaxed: madvise is not permitted
-    _Atomic uint32_t nfresh;      // (a) relaxed: times fresh memory was needed
-    _Atomic uint32_t nchecked;   // (a) relaxed: frees that were checked, about;
-                                 // it stops at some number
-    _Atomic bool restless;       // (a) relaxed: there is memory to be returned,
-                                 // once it was idle for a while
-    _Atomic int64_t quiet_pages; // (a) a fork child does not populate or
-                                 // release until so many pages were asked
 
-    // The budget of all magazines, in bytes of slots they may hold.
-    _Atomic uint64_t
-        shared_cache_bytes; // (a) relaxed; beyond each thread's own
-
-    // misuse reports a pointer that was freed but should not have been. It is
-    // handed in from above and may not return. (c)
-    void (*misuse)(struct mheap *h, void *p);
+    struct mutex scavenger CACHELINE_ALIGNED; // rank LOCKRANK_SCAVENGER
+    struct helper helper; // (a) runs while there is something to return
 
     struct mcentral central[NUM_SIZECLASSES];
-
-    // The stores of sampled objects: of each class one more, whose spans have
-    // class byte 0, so that a free of such an object is a slow one and that of any
-    // other costs nothing. NULL until mheap_start_sampling. (a)
-    struct mcentral *_Atomic sampled;
-
-    // Bytes that prof/ took from persistent for its tables, or NULL.
-    const _Atomic uint64_t *profile_sys;
 };
+
+// What slow paths read without a lock is on no line that others write to often.
+enum {
+    MHEAP_LINE_READ = offsetof(struct mheap, stats) / 64,
+    MHEAP_LINE_TICK = offsetof(struct mheap, tick_ns) / 64,
+    MHEAP_LINE_FRESH = offsetof(struct mheap, nfresh) / 64,
+    MHEAP_LINE_SHARED = offsetof(struct mheap, shared_cache_bytes) / 64,
+    MHEAP_LINE_LOCK = offsetof(struct mheap, lock) / 64,
+};
+_Static_assert(offsetof(struct mheap, profile_sys) / 64 == MHEAP_LINE_READ &&
+                   MHEAP_LINE_READ < MHEAP_LINE_TICK &&
+                   MHEAP_LINE_TICK < MHEAP_LINE_FRESH &&
+                   MHEAP_LINE_FRESH < MHEAP_LINE_SHARED &&
+                   MHEAP_LINE_SHARED < MHEAP_LINE_LOCK,
+               "cache lines of struct mheap");
 
 // mheap_start_sampling makes the stores of sampled objects, once. It returns
 // false when there is no memory.

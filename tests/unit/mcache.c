@@ -705,7 +705,7 @@ Test(mcache, magazines_take_capacity_from_large_objects_first) {
     struct fixture f = fixture_start();
     struct mcache *c = fixture_cache(&f);
     // Fresh memory would make the cache give up what it is not asked for.
-    for (size_t size = 64; size <= 2048; size *= 2)
+    for (size_t size = 64; size <= 8192; size *= 2)
         tide(&f, c, size, 200, 1);
     mcache_flush(c, f.heap);
     struct mspan *s = large(&f, KEPT_PAGES_MAX);
@@ -715,14 +715,15 @@ Test(mcache, magazines_take_capacity_from_large_objects_first) {
     cr_assert(eq(u64, c->large.nheld, 1)); // its own does for that
     uint32_t cap = c->shapes[sizeclass_for(64)].cap;
 
-    for (size_t size = 512; size <= 2048; size *= 2)
+    for (size_t size = 512; size <= 8192; size *= 2)
         tide(&f, c, size, 64, 20);
 
     cr_assert(zero(u64, c->large.nheld));
     cr_assert(zero(u64, c->large.cap_bytes));
     cr_assert(eq(u32, c->shapes[sizeclass_for(64)].cap, cap));
-    for (size_t size = 512; size <= 2048; size *= 2)
-        cr_assert(ge(u32, c->shapes[sizeclass_for(size)].cap, 32));
+    for (size_t size = 512; size <= 8192; size *= 2)
+        cr_assert(ge(u32, c->shapes[sizeclass_for(size)].cap,
+                     min_size(32, (128 << 10) / size)));
     fixture_verify(&f);
     check_budget(&f);
 }
