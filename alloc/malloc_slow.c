@@ -22,6 +22,7 @@
 #include "profile.h"
 #include "runtime.h"
 #include "thread.h"
+#include "zerosize.h"
 #include "usable.h"
 
 enum {
@@ -79,20 +80,37 @@ static void *fail(int error) {
 // struct block is what is known of a pointer that should be one of ours.
 struct block {
     enum misuse misuse; // MISUSE_NONE: it is a live object's
-    struct mspan *span; // or NULL: of the emergency store, or guarded
-    size_t usable;      // bytes
+    struct mspan
+        *span;     // or NULL: of the emergency store, of no bytes, or guarded
+    size_t usable; // bytes
+    // With MOUND_HARDENED=2:
+    void *base;      // the slot, or the first page, that it is in
+    size_t nwritten; // see struct canary_object
 };
+
+// base_of returns where the slot or the large object that addr is in begins.
+static uintptr_t base_of(const struct mspan *s, uintptr_t addr) {
+    uintptr_t start = mspan_start(s);
+    if (mspan_state(s) == MSPAN_LARGE)
+        return start;
+    uint64_t slot = (uint64_t)(addr - start) * s->magic >> 32;
+    return start + slot * s->elemsize;
+}
 
 // look_up finds out about a pointer without trusting it. That a small slot is
 // in a magazine, and so free, is not seen here.
 static struct block look_up(const void *p) {
     uintptr_t addr = (uintptr_t)p;
     if (emergency_owns(p))
-        return (struct block){MISUSE_NONE, NULL, emergency_usable_size(p)};
+        return (struct block){.usable = emergency_usable_size(p)};
+    if (UNLIKELY(zerosize_owns(p)))
+        return (struct block){
+            .misuse = zerosize_is_live(p) ? MISUSE_NONE : MISUSE_DOUBLE_FREE};
     if (UNLIKELY(guards_own(p))) {
         size_t usable = guard_usable_size(&guards_pool, p);
-        return (struct block){usable > 0 ? MISUSE_NONE : MISUSE_FREED_SPAN,
-                              NULL, usable};
+        return (struct block){.misuse =
+                                  usable > 0 ? MISUSE_NONE : MISUSE_FREED_SPAN,
+                              .usable = usable};
     }
     struct mspan *s = pagemap_span(&mound_heap.pagemap, addr);
     if (s == NULL)
@@ -103,17 +121,22 @@ static struct block look_up(const void *p) {
     if (state == MSPAN_DEAD || state == MSPAN_KEPT ||
         offset >= npages << PAGE_SHIFT)
         return (struct block){.misuse = MISUSE_FREED_SPAN};
+    // Objects with marks begin behind the beginning of their slot.
+    uintptr_t base = options->hardened > 1 ? base_of(s, addr) : addr;
+    struct block b = {MISUSE_NONE, s, .base = (void *)base};
     if (state == MSPAN_LARGE) {
-        if (offset != 0)
-            return (struct block){MISUSE_INTERIOR, s, 0};
-        return (struct block){MISUSE_NONE, s, npages << PAGE_SHIFT};
+        if (base != mspan_start(s))
+            b.misuse = MISUSE_INTERIOR;
+        b.usable = npages << PAGE_SHIFT;
+        return b;
     }
-    unsigned slot = mspan_slot_of(s, addr);
+    unsigned slot = mspan_slot_of(s, base);
     if (slot == SLOT_NONE)
-        return (struct block){MISUSE_INTERIOR, s, 0};
-    if (mspan_is_free(s, slot))
-        return (struct block){MISUSE_DOUBLE_FREE, s, 0};
-    return (struct block){MISUSE_NONE, s, s->elemsize};
+        b.misuse = MISUSE_INTERIOR;
+    else if (mspan_is_free(s, slot))
+        b.misuse = MISUSE_DOUBLE_FREE;
+    b.usable = s->elemsize;
+    return b;
 }
 
 // look_up_locked is look_up with the bit of a small slot read under its lock.
@@ -128,28 +151,62 @@ static struct block look_up_locked(const void *p) {
     return b;
 }
 
-// with_size adds to what look_up says what the canary does, in the second level of
+// with_marks adds to what look_up says what the marks do, in the second level of
 // hardened mode: usable is then the size that was asked for.
+static size_t front_of(const struct block *b, const void *p) {
+    return (size_t)((const char *)p - (const char *)b->base);
+}
+
+// report_found reports what look_up found.
+static COLD void report_found(const char *call, const struct block *b,
+                              const void *p, size_t given) {
+    report_block(&mound_heap, &(struct report){call, b->misuse, p, b->base,
+                                               given, b->usable, b->nwritten});
+    // Said once.
+    if (b->misuse == MISUSE_OVERFLOW || b->misuse == MISUSE_UNDERFLOW)
+        canary_set(b->base, look_up(p).usable, front_of(b, p), b->usable);
+}
+
+// forget keeps the memory of an object that was overwritten from being used again.
+static COLD void forget(const struct block *b, const void *p) {
+    if (b->misuse == MISUSE_OVERFLOW || b->misuse == MISUSE_UNDERFLOW)
+        canary_free(b->base, look_up(p).usable, front_of(b, p), b->usable);
+}
+
+static COLD struct block with_marks(const void *p, struct block b) {
+    struct canary_object o = {.size = 0};
+    size_t room = b.usable;
+    switch (canary_look(b.base, room, p, &o)) {
+    case CANARY_LIVE:
+        break;
+    case CANARY_FREED:
+        b.misuse = MISUSE_DOUBLE_FREE;
+        break;
+    case CANARY_OVER:
+        b.misuse = MISUSE_OVERFLOW;
+        break;
+    case CANARY_UNDER:
+        b.misuse = MISUSE_UNDERFLOW;
+        break;
+    case CANARY_BROKEN:
+        b.misuse = MISUSE_BROKEN;
+        break;
+    case CANARY_NONE:
+        b.misuse = canary_find(b.base, room, &o) == CANARY_NONE
+                       ? MISUSE_DOUBLE_FREE // or nothing was there ever
+                       : MISUSE_INTERIOR;
+        break;
+    }
+    b.usable = o.size;
+    b.nwritten = o.nbytes;
+    return b;
+}
+
 static struct block with_size(const void *p, struct block b) {
     if (LIKELY(options->hardened < 2) || b.misuse != MISUSE_NONE ||
         b.span == NULL) // of the emergency store, or guarded
         return b;
-    switch (canary_look(p, b.usable, &b.usable)) {
-    case CANARY_BROKEN:
-        b.misuse = MISUSE_OVERFLOW;
-        break;
-    case CANARY_ZERO: {
-        // In quarantine all of it is zero.
-        const struct quarantined o = {(void *)p, b.usable};
-        size_t offset;
-        b.misuse = quarantine_intact(&o, &offset) ? MISUSE_DOUBLE_FREE
-                                                  : MISUSE_OVERFLOW;
-        break;
-    }
-    default:
-        break;
-    }
-    return b;
+    return with_marks(p, b);
 }
 
 static struct block look_up_size(const void *p) {
@@ -163,9 +220,14 @@ static bool freed_lately(const struct block *b, const void *p) {
            mcache_holds(c, b->span->sizeclass, p);
 }
 
-// asked_size takes off what alloc_marked added: guards need no canary.
-static COLD size_t asked_size(size_t size) {
-    return options->hardened > 1 ? size - CANARY_BYTES : size;
+// marks_bytes is what alloc_marked adds to an object; asked_size takes it off: guards
+// need no marks.
+static size_t marks_bytes(size_t align) {
+    return canary_front(align) + CANARY_END_BYTES;
+}
+
+static COLD size_t asked_size(size_t size, size_t align) {
+    return options->hardened > 1 ? size - marks_bytes(align) : size;
 }
 
 // small_due does what a due malloc is for. NULL: allocate as always.
@@ -173,7 +235,7 @@ static void *small_due(struct mcache *c, unsigned sizeclass, size_t size,
                        size_t align) {
     if (profile_on()) {
         mcache_check_next(c, sizeclass);
-        return profile_small_due(c, sizeclass, asked_size(size), align);
+        return profile_small_due(c, sizeclass, asked_size(size, align), align);
     }
     if (mcache_come_by(c, &mound_heap, sizeclass))
         thread_tls.nticks = TICK_EVERY;
@@ -185,7 +247,7 @@ static void *small_alloc(unsigned sizeclass, size_t size, size_t align) {
     void *p = NULL;
     if (c == NULL) {
         if (UNLIKELY(profile_wants(sizeclass_bytes[sizeclass])))
-            p = profile_small(sizeclass, asked_size(size), align);
+            p = profile_small(sizeclass, asked_size(size, align), align);
         return p != NULL ? p
                          : mcentral_alloc_one(&mound_heap.central[sizeclass]);
     }
@@ -252,12 +314,12 @@ static struct mspan *large_alloc(size_t size, size_t align) {
 // says whether that is worth another attempt: a large request has reclaimed
 // already, or nothing that is held could serve it.
 static COLD bool reclaim_more(size_t size) {
-    bool more = large_pages(size) < RECLAIM_PAGES;
+    bool more = release_large(/* all= */ true); // in hardened mode
+    more |= large_pages(size) < RECLAIM_PAGES;
     if (!more && !mheap_may_find(&mound_heap, large_pages(size)))
         return false;
     while (thread_drain_orphan())
         more = true;
-    more |= release_large(/* all= */ true);
     if (more)
         reclaim();
     return more;
@@ -292,14 +354,29 @@ static void *alloc_inside(size_t size, size_t align, bool *ret_zero) {
     return reclaim_more(size) ? alloc_once(size, align, ret_zero) : NULL;
 }
 
-// alloc_marked is alloc_inside with a canary behind the object, or a guard.
+// alloc_marked is alloc_inside with marks round the object, or a guard.
 static void *alloc_marked(size_t size, size_t align, bool *ret_zero) {
-    if (size > PTRDIFF_MAX)
+    if (size > CANARY_SIZE_MAX)
         return NULL;
-    void *p = alloc_inside(size + CANARY_BYTES, align, ret_zero);
-    if (p != NULL && !guards_own(p))
-        canary_set(p, size, look_up(p).usable);
-    return p;
+    align = max_size(align, MIN_ALIGN);
+    void *base = alloc_inside(size + marks_bytes(align), align, ret_zero);
+    if (base == NULL || guards_own(base))
+        return base;
+    const struct mspan *s = pagemap_span(&mound_heap.pagemap, (uintptr_t)base);
+    size_t room =
+        mspan_state(s) == MSPAN_LARGE ? s->npages << PAGE_SHIFT : s->elemsize;
+    return canary_set(base, room, canary_front(align), size);
+}
+
+// alloc_hardened allocates in either level of hardened mode.
+static COLD void *alloc_hardened(size_t size, size_t align, bool *ret_zero) {
+    void *p = NULL;
+    if (size == 0 && align <= MIN_ALIGN)
+        p = zerosize_alloc();
+    if (p != NULL)
+        return p;
+    return options->hardened > 1 ? alloc_marked(size, align, ret_zero)
+                                 : alloc_inside(size, align, ret_zero);
 }
 
 static void *alloc(size_t size, size_t align, bool *ret_zero) {
@@ -308,8 +385,8 @@ static void *alloc(size_t size, size_t align, bool *ret_zero) {
     if (UNLIKELY(!enter())) {
         p = emergency_alloc(size, max_size(align, MIN_ALIGN));
     } else {
-        p = UNLIKELY(options->hardened > 1)
-                ? alloc_marked(size, align, ret_zero)
+        p = UNLIKELY(options->hardened > 0)
+                ? alloc_hardened(size, align, ret_zero)
                 : alloc_inside(size, align, ret_zero);
         leave();
     }
@@ -455,6 +532,11 @@ static void free_inside(void *p, const char *call) {
             report_misuse(h, call, MISUSE_DOUBLE_FREE, p, 0);
         return;
     }
+    if (UNLIKELY(zerosize_owns(p))) {
+        if (!zerosize_free(p))
+            report_misuse(h, call, MISUSE_DOUBLE_FREE, p, 0);
+        return;
+    }
     if (UNLIKELY(guards_own(p))) {
         void *sample = guards_free(p, call);
         if (sample != NULL)
@@ -470,13 +552,32 @@ static void free_inside(void *p, const char *call) {
         report_misuse(h, call, b.misuse, p, 0);
 }
 
-// release frees what leaves the quarantine, or does not go there.
-static void release(const struct quarantined *o, const char *call) {
+// canary_front_at returns where the object in a block of the quarantine begins.
+static size_t canary_front_at(const struct quarantined *o) {
+    size_t offset = (size_t)((char *)o->keep - (char *)o->p);
+    return offset == o->room - CANARY_END_BYTES ? 0
+                                                : offset + CANARY_HEAD_BYTES;
+}
+
+// release frees what leaves the quarantine, or does not go there. What is handed out
+// again is zero.
+static void release(const struct quarantined *o) {
     size_t offset;
-    if (quarantine_intact(o, &offset))
-        free_inside(o->p, call);
-    else // its memory is not handed out again: somebody still uses it
-        report_misuse(&mound_heap, call, MISUSE_WRITTEN, o->p, offset);
+    if (quarantine_intact(o, &offset)) {
+        memset(o->p, 0, o->room);
+        free_inside(o->p, "free");
+        return;
+    }
+    // Its memory is not handed out again: somebody still uses it.
+    size_t front = canary_front_at(o);
+    struct canary_object found = {.size = 0};
+    canary_look(o->p, o->room, (char *)o->p + front, &found);
+    report_block(&mound_heap, &(struct report){.call = "free",
+                                               .misuse = MISUSE_WRITTEN,
+                                               .p = (char *)o->p + front,
+                                               .block = o->p,
+                                               .given = offset - front,
+                                               .size = found.size});
 }
 
 // keep_out lets a large object wait where it cannot be touched, or returns false. It
@@ -498,8 +599,8 @@ static bool keep_out(struct mspan *s, void *p) {
         mheap_free_kept(&mound_heap, s, scavenged);
         return true;
     }
-    struct quarantined o = {p, nbytes};
-    if (!quarantine_put(&large_quarantine, p, nbytes))
+    const struct quarantined o = {p, nbytes, NULL};
+    if (!quarantine_put(&large_quarantine, &o))
         let_in(&o);
     release_large(/* all= */ false);
     return true;
@@ -518,7 +619,7 @@ void slow_init(void) {
 void slow_release_quarantine(bool all) {
     struct quarantined o;
     while (quarantine_take(&quarantine, all, &o))
-        release(&o, "free");
+        release(&o);
 }
 
 void slow_lock_quarantine(void) {
@@ -540,30 +641,41 @@ void slow_reset_quarantine(void) {
     quarantine_reset(&large_quarantine);
 }
 
-// free_marked frees an object that has a canary.
+// free_marked frees an object that has marks.
 static void free_marked(void *p, const char *call) {
     struct block b = look_up_size(p);
-    if (b.misuse != MISUSE_NONE && !guards_own(p)) {
-        report_misuse(&mound_heap, call, b.misuse, p, 0);
-        return;
-    }
-    if (b.span == NULL) {
+    if (b.span == NULL && (b.misuse == MISUSE_NONE || guards_own(p))) {
         // Of the emergency store; or guarded, which is better than to wait.
         free_inside(p, call);
         return;
     }
-    if (mspan_state(b.span) == MSPAN_LARGE && keep_out(b.span, p))
+    if (b.misuse != MISUSE_NONE) {
+        report_found(call, &b, p, 0);
+        forget(&b, p);
         return;
-    struct quarantined o = {p, look_up(p).usable};
-    // What waits will be read, and pages that were released would come back one by
-    // one. A larger object need not have been touched where it is to be zero.
-    if (o.room <= QUARANTINE_OBJECT_MAX || PAGE_SIZE % sys_page_size() != 0 ||
-        !mem_release((uintptr_t)p, o.room))
-        memset(p, 0, o.room);
-    if (o.room > QUARANTINE_OBJECT_MAX ||
-        !quarantine_put(&quarantine, p, o.room))
-        free_inside(p, call);
-    slow_release_quarantine(/* all= */ false);
+    }
+    bool large = mspan_state(b.span) == MSPAN_LARGE;
+    if (large && keep_out(b.span, b.base))
+        return;
+    size_t front = front_of(&b, p);
+    size_t room = look_up(p).usable;
+    if (!canary_free(b.base, room, front, b.usable)) { // another thread did
+        report_misuse(&mound_heap, call, MISUSE_DOUBLE_FREE, p, 0);
+        return;
+    }
+    const struct quarantined o = {b.base, room,
+                                  canary_state_at(b.base, room, front)};
+    if (room <= QUARANTINE_OBJECT_MAX) {
+        quarantine_fill(&o);
+        if (!quarantine_put(&quarantine, &o))
+            release(&o);
+        slow_release_quarantine(/* all= */ false);
+        return;
+    }
+    if (PAGE_SIZE % sys_page_size() != 0 ||
+        !mem_release((uintptr_t)b.base, room))
+        memset(b.base, 0, room);
+    free_inside(b.base, call);
 }
 
 // free_hardened frees in either level of hardened mode.
@@ -591,7 +703,7 @@ void slow_free_inside(void *p) {
 }
 
 bool slow_owns(const void *p) {
-    return emergency_owns(p) || guards_own(p) ||
+    return emergency_owns(p) || guards_own(p) || zerosize_owns(p) ||
            pagemap_span(&mound_heap.pagemap, (uintptr_t)p) != NULL;
 }
 
@@ -626,7 +738,7 @@ size_t usable_size_slow(void *p) {
     if (inside)
         leave();
     if (UNLIKELY(b.misuse != MISUSE_NONE)) {
-        report_misuse(&mound_heap, "malloc_usable_size", b.misuse, p, 0);
+        report_found("malloc_usable_size", &b, p, 0);
         return 0;
     }
     return b.usable;
@@ -637,8 +749,8 @@ size_t usable_size_slow(void *p) {
 static bool size_fits(const struct block *b, size_t align, size_t size) {
     if (size > b->usable)
         return false;
-    if (b->span == NULL) // guarded, which knows; of no bytes has one
-        return max_size(size, 1) == b->usable;
+    if (b->span == NULL) // guarded, which knows; of no bytes may have one
+        return size == b->usable || max_size(size, 1) == b->usable;
     if (options->hardened > 1)
         return size == b->usable; // the canary knows
     if (size > b->usable / 2 && b->usable <= MAX_SMALL_SIZE)
@@ -662,11 +774,13 @@ void free_sized_slow(void *p, size_t align, size_t size, const char *call) {
     if (!told && !emergency_owns(p) && enter()) {
         struct block b = look_up_size(p);
         leave();
-        enum misuse misuse = b.misuse;
-        if (misuse == MISUSE_NONE && !size_fits(&b, align, size))
-            misuse = MISUSE_SIZE;
-        if (misuse != MISUSE_NONE) {
-            report_misuse(&mound_heap, call, misuse, p, size);
+        if (b.misuse == MISUSE_NONE &&
+            (!size_fits(&b, align, size) ||
+             (is_pow2(align) && (uintptr_t)p % align != 0)))
+            b.misuse = MISUSE_SIZE;
+        if (b.misuse != MISUSE_NONE) {
+            report_found(call, &b, p, size);
+            forget(&b, p);
             return;
         }
     }
@@ -740,16 +854,18 @@ static SLOW void *realloc_whole(void *p, size_t size) {
     if (new != NULL)
         return new;
     if (UNLIKELY(b.misuse != MISUSE_NONE)) {
-        report_misuse(&mound_heap, "realloc", b.misuse, p, size);
-        if (b.misuse != MISUSE_OVERFLOW)
+        report_found("realloc", &b, p, size);
+        if (b.misuse != MISUSE_OVERFLOW && b.misuse != MISUSE_UNDERFLOW)
             return fail(EINVAL);
     }
-    // What ran over its end moves, too; as in free_marked its memory is not
+    // What ran over its ends moves, too; as in free_marked its memory is not
     // handed out again.
     bool overwritten = b.misuse != MISUSE_NONE;
     if (size == 0) { // as glibc: the block is freed and NULL comes back
         if (!overwritten)
             free_slow(p);
+        else
+            forget(&b, p);
         return NULL;
     }
     // The slot it is in serves again if it wastes less than half, or if no
@@ -765,6 +881,8 @@ static SLOW void *realloc_whole(void *p, size_t size) {
     memcpy(new, p, min_size(size, b.usable));
     if (!overwritten)
         free_slow(p);
+    else
+        forget(&b, p);
     return new;
 }
 

@@ -9,6 +9,7 @@
 #include "base/stdfd.h"
 #include "base/turn.h"
 #include "dump.h"
+#include "endcheck.h"
 #include "emergency.h"
 #include "malloc_slow.h"
 #include "os/filter.h"
@@ -86,6 +87,8 @@ __attribute__((destructor)) static void finish(void) {
         mcache_flush(c, &mound_heap);
     if (options->hardened > 1)
         slow_release_quarantine(/* all= */ true);
+    if (options->hardened > 1)
+        endcheck_live();
     runtime_reclaim();
     thread_leave();
 }

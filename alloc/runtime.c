@@ -16,6 +16,7 @@
 #include "profile.h"
 #include "os/sys.h"
 #include "prof/canary.h"
+#include "prof/quarantine.h"
 #include "thread.h"
 
 struct mheap mound_heap;
@@ -57,7 +58,9 @@ static COLD void start(char **envp) {
     mound_heap.misuse = slow_misuse;
     hugepages_init(&mound_heap, options->thp);
     report_set_action(options->misuse);
-    canary_init(sys_secret());
+    uint64_t secret = sys_secret();
+    canary_init(secret);
+    quarantine_set_secret(~secret);
     pid = sys_pid();
     _Atomic uint32_t *stamp = mem_fork_stamp();
     if (stamp == NULL)

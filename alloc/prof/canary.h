@@ -1,29 +1,73 @@
-// canary.h: a mark behind each object of MOUND_HARDENED=2, which says how long the
-// object is and whether somebody wrote past its end.
+// canary.h: marks before and behind each object of MOUND_HARDENED=2, which say how
+// long the object is, whether it is live, and whether somebody wrote past its end or
+// before its beginning.
 //
-//   p                p + size              p + room - 8      p + room
-//   | object ........ | filled with a byte  | canary          |
+//   base      base + front - 16        base + front             base + room
+//   | nothing | head, 8 | front, 8     | object | filled bytes | end, 8 |
 //
-// The canary's upper 16 bits are the number of filled bytes; the others depend on
-// the address and on a secret of the process.
+// front is 16, or the alignment that was asked for if that is more. The head holds
+// size and state, hidden by a secret of the process and the address; the others
+// depend on both. Above 4096 bytes of alignment there is no head and no front
+// canary (front is 0): the state is in the end.
+//
+// The head is written last and atomically, and changed first, so that a walk over
+// objects that others make and free meanwhile can tell what is no object yet.
 #ifndef MOUND_PROF_CANARY_H
 #define MOUND_PROF_CANARY_H
 
 #include "base/compiler.h"
 
-enum { CANARY_BYTES = sizeof(uint64_t) };
+enum { CANARY_HEAD_BYTES = 16, CANARY_END_BYTES = 8, CANARY_FRONT_MAX = 4096 };
+#define CANARY_SIZE_MAX (((size_t)1 << 40) - 1)
 
 // canary_init draws the secret, once, before any other call.
 void canary_init(uint64_t secret);
 
-// canary_set marks an object of size bytes in room bytes, which are at least
-// CANARY_BYTES and less than 64 KiB more than size.
-void canary_set(void *p, size_t size, size_t room);
+// canary_front returns how far behind its base an object of an alignment begins.
+static inline size_t canary_front(size_t align) {
+    return align <= CANARY_HEAD_BYTES  ? (size_t)CANARY_HEAD_BYTES
+           : align <= CANARY_FRONT_MAX ? align
+                                       : 0;
+}
 
-enum canary { CANARY_GOOD, CANARY_BROKEN, CANARY_ZERO };
+// canary_set marks an object of size bytes in the room at base, which is at least
+// front + size + CANARY_END_BYTES and less than 64 KiB more, and returns it. Words
+// are aligned to 8 bytes.
+void *canary_set(void *base, size_t room, size_t front, size_t size);
 
-// canary_look says whether the mark is as it was, and sets *ret_size then. ZERO:
-// all of it is zero, as quarantined objects have it.
-enum canary canary_look(const void *p, size_t room, size_t *ret_size);
+enum canary {
+    CANARY_LIVE,
+    CANARY_FREED,
+    CANARY_OVER,   // live, and what is behind it was written
+    CANARY_UNDER,  // live, and what is before it was written
+    CANARY_BROKEN, // there are traces of an object
+    CANARY_NONE,   // no object begins there
+};
+
+// struct canary_object is what the marks say.
+struct canary_object {
+    void *p;
+    size_t size;
+    size_t nbytes; // from the object to the last byte that was written
+};
+
+// canary_look looks at the object that p should be.
+enum canary canary_look(void *base, size_t room, const void *p,
+                        struct canary_object *ret);
+
+// canary_find looks for an object, and for one that nobody else is about to make or
+// to free in this moment.
+enum canary canary_find(void *base, size_t room, struct canary_object *ret);
+
+// canary_free makes a live object a freed one, once: false if it is none.
+bool canary_free(void *base, size_t room, size_t front, size_t size);
+
+// canary_state_at returns where the state of an object is, which stays while it
+// waits.
+static inline uint64_t *canary_state_at(void *base, size_t room, size_t front) {
+    size_t offset =
+        front > 0 ? front - CANARY_HEAD_BYTES : room - CANARY_END_BYTES;
+    return (uint64_t *)((char *)base + offset);
+}
 
 #endif // MOUND_PROF_CANARY_H

@@ -37,7 +37,19 @@ static void print_stacks(struct print *out, const void *p) {
         current_describe(out, p);
 }
 
-static void print_what(struct print *out, enum misuse misuse, size_t size) {
+static void print_nbytes(struct print *out, size_t n) {
+    print_u64(out, n);
+    print_str(out, n == 1 ? " byte" : " bytes");
+}
+
+static void print_block(struct print *out, const char *before, size_t size) {
+    print_str(out, before);
+    print_str(out, " a block of ");
+    print_nbytes(out, size);
+}
+
+static void print_what(struct print *out, enum misuse misuse,
+                       const struct report *r) {
     switch (misuse) {
     case MISUSE_DOUBLE_FREE:
         print_str(out, "double free or never allocated");
@@ -46,19 +58,32 @@ static void print_what(struct print *out, enum misuse misuse, size_t size) {
         print_str(out, "interior pointer");
         break;
     case MISUSE_FREED_SPAN:
-        print_str(out, "freed span");
+        print_str(out, "already freed");
         break;
     case MISUSE_SIZE:
         print_str(out, "size mismatch (given ");
-        print_u64(out, size);
+        print_u64(out, r->given);
         print_str(out, ")");
         break;
     case MISUSE_OVERFLOW:
-        print_str(out, "heap overflow: its end was overwritten");
+        print_str(out, "heap overflow: ");
+        print_nbytes(out, r->nbytes);
+        print_block(out, " written past the end of", r->size);
+        break;
+    case MISUSE_UNDERFLOW:
+        print_str(out, "heap underflow: ");
+        print_nbytes(out, r->nbytes);
+        print_block(out, " written before the beginning of", r->size);
+        break;
+    case MISUSE_BROKEN:
+        print_str(out, "heap overflow: written before and behind a block");
         break;
     case MISUSE_WRITTEN:
         print_str(out, "use after free: byte ");
-        print_u64(out, size);
+        if ((ptrdiff_t)r->given < 0)
+            print_str(out, "-");
+        print_u64(out, (ptrdiff_t)r->given < 0 ? 0 - r->given : r->given);
+        print_block(out, " of", r->size);
         print_str(out, " was written since");
         break;
     default:
@@ -92,9 +117,14 @@ static void print_span(struct print *out, const struct mspan *s,
 
 void report_misuse(struct mheap *h, const char *call, enum misuse misuse,
                    const void *p, size_t size) {
+    report_block(h, &(struct report){call, misuse, p, .given = size});
+}
+
+void report_block(struct mheap *h, const struct report *r) {
     if (!report_begin())
         return;
-    uintptr_t addr = (uintptr_t)p;
+    enum misuse misuse = r->misuse;
+    uintptr_t addr = (uintptr_t)r->p;
     struct mspan *s = mheap_span_containing(h, addr);
     // Inside a large object the page map knows nothing: the walk does.
     if (s != NULL && misuse >= MISUSE_FREED_SPAN && misuse <= MISUSE_FOREIGN)
@@ -103,9 +133,9 @@ void report_misuse(struct mheap *h, const char *call, enum misuse misuse,
         misuse = MISUSE_FREED_SPAN;
     struct print out = print_to(stdfd_err());
     print_str(&out, "mound: ");
-    print_str(&out, call);
+    print_str(&out, r->call);
     print_str(&out, "(): ");
-    print_what(&out, misuse, size);
+    print_what(&out, misuse, r);
     print_str(&out, ": ");
     print_hex(&out, addr);
     print_str(&out, " ");
@@ -113,7 +143,7 @@ void report_misuse(struct mheap *h, const char *call, enum misuse misuse,
         print_str(&out, "(no span)\n");
     else
         print_span(&out, s, addr);
-    print_stacks(&out, p);
+    print_stacks(&out, r->block != NULL ? r->block : r->p);
     print_flush(&out);
     report_end();
 }

@@ -12,6 +12,8 @@ enum misuse {
     MISUSE_FOREIGN,     // never handed out
     MISUSE_SIZE,        // another size than it was asked for with
     MISUSE_OVERFLOW,    // somebody wrote past its end
+    MISUSE_UNDERFLOW,   // somebody wrote before its beginning
+    MISUSE_BROKEN,      // somebody did both
     MISUSE_WRITTEN,     // somebody wrote to it after it was freed
 };
 
@@ -30,15 +32,28 @@ void report_set_describe(void (*describe)(struct print *out, const void *p));
 bool report_begin(void);
 void report_end(void);
 
-// report_misuse writes to descriptor 2 one line and the stack of the call:
+// struct report is what is known of a misuse.
+struct report {
+    const char *call;
+    enum misuse misuse;
+    const void *p;     // what was misused
+    const void *block; // where its slot begins, for describe; NULL: at p
+    size_t given;      // of a sized free; or the byte that was written since
+    size_t size;       // of the object, as asked for
+    size_t nbytes;     // written past its end, or before its beginning
+};
+
+// report_block writes to descriptor 2 one line and the stack of the call:
 //
 //   mound: CALL(): WHAT: 0xPTR (span 0xBASE, class N of SIZE bytes, slot S,
 //   offset O)
 //       #0 0xPC MODULE+0xOFFSET
 //
-// and then aborts, or returns. size is that of a sized free. Takes mheap.lock
+// and then aborts, or returns. report_misuse is for what is
+// no object, or not known to have a size; size is that of a sized free. Takes mheap.lock
 // if its thread may; never a lock that its own thread holds half way through a
 // change.
+void report_block(struct mheap *h, const struct report *r);
 void report_misuse(struct mheap *h, const char *call, enum misuse misuse,
                    const void *p, size_t size);
 

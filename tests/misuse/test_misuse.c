@@ -191,7 +191,7 @@ static void check(struct expected e) {
 
 #define DOUBLE "double free or never allocated"
 #define INTERIOR "interior pointer"
-#define FREED "freed span"
+#define FREED "already freed"
 #define FOREIGN "not allocated by mound"
 
 Test(misuse, double_free) {

@@ -244,7 +244,7 @@ def a_freed_object_in_other_calls(_):
     for what, call in (('realloc_freed', 'realloc'),
                        ('usable_freed', 'malloc_usable_size')):
         expect_report(misuse(ALL, what, 'malloc', 100), ABORT,
-                      call + '(): freed span: POINTER SPAN', call=what,
+                      call + '(): already freed: POINTER SPAN', call=what,
                       freed_by='release', allocated_by='allocate')
 
 

@@ -14,10 +14,24 @@ from misuse_reports import (  # noqa: E402
 LEVEL1 = {'MOUND_HARDENED': 1}
 LEVEL2 = {'MOUND_HARDENED': 2}
 LARGE_SIZES = (33000, 50000, 200000, 3000000, 100000000)
-OVERWRITTEN = ': heap overflow: its end was overwritten: POINTER SPAN'
+OVER = (': heap overflow: %d byte%s written past the end of a block of %d '
+        'byte%s: POINTER SPAN')
+UNDER = (': heap underflow: %d byte%s written before the beginning of a block '
+         'of %d byte%s: POINTER SPAN')
 DOUBLE = ': double free or never allocated: POINTER SPAN'
 INTERIOR = ': interior pointer: POINTER SPAN'
-WRITTEN = 'free(): use after free: byte %d was written since: POINTER SPAN'
+WRITTEN = ('free(): use after free: byte %d of a block of %d byte%s was written '
+           'since: POINTER SPAN')
+
+
+def written(form, nbytes, size):
+    return form % (nbytes, 's'[nbytes == 1:], size, 's'[size == 1:])
+
+
+def late(offset, size):
+    return WRITTEN % (offset, size, 's'[size == 1:])
+
+
 SIZES = (1, 7, 8, 15, 16, 17, 20, 24, 33, 40, 100, 1000, 5000, 32760, 32761,
          33000, 57336, 100000, 500000)
 
@@ -27,24 +41,55 @@ def an_overflow_by_one_byte(_):
         for value in (NUL, LETTER):
             expect_report(
                 misuse(LEVEL2, 'write_free', 'malloc', size, size, value),
-                ABORT, 'free()' + OVERWRITTEN, call='release')
+                ABORT, 'free()' + written(OVER, 1, size), call='release')
+
+
+def an_underflow(_):
+    # Any byte of the head, which is before these, may be the letter.
+    for size in SIZES:
+        for nbytes in (1, 2, 7, 8):
+            expect_report(
+                misuse(LEVEL2, 'write_free', 'malloc', size, -nbytes, LETTER),
+                ABORT, 'free()' + written(UNDER, nbytes, size), call='release')
+    for how in ('calloc', 'grown', 'shrunk', 'aligned64', 'aligned4096',
+                'valloc'):
+        for size in (5, 100, 5000, 40000):
+            expect_report(
+                misuse(LEVEL2, 'write_free', how, size, -1, NUL),
+                ABORT, 'free()' + written(UNDER, 1, size), call='release')
+    expect_report(misuse(LEVEL2, 'write_realloc', 'malloc', 24, -1, NUL),
+                  ABORT, 'realloc()' + written(UNDER, 1, 24),
+                  call='write_realloc')
+
+
+def an_object_that_lives_on_is_looked_at_in_the_end(_):
+    for size in SIZES:
+        for offset, form in ((size, OVER), (-1, UNDER)):
+            r = misuse(LEVEL2, 'write_keep', 'malloc', size, offset, NUL)
+            expect_report(r, ABORT, 'exit()' + written(form, 1, size))
+            must(r.stdout.endswith('after\n'), r.stdout)
+
 
 
 def an_overflow_anywhere_in_the_slack(_):
-    # The slots are of 48, 1024 and 57344 bytes.
-    for size, offsets in ((33, range(33, 48)), (900, range(900, 1024, 11)),
-                          (50000, (50001, 53000, 57335, 57336, 57343))):
+    # The slots are of 64, 1024 and 57344 bytes; of the last two bytes of each
+    # one in 256 may be the letter.
+    for size, offsets in ((33, range(33, 46)), (900, range(900, 1006, 11)),
+                          (50000, (50001, 53000, 57319, 57320, 57325))):
         for offset in offsets:
             expect_report(
                 misuse(LEVEL2, 'write_free', 'malloc', size, offset, LETTER),
-                ABORT, 'free()' + OVERWRITTEN, call='release')
+                ABORT, 'free()' + written(OVER, offset + 1 - size, size),
+                call='release')
 
 
 def an_overflow_with_zeros_is_no_double_free(_):
-    for size, count in ((24, 8), (20, 12), (20, 40), (1000, 24)):
+    # The whole slot behind it: what is beyond is not known.
+    for size, count, nbytes in ((24, 8, 8), (20, 12, 12), (20, 40, 12)):
         expect_report(misuse(LEVEL2, 'write_free', 'malloc', size, size, NUL,
                              count),
-                      ABORT, 'free()' + OVERWRITTEN, call='release')
+                      ABORT, 'free()' + written(OVER, nbytes, size),
+                      call='release')
 
 
 def an_overflow_however_it_was_allocated(_):
@@ -52,14 +97,14 @@ def an_overflow_however_it_was_allocated(_):
                 'aligned4096', 'valloc'):
         for size in (5, 100, 5000, 40000):
             expect_report(misuse(LEVEL2, 'write_free', how, size, size, NUL),
-                          ABORT, 'free()' + OVERWRITTEN, call='release')
+                          ABORT, 'free()' + written(OVER, 1, size), call='release')
 
 
 def an_overflow_of_objects_aligned_to_16(_):
     for size in (5, 15, 100):
         expect_report(
             misuse(LEVEL2, 'write_free', 'aligned16', size, size, NUL),
-            ABORT, 'free()' + OVERWRITTEN, call='release')
+            ABORT, 'free()' + written(OVER, 1, size), call='release')
 
 
 def an_overflow_is_seen_by_each_call(_):
@@ -68,22 +113,23 @@ def an_overflow_is_seen_by_each_call(_):
                        ('write_free_sized', 'free_sized')):
         for size in (24, 100, 50000):
             expect_report(misuse(LEVEL2, what, 'malloc', size, size, NUL),
-                          ABORT, call + '()' + OVERWRITTEN, call=what)
+                          ABORT, call + '()' + written(OVER, 1, size), call=what)
 
 
 def a_write_after_free_at_exit(_):
     for size, offset in ((1, 0), (100, 0), (100, 57), (100, 99), (5000, 4999),
                          (32000, 31999)):
         # By then the program has returned from main.
-        r = misuse(LEVEL2, 'free_write', 'malloc', size, offset, LETTER)
-        expect_report(r, ABORT, WRITTEN % offset, call=None)
-        must(r.stdout.endswith('after\n'), r.stdout)
+        for value in (NUL, LETTER):
+            r = misuse(LEVEL2, 'free_write', 'malloc', size, offset, value)
+            expect_report(r, ABORT, late(offset, size), call=None)
+            must(r.stdout.endswith('after\n'), r.stdout)
 
 
 def a_write_after_free_when_others_have_been_freed(_):
     for size, offset in ((1, 0), (100, 57), (5000, 4999), (32000, 30000)):
         r = misuse(LEVEL2, 'free_write_churn', 'malloc', size, offset, LETTER)
-        expect_report(r, ABORT, WRITTEN % offset, call='churn')
+        expect_report(r, ABORT, late(offset, size), call='churn')
         must('churned' not in r.stdout, r.stdout)
 
 
@@ -99,8 +145,9 @@ def use_of_a_large_object_after_its_free_faults(_):
 
 
 def a_write_to_where_realloc_moved_from(_):
-    expect_report(misuse(LEVEL2, 'realloc_write_old', 'malloc', 100, 99, 1),
-                  ABORT, WRITTEN % 99, call=None)
+    expect_report(
+        misuse(LEVEL2, 'realloc_write_old', 'malloc', 100, 99, LETTER),
+        ABORT, late(99, 100), call=None)
 
 
 def a_double_free(_):
@@ -111,14 +158,14 @@ def a_double_free(_):
         for size in LARGE_SIZES:
             for level in (LEVEL1, LEVEL2):
                 expect_report(misuse(level, what, 'malloc', size), ABORT,
-                              'free(): freed span: POINTER SPAN',
+                              'free(): already freed: POINTER SPAN',
                               call='release_again')
 
 
 def a_double_free_much_later(_):
     # The span of a larger object is gone by then.
     for size, line in ((24, DOUBLE), (100, DOUBLE),
-                       (50000, ': freed span: POINTER SPAN')):
+                       (50000, ': already freed: POINTER SPAN')):
         expect_report(misuse(LEVEL2, 'double_free_churn', 'malloc', size),
                       ABORT, 'free()' + line, call='release_again')
 
@@ -131,7 +178,7 @@ def use_of_a_freed_object_by_other_calls(_):
                           call + '()' + DOUBLE, call=what)
         for size in LARGE_SIZES:
             expect_report(misuse(LEVEL2, what, 'malloc', size), ABORT,
-                          call + '(): freed span: POINTER SPAN', call=what)
+                          call + '(): already freed: POINTER SPAN', call=what)
 
 
 def an_interior_pointer(_):
@@ -178,10 +225,22 @@ def the_usable_size_in_a_handler_leaves_the_canary_out(_):
     fine(LEVEL2, 'usable_in_handler')
 
 
-def freed_memory_reads_as_zero(_):
+def freed_memory_does_not_hold_what_it_held(_):
     for size in (1, 24, 100, 5000, 32000):
         fine(LEVEL2, 'free_read', 'malloc', size)
-    fine(LEVEL2, 'freed_is_zero')
+
+
+def what_is_handed_out_is_zero(_):
+    fine(LEVEL2, 'new_is_zero')
+
+
+def an_object_of_no_bytes_may_not_be_touched(_):
+    for level in (LEVEL1, LEVEL2):
+        for how in ('malloc', 'calloc', 'aligned16'):
+            r = misuse(level, 'touch_none', how, 0)
+            must(r.returncode == FAULT and 'after' not in r.stdout, r)
+        expect_report(misuse(level, 'double_free', 'malloc', 0), ABORT,
+                      'free()' + DOUBLE, call='release_again')
 
 
 def realloc_keeps_contents_and_canaries(_):
@@ -266,7 +325,10 @@ def figures_add_up(folder):
 
 
 TESTS = [
-    an_overflow_by_one_byte, an_overflow_anywhere_in_the_slack,
+    an_overflow_by_one_byte, an_underflow,
+    an_object_that_lives_on_is_looked_at_in_the_end,
+    an_object_of_no_bytes_may_not_be_touched, what_is_handed_out_is_zero,
+    an_overflow_anywhere_in_the_slack,
     an_overflow_with_zeros_is_no_double_free,
     an_overflow_however_it_was_allocated, an_overflow_of_objects_aligned_to_16,
     an_overflow_is_seen_by_each_call, a_write_after_free_at_exit,
@@ -278,7 +340,7 @@ TESTS = [
     the_usable_size_is_what_was_asked_for, the_right_size_is_right,
     the_size_of_objects_aligned_to_16,
     the_usable_size_in_a_handler_leaves_the_canary_out,
-    freed_memory_reads_as_zero, realloc_keeps_contents_and_canaries,
+    freed_memory_does_not_hold_what_it_held, realloc_keeps_contents_and_canaries,
     what_is_no_misuse, threads_pass_objects_on,
     children_free_and_allocate_while_objects_wait, out_of_memory_is_an_answer,
     what_waits_keeps_its_pages, what_was_never_touched_is_not_touched,

@@ -179,6 +179,12 @@ static void read_only(const char *how) {
     read_byte(p, numbers[1]);
 }
 
+static void touch_none(const char *how) {
+    char *p = allocate(how, 0);
+    tell_pointer("pointer", p);
+    read_byte(hidden(p), 0);
+}
+
 static void free_write(const char *how) {
     char *p = get(how, numbers[0]);
     release(p);
@@ -195,7 +201,8 @@ static void free_read(const char *how) {
     char *p = get(how, numbers[0]);
     release(p);
     for (size_t i = 0; i < numbers[0]; i++)
-        expect(read_byte(p, i) == 0, "byte %zu is not zero", i);
+        expect(read_byte(p, i) != 1 || i % 8 != 0 || read_byte(p, i + 1) != 1,
+               "byte %zu is what it was", i);
 }
 
 static void double_free(const char *how) {
@@ -493,15 +500,24 @@ static void no_bytes(const char *how) {
     expect(realloc(malloc(10), 0) == NULL, "realloc to no bytes");
 }
 
-static void freed_is_zero(const char *how) {
-    enum { WAITS_BYTES = 32000 }; // larger ones may not be touched
+// What is handed out is zero, whoever had it before; and freed memory does not hold
+// what it held.
+static void new_is_zero(const char *how) {
+    enum { MANY = 3000, BYTES = 1 << 20, WAITS_BYTES = 30000, STALE = 0x77 };
     (void)how;
     for (size_t size = 1; size < WAITS_BYTES; size = next_size(size)) {
-        char *p = allocate("malloc", size);
-        memset(p, 0x77, size);
-        free(p);
-        p = hidden(p);
-        expect(all_zero(p, size), "%zu bytes are not zero after free", size);
+        for (size_t i = 0; i < MANY && i * size < 3 * BYTES; i++) {
+            char *p = allocate("malloc", size);
+            expect(all_zero(p, size), "%zu bytes are not zero", size);
+            memset(p, STALE, size);
+            free(p);
+            p = hidden(p);
+            size_t nstale = 0;
+            for (size_t j = 0; j < size; j++)
+                nstale += p[j] == STALE;
+            expect(nstale <= size / 16 + 4, "%zu of %zu bytes are old", nstale,
+                   size);
+        }
     }
 }
 
@@ -823,6 +839,7 @@ static const struct {
     {"write_free_sized", write_free_sized},
     {"write_keep", write_keep},
     {"read", read_only},
+    {"touch_none", touch_none},
     {"free_write", free_write},
     {"free_write_churn", free_write_churn},
     {"free_read", free_read},
@@ -848,7 +865,7 @@ static const struct {
     {"usable_exact", usable_exact},
     {"sized_right", sized_right},
     {"no_bytes", no_bytes},
-    {"freed_is_zero", freed_is_zero},
+    {"new_is_zero", new_is_zero},
     {"realloc_keeps", realloc_keeps},
     {"calloc_zero", calloc_zero},
     {"threads", threads},

@@ -376,6 +376,8 @@ static void align_some(void) {
 }
 
 Test(malloc, growth_sizes_and_alignment_take_no_lock_once_warm) {
+    atomic_store(&mound_heap.nchecked,
+                 UINT32_MAX / 2); // of frees that are checked
     void *large = mound_malloc(100000);
     // As if the process had run for long: few frees are checked.
     atomic_store(&mound_heap.nchecked, 1 << 20);

@@ -19,7 +19,8 @@ Test(quarantine, objects_leave_in_the_order_they_came) {
     size_t out = 0;
 
     for (size_t i = 0; i < 3000; i++) {
-        cr_assert(quarantine_put(q, objects[i], 16));
+        cr_assert(
+            quarantine_put(q, &(struct quarantined){objects[i], 16, NULL}));
         while (quarantine_take(q, false, &o))
             cr_assert(eq(ptr, o.p, objects[out++]));
         cr_assert(le(u32, q->n, QUARANTINE_SLOTS));
@@ -37,24 +38,43 @@ Test(quarantine, holds_no_more_bytes_than_it_says) {
     struct quarantined o;
 
     for (int i = 0; i < 100; i++) {
-        cr_assert(quarantine_put(q, object, sizeof object));
+        cr_assert(quarantine_put(
+            q, &(struct quarantined){object, sizeof object, NULL}));
         while (quarantine_take(q, false, &o))
             cr_assert(eq(sz, o.room, sizeof object));
         cr_assert(le(sz, q->nbytes, QUARANTINE_BYTES));
     }
-    cr_assert(not(quarantine_put(q, object, QUARANTINE_BYTES + 1)));
+    cr_assert(not(quarantine_put(
+        q, &(struct quarantined){object, QUARANTINE_BYTES + 1, NULL})));
 }
 
 Test(quarantine, says_which_byte_was_written) {
-    static _Alignas(8) char object[4096];
-    struct quarantined o = {object, sizeof object};
+    static _Alignas(8) unsigned char object[4096];
+    struct quarantined o = {object, sizeof object, NULL};
     size_t offset = 0;
+    quarantine_set_secret(12345);
+    quarantine_fill(&o);
 
     cr_assert(quarantine_intact(&o, &offset));
-    for (size_t at = 0; at < sizeof object; at += 37) {
-        object[at] = 1;
+    for (size_t at = 0; at < sizeof object; at++) {
+        unsigned char was = object[at];
+        cr_assert(ne(int, was, 0)); // who writes zeros is seen
+        object[at] = 0;
         cr_assert(not(quarantine_intact(&o, &offset)));
         cr_assert(eq(sz, offset, at));
-        object[at] = 0;
+        object[at] = was;
     }
+}
+
+Test(quarantine, leaves_one_word_alone) {
+    static _Alignas(8) uint64_t object[8];
+    struct quarantined o = {object, sizeof object, &object[1]};
+    size_t offset = 0;
+    object[1] = 77;
+
+    quarantine_fill(&o);
+
+    cr_assert(eq(u64, object[1], 77));
+    object[1] = 78;
+    cr_assert(quarantine_intact(&o, &offset));
 }
