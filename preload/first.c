@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "process.h"
+
 // The linker makes these two; a static program has no _DYNAMIC.
 extern ElfW(Dyn) _DYNAMIC[] __attribute__((weak, visibility("hidden")));
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
@@ -42,22 +44,13 @@ static struct calls find_calls(void) {
     return found;
 }
 
-// same is strcmp, which others interpose and which may not be ready.
-static bool same(const char *a, const char *b) {
-    while (*a != '\0' && *a == *b) {
-        a++;
-        b++;
-    }
-    return *a == *b;
-}
-
 bool first_is(const char *name, const void *own) {
     const struct calls calls = find_calls();
     uintptr_t base = (uintptr_t)&__ehdr_start;
     for (size_t i = 0; i < calls.nbytes / sizeof calls.relocations[0]; i++) {
         const ElfW(Rela) *r = &calls.relocations[i];
         const ElfW(Sym) *symbol = &calls.symbols[ELF64_R_SYM(r->r_info)];
-        if (same(calls.names + symbol->st_name, name))
+        if (str_same(calls.names + symbol->st_name, name))
             return *(const void *const *)(base + r->r_offset) == own;
     }
     return true; // bound to the library when it was linked

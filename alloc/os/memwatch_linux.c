@@ -7,7 +7,9 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
+#include "base/bits.h"
 #include "os/helper.h"
+#include "os/loaded.h"
 
 enum {
     // What a jump to anywhere takes is no more than this, on all machines.
@@ -69,9 +71,20 @@ static int look_at(struct dl_phdr_info *info, size_t size, void *arg) {
     return o->found;
 }
 
+// By dl_iterate_phdr only where there is no other way: sanitizers interpose it, and
+// theirs is not ready at our start.
 static struct object object_of(uintptr_t addr) {
     struct object o = {.addr = addr};
-    dl_iterate_phdr(look_at, &o);
+    struct loaded l;
+    const void *headers;
+    unsigned nheaders;
+    if (!loaded_can_find()) {
+        dl_iterate_phdr(look_at, &o);
+    } else if (loaded_find(addr, &l)) {
+        o.start = l.start;
+        o.end = l.end;
+        o.found = loaded_headers(&l, &headers, &nheaders, &o.moved);
+    }
     return o;
 }
 
@@ -83,7 +96,7 @@ static void look_for_slot(struct watched *w, const ElfW(Rela) * relocations,
         long type = (long)ELF64_R_TYPE(r->r_info);
         const ElfW(Sym) *symbol = &symbols[ELF64_R_SYM(r->r_info)];
         if ((type == SLOT_RELOCATION || type == DATA_RELOCATION) &&
-            strcmp(names + symbol->st_name, w->name) == 0)
+            str_same(names + symbol->st_name, w->name))
             w->slot = (const uintptr_t *)(moved + r->r_offset);
     }
 }

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <sys/auxv.h>
 
+#include "base/bits.h"
 #include "base/compiler.h"
 
 #if defined(__aarch64__)
@@ -78,15 +79,6 @@ static bool read_image(uintptr_t base, struct image *ret_image) {
     return image.symbols != NULL && image.names != NULL;
 }
 
-// same is strcmp, which others interpose: a sanitizer's is not ready at our start.
-static bool same(const char *a, const char *b) {
-    while (*a != '\0' && *a == *b) {
-        a++;
-        b++;
-    }
-    return *a == *b;
-}
-
 static uintptr_t find(const char *name) {
     struct image image;
     uintptr_t base = getauxval(AT_SYSINFO_EHDR);
@@ -94,7 +86,8 @@ static uintptr_t find(const char *name) {
         return 0;
     for (size_t i = 0; i < image.nsymbols; i++) {
         const ElfW(Sym) *s = &image.symbols[i];
-        if (s->st_shndx != SHN_UNDEF && same(image.names + s->st_name, name))
+        if (s->st_shndx != SHN_UNDEF &&
+            str_same(image.names + s->st_name, name))
             return image.moved + s->st_value;
     }
     return 0;
