@@ -11,6 +11,7 @@ import statistics
 from . import releases, suite, table
 from .bounds import LIFO
 from .suite import Figure
+from .workloads import NOTE
 
 KIB = 1024
 WIDEST = 14  # a column's name
@@ -178,6 +179,28 @@ class Report:
             print(f'\n{title}\n')
             table.print_table(lines)
 
+    def notes(self, workload):
+        """The names of a workload's own figures, in its order."""
+        names = [field for n in self.names
+                 for field in workload['peers'][n] if field.startswith(NOTE)]
+        return list(dict.fromkeys(names))
+
+    def print_notes(self):
+        lines = [['workload', 'its own figure',
+                  *(n[:WIDEST] for n in self.names)], None]
+        for name, w in self.workloads.items():
+            for field in self.notes(w):
+                what, _, unit = field.removeprefix(NOTE).rpartition('_')
+                form = form_memory if unit == 'kib' else suite.form_time
+                medians = [self.median(w, n, field) for n in self.names]
+                lines.append([name, what.replace('_', ' '),
+                              *('-' if m is None else form(m)
+                                for m in medians)])
+        if len(lines) > 2:
+            print('\nsingle calls and memory at given moments, as the workloads '
+                  'note them\n')
+            table.print_table(lines, left=2)
+
     def print_faults(self):
         lines = [['workload', *(n[:WIDEST] for n in self.names)], None]
         for name, w in self.workloads.items():
@@ -213,6 +236,7 @@ class Report:
             'peer', self.rss, 'live', form_memory)
         self.print_figures('operations a second, as the client counts them',
                            'rate', lambda r: f'{r:.0f}')
+        self.print_notes()
         self.print_faults()
         print(f'\n{LIFO}: an allocator that is only fast; live: the bytes asked '
               'for and not given back at their peak')

@@ -16,7 +16,7 @@ import time
 from . import (bounds, launch, mallocreport, peers, picture, releases, scaling,
                suite, table, tree)
 from .programs import PROGRAMS
-from .workloads import TIMEOUT_S, WRITTEN, Setting
+from .workloads import NOTE, TIMEOUT_S, WRITTEN, Setting
 
 WORKLOADS = WRITTEN + PROGRAMS
 FORMAT = 3
@@ -114,8 +114,8 @@ class Document:
 
     def add(self, workload, peer, figures):
         rounds = self.content['workloads'][workload]['peers'][peer]
-        for field in FIELDS:
-            if field in figures:
+        for field in figures:
+            if field in FIELDS or field.startswith(NOTE):
                 rounds.setdefault(field, []).append(figures[field])
 
     def fail(self, workload, peer, why):
@@ -149,6 +149,7 @@ def measure(document, setting, workloads, chosen, directory):
     for i, workload, peer in suite.interleaved(content['rounds'], workloads,
                                                lambda w: runners):
         if (document.done(workload.name, peer.name) > i
+                or i >= workload.most_rounds
                 or document.failed(workload.name, peer.name)):
             continue
         try:
@@ -171,7 +172,7 @@ def select_workloads(names, mode):
     known = {w.name: w for w in WORKLOADS}
     chosen = [known[name] for name in suite.select('workload', names, known)]
     if not names:
-        chosen = [w for w in chosen if mode in getattr(w, 'modes', MODES)]
+        chosen = [w for w in chosen if mode in w.modes]
     skipped = {w.name: w.missing() for w in chosen if w.missing()}
     for name in names:
         if name in skipped:

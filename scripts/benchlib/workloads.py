@@ -2,6 +2,7 @@
 # tests/bench with their arguments. The real programs are in programs.py.
 
 import json
+import math
 
 from . import suite, tree
 
@@ -10,6 +11,8 @@ TIMEOUT_S = 300
 THREADS = 2   # of the workloads that have several
 STARTS = 200  # of /bin/true in one run of startup
 COUNT = object()
+NOTE = 'note '
+IDLE_S = 10
 
 # A share of the operations that a long run does, by the kind of run.
 SHARES = {'quick': 20, 'normal': 2, 'full': 1}
@@ -28,7 +31,8 @@ class Setting:
 
 def sample(ns, cpu_ns, result, operations=1, rate=None):
     """The figures of one run. ns and cpu_ns are of one operation; the rest is
-    of the process, or the largest of its processes."""
+    of the process, or the largest of its processes. What a program notes beside
+    them (bench_note) is under its name behind NOTE."""
     figures = {'ns': ns, 'cpu_ns': cpu_ns, 'rss_kib': result.maxrss_kib,
                'minor_faults': result.minor_faults / operations,
                'major_faults': result.major_faults / operations}
@@ -44,9 +48,10 @@ class Workload:
 
     group = 'written'
     timed_inside = True  # what a process does before that is not measured
+    most_rounds = math.inf
 
     def __init__(self, name, what, program, arguments, count, threads=1,
-                 whole=False, least=1):
+                 whole=False, least=1, modes=tuple(SHARES)):
         self.name = name
         self.what = what
         self.program = program
@@ -55,6 +60,7 @@ class Workload:
         self.threads = threads
         self.whole = whole
         self.least = least
+        self.modes = modes  # of run that have it, if it is not named
 
     def missing(self):
         return []
@@ -79,7 +85,22 @@ class Workload:
             TIMEOUT_S, environment=environment,
             cpu=setting.cpu if self.threads == 1 else None)
         line = json.loads(result.stdout)
-        return sample(line['ns_per_op'], line['cpu_ns'] / line['ops'], result)
+        figures = sample(line['ns_per_op'], line['cpu_ns'] / line['ops'],
+                         result)
+        figures.update((NOTE + name, value)
+                       for name, value in line['notes'].items())
+        return figures
+
+
+class Idle(Workload):
+    """Most of it is sleep, and one round is like the next."""
+
+    most_rounds = 2
+
+    def __init__(self):
+        super().__init__('idle', '128 MiB of small objects are made and nearly '
+                         f'all freed, then the process sleeps {IDLE_S} s',
+                         'idle', [128, IDLE_S], 1, modes=('normal', 'full'))
 
 
 class Startup(Workload):
@@ -108,9 +129,11 @@ def pair(name, what, size, touch, count):
     return Workload(name, what, 'pair', [size, COUNT, touch], count)
 
 
-def batch(name, what, least, greatest, nobjects, order, count):
+def batch(name, what, least, greatest, nobjects, order, count, touch='first',
+          at_least=1):
     return Workload(name, what, 'batch',
-                    [least, greatest, nobjects, order, COUNT], count)
+                    [least, greatest, nobjects, order, COUNT, touch], count,
+                    least=at_least)
 
 
 WRITTEN = [
@@ -126,6 +149,15 @@ WRITTEN = [
           'mixed', 1, 64, 10_000, 'mixed', 1_000),
     batch('batch-large', '32 objects of 32 KiB to 1 MiB made, then freed, '
           'mixed, untouched', 32 * KIB, MIB, 32, 'mixed', 2_000),
+    *(batch(f'list-{name}', f'100 objects of {words} made, then freed, oldest '
+            'first', size, size, 100, 'oldest', count)
+      for name, words, size, count in (
+          ('64', '64 bytes', 64, 600_000), ('4k', '4 KiB', 4 * KIB, 30_000),
+          ('256k', '256 KiB', 256 * KIB, 3_000), ('1m', '1 MiB', MIB, 3_000))),
+    *(batch(f'list-{name}-touch', f'the same of {words}, a byte of each page '
+            'written', size, size, 100, 'oldest', count, 'pages', at_least=10)
+      for name, words, size, count in (('256k', '256 KiB', 256 * KIB, 100),
+                                       ('1m', '1 MiB', MIB, 30))),
     Workload('random-1k', 'random sizes of 16 to 1 023 bytes, 1 000 live',
              'random', [1_000, COUNT], 12_000_000),
     Workload('random-100k', 'random sizes of 16 to 1 023 bytes, 100 000 live',
@@ -178,6 +210,31 @@ WRITTEN = [
              200, THREADS),
     Workload('larson-short', 'the same, each thread for 500 objects', 'larson',
              [THREADS, COUNT, 500], 2_000, THREADS),
+    Workload('leak', f'{THREADS} threads that make 4 000 objects of 16 bytes to '
+             '8 KiB, free half and end, again and again', 'leak',
+             [THREADS, COUNT, 4_000], 600, THREADS, least=30),
+    *(Workload(name, f'{threads} threads replace objects at random, each in '
+               'its own set; small sizes common, 32 KiB rare', 'local',
+               [threads, COUNT], count, THREADS)
+      for name, threads, count in (('local', 2, 16_000_000),
+                                   ('local-8', 8, 4_000_000))),
+    *(Workload(name, f'{threads} threads make sets of objects to 1 MiB, free '
+               'some, pass some on, leave some to the next', 'stress',
+               [threads, COUNT, 1_000], count, THREADS)
+      for name, threads, count in (('stress', 2, 160), ('stress-8', 8, 40))),
+    Workload('cross', f'{THREADS} threads make objects of 16 bytes to 16 KiB '
+             'and free their own or send them away', 'cross',
+             [THREADS, COUNT, 16, 16 * KIB], 100_000, THREADS),
+    *(Workload(name, f'{2 * makers} threads, half make objects, half free '
+               'them; a bounded queue of batches between', 'queue',
+               [makers, COUNT], count, THREADS)
+      for name, makers, count in (('queue', 1, 8_000), ('queue-8', 4, 2_000))),
+    Workload('bulk', '20 filled objects of 5 to 25 MiB, replaced at random',
+             'bulk', [20, 5, 25, COUNT], 160),
+    Workload('latency', f'{THREADS} threads replace objects to 1 MiB at random;'
+             ' each call is timed by itself', 'latency', [THREADS, COUNT],
+             2_000_000, THREADS),
+    Idle(),
     *(Workload(f'sharing-{who}', f'{THREADS} threads write to objects of 8 '
                f'bytes, {made}', 'sharing', [who, THREADS, COUNT], 600_000,
                THREADS)

@@ -1,7 +1,8 @@
 // batch.c: a batch of objects of mixed sizes is made, then all are freed, over
 // and over. Arguments: the least and the greatest size in bytes, the objects of
-// a batch, the order of the frees ("newest" or "oldest" first, or "mixed"), and
-// the number of batches. One operation is a malloc and its free.
+// a batch, the order of the frees ("newest" or "oldest" first, or "mixed"), the
+// number of batches, and what is written to an object ("first" byte, or a byte
+// in each of its "pages"). One operation is a malloc and its free.
 #include "bench.h"
 
 enum { MAXOBJECTS = 16384 };
@@ -27,6 +28,7 @@ int main(int argc, char **argv) {
     bench_mix(sizes, bench_number(argc, argv, 1), bench_number(argc, argv, 2));
     uint64_t nobjects = bench_number(argc, argv, 3);
     uint64_t nbatches = bench_number(argc, argv, 5);
+    int all = strcmp(bench_word(argc, argv, 6), "pages") == 0;
     if (nobjects > MAXOBJECTS) {
         bench_fail("too many objects");
     }
@@ -37,8 +39,10 @@ int main(int argc, char **argv) {
     bench_begin(&b);
     for (uint64_t batch = 0; batch < nbatches; batch++) {
         for (uint64_t i = 0; i < nobjects; i++) {
-            objects[i] = malloc(sizes[next++ % BENCH_NSIZES]);
+            uint32_t size = sizes[next++ % BENCH_NSIZES];
+            objects[i] = malloc(size);
             bench_touch_first(objects[i]);
+            bench_touch_pages(objects[i], BENCH_PAGE, all ? size : 0);
         }
         for (uint64_t i = 0; i < nobjects; i++) {
             free(objects[order[i]]);

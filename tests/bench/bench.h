@@ -3,8 +3,9 @@
 //
 // A program prints one line of JSON on stdout and nothing else:
 //   {"ops": 5, "wall_ns": 10, "cpu_ns": 10, "ns_per_op": 2.0, "malloc": "/..."}
-// cpu_ns is user and system time of all threads. The last field is the file
-// malloc came from, so that scripts/bench can tell that a preload worked.
+// cpu_ns is user and system time of all threads. malloc is the file that malloc
+// came from, so that scripts/bench can tell that a preload worked. A program
+// with more to tell adds "notes": {"name_kib": 5, "other_ns": 7}.
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -14,6 +15,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,8 +27,9 @@
 enum { BENCH_PAGE = 4096, BENCH_NSIZES = 4096, BENCH_FAILED = 3 };
 
 struct bench {
-    struct timespec wall;
-    struct rusage usage;
+    int64_t wall_ns;  // when it began, then how long it took
+    int64_t cpu_ns;   // the same
+    char notes[1024]; // the members of an object of JSON
 };
 
 // bench_fail ends the program with one line on stderr.
@@ -113,41 +116,80 @@ static inline void bench_mix(uint32_t ret_sizes[BENCH_NSIZES], uint64_t low,
     }
 }
 
-static inline void bench_begin(struct bench *b) {
-    getrusage(RUSAGE_SELF, &b->usage);
-    clock_gettime(CLOCK_MONOTONIC, &b->wall);
+// bench_rss_kib returns the memory that the process has now. It reads by
+// system calls alone, for stdio would allocate.
+static inline uint64_t bench_rss_kib(void) {
+    char text[128] = "";
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    close(fd);
+    char *second = n > 0 ? strchr(text, ' ') : NULL;
+    if (second == NULL) {
+        bench_fail("cannot read /proc/self/statm");
+    }
+    return strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
 }
 
-static inline int64_t bench_timeval_ns(struct timeval a, struct timeval b) {
-    return (b.tv_sec - a.tv_sec) * 1000000000ll +
-           (b.tv_usec - a.tv_usec) * 1000ll;
+// bench_note adds a figure of a program's own to its line, between bench_begin
+// and bench_end. Its name ends in its unit, _ns or _kib.
+static inline void bench_note(struct bench *b, const char *name, uint64_t n) {
+    size_t at = strlen(b->notes), left = sizeof b->notes - at;
+    int added = snprintf(b->notes + at, left, "%s\"%s\": %llu", at ? ", " : "",
+                         name, (unsigned long long)n);
+    if (added < 0 || (size_t)added >= left) {
+        bench_fail("too many notes");
+    }
 }
 
-// bench_end stops the clock and prints the line. It writes through a buffer on
-// the stack: stdio would allocate one and show up in the peak memory.
-static inline void bench_end(const struct bench *b, uint64_t nops) {
-    struct timespec wall;
+static inline int64_t bench_wall_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+// bench_cpu_ns returns user and system time of all threads up to now.
+static inline int64_t bench_cpu_ns(void) {
     struct rusage usage;
-    clock_gettime(CLOCK_MONOTONIC, &wall);
     getrusage(RUSAGE_SELF, &usage);
+    return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000ll +
+           (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000ll;
+}
 
-    int64_t wall_ns = (wall.tv_sec - b->wall.tv_sec) * 1000000000ll +
-                      (wall.tv_nsec - b->wall.tv_nsec);
-    int64_t cpu_ns = bench_timeval_ns(b->usage.ru_utime, usage.ru_utime) +
-                     bench_timeval_ns(b->usage.ru_stime, usage.ru_stime);
+static inline void bench_begin(struct bench *b) {
+    b->notes[0] = '\0';
+    b->cpu_ns = bench_cpu_ns();
+    b->wall_ns = bench_wall_ns();
+}
+
+// bench_stop stops the clock.
+static inline void bench_stop(struct bench *b) {
+    b->wall_ns = bench_wall_ns() - b->wall_ns;
+    b->cpu_ns = bench_cpu_ns() - b->cpu_ns;
+}
+
+// bench_print prints the line, after bench_stop. It writes through a buffer on
+// the stack: stdio would allocate one and show up in the peak memory.
+static inline void bench_print(const struct bench *b, uint64_t nops) {
     Dl_info info = {0};
     dladdr(dlsym(RTLD_DEFAULT, "malloc"), &info);
 
     char line[8192];
     int n = snprintf(line, sizeof line,
                      "{\"ops\": %llu, \"wall_ns\": %lld, \"cpu_ns\": %lld, "
-                     "\"ns_per_op\": %.4f, \"malloc\": \"%s\"}\n",
-                     (unsigned long long)nops, (long long)wall_ns,
-                     (long long)cpu_ns, (double)wall_ns / (double)nops,
-                     info.dli_fname ? info.dli_fname : "");
+                     "\"ns_per_op\": %.4f, \"malloc\": \"%s\", "
+                     "\"notes\": {%s}}\n",
+                     (unsigned long long)nops, (long long)b->wall_ns,
+                     (long long)b->cpu_ns, (double)b->wall_ns / (double)nops,
+                     info.dli_fname ? info.dli_fname : "", b->notes);
     if (n < 0 || (size_t)n >= sizeof line || write(1, line, (size_t)n) != n) {
         bench_fail("cannot write the result");
     }
+}
+
+// bench_end stops the clock and prints the line.
+static inline void bench_end(struct bench *b, uint64_t nops) {
+    bench_stop(b);
+    bench_print(b, nops);
 }
 
 #endif // BENCH_H

@@ -237,6 +237,43 @@ class Harness(unittest.TestCase):
         self.assertEqual(again.stdout, first.stdout)
         self.assertEqual(self.read('figures.json'), figures)
 
+    def test_every_program_runs_and_what_it_notes_is_printed(self):
+        names = ('list-64', 'list-256k-touch', 'leak', 'local-8', 'stress-8',
+                 'cross', 'queue-8', 'bulk', 'latency')
+        run = self.malloc('--quick', '--rounds', '1', '--peer', 'glibc',
+                          *(word for n in names for word in ('--workload', n)),
+                          '--json', self.path('figures.json'))
+
+        self.assertEqual((run.returncode, run.stderr), (0, ''))
+        self.assertLessEqual(max(map(len, run.stdout.splitlines())), 120)
+        workloads = json.loads(self.read('figures.json'))['workloads']
+        self.assertEqual(tuple(workloads), names)
+        for name in names:
+            self.assertGreater(workloads[name]['peers']['glibc']['cpu_ns'][0],
+                               0, name)
+        figures = {name: value[0] for name, value in
+                   workloads['latency']['peers']['glibc'].items()}
+        for call in ('malloc', 'free'):
+            tail = [figures[f'note {call}_{share}_ns'] for share in (
+                'p50', 'p99', 'p99.9', 'p99.99', 'worst')]
+            self.assertEqual(tail, sorted(tail))
+            self.assertGreater(tail[0], 0)
+            self.assertIn(f'latency   {call} p99.99 ', run.stdout)
+        self.assertIn('leak      rss at the end ', run.stdout)
+        # 20 live objects of 15 MiB on average, and what comes beside them
+        self.assertGreater(workloads['bulk']['live_kib'], 200 * 1024)
+        self.assertLess(workloads['bulk']['live_kib'], 400 * 1024)
+
+    def test_a_process_that_sleeps_tells_what_it_holds(self):
+        run = subprocess.run(
+            [os.path.join(BUILD, 'tests', 'bench', 'bench-idle'), '32', '1'],
+            stdout=subprocess.PIPE, check=True)
+        notes = json.loads(run.stdout)['notes']
+        self.assertEqual(list(notes), [
+            'rss_at_the_peak_kib', 'rss_after_the_frees_kib',
+            'rss_after_1_s_kib', 'cpu_in_the_sleep_ns'])
+        self.assertGreater(notes['rss_at_the_peak_kib'], 32 * 1024)
+
     def interrupt(self, signum, arguments):
         """Starts a long run, stops it once some figures are in its file."""
         process = subprocess.Popen(

@@ -1,0 +1,58 @@
+// idle.c: what a process that sleeps still holds after a peak: small objects up
+// to a limit are made and all but one of 500 freed, in random order; then the
+// process sleeps and calls nothing. Arguments: the limit in MiB, the seconds of
+// the sleep. Notes: the memory at the peak, right after the frees, after one
+// second, and after all of them. One operation is an object and its free; the
+// sleep is not timed.
+#include "bench.h"
+
+enum { MAXOBJECTS = 1 << 21, KEPT_ONE_IN = 500 };
+
+static void *objects[MAXOBJECTS];
+
+int main(int argc, char **argv) {
+    uint64_t limit = bench_number(argc, argv, 1) << 20;
+    uint64_t seconds = bench_number(argc, argv, 2);
+    static uint16_t sizes[BENCH_NSIZES];
+    bench_sizes(sizes);
+
+    uint64_t n = 0, live = 0, state = 1, held[3];
+    struct bench b;
+    bench_begin(&b);
+    while (live < limit && n < MAXOBJECTS) {
+        size_t size = sizes[n % BENCH_NSIZES];
+        objects[n] = malloc(size);
+        bench_touch_first(objects[n++]);
+        live += size;
+    }
+    for (uint64_t i = n - 1; i > 0; i--) {
+        uint64_t j = bench_random(&state) % (i + 1);
+        void *p = objects[i];
+        objects[i] = objects[j];
+        objects[j] = p;
+    }
+    held[0] = bench_rss_kib();
+    for (uint64_t i = 0; i < n; i++) {
+        if (i % KEPT_ONE_IN != 0) {
+            free(objects[i]);
+        }
+    }
+    held[1] = bench_rss_kib();
+    bench_stop(&b);
+
+    int64_t cpu_ns = bench_cpu_ns();
+    sleep(1);
+    held[2] = bench_rss_kib();
+    bench_note(&b, "rss_at_the_peak_kib", held[0]);
+    bench_note(&b, "rss_after_the_frees_kib", held[1]);
+    bench_note(&b, "rss_after_1_s_kib", held[2]);
+    if (seconds > 1) {
+        char name[64];
+        sleep((unsigned)seconds - 1);
+        snprintf(name, sizeof name, "rss_after_%u_s_kib", (unsigned)seconds);
+        bench_note(&b, name, bench_rss_kib());
+    }
+    bench_note(&b, "cpu_in_the_sleep_ns", (uint64_t)(bench_cpu_ns() - cpu_ns));
+    bench_print(&b, n);
+    return 0;
+}
