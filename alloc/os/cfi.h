@@ -46,7 +46,8 @@ struct cfi_walk {
 // The quick way keeps few registers. *ret_lost says that it met a frame that takes
 // another one, so that the other way would lead further.
 //
-// The code that is running stays loaded, and so its tables do. A walk that was led
+// The code that is running stays loaded, and so its tables do. Code of a library that
+// is just being loaded (resolvers of indirect functions) counts as without tables. A walk that was led
 // astray, through code that has neither tables nor frame pointers, could look into
 // a library while that is unloaded.
 unsigned cfi_walk(struct cfi_walk *w, const struct stack_skip *skip,
