@@ -198,10 +198,43 @@ static unsigned capture(uintptr_t *ret_pcs) {
     return n;
 }
 
-static struct mbucket *bucket_here(size_t size) {
+// Stacks being taken. They are not on the caller's stack, which may be a
+// coroutine's of a few KiB. When all are in use, by a thread each, a sample has no
+// stack; a handler that jumps out of malloc takes one away for ever.
+enum { STACKS = 64 };
+static struct {
+    _Atomic bool used;
     uintptr_t pcs[UNWIND_MAX];
-    unsigned n = capture(pcs);
-    return mprof_bucket(&prof, size, pcs, n);
+} stacks[STACKS];
+
+// stack_begin returns the number of one that is this thread's now, or STACKS.
+static unsigned stack_begin(void) {
+    unsigned first = (unsigned)(sys_self() * 0x9e3779b97f4a7c15u >> 58);
+    for (unsigned i = 0; i < STACKS; i++) {
+        unsigned at = (first + i) % STACKS;
+        // acquire: the last owner is done; partner: release in bucket_here
+        if (!atomic_load_explicit(&stacks[at].used, memory_order_relaxed) &&
+            !atomic_exchange_explicit(&stacks[at].used, true,
+                                      memory_order_acquire))
+            return at;
+    }
+    return STACKS;
+}
+
+// Other threads' are nobody's in a child.
+static void stacks_reset(void) {
+    for (unsigned i = 0; i < STACKS; i++)
+        atomic_store_explicit(&stacks[i].used, false, memory_order_relaxed);
+}
+
+static struct mbucket *bucket_here(size_t size) {
+    unsigned at = stack_begin();
+    if (at == STACKS)
+        return mprof_bucket(&prof, size, NULL, 0);
+    unsigned n = capture(stacks[at].pcs);
+    struct mbucket *b = mprof_bucket(&prof, size, stacks[at].pcs, n);
+    atomic_store_explicit(&stacks[at].used, false, memory_order_release);
+    return b;
 }
 
 static int write_waiting(int fd, uint64_t wait_ns) {
@@ -469,6 +502,7 @@ void profile_after_fork(bool child) {
         thread_tls.random = 0;
         thread_tls.epoch = UINT16_MAX;
         thread_tls.cache_distance = 0;
+        stacks_reset();
         unwind_forked();
     }
     mutex_unlock(&starting);
@@ -486,6 +520,7 @@ void profile_unlock_tables(void) {
 void profile_repair(void) {
     mutex_reset(&prof.lock); // a bucket that was half made is in no chain
     mutex_reset(&starting);
+    stacks_reset();
     unwind_forked();
 }
 
