@@ -13,14 +13,14 @@
 #include "prof/memstats_write.h"
 #include "runtime.h"
 
-static bool said; // that it cannot be written; at the start
+static int said; // why it cannot be written; at the start
 
 void dump_init(void) {
     if (options->stats == STATS_OFF)
         return;
     outname_init(); // at its end the process may see no /proc
     if (options->stats == STATS_STDERR)
-        stdfd_keep(2);
+        stdfd_keep(2, /* waiters= */ true);
     else
         outfile_look(
             &(struct outfile){"MOUND_STATS", options->stats_path, NULL, &said});

@@ -90,8 +90,10 @@ static int place(struct placing *p) {
         if (p->name.too_long)
             return -ENAMETOOLONG;
         error = place_new(p);
-        if (error == -EEXIST && !p->name.counts && !p->name.own)
-            error = replace(p);
+        if (!p->name.counts && !p->name.own) {
+            error = error == -EEXIST ? replace(p) : error;
+            break;
+        }
     }
     if (error == 0)
         p->owns = false;
@@ -224,24 +226,36 @@ static void complain(const char *variable, const struct outname *name,
     print_flush(&out);
 }
 
+// look returns what would go wrong, as far as it can be known.
+static int look(struct placing *p) {
+    struct outtarget target = {OUTTARGET_FILE, -1};
+    int error = 0;
+    if (!p->name.counts)
+        error = outtarget_find(p->dir, p->name.text, &target);
+    if (error != 0)
+        return error;
+    if (target.kind == OUTTARGET_FILE)
+        return file_may_create(p->dir);
+    if (target.fd == 1 || target.fd == 2)
+        stdfd_keep(target.fd, /* waiters= */ true);
+    return 0;
+}
+
 void outfile_look(const struct outfile *out) {
     struct placing *p = &placing;
-    struct outtarget target;
     if (turn_take(&turn, 0) != 0)
         return; // cannot be: there is one thread
+    stdfd_keep(2, /* waiters= */ false);
     outname_start(&p->name, out->path, 0);
     outname_bare(&p->name);
     p->dir = p->name.too_long ? -ENAMETOOLONG
                               : file_open_dir(FILE_NO_DIR, p->name.folder);
-    *out->said = p->dir < 0;
-    if (p->dir < 0)
-        complain(out->variable, &p->name, p->dir, ", as it is now");
-    else if (outtarget_find(p->dir, p->name.text, &target) == 0 &&
-             target.kind == OUTTARGET_DESCRIPTOR &&
-             (target.fd == 1 || target.fd == 2))
-        stdfd_keep(target.fd);
+    int error = p->dir < 0 ? p->dir : look(p);
     if (p->dir >= 0)
         file_close(p->dir);
+    *out->said = error;
+    if (error != 0)
+        complain(out->variable, &p->name, error, ", as it is now");
     turn_give(&turn);
 }
 
@@ -256,8 +270,9 @@ int outfile_write(const struct outfile *out, uint64_t number) {
     if (error != 0)
         return -EBUSY;
     error = write_placing(&placing, out, number);
-    bool known = *out->said && placing.dir < 0;
-    if (error < 0 && error != -EBUSY && !known) // who is busy comes again
+    bool said =
+        error == *out->said || error == -EBUSY; // who is busy comes again
+    if (error < 0 && !said)
         complain(out->variable, &placing.name, error, "");
     turn_give(&turn);
     return error;

@@ -20,12 +20,13 @@ struct outfile {
     // Writes the contents to fd; 0 or -errno. It may be called a second time, for
     // another file.
     int (*write)(int fd);
-    bool *said; // whether outfile_look has complained
+    int *said; // the error that outfile_look has complained of
 };
 
-// outfile_look, in the constructor, says at once if the folder is not there, since
-// at the end there may be no stderr to say it to. If the file is standard output or
-// standard error, a copy of that is kept until it is written.
+// outfile_look, in the constructor, says at once if the file cannot be written as
+// things are now, since at the end there may be no stderr to say it to. A copy of
+// standard error is kept for what is found then, unless it is a pipe; if the file is
+// standard output or standard error, a copy of that in any case.
 void outfile_look(const struct outfile *out);
 
 // outfile_write writes the file without a name, or under one of its own, and then

@@ -63,7 +63,7 @@ void process_start(char **envp) {
     stdfd_start();
     if (!options->off && (options->misuse == REPORT_GO_ON ||
                           options->hardened > 0 || options->guard > 0))
-        stdfd_keep(2); // for reports
+        stdfd_keep(2, /* waiters= */ true); // for reports
     dump_init();
     if (options->stats != STATS_OFF || options->profile_path[0] != '\0')
         filter_start();

@@ -35,7 +35,7 @@ static _Atomic bool begun; // prof is there, and the stores of sampled objects
 static struct mutex starting = {.rank = LOCKRANK_FORK};
 static _Atomic uint64_t next_growth; // bytes in use at which one is due
 static _Atomic uint64_t nwritten;    // profiles that were not the last
-static bool said;                    // that none can be written; at the start
+static int said;                     // why none can be written; at the start
 
 // What was sampled and freed, the last FREED_KEPT of them. Written and read
 // without a lock: for reports, which say what they find.

@@ -33,8 +33,10 @@ static bool still(int fd, int number) {
            sys_file_same(&now, &standard[number - FIRST].file);
 }
 
-void stdfd_keep(int fd) {
+void stdfd_keep(int fd, bool waiters) {
     note(fd);
+    if (!waiters && sys_file_is_read(&standard[fd - FIRST].file))
+        return;
     if (standard[fd - FIRST].copy == 0 && still(fd, fd)) {
         int copy = sys_dup_high(fd);
         standard[fd - FIRST].copy = copy > 0 ? copy : 0;

@@ -11,9 +11,10 @@
 void stdfd_start(void);
 
 // stdfd_keep, at the start, takes a copy of fd, 1 or 2, for what was asked for there:
-// it has to arrive whatever the program does with the descriptor. Whoever reads that
-// file to its end then waits for this process.
-void stdfd_keep(int fd);
+// it has to arrive whatever the program does with the descriptor. Whoever reads a
+// pipe or socket to its end then waits for this process: without waiters, none is
+// copied.
+void stdfd_keep(int fd, bool waiters);
 
 // stdfd_forked closes the copies in a child of fork: it may become a daemon, which
 // gives up its standard descriptors so that nobody waits for it.

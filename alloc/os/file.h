@@ -34,6 +34,9 @@ int file_status_at_fd(int fd, struct file_status *ret);
 // fit is -ENAMETOOLONG.
 int file_read_link(int dir, const char *name, char *buf, size_t n);
 
+// file_may_create returns 0 if a file could be made in that folder.
+int file_may_create(int dir);
+
 // file_create makes an empty file of that name, which must be new. file_create_
 // unnamed makes one that has no name yet and is gone when closed without one: not
 // every filesystem has those.

@@ -66,6 +66,10 @@ int file_read_link(int dir, const char *name, char *buf, size_t n) {
     return 0;
 }
 
+int file_may_create(int dir) {
+    return (int)syscall3(SYS_faccessat, dir, ".", W_OK | X_OK);
+}
+
 int file_create(int dir, const char *name) {
     return open_at(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
 }

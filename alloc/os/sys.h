@@ -101,6 +101,10 @@ struct sys_file {
 bool sys_file_of(int fd, struct sys_file *ret_file);
 bool sys_file_same(const struct sys_file *a, const struct sys_file *b);
 
+// sys_file_is_read says whether somebody reads it until all who write have closed it:
+// a pipe or a socket.
+bool sys_file_is_read(const struct sys_file *file);
+
 // sys_is_log says whether fd is a device of characters, or open for nothing but to
 // append to it.
 bool sys_is_log(int fd);

@@ -179,6 +179,10 @@ bool sys_file_same(const struct sys_file *a, const struct sys_file *b) {
            (a->mode & S_IFMT) == (b->mode & S_IFMT);
 }
 
+bool sys_file_is_read(const struct sys_file *file) {
+    return S_ISFIFO(file->mode) || S_ISSOCK(file->mode);
+}
+
 bool sys_is_log(int fd) {
     struct sys_file file;
     if (sys_file_of(fd, &file) && S_ISCHR(file.mode))

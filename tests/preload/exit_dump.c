@@ -543,7 +543,7 @@ Test(exit_dump, that_finds_no_room_leaves_nothing_and_says_so) {
         const char *options, *why, *files;
     } cases[] = {{"size=4k", ": No space left on device\n", "fill\n"},
                  {"nr_inodes=2", ": No space left on device\n", "fill\n"},
-                 {"ro", ": Read-only file system\n", ""}};
+                 {"ro", ": Read-only file system", ""}};
     char library[600];
     snprintf(library, sizeof library, "LIBRARY=%s", spawn_lib());
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -23,7 +23,7 @@
 
 static const char *contents = "contents\n";
 
-static bool said;
+static int said;
 
 static int write_contents(int fd) {
     size_t n = strlen(contents);
