@@ -60,15 +60,15 @@ Test(library, has_little_tls_in_the_static_area) {
 
 Test(library, imports_nothing_that_may_allocate) {
     // What an allocator must not call, for these may call it or lock. (It does
-    // call dl_iterate_phdr, for profiles only and with no lock of its own held.)
+    // call dl_iterate_phdr, for profiles only and with no lock of its own held; and
+    // madvise and munmap, while somebody has put another in the place of libc's.)
     static const char *const banned[] = {"__tls_get_addr", "pthread_mutex_lock",
                                          "printf",         "snprintf",
                                          "vsnprintf",      "fopen",
                                          "getenv",         "malloc",
                                          "calloc",         "backtrace",
                                          "qsort",          "clock_gettime",
-                                         "mmap",           "madvise",
-                                         "write"};
+                                         "mmap",           "write"};
     struct spawn_result r = readelf("--dyn-syms");
     cr_assert(strstr(r.out, " UND "), "no imports at all: %s", r.out);
     for (char *line = strtok(r.out, "\n"); line; line = strtok(NULL, "\n")) {
