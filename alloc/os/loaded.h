@@ -45,7 +45,7 @@ struct loaded_code {
     uint8_t build_id[LOADED_BUILD_ID_MAX];
 };
 
-// loaded_code finds the one that pc is in.
+// loaded_code finds the one that pc is in; false if that is no code.
 bool loaded_code(const struct loaded *object, uintptr_t pc,
                  struct loaded_code *ret_code);
 

@@ -129,7 +129,8 @@ bool loaded_code(const struct loaded *object, uintptr_t pc,
         uintptr_t start = base + h->p_vaddr;
         if (start < object->start || h->p_memsz > object->end - start)
             continue;
-        if (h->p_type == PT_LOAD && pc >= start && pc - start < h->p_memsz) {
+        if (h->p_type == PT_LOAD && h->p_flags & PF_X && pc >= start &&
+            pc - start < h->p_memsz) {
             ret_code->start = align_down(start, PAGE_BYTES);
             ret_code->limit = align_up(start + h->p_filesz, PAGE_BYTES);
             ret_code->offset = align_down(h->p_offset, PAGE_BYTES);

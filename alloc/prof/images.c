@@ -41,30 +41,27 @@ enum image_found images_find(struct images *is, struct image_finder *f,
     // One that is not in a file, as the kernel's, has no path.
     if (f->object.stays || strchr(f->object.name, '/') == NULL)
         return IMAGE_NONE;
-    return f->image != NULL ? IMAGE_KNOWN : IMAGE_NEW;
+    if (f->image == NULL)
+        return IMAGE_NEW;
+    // Frame pointers may lead to what is no code.
+    return pc >= f->image->code.start && pc < f->image->code.limit ? IMAGE_KNOWN
+                                                                   : IMAGE_NONE;
 }
 
-const struct image *images_add_locked(struct images *is, struct image_finder *f,
-                                      uintptr_t pc,
-                                      struct persistent *persistent,
-                                      _Atomic uint64_t *sys_bytes) {
+void images_add_locked(struct images *is, struct image_finder *f, uintptr_t pc,
+                       struct persistent *persistent,
+                       _Atomic uint64_t *sys_bytes) {
     uint64_t sum = loaded_sum(&f->object);
     struct loaded_code code;
     f->image = look_up(is, &f->object, sum);
-    if (f->image != NULL)
-        return f->image;
     const char *name = f->object.name;
-    if (!loaded_code(&f->object, pc - 1, &code)) {
-        memset(&code, 0, sizeof code);
-        code.start = f->object.start;
-        code.limit = f->object.end;
-        name = "";
-    }
+    if (f->image != NULL || !loaded_code(&f->object, pc - 1, &code))
+        return;
     size_t nname = min_size(strlen(name), IMAGES_NAME_MAX - 1);
     struct image *i = persistentalloc(persistent, sizeof *i + nname + 1,
                                       _Alignof(struct image), sys_bytes);
     if (i == NULL)
-        return NULL;
+        return;
     struct image *_Atomic *chain = chain_of(is, sum);
     i->object_start = f->object.start;
     i->sum = sum;
@@ -82,7 +79,6 @@ const struct image *images_add_locked(struct images *is, struct image_finder *f,
     atomic_store_explicit(chain, i, memory_order_release);
     atomic_store_explicit(&is->newest, i, memory_order_release);
     f->image = i;
-    return i;
 }
 
 size_t image_build_id(const struct image *i, char ret_text[MAPPINGS_BUILD_ID]) {

@@ -59,11 +59,11 @@ enum image_found images_find(struct images *is, struct image_finder *f,
                              uintptr_t pc);
 
 // images_add_locked adds the object that images_find found new, unless it has been
-// added meanwhile, and returns it; NULL without memory.
-const struct image *images_add_locked(struct images *is, struct image_finder *f,
-                                      uintptr_t pc,
-                                      struct persistent *persistent,
-                                      _Atomic uint64_t *sys_bytes);
+// added meanwhile: images_find may be called again. Nothing is added without memory,
+// or if pc is in no code of it.
+void images_add_locked(struct images *is, struct image_finder *f, uintptr_t pc,
+                       struct persistent *persistent,
+                       _Atomic uint64_t *sys_bytes);
 
 // image_build_id writes an image's build ID in hexadecimal and returns its length.
 size_t image_build_id(const struct image *i, char ret_text[MAPPINGS_BUILD_ID]);

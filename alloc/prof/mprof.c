@@ -47,8 +47,9 @@ static uint16_t image_number(struct mprof *mp, struct image_finder *f,
         images_add_locked(&mp->images, f, pc, mp->persistent, &mp->sys_bytes);
         if (!locked)
             mutex_unlock(&mp->lock);
+        found = images_find(&mp->images, f, pc);
     }
-    return found == IMAGE_NONE || f->image == NULL ? 0 : f->image->number;
+    return found == IMAGE_KNOWN ? f->image->number : 0;
 }
 
 // hash_images returns 0 if all numbers are. Kept out of line, for its stack.

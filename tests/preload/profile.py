@@ -372,6 +372,16 @@ def a_libunwind_that_cannot_be_loaded(folder):
     must(len(pprof_read.read(path)['samples']) > 0, 'nothing sampled')
 
 
+def frame_pointers_that_are_none(folder):
+    """Debian's python has none: what stands there leads anywhere."""
+    path = os.path.join(folder, 'wild.pb.gz')
+    run(['/usr/bin/python3', '-c', 'import json\n'
+         'json.loads(json.dumps([{"a": str(i)} for i in range(20000)]))'],
+        MOUND_PROFILE=path, MOUND_PROFILE_RATE=16 * KIB, MOUND_UNWIND='fp',
+        PYTHONMALLOC='malloc')
+    must(len(pprof_read.read(path)['samples']) > 20, 'nothing sampled')
+
+
 # Probes for tracers.
 
 def tracers_find_the_probes(_):
@@ -425,7 +435,8 @@ TESTS = [
     probes_pass_while_every_malloc_is_sampled,
     a_filter_that_forbids_what_unwinding_wants, jitted_code,
     a_path_that_cannot_be_written, a_full_disk_leaves_no_half_profile,
-    a_libunwind_that_cannot_be_loaded, tracers_find_the_probes, real_programs,
+    a_libunwind_that_cannot_be_loaded, frame_pointers_that_are_none,
+    tracers_find_the_probes, real_programs,
 ]
 
 

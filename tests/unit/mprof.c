@@ -3,6 +3,8 @@
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <dlfcn.h>
+#include <link.h>
 #include <math.h>
 #include <pthread.h>
 #include <string.h>
@@ -64,6 +66,27 @@ Test(mprof, another_size_or_stack_has_another) {
     for (int i = N; i-- > 0; walk = walk->older)
         cr_assert(eq(ptr, walk, b[i]));
     cr_assert(eq(ptr, walk, NULL));
+}
+
+// Of a library that is no part of the program: its code, and what is none.
+Test(mprof, addresses_have_images_where_they_are_code_that_may_go) {
+    void *handle = dlopen("libm.so.6", RTLD_NOW | RTLD_LOCAL);
+    uintptr_t code = (uintptr_t)dlsym(handle, "cbrt");
+    uintptr_t data = (uintptr_t)((struct link_map *)handle)->l_ld;
+    uintptr_t stack[] = {data, code + 1, (uintptr_t)start, 0x1000, data};
+
+    struct mbucket *b = mprof_bucket(&mp, 48, stack, 5);
+
+    cr_assert(eq(ptr, mprof_bucket(&mp, 48, stack, 5), b));
+    for (uint32_t i = 0; i < 5; i++)
+        cr_assert(eq(u16, mbucket_image(b, i), i == 1));
+    const struct image *image = images_newest(&mp.images);
+    cr_assert(eq(u16, image->number, 1));
+    cr_assert(eq(ptr, image->older, NULL));
+    cr_assert(ne(ptr, strstr(image->name, "libm.so"), NULL));
+    cr_assert(le(uptr, image->code.start, code));
+    cr_assert(gt(uptr, image->code.limit, code));
+    cr_assert(gt(uint, image->code.nbuild_id, 0));
 }
 
 Test(mprof, a_stack_that_is_too_deep_keeps_its_innermost_part) {
