@@ -1,12 +1,14 @@
-# bounds.py: the two bounds that are drawn beside the peers: an allocator that
-# is only fast (tests/bench/lifo.c), and the live bytes, which none can undercut
-# (tests/bench/live.c). Both leave numbers in a slip (tests/bench/bound.h).
+# bounds.py: what is preloaded beside the peers and leaves numbers in a slip
+# (tests/bench/bound.h): the two bounds, an allocator that is only fast
+# (tests/bench/lifo.c) and the live bytes, which none can undercut
+# (tests/bench/live.c); and litter behind a peer (tests/bench/litter.c).
 
 import os
+import shutil
 import struct
 import tempfile
 
-from . import peers, tree
+from . import peers, suite, tree
 
 SLIP = '4Q'
 LIFO = 'lifo'
@@ -57,10 +59,39 @@ def run_lifo(setting, workload, peer, live_kib, directory):
         setting, f'{workload.name} under {peer.name}',
         [*peer.environment(), *slip.environment(),
          f'BENCH_LIFO_MIB={min(ready, READY_MAX_MIB)}'])
-    wall, cpu, _, _ = slip.take()
+    wall, cpu, faults, _ = slip.take()
+    take_off(figures, workload, wall, cpu, faults)
+    return figures
+
+
+def take_off(figures, workload, wall, cpu, faults):
+    """Takes off a sample what was done before the workload began."""
+    operations = figures.get('operations', 1)
+    figures['minor_faults'] = max(0, figures['minor_faults']
+                                  - faults / operations)
     if not workload.timed_inside:
-        operations = figures.get('operations', 1)
         figures['cpu_ns'] = max(1, figures['cpu_ns'] - cpu / operations)
         if 'rate' not in figures:  # a client waits until the server is there
             figures['ns'] = max(1, figures['ns'] - wall / operations)
+
+
+def copy_litter(build, directory):
+    """Where every user can read it, as the servers' are others."""
+    path = shutil.copy(tree.bench_preload(build, 'litter'), directory)
+    os.chmod(path, 0o755)
+    return path
+
+
+def run_littered(setting, workload, peer, litter, directory):
+    """A sample of a peer whose heap was littered before."""
+    slip = Slip(directory)
+    figures = workload.run(
+        setting, f'{workload.name} under {peer.name}',
+        [f'LD_PRELOAD={peer.preloaded or peers.c_library()}:{litter}',
+         *slip.environment()])
+    wall, cpu, faults, _ = slip.take()
+    if wall == 0:
+        raise suite.Failure(f'{workload.name} under {peer.name}: the heap was '
+                            'not littered')
+    take_off(figures, workload, wall, cpu, faults)
     return figures

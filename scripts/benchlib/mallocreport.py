@@ -219,7 +219,8 @@ class Report:
     def print(self):
         content = self.content
         suite.print_heading(
-            'malloc', [(n, self.version(n)) for n in self.names],
+            'malloc, littered heaps' if content['littered'] else 'malloc',
+            [(n, self.version(n)) for n in self.names],
             content['rounds'], content['mode'] == 'quick',
             m=content['machine'])
         for name, packages in content['skipped'].items():
@@ -239,4 +240,5 @@ class Report:
         self.print_notes()
         self.print_faults()
         print(f'\n{LIFO}: an allocator that is only fast; live: the bytes asked '
-              'for and not given back at their peak')
+              'for and not given back at their peak'
+              + ('; both without litter' if content['littered'] else ''))

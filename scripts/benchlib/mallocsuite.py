@@ -68,11 +68,12 @@ class Document:
         self._saved = time.monotonic()
 
     @staticmethod
-    def new(mode, rounds, workloads, chosen, skipped, path):
+    def new(mode, rounds, littered, workloads, chosen, skipped, path):
         return Document({
             'suite': 'malloc', 'format': FORMAT, 'machine': suite.machine(),
             'date': time.strftime('%Y-%m-%d'),
-            'mode': mode, 'rounds': rounds, 'complete': False,
+            'mode': mode, 'rounds': rounds, 'littered': littered,
+            'complete': False,
             'peers': {p.name: {'version': p.version, 'mound': p.is_mound,
                                'library': p.preloaded, 'sha256': digest(p),
                                'release': p.release}
@@ -146,6 +147,8 @@ def measure(document, setting, workloads, chosen, directory):
             document.save(now=False)
         live[workload.name] = w['live_kib']
     runners = [*chosen, bounds.lifo(setting.build)]
+    litter = content['littered'] and bounds.copy_litter(setting.build,
+                                                        directory)
     for i, workload, peer in suite.interleaved(content['rounds'], workloads,
                                                lambda w: runners):
         if (document.done(workload.name, peer.name) > i
@@ -156,6 +159,9 @@ def measure(document, setting, workloads, chosen, directory):
             if peer.name == bounds.LIFO:
                 figures = bounds.run_lifo(setting, workload, peer,
                                           live[workload.name], directory)
+            elif content['littered']:
+                figures = bounds.run_littered(setting, workload, peer, litter,
+                                              directory)
             else:
                 figures = workload.run(
                     setting, f'{workload.name} under {peer.name}',
@@ -166,13 +172,18 @@ def measure(document, setting, workloads, chosen, directory):
         document.save(now=False)
 
 
-def select_workloads(names, mode):
+def select_workloads(names, mode, littered=False):
     """The workloads to run and those to skip, with the packages they need.
     What is asked for by its own name is not skipped but refused."""
     known = {w.name: w for w in WORKLOADS}
     chosen = [known[name] for name in suite.select('workload', names, known)]
     if not names:
         chosen = [w for w in chosen if mode in w.modes]
+    if littered:
+        for w in chosen:
+            if w.name in names and not w.can_be_littered:
+                raise tree.Refusal(f'{w.name} has no heap to litter')
+        chosen = [w for w in chosen if w.can_be_littered]
     skipped = {w.name: w.missing() for w in chosen if w.missing()}
     for name in names:
         if name in skipped:
@@ -195,7 +206,8 @@ def mode_of(arguments):
 def begin(arguments):
     """A document and what it takes to fill it."""
     mode = mode_of(arguments)
-    workloads, skipped = select_workloads(arguments.workload, mode)
+    workloads, skipped = select_workloads(arguments.workload, mode,
+                                          arguments.littered)
     chosen = peers.select(arguments.peer, arguments.build)
     releases.tell(arguments.build, chosen)
     if any(p.name == bounds.LIFO for p in chosen):
@@ -205,7 +217,7 @@ def begin(arguments):
         path = os.path.join(arguments.build, 'bench-malloc.json')
     document = Document.new(mode, suite.rounds_of(arguments, MODES['quick'],
                                                   MODES[mode]),
-                            workloads, chosen, skipped, path)
+                            arguments.littered, workloads, chosen, skipped, path)
     return document, workloads, chosen
 
 
@@ -213,6 +225,7 @@ def resume(arguments):
     for option, value in (('--peer', arguments.peer), ('--full', arguments.full),
                           ('--workload', arguments.workload),
                           ('--quick', arguments.quick),
+                          ('--littered', arguments.littered),
                           ('--rounds', arguments.rounds),
                           ('--json', arguments.json)):
         if value:
@@ -303,7 +316,7 @@ def bench(arguments):
 
 def add_arguments(parser):
     parser.add_argument('--full', action='store_true',
-                        help='11 rounds of everything, about an hour; progress '
+                        help='11 rounds of everything, 90 minutes; progress '
                         'is kept in BUILD/bench-malloc.json or --json FILE')
     parser.add_argument('--resume', metavar='FILE',
                         help='go on with an interrupted run, or print a '
@@ -311,6 +324,8 @@ def add_arguments(parser):
     parser.add_argument('--svg', metavar='FILE', help='draw a picture')
     parser.add_argument('--scaling', action='store_true',
                         help='throughput and locks of 1 to 64 threads instead')
+    parser.add_argument('--littered', action='store_true',
+                        help='each heap is fragmented before its workload')
     parser.add_argument('--peer', action='append', default=[],
                         metavar='NAME|PATH', help='mound, '
                         + ', '.join(peers.DEBIAN)

@@ -107,6 +107,7 @@ def draw(report, path):
     canvas.text(x + 85, 20, 'spread too wide')
     canvas.text(LEFT, 38, 'ratio to the best peer of the row, further left is '
                 f'better; medians of {report.content["rounds"]} rounds, '
+                + ('littered heaps, ' if report.content['littered'] else '')
                 + report.content['machine']['cpu'], size=11)
     for i, name in enumerate(lines):
         canvas.text(LEFT - 12, TOP + ROW * (i + 0.5) + 4,

@@ -91,7 +91,7 @@ def print_locks(steps, chosen, samples):
 
 
 def bench(arguments):
-    for option in ('resume', 'svg', 'workload', 'full'):
+    for option in ('resume', 'svg', 'workload', 'full', 'littered'):
         if getattr(arguments, option):
             raise tree.Refusal(f'--{option} does not go with --scaling')
     mode = 'quick' if arguments.quick else 'normal'

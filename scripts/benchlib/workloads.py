@@ -49,6 +49,7 @@ class Workload:
     group = 'written'
     timed_inside = True  # what a process does before that is not measured
     most_rounds = math.inf
+    can_be_littered = True
 
     def __init__(self, name, what, program, arguments, count, threads=1,
                  whole=False, least=1, modes=tuple(SHARES)):
@@ -97,14 +98,15 @@ class Idle(Workload):
 
     most_rounds = 2
 
-    def __init__(self):
-        super().__init__('idle', '128 MiB of small objects are made and nearly '
-                         f'all freed, then the process sleeps {IDLE_S} s',
-                         'idle', [128, IDLE_S], 1, modes=('normal', 'full'))
+    def __init__(self, how, what):
+        super().__init__(f'idle-{how}', '128 MiB of small objects are made and '
+                         f'nearly all freed; then {IDLE_S} s {what}', 'idle',
+                         [128, IDLE_S, how], 1, modes=('normal', 'full'))
 
 
 class Startup(Workload):
     timed_inside = False
+    can_be_littered = False  # it would be nothing but the litter
 
     def __init__(self):
         super().__init__('startup', '/bin/true from start to end', None, [],
@@ -234,7 +236,8 @@ WRITTEN = [
     Workload('latency', f'{THREADS} threads replace objects to 1 MiB at random;'
              ' each call is timed by itself', 'latency', [THREADS, COUNT],
              2_000_000, THREADS),
-    Idle(),
+    Idle('still', 'of sleep'),
+    Idle('pulse', 'of sleep, but for 1 000 calls a second'),
     *(Workload(f'sharing-{who}', f'{THREADS} threads write to objects of 8 '
                f'bytes, {made}', 'sharing', [who, THREADS, COUNT], 600_000,
                THREADS)

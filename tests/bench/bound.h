@@ -1,5 +1,5 @@
-// bound.h: the slip of paper that the two bounds, lifo.c and live.c, leave for
-// scripts/bench: a file named by BENCH_SLIP, of SLIP_NWORDS numbers of 64 bits,
+// bound.h: the slip of paper that the two bounds, lifo.c and live.c, and
+// litter.c leave for scripts/bench: a file named by BENCH_SLIP, of SLIP_NWORDS numbers of 64 bits,
 // shared by all processes of a workload. A map of it survives _exit and kill.
 #ifndef BENCH_BOUND_H
 #define BENCH_BOUND_H

@@ -266,13 +266,36 @@ class Harness(unittest.TestCase):
 
     def test_a_process_that_sleeps_tells_what_it_holds(self):
         run = subprocess.run(
-            [os.path.join(BUILD, 'tests', 'bench', 'bench-idle'), '32', '1'],
+            [os.path.join(BUILD, 'tests', 'bench', 'bench-idle'), '32', '1',
+             'pulse'],
             stdout=subprocess.PIPE, check=True)
         notes = json.loads(run.stdout)['notes']
         self.assertEqual(list(notes), [
             'rss_at_the_peak_kib', 'rss_after_the_frees_kib',
             'rss_after_1_s_kib', 'cpu_in_the_sleep_ns'])
         self.assertGreater(notes['rss_at_the_peak_kib'], 32 * 1024)
+
+    def test_littered_heaps_hold_litter_and_its_cost_is_taken_off(self):
+        run = self.malloc('--quick', '--rounds', '1', '--littered', '--peer',
+                          'glibc', '--workload', 'pair-16', '--workload',
+                          'sort', '--json', self.path('figures.json'))
+
+        self.assertEqual((run.returncode, run.stderr), (0, ''))
+        self.assertIn('malloc, littered heaps: ', run.stdout)
+        document = json.loads(self.read('figures.json'))
+        self.assertTrue(document['littered'])
+        pair, program = (document['workloads'][name]['peers']['glibc']
+                         for name in ('pair-16', 'sort'))
+        self.assertGreater(pair['rss_kib'][0], 30 * 1024)
+        self.assertLess(pair['minor_faults'][0], 2000)  # litter: 11 000
+        self.assertGreater(program['ns'][0], 1e6)
+        self.assertGreater(program['cpu_ns'][0], 1e6)
+
+    def test_refuses_litter_where_there_is_no_heap(self):
+        self.assert_refused(self.malloc('--littered', '--workload', 'startup',
+                                        '--peer', 'glibc'), 'startup')
+        self.assert_refused(self.malloc('--littered', '--scaling', '--peer',
+                                        'glibc'), '--littered')
 
     def interrupt(self, signum, arguments):
         """Starts a long run, stops it once some figures are in its file."""

@@ -1,19 +1,46 @@
 // idle.c: what a process that sleeps still holds after a peak: small objects up
 // to a limit are made and all but one of 500 freed, in random order; then the
-// process sleeps and calls nothing. Arguments: the limit in MiB, the seconds of
-// the sleep. Notes: the memory at the peak, right after the frees, after one
+// process sleeps and calls nothing ("still"), or a hundred times a second makes
+// and frees ten objects ("pulse"), as one that waits for work. Arguments: the
+// limit in MiB, the seconds of the sleep, and which. Notes: the memory at the peak, right after the frees, after one
 // second, and after all of them. One operation is an object and its free; the
 // sleep is not timed.
 #include "bench.h"
 
-enum { MAXOBJECTS = 1 << 21, KEPT_ONE_IN = 500 };
+enum {
+    MAXOBJECTS = 1 << 21,
+    KEPT_ONE_IN = 500,
+    PULSES = 100, // in a second
+    PULSE_OBJECTS = 10,
+};
 
 static void *objects[MAXOBJECTS];
+static uint16_t sizes[BENCH_NSIZES];
+
+static void pulse(uint64_t *next) {
+    void *made[PULSE_OBJECTS];
+    for (int i = 0; i < PULSE_OBJECTS; i++) {
+        made[i] = malloc(sizes[(*next)++ % BENCH_NSIZES]);
+        bench_touch_first(made[i]);
+    }
+    for (int i = 0; i < PULSE_OBJECTS; i++) {
+        free(made[i]);
+    }
+}
+
+static void pass(uint64_t seconds, int pulses, uint64_t *next) {
+    for (uint64_t i = 0; i < seconds * PULSES; i++) {
+        usleep(1000000 / PULSES);
+        if (pulses) {
+            pulse(next);
+        }
+    }
+}
 
 int main(int argc, char **argv) {
     uint64_t limit = bench_number(argc, argv, 1) << 20;
     uint64_t seconds = bench_number(argc, argv, 2);
-    static uint16_t sizes[BENCH_NSIZES];
+    int pulses = strcmp(bench_word(argc, argv, 3), "pulse") == 0;
     bench_sizes(sizes);
 
     uint64_t n = 0, live = 0, state = 1, held[3];
@@ -41,14 +68,15 @@ int main(int argc, char **argv) {
     bench_stop(&b);
 
     int64_t cpu_ns = bench_cpu_ns();
-    sleep(1);
+    uint64_t next = 0;
+    pass(1, pulses, &next);
     held[2] = bench_rss_kib();
     bench_note(&b, "rss_at_the_peak_kib", held[0]);
     bench_note(&b, "rss_after_the_frees_kib", held[1]);
     bench_note(&b, "rss_after_1_s_kib", held[2]);
     if (seconds > 1) {
         char name[64];
-        sleep((unsigned)seconds - 1);
+        pass(seconds - 1, pulses, &next);
         snprintf(name, sizeof name, "rss_after_%u_s_kib", (unsigned)seconds);
         bench_note(&b, name, bench_rss_kib());
     }
