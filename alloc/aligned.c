@@ -32,6 +32,8 @@ ALWAYS_INLINE void *aligned_hit(size_t alignment, size_t size) {
 // glibc takes any alignment and rounds it up to a power of two; one that cannot
 // be rounded is an error.
 EXPORT void *mound_memalign(size_t alignment, size_t size) {
+    if (UNLIKELY(runtime_passive())) // before malloc sees a call of its own
+        return memalign_slow(alignment, size);
     // Only the smallest class has slots that are less than 16-aligned. The size
     // stays what was asked for: canaries, guards and sized frees go by it.
     if (alignment <= sizeof(void *) ||

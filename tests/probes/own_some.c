@@ -155,6 +155,19 @@ int main(int argc, char **argv) {
     usable_fn *usable = (usable_fn *)found("malloc_usable_size");
     expect(libc_free && libc_info && libc_usable, "dlsym: %s", dlerror());
 
+    // The old names are libc's and stay so; nothing else changes by their use.
+    two_fn *old_memalign = (two_fn *)dlsym(RTLD_DEFAULT, "__libc_memalign");
+    void (*old_free)(void *) =
+        (void (*)(void *))dlsym(RTLD_DEFAULT, "__libc_free");
+    for (size_t align = 8; old_memalign && old_free && align < 100;
+         align *= 2) {
+        size_t used = libc_info().uordblks;
+        void *p = old_memalign(align, 6400);
+        expect(libc_info().uordblks >= used + 6400,
+               "__libc_memalign(%zu) is not libc's", align);
+        old_free(p);
+    }
+
     static const char *const gives[] = {
         "malloc",         "calloc", "realloc", "reallocarray", "aligned_alloc",
         "posix_memalign", "valloc", "pvalloc", "memalign"};
