@@ -200,9 +200,12 @@ static void free_write_churn(const char *how) {
 static void free_read(const char *how) {
     char *p = get(how, numbers[0]);
     release(p);
-    for (size_t i = 0; i < numbers[0]; i++)
-        expect(read_byte(p, i) != 1 || i % 8 != 0 || read_byte(p, i + 1) != 1,
-               "byte %zu is what it was", i);
+    // Some bytes are what they were by chance, but no eight in a row.
+    size_t nsame = 0;
+    for (size_t i = 0; i < numbers[0]; i++) {
+        nsame = read_byte(p, i) == 1 ? nsame + 1 : 0;
+        expect(nsame < 8, "the bytes up to %zu are what they were", i);
+    }
 }
 
 static void double_free(const char *how) {
