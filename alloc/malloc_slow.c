@@ -684,10 +684,15 @@ static COLD void free_hardened(void *p, const char *call) {
         free_marked(p, call);
         return;
     }
-    struct mspan *s = pagemap_span(&mound_heap.pagemap, (uintptr_t)p);
-    if (s == NULL || mspan_state(s) != MSPAN_LARGE ||
-        mspan_start(s) != (uintptr_t)p || !keep_out(s, p))
-        free_inside(p, call);
+    // The bit of a live object is nobody else's: no lock to read it.
+    struct block b = look_up(p);
+    if (b.misuse == MISUSE_NONE && b.span != NULL) {
+        if (mspan_state(b.span) == MSPAN_SMALL)
+            memset(p, 0, b.usable);
+        else if (keep_out(b.span, p))
+            return;
+    }
+    free_inside(p, call);
 }
 
 void slow_free_inside(void *p) {

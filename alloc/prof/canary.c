@@ -27,18 +27,23 @@ void canary_init(uint64_t new_secret) {
     secret = new_secret;
 }
 
-// struct place is where an object may be.
+// struct place is where an object may be, and a number that nobody can guess from it.
 struct place {
     char *base;
     size_t room;
     size_t front;
+    uint64_t hash;
 };
 
+static struct place place_at(void *base, size_t room, size_t front) {
+    uint64_t state = secret ^ (uintptr_t)base ^ (uint64_t)front << FILLED_SHIFT;
+    return (struct place){base, room, front, fastrand(&state)};
+}
+
 static uint64_t mix(const struct place *at, enum kind kind, uint64_t value) {
-    uint64_t state = secret ^ (uintptr_t)at->base ^
-                     (uint64_t)(at->front + kind) << FILLED_SHIFT ^
-                     value * 0x9e3779b97f4a7c15;
-    return fastrand(&state);
+    uint64_t x = at->hash ^ (value << 2 | kind) * 0x9e3779b97f4a7c15u;
+    x = (x ^ x >> 32) * 0xbf58476d1ce4e5b9u;
+    return x ^ x >> 29;
 }
 
 static uint64_t load(const char *p) {
@@ -81,7 +86,7 @@ static size_t size_most(const struct place *at) {
 }
 
 void *canary_set(void *base, size_t room, size_t front, size_t size) {
-    const struct place at = {base, room, front};
+    const struct place at = place_at(base, room, front);
     char *p = object_of(&at);
     size_t nfilled = size_most(&at) - size;
     uint64_t end = end_of(&at, nfilled, LIVE);
@@ -180,13 +185,18 @@ static enum canary look(const struct place *at, struct canary_object *ret) {
 
 enum canary canary_look(void *base, size_t room, const void *p,
                         struct canary_object *ret) {
-    const struct place at = {base, room, (size_t)((char *)p - (char *)base)};
+    const struct place at =
+        place_at(base, room, (size_t)((char *)p - (char *)base));
     return look(&at, ret);
 }
 
 enum canary canary_find(void *base, size_t room, struct canary_object *ret) {
-    struct place at = {base, room, CANARY_HEAD_BYTES};
-    for (; at.front <= CANARY_FRONT_MAX && may_be(&at); at.front *= 2) {
+    struct place at;
+    for (size_t front = CANARY_HEAD_BYTES; front <= CANARY_FRONT_MAX;
+         front *= 2) {
+        at = place_at(base, room, front);
+        if (!may_be(&at))
+            break;
         char *head_at = object_of(&at) - CANARY_HEAD_BYTES;
         uint64_t head = load(head_at);
         if (head == 0)
@@ -195,12 +205,12 @@ enum canary canary_find(void *base, size_t room, struct canary_object *ret) {
         if (found != CANARY_NONE)
             return load(head_at) == head ? found : CANARY_NONE;
     }
-    at.front = 0;
+    at = place_at(base, room, 0);
     return look(&at, ret);
 }
 
 bool canary_free(void *base, size_t room, size_t front, size_t size) {
-    const struct place at = {base, room, front};
+    const struct place at = place_at(base, room, front);
     size_t nfilled = size_most(&at) - size;
     uint64_t live =
         front > 0 ? head_of(&at, size, LIVE) : end_of(&at, nfilled, LIVE);
