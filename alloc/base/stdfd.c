@@ -73,5 +73,7 @@ int stdfd_err(void) {
     if (!started || filter_noted())
         return 2;
     int fd = stdfd_of(2);
+    if (fd < 0 && standard[2 - FIRST].known)
+        fd = sys_open_terminal(&standard[2 - FIRST].file);
     return fd >= 0 || !redirected() ? fd : 2;
 }

@@ -95,6 +95,7 @@ struct sys_file {
     uint64_t device;
     uint64_t inode;
     uint32_t mode;
+    uint32_t terminal; // number of a device of characters; 0: another file
 };
 
 // sys_file_of fills *ret_file with what stands behind fd; false if it is closed.
@@ -104,6 +105,10 @@ bool sys_file_same(const struct sys_file *a, const struct sys_file *b);
 // sys_file_is_read says whether somebody reads it until all who write have closed it:
 // a pipe or a socket.
 bool sys_file_is_read(const struct sys_file *file);
+
+// sys_open_terminal opens the terminal of this process for writing if it is that
+// file; else -1.
+int sys_open_terminal(const struct sys_file *file);
 
 // sys_is_log says whether fd is a device of characters, or open for nothing but to
 // append to it.

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -171,6 +172,7 @@ bool sys_file_of(int fd, struct sys_file *ret_file) {
     ret_file->device = st.st_dev;
     ret_file->inode = st.st_ino;
     ret_file->mode = st.st_mode;
+    ret_file->terminal = S_ISCHR(st.st_mode) ? (uint32_t)st.st_rdev : 0;
     return true;
 }
 
@@ -181,6 +183,20 @@ bool sys_file_same(const struct sys_file *a, const struct sys_file *b) {
 
 bool sys_file_is_read(const struct sys_file *file) {
     return S_ISFIFO(file->mode) || S_ISSOCK(file->mode);
+}
+
+int sys_open_terminal(const struct sys_file *file) {
+    unsigned device = 0;
+    if (file->terminal == 0)
+        return -1;
+    int flags = O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    int fd = (int)syscall4(SYS_openat, AT_FDCWD, "/dev/tty", flags, 0);
+    if (fd >= 0 && syscall3(SYS_ioctl, fd, TIOCGDEV, &device) == 0 &&
+        device == file->terminal)
+        return fd;
+    if (fd >= 0)
+        sys_close(fd);
+    return -1;
 }
 
 bool sys_is_log(int fd) {

@@ -93,6 +93,23 @@ Test(stderr_dump, of_misuse_is_in_no_data_without_options_either) {
     folder_remove(&folder);
 }
 
+Test(stderr_dump, of_misuse_reaches_the_terminal_of_the_start) {
+    struct folder folder = folder_make();
+    char command[3000];
+    snprintf(command, sizeof command, "LD_PRELOAD='%s' '%s' misuse_file '%s'",
+             spawn_lib(), spawn_probe("fd2"), folder_join(&folder, "own"));
+    const char *const argv[] = {"script", "-qc", command, "/dev/null", NULL};
+    struct spawn cmd = {.argv = argv};
+    struct spawn_result r = spawn_run(&cmd);
+    if (spawn_exited(&r, 127)) {
+        cr_skip_test("there is no script(1)");
+    }
+    cr_assert(strstr(r.out, "mound: free(): "), "%s", spawn_describe(&r));
+    own_file_is(&folder, "data\n");
+    spawn_free(&r);
+    folder_remove(&folder);
+}
+
 Test(stderr_dump, of_misuse_is_in_the_log_of_the_program) {
     struct folder folder = folder_make();
     struct spawn_result r =
