@@ -20,9 +20,8 @@ static void told(size_t nbytes) {
     memwatch_calls++;
     void *new = malloc(100);
     void *large = malloc(300000);
-    if (new == NULL || large == NULL)
-        abort();
-    ((char *)large)[0] = 1;
+    if (large != NULL) // the program may be at a limit
+        ((char *)large)[0] = 1;
     free(large);
     free(last);
     last = new;
