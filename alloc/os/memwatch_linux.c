@@ -88,15 +88,25 @@ static struct object object_of(uintptr_t addr) {
     return o;
 }
 
-static void look_for_slot(struct watched *w, const ElfW(Rela) * relocations,
-                          size_t nbytes, const ElfW(Sym) * symbols,
-                          const char *names, uintptr_t moved) {
-    for (size_t i = 0; i < nbytes / sizeof *relocations; i++) {
-        const ElfW(Rela) *r = &relocations[i];
+// struct relocations is a table of what the loader has entered where.
+struct relocations {
+    const ElfW(Rela) * entries;
+    size_t nbytes;
+};
+
+// look_in finds the slots of both functions in a table.
+static void look_in(const struct relocations *table, const ElfW(Sym) * symbols,
+                    const char *names, uintptr_t moved) {
+    size_t n = table->nbytes / sizeof *table->entries;
+    for (size_t i = 0; i < n && (advise.slot == NULL || unmap.slot == NULL);
+         i++) {
+        const ElfW(Rela) *r = &table->entries[i];
         long type = (long)ELF64_R_TYPE(r->r_info);
-        const ElfW(Sym) *symbol = &symbols[ELF64_R_SYM(r->r_info)];
-        if ((type == SLOT_RELOCATION || type == DATA_RELOCATION) &&
-            str_same(names + symbol->st_name, w->name))
+        if (type != SLOT_RELOCATION && type != DATA_RELOCATION)
+            continue;
+        const char *name = names + symbols[ELF64_R_SYM(r->r_info)].st_name;
+        struct watched *w = name[0] == 'm' && name[1] == 'a' ? &advise : &unmap;
+        if (str_same(name, w->name))
             w->slot = (const uintptr_t *)(moved + r->r_offset);
     }
 }
@@ -104,8 +114,7 @@ static void look_for_slot(struct watched *w, const ElfW(Rela) * relocations,
 static void find_slots(void) {
     const ElfW(Sym) *symbols = NULL;
     const char *names = NULL;
-    const ElfW(Rela) * tables[2] = {NULL, NULL};
-    size_t nbytes[2] = {0, 0};
+    struct relocations calls = {NULL, 0}, others = {NULL, 0};
     struct object own = object_of((uintptr_t)&advise);
     for (const ElfW(Dyn) *d = _DYNAMIC; d != NULL && d->d_tag != DT_NULL; d++) {
         const void *p = (const void *)d->d_un.d_ptr; // the loader moved it
@@ -117,16 +126,16 @@ static void find_slots(void) {
             names = p;
             break;
         case DT_JMPREL:
-            tables[0] = p;
+            calls.entries = p;
             break;
         case DT_PLTRELSZ:
-            nbytes[0] = d->d_un.d_val;
+            calls.nbytes = d->d_un.d_val;
             break;
         case DT_RELA:
-            tables[1] = p;
+            others.entries = p;
             break;
         case DT_RELASZ:
-            nbytes[1] = d->d_un.d_val;
+            others.nbytes = d->d_un.d_val;
             break;
         default:
             break;
@@ -137,12 +146,10 @@ static void find_slots(void) {
     if (!own.found || (uintptr_t)symbols < own.start ||
         (uintptr_t)names < own.start)
         return;
-    for (int i = 0; i < 2; i++) {
-        if ((uintptr_t)tables[i] < own.start)
-            continue;
-        look_for_slot(&advise, tables[i], nbytes[i], symbols, names, own.moved);
-        look_for_slot(&unmap, tables[i], nbytes[i], symbols, names, own.moved);
-    }
+    if ((uintptr_t)calls.entries >= own.start)
+        look_in(&calls, symbols, names, own.moved);
+    if ((uintptr_t)others.entries >= own.start)
+        look_in(&others, symbols, names, own.moved);
 }
 
 static void note(struct watched *w, const struct object *libc) {
