@@ -24,14 +24,13 @@ void stdfd_forked(void);
 // copy; -1: there is none.
 int stdfd_of(int fd);
 
-// stdfd_err returns where to print: stdfd_of(2); where there is none the terminal that
-// 2 was, opened again if it is still that of the process; else 2 if the
-// program redirected its messages: it is the same file as 1, a terminal or /dev/null,
-// or a file that it can only append to, as logs are. Else -1. A terminal that it opened
-// stays open: few reports come that way, for most end the process, and those after
-// which it goes on have a copy. Before stdfd_start, and
-// under a filter that may end who looks, it is 2. Any thread, also in a signal
-// handler.
+// stdfd_err returns where to print: stdfd_of(2); where there is none the terminal
+// that 2 was, opened again if it is still that of the process; else 2, if the program
+// redirected its messages: it is the same file as 1, a terminal or /dev/null, or a file
+// that it can only append to, as logs are; else -1. A terminal that it opened stays
+// open: most such reports end the process, and who goes on after one has a copy.
+// Before stdfd_start, and under a filter that may end who looks, it is 2. Any thread,
+// also in a signal handler.
 int stdfd_err(void);
 
 #endif // MOUND_BASE_STDFD_H
