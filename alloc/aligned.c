@@ -34,10 +34,7 @@ ALWAYS_INLINE void *aligned_hit(size_t alignment, size_t size) {
 EXPORT void *mound_memalign(size_t alignment, size_t size) {
     if (UNLIKELY(runtime_passive())) // before malloc sees a call of its own
         return memalign_slow(alignment, size);
-    // Only the smallest class has slots that are less than 16-aligned. The size
-    // stays what was asked for: canaries, guards and sized frees go by it.
-    if (alignment <= sizeof(void *) ||
-        (alignment <= MIN_ALIGN && size > sizeof(void *)))
+    if (alignment <= MIN_ALIGN)
         return mound_malloc(size);
     if (alignment > SIZE_MAX / 2 + 1) {
         errno = EINVAL;

@@ -30,7 +30,6 @@ enum {
     TICK_EVERY = 64,
     TICK_LARGE = 8, // a free of a large object counts for more
     RECLAIM_PAGES = (1 << 20) / PAGE_SIZE,
-    NO_ALIGN = 1, // as malloc aligns: up to 8 bytes need not be aligned to 16
 };
 
 // enter begins a slow path; false: serve this call without locks.
@@ -328,10 +327,7 @@ static COLD bool reclaim_more(size_t size) {
 // alloc_once returns a block and whether it is known to be zero.
 static void *alloc_once(size_t size, size_t align, bool *ret_zero) {
     *ret_zero = false;
-    unsigned sizeclass = 0;
-    if (size <= MAX_SMALL_SIZE)
-        sizeclass = align < MIN_ALIGN ? sizeclass_for(size)
-                                      : sizeclass_for_aligned(size, align);
+    unsigned sizeclass = sizeclass_for_aligned(size, align);
     if (sizeclass != 0)
         return small_alloc(sizeclass, size, align);
     struct mspan *s = large_alloc(max_size(size, 1), align);
@@ -358,7 +354,6 @@ static void *alloc_inside(size_t size, size_t align, bool *ret_zero) {
 static void *alloc_marked(size_t size, size_t align, bool *ret_zero) {
     if (size > CANARY_SIZE_MAX)
         return NULL;
-    align = max_size(align, MIN_ALIGN);
     void *base = alloc_inside(size + marks_bytes(align), align, ret_zero);
     if (base == NULL || guards_own(base))
         return base;
@@ -371,7 +366,7 @@ static void *alloc_marked(size_t size, size_t align, bool *ret_zero) {
 // alloc_hardened allocates in either level of hardened mode.
 static COLD void *alloc_hardened(size_t size, size_t align, bool *ret_zero) {
     void *p = NULL;
-    if (size == 0 && align <= MIN_ALIGN)
+    if (size == 0 && align == MIN_ALIGN)
         p = zerosize_alloc();
     if (p != NULL)
         return p;
@@ -383,7 +378,7 @@ static void *alloc(size_t size, size_t align, bool *ret_zero) {
     void *p;
     *ret_zero = false;
     if (UNLIKELY(!enter())) {
-        p = emergency_alloc(size, max_size(align, MIN_ALIGN));
+        p = emergency_alloc(size, align);
     } else {
         p = UNLIKELY(options->hardened > 0)
                 ? alloc_hardened(size, align, ret_zero)
@@ -434,7 +429,7 @@ void *malloc_slow(size_t size) {
         if (p != NULL)
             return p;
     }
-    return alloc(size, NO_ALIGN, &zero);
+    return alloc(size, MIN_ALIGN, &zero);
 }
 
 void *memalign_slow(size_t align, size_t size) {
@@ -443,7 +438,7 @@ void *memalign_slow(size_t align, size_t size) {
         return runtime_next.memalign(align, size);
     if (size > PTRDIFF_MAX || align > PTRDIFF_MAX)
         return fail(ENOMEM);
-    return alloc(size, align, &zero);
+    return alloc(size, max_size(align, MIN_ALIGN), &zero);
 }
 
 void *calloc_slow(size_t nmemb, size_t size) {
@@ -458,7 +453,7 @@ void *calloc_slow(size_t nmemb, size_t size) {
         if (p != NULL)
             return memset(p, 0, nbytes);
     }
-    void *p = alloc(nbytes, NO_ALIGN, &zero);
+    void *p = alloc(nbytes, MIN_ALIGN, &zero);
     if (p != NULL && !zero)
         memset(p, 0, nbytes);
     return p;

@@ -73,10 +73,11 @@ ALWAYS_INLINE bool pagemap_in_range(uintptr_t addr) {
 }
 
 // pagemap_slot_arena returns the arena that addr is in, if it is a place for a
-// slot: in range, and aligned to 8 bytes; else PAGEMAP_ENTRIES or more. It costs
+// slot: in range, and aligned to MIN_ALIGN; else PAGEMAP_ENTRIES or more. It costs
 // what the range alone does, for bits that must be 0 are turned to the top.
 ALWAYS_INLINE size_t pagemap_slot_arena(uintptr_t addr) {
-    enum { ALIGN_LOG2 = 3, TURN = 64 - ALIGN_LOG2 };
+    enum { ALIGN_LOG2 = 4, TURN = 64 - ALIGN_LOG2 };
+    _Static_assert(1 << ALIGN_LOG2 == MIN_ALIGN, "of every object");
     return (addr >> ALIGN_LOG2 | addr << TURN) >> (ARENA_SHIFT - ALIGN_LOG2);
 }
 

@@ -1,6 +1,9 @@
 // sizeclass.h: size -> class -> (bytes of a slot, pages of a span, slots).
-// The tables are Go's (sizeclasses.c, generated); class 24 is in them but is
-// never chosen for malloc, since its slots are only 8-aligned.
+// The tables are Go's (sizeclasses.c, generated). Its classes of 8 and 24 bytes are
+// in them but are never chosen: every object is aligned to 16, as max_align_t is
+// and as glibc does. (What that costs: resident memory of 17 programs, median of 3
+// to 9 runs each, rose by 0.2 %: by 2.9 % where awk makes 400 000 strings of up to
+// 8 bytes, and by nothing that can be told from noise elsewhere.)
 #ifndef MOUND_HEAP_SIZECLASS_H
 #define MOUND_HEAP_SIZECLASS_H
 
@@ -15,7 +18,7 @@ enum {
     LOOKUP_STEP = 1 << LOOKUP_SHIFT,
     MAX_SLOTS = 1024, // of any span
     MAX_CLASS_PAGES = 10,
-    MIN_ALIGN = 16,
+    MIN_ALIGN = 16, // of every object
 };
 
 extern const uint16_t sizeclass_bytes[NUM_SIZECLASSES] HIDDEN;

@@ -87,23 +87,17 @@ Test(sizeclass, multiplying_by_the_magic_divides_every_offset_of_a_span) {
     }
 }
 
-Test(sizeclass, every_size_gets_the_smallest_class_but_24) {
+Test(sizeclass, every_size_gets_the_smallest_class_that_is_aligned_to_16) {
     unsigned want = 1;
     for (size_t size = 0; size <= MAX_SMALL_SIZE; size++) {
-        while (sizeclass_bytes[want] < size || sizeclass_bytes[want] == 24)
+        while (sizeclass_bytes[want] < size ||
+               sizeclass_bytes[want] % MIN_ALIGN != 0)
             want++;
         if (sizeclass_for(size) != want)
             cr_fatal("size %zu has class %u (%u bytes), not %u", size,
                      sizeclass_for(size), sizeclass_bytes[sizeclass_for(size)],
                      want);
     }
-}
-
-Test(sizeclass, what_malloc_gives_for_more_than_8_bytes_is_16_aligned) {
-    for (size_t size = 9; size <= MAX_SMALL_SIZE; size++)
-        if (sizeclass_bytes[sizeclass_for(size)] % MIN_ALIGN != 0)
-            cr_fatal("slots for %zu bytes are %u apart", size,
-                     sizeclass_bytes[sizeclass_for(size)]);
 }
 
 Test(sizeclass, spans_fit_their_limits_and_waste_at_most_an_eighth) {

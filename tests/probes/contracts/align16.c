@@ -1,13 +1,13 @@
-// align16.c: every object of more than 8 bytes is aligned to 16, as max_align_t
-// and SSE moves need it. Smaller ones are aligned to their size.
+// align16.c: every object is aligned to 16, as max_align_t and SSE moves need it,
+// and as glibc's are, also such as cannot hold a type of that alignment.
 //
-// Trap 63: a size class of 24 bytes would break it for 17 to 24.
+// Trap 63: size classes of 8 and 24 bytes would break it.
 #include "contract.h"
 
 enum { TOP = 70 * KIB, NLIVE = 600 };
 
 static void check_one(const char *call, void *p, size_t size) {
-    size_t need = size > 8 ? 16 : 8;
+    size_t need = 16;
     expect(p, "%s of %zu bytes returned NULL", call, size);
     expect(((uintptr_t)p & (need - 1)) == 0, "%s of %zu bytes returned %p",
            call, size, p);
@@ -27,7 +27,7 @@ int main(void) {
     }
 
     // Many at once, so that not only the first slots of a span are seen.
-    static const size_t sizes[] = {8, 9, 16, 17, 20, 24, 25, 40, 48, 56, 72};
+    static const size_t sizes[] = {1, 8, 9, 16, 17, 20, 24, 25, 40, 48, 56, 72};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         void *live[NLIVE];
         for (int j = 0; j < NLIVE; j++) {

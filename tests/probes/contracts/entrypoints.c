@@ -156,8 +156,7 @@ static void touch(void *p, size_t size) {
     }
 }
 
-// answer prints what came back and frees it. An object of up to 8 bytes cannot
-// hold a type of wider alignment; all others are aligned to 16, or to what was
+// answer prints what came back and frees it. All are aligned to 16, or to what was
 // asked for: 0 asks for nothing.
 static void answer(const char *call, void *p, int errno_after, size_t size,
                    size_t alignment) {
@@ -165,7 +164,7 @@ static void answer(const char *call, void *p, int errno_after, size_t size,
         printf("%s = NULL, errno %d\n", call, errno_after);
         return;
     }
-    size_t need = pow2_above(alignment > 16 || size <= 8 ? alignment : 16);
+    size_t need = pow2_above(alignment > 16 ? alignment : 16);
     bool aligned = ((uintptr_t)p & (need - 1)) == 0;
     bool room = malloc_usable_size(p) >= size;
     touch(p, size);
