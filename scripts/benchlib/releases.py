@@ -130,6 +130,12 @@ def describe(release, date):
     return f'{name} of {release["date"]}, {years} old'
 
 
+def version_of(peer, date):
+    """What a peer is, and of which release where that is not ours."""
+    return peer.version if peer.is_mound else \
+        f'{peer.version} ({describe(peer.release, date)})'
+
+
 def warning(releases, date):
     """What a table has to say of the old ones among its releases, or None."""
     old = [f'{r["name"]} {r["version"]} of {r["date"]}'

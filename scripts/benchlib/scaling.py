@@ -100,9 +100,7 @@ def bench(arguments):
     tree.bench_program(arguments.build, 'larson')
     today = time.strftime('%Y-%m-%d')
     releases.tell(arguments.build, chosen)
-    versions = [(p.name, p.version if p.is_mound else
-                 f'{p.version} ({releases.describe(p.release, today)})')
-                for p in chosen]
+    versions = [(p.name, releases.version_of(p, today)) for p in chosen]
     steps = [Step(n) for n in THREADS]
     samples = {p.name: {n: [] for n in THREADS} for p in chosen}
     lock = suite.lock_machine()
