@@ -9,6 +9,7 @@
 #include "base/stdfd.h"
 #include "guards.h"
 #include "heap/hugepages.h"
+#include "heap/scavenger.h"
 #include "malloc_slow.h"
 #include "os/filter.h"
 #include "os/mem.h"
@@ -162,6 +163,7 @@ static void become_child(void) {
     atomic_store_explicit(&mound_heap.quiet_pages,
                           CHILD_QUIET_BYTES / PAGE_SIZE, memory_order_relaxed);
     helper_forked(&mound_heap.helper);
+    scavenger_forked(&mound_heap);
 }
 
 void runtime_after_fork_child(void) {

@@ -17,6 +17,7 @@ enum {
     EMPTY_SHARE = 16, // the reserve of empty spans: 1/16 of the class's
     // Slots taken apart between two visits of the lock: bounds the stack used.
     APART = 32,
+    RETIRE_SPANS = 64, // under one lock
     // A refill does not walk more spans than this for a full batch: with one
     // free slot each, every one of them would cost a cache miss.
     REFILL_SPANS = 8,
@@ -199,10 +200,13 @@ static void retire_span_locked(struct mcentral *mc, struct mspan *s,
     list_push(retired, &s->link);
 }
 
-static void retire_excess_locked(struct mcentral *mc, uint32_t keep,
+// retire_excess_locked takes up to RETIRE_SPANS empty spans out of the class, down to
+// keep, and says whether there are more.
+static bool retire_excess_locked(struct mcentral *mc, uint32_t keep,
                                  struct list *retired) {
-    while (mc->nempty > keep)
+    for (int i = 0; i < RETIRE_SPANS && mc->nempty > keep; i++)
         retire_span_locked(mc, span_of_link(mc->empty.prev), retired);
+    return mc->nempty > keep;
 }
 
 static void free_span(struct mheap *heap, struct mspan *s) {
@@ -354,53 +358,46 @@ static size_t take_transfer_locked(struct mcentral *mc, void **ret) {
     return n;
 }
 
-void mcentral_drain(struct mcentral *mc) {
+// drain_step takes a batch of the transfer store apart if that holds nbytes or more,
+// or returns some empty spans beyond keep, and says whether there is more to do.
+static bool drain_step(struct mcentral *mc, size_t nbytes, uint32_t keep) {
     struct list retired;
     list_init(&retired);
-    for (;;) {
-        void *slots[BATCH_MAX];
-        mutex_lock(&mc->lock);
-        size_t n = take_transfer_locked(mc, slots);
-        if (n == 0)
-            retire_excess_locked(mc, 0, &retired);
-        mutex_unlock(&mc->lock);
-        if (n == 0)
-            break;
-        mcentral_give_back(mc, slots, n, true);
-    }
+    void *slots[BATCH_MAX];
+    size_t n = 0;
+    bool more = true;
+    mutex_lock(&mc->lock);
+    if ((size_t)mc->ntransfer * mc->elemsize >= nbytes)
+        n = take_transfer_locked(mc, slots);
+    if (n == 0)
+        more = retire_excess_locked(mc, keep, &retired);
+    mutex_unlock(&mc->lock);
+    if (n > 0)
+        mcentral_give_back(mc, slots, n, /* in_flight= */ true);
     free_retired(mc->heap, &retired);
+    return more;
 }
 
-void mcentral_drain_idle(struct mcentral *mc) {
+void mcentral_drain(struct mcentral *mc) {
+    while (drain_step(mc, 0, 0))
+        ;
+}
+
+bool mcentral_drain_idle(struct mcentral *mc) {
     mutex_lock(&mc->lock);
     bool idle = mc->activity == mc->activity_seen;
     mc->activity_seen = mc->activity;
     bool something = mc->ntransfer > 0 || mc->nempty > 0;
     mutex_unlock(&mc->lock);
-    if (idle && something)
-        mcentral_drain(mc);
+    return idle && something && drain_step(mc, 0, 0);
 }
 
 void mcentral_drain_large(struct mcentral *mc) {
     enum { LARGE_BYTES = 16 << 10 };
-    struct list retired;
-    list_init(&retired);
-    void *slots[BATCH_MAX];
-    size_t n = 1;
-    while (n > 0) {
-        mutex_lock(&mc->lock);
-        n = 0;
-        if ((size_t)mc->ntransfer * mc->elemsize >= LARGE_BYTES)
-            n = take_transfer_locked(mc, slots);
-        // What was got by the last growth is about to be used.
-        if (n == 0)
-            retire_excess_locked(mc, (uint32_t)(mc->stats->nspans / GROW_SHARE),
-                                 &retired);
-        mutex_unlock(&mc->lock);
-        if (n > 0)
-            mcentral_give_back(mc, slots, n, /* in_flight= */ true);
-    }
-    free_retired(mc->heap, &retired);
+    // What was got by the last growth is about to be used.
+    while (
+        drain_step(mc, LARGE_BYTES, (uint32_t)(mc->stats->nspans / GROW_SHARE)))
+        ;
 }
 
 void *mcentral_alloc_one(struct mcentral *mc) {

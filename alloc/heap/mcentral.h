@@ -81,11 +81,11 @@ bool mcentral_is_live(struct mcentral *mc, void *p);
 bool mcentral_grow(struct mcentral *mc);
 
 // mcentral_drain takes the transfer store apart and returns the reserve of
-// empty spans. mcentral_drain_idle does so if nobody came since its last call.
-// mcentral_drain_large does so if that is worth it for somebody who is about to
-// touch fresh memory.
+// empty spans. mcentral_drain_idle does a step of that, if nobody came since its
+// last call, and says whether there may be more to do. mcentral_drain_large does so
+// if that is worth it for somebody who is about to touch fresh memory.
 void mcentral_drain(struct mcentral *mc);
-void mcentral_drain_idle(struct mcentral *mc);
+bool mcentral_drain_idle(struct mcentral *mc);
 void mcentral_drain_large(struct mcentral *mc);
 
 // mcentral_alloc_one and mcentral_free_one serve those without a cache: threads

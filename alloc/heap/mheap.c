@@ -32,6 +32,7 @@ enum {
     KEEP_SHARE = 16,                          // 1/16 of what is in use
     KEEP_LARGE_PAGES = (2 << 20) / PAGE_SIZE, // with those above
     KEEP_SMALL_PAGES = 8,                     // so many
+    DROP_SPANS = 256,                         // dropped under one lock
     FIRST_PAGES = 8,                          // of large objects, held;
     FIRST_SHARE = 64,                         // and 1/64 of what is in use
 };
@@ -330,17 +331,21 @@ static void free_pages_locked(struct mheap *h, struct mspan *s,
                     FIRST_PAGES + h->stats->inuse_pages / FIRST_SHARE);
 }
 
+// drop_kept_locked gives the pages of up to DROP_SPANS kept spans back to the page
+// allocator, and says whether there were any.
 static bool drop_kept_locked(struct mheap *h) {
-    if (h->kept_pages == 0)
-        return false;
-    for (int i = 0; i < KEPT_PAGES_MAX; i++)
-        while (h->kept[i] != NULL) {
+    unsigned left = DROP_SPANS;
+    for (int i = 0; i < KEPT_PAGES_MAX && h->kept_pages > 0; i++)
+        while (h->kept[i] != NULL && left > 0) {
             struct mspan *s = h->kept[i];
             h->kept[i] = *next_kept(s);
+            h->kept_pages -= s->npages;
             free_pages_locked(h, s, /* scavenged= */ false);
             free_record_locked(h, s);
+            left--;
         }
-    h->kept_pages = 0;
+    if (left == DROP_SPANS)
+        return false;
     note_pages(h, 0);
     return true;
 }
@@ -357,16 +362,19 @@ static bool drop_held_locked(struct mheap *h) {
     return any;
 }
 
-void mheap_drop_kept(struct mheap *h) {
+bool mheap_drop_kept(struct mheap *h) {
     mutex_lock(&h->lock);
-    drop_kept_locked(h);
+    bool any = drop_kept_locked(h);
     mutex_unlock(&h->lock);
+    return any;
 }
 
 void mheap_drop_held(struct mheap *h) {
-    mutex_lock(&h->lock);
-    drop_held_locked(h);
-    mutex_unlock(&h->lock);
+    for (bool any = true; any;) {
+        mutex_lock(&h->lock);
+        any = drop_held_locked(h);
+        mutex_unlock(&h->lock);
+    }
 }
 
 // keep_locked keeps a dead span instead of giving its pages back, if it may: a
@@ -655,18 +663,19 @@ out:
 // struct leftover is what a free leaves to be done once the lock is free.
 struct leftover {
     size_t excess; // pages above the keep
+    size_t freed;  // pages that this free gave
     bool help;     // a helper should see to the rest
 };
 
-static struct leftover leftover_locked(struct mheap *h) {
+static struct leftover leftover_locked(struct mheap *h, size_t freed) {
     scavenger_look_after_locked(h);
-    return (struct leftover){scavenger_excess_locked(h),
+    return (struct leftover){scavenger_excess_locked(h), freed,
                              scavenger_help_locked(h)};
 }
 
 static void after_free(struct mheap *h, struct leftover left) {
     if (left.excess > 0)
-        scavenger_release(h, left.excess);
+        scavenger_release_excess(h, left.excess, left.freed);
     if (left.help)
         scavenger_help(h);
 }
@@ -685,10 +694,11 @@ static bool take_out_locked(struct mheap *h, struct mspan *s, bool scavenged) {
 }
 
 void mheap_free_span(struct mheap *h, struct mspan *s) {
-    struct leftover left = {0, false};
+    struct leftover left = {0};
+    size_t npages = s->npages;
     mutex_lock(&h->lock);
     if (!take_out_locked(h, s, /* scavenged= */ false))
-        left = leftover_locked(h);
+        left = leftover_locked(h, npages);
     mutex_unlock(&h->lock);
     after_free(h, left);
 }
@@ -707,13 +717,14 @@ bool mheap_free_large(struct mheap *h, struct mspan *s, uintptr_t addr,
     void *sample = NULL;
     mutex_lock(&h->lock);
     bool live = mspan_state(s) == MSPAN_LARGE && mspan_start(s) == addr;
-    struct leftover left = {0, false};
+    struct leftover left = {0};
     if (live) {
+        size_t npages = s->npages;
         h->stats->large.nfrees++;
         sample = atomic_load_explicit(&s->sample, memory_order_relaxed);
         // What is kept is nothing more to give back.
         if (!drop_large_locked(h, s, scavenged))
-            left = leftover_locked(h);
+            left = leftover_locked(h, npages);
     }
     mutex_unlock(&h->lock);
     if (ret_sample != NULL)
@@ -736,11 +747,12 @@ bool mheap_keep_large(struct mheap *h, struct mspan *s, uintptr_t addr,
 }
 
 void mheap_free_kept(struct mheap *h, struct mspan *s, bool scavenged) {
-    struct leftover left = {0, false};
+    struct leftover left = {0};
     mutex_lock(&h->lock);
     h->stats->large.nfrees++;
+    size_t npages = s->npages;
     if (!drop_large_locked(h, s, scavenged))
-        left = leftover_locked(h);
+        left = leftover_locked(h, npages);
     mutex_unlock(&h->lock);
     after_free(h, left);
 }
@@ -769,7 +781,7 @@ static bool extend_at_end_locked(struct mheap *h, uintptr_t end,
 
 bool mheap_resize_large(struct mheap *h, struct mspan *s, size_t npages) {
     bool done = true;
-    struct leftover left = {0, false};
+    struct leftover left = {0};
     struct run more = {0};
     mutex_lock(&h->lock);
     size_t old = s->npages;
@@ -793,7 +805,7 @@ bool mheap_resize_large(struct mheap *h, struct mspan *s, size_t npages) {
         pagealloc_free(&h->pages, old_end - (less << PAGE_SHIFT), less,
                        /* scavenged= */ false);
         note_pages(h, -(int64_t)less);
-        left = leftover_locked(h);
+        left = leftover_locked(h, less);
     }
     if (done) {
         s->npages = npages;

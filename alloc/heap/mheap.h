@@ -100,6 +100,12 @@ struct mheap {
 
     struct mutex scavenger CACHELINE_ALIGNED; // rank LOCKRANK_SCAVENGER
     struct helper helper; // (a) runs while there is something to return
+    // Of the scavenger: whether one thread is at it, and what that one alone uses.
+    _Atomic bool scavenging;     // (a) acquire when taken, release when given
+    _Atomic unsigned collect_at; // (a) relaxed: the class to begin with
+    uint32_t nrefused;           // releases refused since one was not
+    struct pagecursor sweep;     // (h)
+    size_t sweep_min;            // (h) pages of the runs of this sweep
 
     struct mcentral central[NUM_SIZECLASSES];
 };
@@ -191,9 +197,10 @@ bool mheap_resize_large(struct mheap *h, struct mspan *s, size_t npages);
 // MSPAN_DEAD already. Pages above the keep go back to the system at once.
 void mheap_free_span(struct mheap *h, struct mspan *s);
 
-// mheap_drop_kept gives the pages of kept spans back to the page allocator, but
-// for the first pages of large objects; mheap_drop_held gives back those, too.
-void mheap_drop_kept(struct mheap *h);
+// mheap_drop_kept gives the pages of some kept spans back to the page allocator,
+// but for the first pages of large objects, and says whether there were any.
+// mheap_drop_held gives back those of all, and first pages, too.
+bool mheap_drop_kept(struct mheap *h);
 void mheap_drop_held(struct mheap *h);
 
 // mheap_alloc_slotarray returns an array of 1 << log2 pointers, or NULL.

@@ -331,38 +331,51 @@ static unsigned highest_run(const struct arena *a, unsigned chunk,
     return 0;
 }
 
-uintptr_t pagealloc_take_backed(struct pagealloc *pa, size_t align,
-                                size_t huge_pages, size_t most, uint32_t age,
+void pagealloc_search_all(const struct pagealloc *pa, struct pagecursor *c) {
+    c->narenas = pa->narenas;
+    c->nchunks = ARENA_CHUNKS;
+}
+
+uintptr_t pagealloc_take_backed(struct pagealloc *pa, struct pagecursor *c,
+                                size_t align, size_t min, size_t most,
+                                int32_t age, unsigned *steps,
                                 size_t *ret_npages) {
-    if (pa->nbacked == 0)
-        return 0;
-    unsigned unit = (unsigned)max_size(align, huge_pages);
+    unsigned unit = (unsigned)max_size(align, min);
     if (unit > CHUNK_PAGES)
         unit = CHUNK_PAGES; // larger pages than that are never split anyway
     unsigned cut = (unsigned)align_down(min_size(most, CHUNK_PAGES), unit);
-    if (cut == 0)
-        return 0;
-    for (size_t i = pa->narenas; i > 0; i--) {
-        struct arena *a = pa->arenas[i - 1];
-        if (a->nbacked_total < unit)
+    while (c->narenas > 0 && *steps > 0) {
+        struct arena *a = pa->arenas[c->narenas - 1];
+        (*steps)--;
+        if (c->nchunks == 0 || a->nbacked_total < unit) {
+            c->narenas--;
+            c->nchunks = ARENA_CHUNKS;
             continue;
-        for (unsigned chunk = ARENA_CHUNKS; chunk-- > 0;) {
-            unsigned page = 0;
-            if (a->nbacked[chunk] < unit || pa->now - a->taken[chunk] < age)
-                continue;
-            unsigned n = highest_run(a, chunk, unit, unit, cut, &page);
-            if (n == 0)
-                continue;
-            uintptr_t addr = a->base + (((uintptr_t)chunk * CHUNK_PAGES + page)
-                                        << PAGE_SHIFT);
-            uint32_t taken = a->taken[chunk];
-            take(pa, addr, n);
-            a->taken[chunk] = taken; // not by a program
-            *ret_npages = n;
-            return addr;
         }
+        unsigned chunk = c->nchunks - 1;
+        unsigned page = 0;
+        unsigned n = 0;
+        if (cut > 0 && a->nbacked[chunk] >= unit &&
+            (int32_t)(pa->now - a->taken[chunk]) >= age)
+            n = highest_run(a, chunk, unit, unit, cut, &page);
+        if (n == 0) {
+            c->nchunks--;
+            continue;
+        }
+        uintptr_t addr =
+            a->base + (((uintptr_t)chunk * CHUNK_PAGES + page) << PAGE_SHIFT);
+        uint32_t taken = a->taken[chunk];
+        take(pa, addr, n);
+        a->taken[chunk] = taken; // not by a program
+        *ret_npages = n;
+        return addr;
     }
     return 0;
+}
+
+void pagealloc_spare(struct pagealloc *pa, uintptr_t addr, uint32_t age) {
+    struct part part = part_at(pa, addr, 1);
+    part.a->taken[part.chunk] = pa->now + age;
 }
 
 bool pagealloc_is_free(const struct pagealloc *pa, uintptr_t addr) {

@@ -66,14 +66,30 @@ uintptr_t pagealloc_take_run(struct pagealloc *pa, uintptr_t from, size_t min,
 size_t pagealloc_unbacked_run(struct pagealloc *pa, uintptr_t addr,
                               size_t most);
 
+// struct pagecursor is how far down a search over all chunks has come: the chunks
+// of the lowest narenas arenas are left, and of the last of these the lowest
+// nchunks. All zero: at the end.
+struct pagecursor {
+    size_t narenas;
+    unsigned nchunks;
+};
+
+void pagealloc_search_all(const struct pagealloc *pa, struct pagecursor *c);
+
 // pagealloc_take_backed allocates a run of free backed pages for the scavenger,
-// which will free it as scavenged: the highest addresses first, and whole huge
-// pages (huge_pages each; 1 for any) while there are some. The run is aligned
-// to align pages, has at most most pages, and lies in one chunk, from which no
-// page was taken since now - age. Returns 0 when there is none.
-uintptr_t pagealloc_take_backed(struct pagealloc *pa, size_t align,
-                                size_t huge_pages, size_t most, uint32_t age,
+// which will free it as scavenged: the highest run at or below the cursor of at
+// least min pages (rounded up to align) that begins and ends at multiples of
+// that, has at most most pages and lies in one chunk from which no page was taken
+// since now - age. It returns 0 when the cursor has come to its end, or when
+// *steps, counted down for each chunk looked at, is 0.
+uintptr_t pagealloc_take_backed(struct pagealloc *pa, struct pagecursor *c,
+                                size_t align, size_t min, size_t most,
+                                int32_t age, unsigned *steps,
                                 size_t *ret_npages);
+
+// pagealloc_spare keeps the scavenger away from the chunk at addr for so long,
+// in the unit of now.
+void pagealloc_spare(struct pagealloc *pa, uintptr_t addr, uint32_t age);
 
 // pagealloc_is_free says whether the page at addr is free.
 bool pagealloc_is_free(const struct pagealloc *pa, uintptr_t addr);

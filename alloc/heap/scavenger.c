@@ -34,8 +34,9 @@ enum {
     SLACK_SHARE = 16,
     TICK_NS = 50 * 1000 * 1000,
     HUGE_PAGES = HUGE_BYTES / PAGE_SIZE,
-    // One madvise: a few hundred microseconds at 0.3 us a page of 4 KiB.
+    // What is taken under one lock: 50 to 300 us to release, of pages of 4 KiB.
     RELEASE_PAGES = CHUNK_PAGES,
+    SCAVENGE_RANGES = 32,
     TICK_PAGES = 4 * CHUNK_PAGES,       // what one tick releases at most
     HELP_PAGES = (4 << 20) / PAGE_SIZE, // less is not worth a thread
     HELPER_NS = 100 * 1000 * 1000,
@@ -83,58 +84,165 @@ size_t scavenger_excess_locked(struct mheap *h) {
     return min_size(idle - keep + keep / HYSTERESIS_SHARE, h->pages.nbacked);
 }
 
-// take_locked picks the pages to release next, of chunks that were not taken from
-// in the last age ticks: the highest whole huge pages, and only when there are
-// none, the highest of any.
-static uintptr_t take_locked(struct mheap *h, size_t most, uint32_t age,
-                             size_t *ret_npages) {
-    size_t os_pages = max_size(1, sys_page_size() >> PAGE_SHIFT);
-    uintptr_t addr = pagealloc_take_backed(&h->pages, os_pages, HUGE_PAGES,
-                                           most, age, ret_npages);
-    if (addr == 0)
-        addr = pagealloc_take_backed(&h->pages, os_pages, 1, most, age,
-                                     ret_npages);
-    return addr;
+// A visit gives back what it finds on its way down over all chunks, first in runs of
+// whole huge pages, then any; the next visit goes on where it ended. Under the
+// lock it takes a few ranges, out of a few chunks; it returns them without it. They
+// are allocated meanwhile: nobody else can have them.
+//
+// struct visit is what one may do, and has done.
+struct visit {
+    size_t npages;         // to be given back
+    int32_t age;           // of chunks: see pagealloc_take_backed
+    uint64_t budget_ticks; // 0: no limit
+    uint64_t begin_ticks;
+    size_t released;
+    unsigned nturns; // times that the cursor went back to the top
+};
+
+enum {
+    // A visit that has come to the end three times has seen every chunk in both
+    // ways, wherever it began.
+    ALL_TURNS = 3,
+    LOOK_CHUNKS = 128, // under one lock: 10 to 30 us
+    VISIT_TICKS = SYS_TICKS_STEP / 64,
+    REFUSED_AGE = 200,  // of TICK_NS: a chunk of which a range was refused
+    REFUSED_MAX = 64,   // such ranges in a row: then none is tried any more
+    FORBID_RANGES = 16, // a batch ends when so many advices change
+};
+
+// struct batch is what is taken under one lock.
+struct batch {
+    size_t n;
+    struct range {
+        uintptr_t addr;
+        size_t npages;
+    } ranges[SCAVENGE_RANGES];
+    struct hugepages_range forbid[FORBID_RANGES];
+    size_t nforbid;
+};
+
+static bool late(const struct visit *v) {
+    return v->budget_ticks != 0 &&
+           sys_ticks() - v->begin_ticks > v->budget_ticks;
 }
 
-// release_aged is scavenger_release for chunks not taken from in age ticks.
-static size_t release_aged(struct mheap *h, size_t npages, uint32_t age) {
-    size_t released = 0;
-    if (atomic_load_explicit(&h->release_refused, memory_order_relaxed))
-        return 0;
-    while (released < npages && mem_can_release()) {
-        size_t n = 0;
-        struct hugepages_range range = {0, 0};
-        mutex_lock(&h->lock);
-        uintptr_t addr =
-            take_locked(h, min_size(npages - released, RELEASE_PAGES), age, &n);
-        if (addr != 0)
-            range = hugepages_released_locked(h, addr, n);
-        mutex_unlock(&h->lock);
-        if (addr == 0)
+// turn_locked lets the cursor begin at the top, for the other kind of runs.
+static void turn_locked(struct mheap *h) {
+    h->sweep_min = h->sweep_min == HUGE_PAGES ? 1 : HUGE_PAGES;
+    pagealloc_search_all(&h->pages, &h->sweep);
+}
+
+static void take_batch(struct mheap *h, struct visit *v, struct batch *ret) {
+    size_t os_pages = max_size(1, sys_page_size() >> PAGE_SHIFT);
+    size_t most = min_size(v->npages - v->released, RELEASE_PAGES);
+    unsigned steps = LOOK_CHUNKS;
+    ret->n = ret->nforbid = 0;
+    mutex_lock(&h->lock);
+    while (ret->n < SCAVENGE_RANGES && ret->nforbid < FORBID_RANGES &&
+           most > 0) {
+        size_t min = most < HUGE_PAGES ? 1 : h->sweep_min;
+        size_t n;
+        uintptr_t addr = pagealloc_take_backed(&h->pages, &h->sweep, os_pages,
+                                               min, most, v->age, &steps, &n);
+        if (addr == 0 && steps == 0)
             break;
-        // The pages are allocated meanwhile: nobody else can have them.
-        hugepages_forbid(range);
-        bool ok = mem_release(addr, n << PAGE_SHIFT);
-        mutex_lock(&h->lock);
-        pagealloc_free(&h->pages, addr, n, /* scavenged= */ ok);
-        h->stats->free_pages = h->pages.nbacked;
-        h->stats->released_pages = h->pages.nfree - h->pages.nbacked;
-        mutex_unlock(&h->lock);
-        if (!ok && mem_can_release()) {
-            // Locked in memory, or forbidden: it will not be otherwise soon,
-            // and asking at every free would cost what it should save.
-            atomic_store_explicit(&h->release_refused, true,
-                                  memory_order_relaxed);
-            break;
+        if (addr == 0) {
+            turn_locked(h);
+            if (++v->nturns >= ALL_TURNS)
+                break;
+            continue;
         }
-        released += n;
+        ret->ranges[ret->n++] = (struct range){addr, n};
+        most -= n;
+        ret->forbid[ret->nforbid] = hugepages_released_locked(h, addr, n);
+        ret->nforbid += ret->forbid[ret->nforbid].nbytes > 0;
     }
-    return released;
+    mutex_unlock(&h->lock);
+}
+
+// refused_locked notes that a range could not be released (locked in memory, say):
+// it stays as it is, and its chunk is left alone for a while. Only when all are
+// refused is it for good; malloc_trim tries again.
+static void refused_locked(struct mheap *h, uintptr_t addr) {
+    pagealloc_spare(&h->pages, addr, REFUSED_AGE);
+    if (++h->nrefused >= REFUSED_MAX)
+        atomic_store_explicit(&h->release_refused, true, memory_order_relaxed);
+}
+
+// release_batch gives a batch to the system, up to the end of the budget.
+static void release_batch(struct mheap *h, const struct batch *b,
+                          struct visit *v) {
+    bool ok[SCAVENGE_RANGES];
+    for (size_t i = 0; i < b->nforbid; i++)
+        hugepages_forbid(b->forbid[i]);
+    size_t ntried = 0;
+    for (; ntried < b->n && !late(v); ntried++)
+        ok[ntried] = mem_release(b->ranges[ntried].addr,
+                                 b->ranges[ntried].npages << PAGE_SHIFT);
+    mutex_lock(&h->lock);
+    for (size_t i = 0; i < b->n; i++) {
+        const struct range *r = &b->ranges[i];
+        bool gone = i < ntried && ok[i];
+        pagealloc_free(&h->pages, r->addr, r->npages, gone);
+        if (gone) {
+            v->released += r->npages;
+            h->nrefused = 0;
+        } else if (i < ntried && mem_can_release()) {
+            refused_locked(h, r->addr);
+        }
+    }
+    h->stats->free_pages = h->pages.nbacked;
+    h->stats->released_pages = h->pages.nfree - h->pages.nbacked;
+    mutex_unlock(&h->lock);
+}
+
+static bool can_release(const struct mheap *h) {
+    return mem_can_release() &&
+           !atomic_load_explicit(&h->release_refused, memory_order_relaxed);
+}
+
+// visit does what v says and returns how many pages it gave back. Only one thread
+// is at it: for another there is nothing to do. Fork waits for it, or the child
+// would lose what is on its way; but not where functions of the program are told
+// of a release, which take no time that we know of.
+static size_t visit(struct mheap *h, struct visit v) {
+    // acquire: sees what the last one left; partner: release below
+    if (!can_release(h) ||
+        atomic_exchange_explicit(&h->scavenging, true, memory_order_acquire))
+        return 0;
+    bool quick = !mem_release_is_told();
+    if (quick)
+        mutex_lock(&h->scavenger);
+    v.begin_ticks = sys_ticks();
+    do {
+        struct batch b;
+        take_batch(h, &v, &b);
+        release_batch(h, &b, &v);
+    } while (v.released < v.npages && v.nturns < ALL_TURNS && can_release(h) &&
+             !late(&v));
+    if (quick)
+        mutex_unlock(&h->scavenger);
+    atomic_store_explicit(&h->scavenging, false, memory_order_release);
+    return v.released;
 }
 
 size_t scavenger_release(struct mheap *h, size_t npages) {
-    return release_aged(h, npages, 0);
+    mutex_lock(&h->lock);
+    h->pages.now = scavenger_age(sys_now_ns());
+    mutex_unlock(&h->lock);
+    // Of chunks that are left alone only those of which a range was refused just
+    // now: the same visit would come to it again.
+    return visit(h, (struct visit){.npages = npages, .age = 1 - REFUSED_AGE});
+}
+
+void scavenger_release_excess(struct mheap *h, size_t excess, size_t freed) {
+    bool own = excess <= 2 * freed;
+    visit(h, (struct visit){.npages = excess,
+                            .budget_ticks = own ? 0 : VISIT_TICKS});
+}
+
+void scavenger_forked(struct mheap *h) {
+    atomic_store_explicit(&h->scavenging, false, memory_order_relaxed);
 }
 
 uint32_t scavenger_age(uint64_t now_ns) {
@@ -160,12 +268,28 @@ uint64_t scavenger_goal_locked(struct mheap *h, uint64_t now_ns) {
     return goal > FLOOR_PAGES ? goal : FLOOR_PAGES;
 }
 
+// collect_idle makes free pages of what classes and the heap keep and nobody asked
+// for since the last time, for as long as a visit may take. The next one goes on
+// with the class where this one ended.
+static void collect_idle(struct mheap *h) {
+    uint64_t begin = sys_ticks();
+    unsigned n = mheap_ncentrals(h);
+    unsigned at = atomic_load_explicit(&h->collect_at, memory_order_relaxed);
+    bool late = false;
+    for (unsigned i = 0; i < n && !late; i++, at++) {
+        while (!late && mcentral_drain_idle(mheap_central(h, at % n)))
+            late = sys_ticks() - begin > VISIT_TICKS;
+        late = late || sys_ticks() - begin > VISIT_TICKS;
+    }
+    atomic_store_explicit(&h->collect_at, at % n, memory_order_relaxed);
+    while (!late && mheap_drop_kept(h))
+        late = sys_ticks() - begin > VISIT_TICKS;
+}
+
 // look does what is due at now_ns, and returns how many pages are above what a
 // heap at rest keeps.
 static uint64_t look(struct mheap *h, uint64_t now_ns) {
-    for (unsigned i = 0; i < mheap_ncentrals(h); i++)
-        mcentral_drain_idle(mheap_central(h, i));
-    mheap_drop_kept(h); // some may not have been asked for in a while
+    collect_idle(h);
     mutex_lock(&h->lock);
     uint64_t goal = scavenger_goal_locked(h, now_ns);
     h->pages.now = scavenger_age(now_ns);
@@ -173,8 +297,11 @@ static uint64_t look(struct mheap *h, uint64_t now_ns) {
     uint64_t rest = rest_pages(h);
     mutex_unlock(&h->lock);
     if (nbacked > goal)
-        nbacked -=
-            release_aged(h, min_size(nbacked - goal, TICK_PAGES), AGE_TICKS);
+        nbacked -= visit(h, (struct visit){
+                                .npages = min_size(nbacked - goal, TICK_PAGES),
+                                .age = AGE_TICKS,
+                                .budget_ticks = VISIT_TICKS,
+                            });
     atomic_store_explicit(&h->restless, nbacked > rest, memory_order_relaxed);
     return nbacked > rest ? nbacked - rest : 0;
 }

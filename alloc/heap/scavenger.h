@@ -10,9 +10,18 @@
 // heap may keep even for a moment. Caller holds mheap.lock.
 size_t scavenger_excess_locked(struct mheap *h);
 
-// scavenger_release gives up to npages free pages back and returns how many it
-// gave. Call it without locks of rank mheap or above.
+// scavenger_release gives up to npages free pages back, however long that takes,
+// and returns how many it gave: 0 if another thread is at it. Without locks, as the
+// next two.
 size_t scavenger_release(struct mheap *h, size_t npages);
+
+// scavenger_release_excess is for who freed so many pages: it gives the excess back,
+// or what can be done of it in a few hundred microseconds if it is much more than
+// that.
+void scavenger_release_excess(struct mheap *h, size_t excess, size_t freed);
+
+// scavenger_forked is for the child: no other thread is at it any more.
+void scavenger_forked(struct mheap *h);
 
 // scavenger_help_locked says whether a helper thread should see to it that idle
 // pages go back: the program has threads, which may all go to sleep now, and

@@ -33,6 +33,9 @@ bool mem_unmap(uintptr_t addr, size_t nbytes);
 // watches.
 bool mem_can_release(void);
 
+// mem_release_is_told says whether somebody hears of releases now.
+bool mem_release_is_told(void);
+
 // mem_commit makes Reserved space Prepared. It returns false, with nothing
 // changed, when the system refuses.
 bool mem_commit(uintptr_t addr, size_t nbytes);

@@ -95,6 +95,10 @@ bool mem_can_release(void) {
     return !memwatch_watched() || memwatch_can_tell();
 }
 
+bool mem_release_is_told(void) {
+    return memwatch_watched();
+}
+
 bool mem_could_map(size_t nbytes) {
     void *p = mem_map(nbytes);
     if (p != NULL)
@@ -135,7 +139,8 @@ void mem_hugepages(uintptr_t addr, size_t nbytes) {
 }
 
 void mem_no_hugepages(uintptr_t addr, size_t nbytes) {
-    syscall3(SYS_madvise, addr, nbytes, MADV_NOHUGEPAGE);
+    if (!filter_noted())
+        syscall3(SYS_madvise, addr, nbytes, MADV_NOHUGEPAGE);
 }
 
 enum mem_hugepages_setting mem_hugepages_setting(void) {

@@ -206,6 +206,10 @@ bool mem_release(uintptr_t addr, size_t nbytes) {
     return ok;
 }
 
+bool mem_release_is_told(void) {
+    return false;
+}
+
 bool mem_protect(uintptr_t addr, size_t nbytes) {
     bool ok = begin(MEM_PROTECT);
     must_be_usable("protect of what is not committed", addr, nbytes);

@@ -708,9 +708,15 @@ Test(mcache, magazines_take_capacity_from_large_objects_first) {
     for (size_t size = 64; size <= 8192; size *= 2)
         tide(&f, c, size, 200, 1);
     mcache_flush(c, f.heap);
-    struct mspan *s = large(&f, KEPT_PAGES_MAX);
+    struct mspan *s = large(&f, KEPT_PAGES_MAX * 5 / 8);
+    // Others hold most of what all may have together.
+    struct mcache *others[2] = {fixture_cache(&f), fixture_cache(&f)};
+    for (int i = 0; i < 4; i++) {
+        struct mspan *other = large(&f, KEPT_PAGES_MAX - 1 - i);
+        cr_assert(mcache_keep_large(others[i / 2], f.heap, other));
+    }
     mcache_trim(c, f.heap);
-    cr_assert(mcache_keep_large(c, f.heap, s)); // most of what all may have
+    cr_assert(mcache_keep_large(c, f.heap, s));
     tide(&f, c, 64, 200, 20);
     cr_assert(eq(u64, c->large.nheld, 1)); // its own does for that
     uint32_t cap = c->shapes[sizeclass_for(64)].cap;

@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 
@@ -35,6 +36,16 @@ static void grow(size_t page, size_t npages) {
 
 static void grow_chunks(size_t chunk, size_t nchunks) {
     grow(chunk * CHUNK_PAGES, nchunks * CHUNK_PAGES);
+}
+
+// take_backed searches from the top, in all chunks however young.
+static uintptr_t take_backed(struct pagealloc *all, size_t align, size_t min,
+                             size_t most, size_t *ret_npages) {
+    struct pagecursor c;
+    unsigned steps = UINT_MAX;
+    pagealloc_search_all(all, &c);
+    return pagealloc_take_backed(all, &c, align, min, most, 0, &steps,
+                                 ret_npages);
 }
 
 static size_t alloc(size_t npages) {
@@ -481,19 +492,19 @@ Test(pagealloc, the_scavenger_takes_the_highest_backed_run) {
     free_pages(CHUNK_PAGES + 100, 30);
     free_pages(CHUNK_PAGES + 400, 3);
 
-    uintptr_t addr = pagealloc_take_backed(&pa, 1, 1, 100, 0, &n);
+    uintptr_t addr = take_backed(&pa, 1, 1, 100, &n);
     cr_assert(eq(uptr, addr, addr_of(CHUNK_PAGES + 400)));
     cr_assert(eq(sz, n, 3));
-    addr = pagealloc_take_backed(&pa, 1, 1, 20, 0, &n);
+    addr = take_backed(&pa, 1, 1, 20, &n);
     cr_assert(eq(uptr, addr, addr_of(CHUNK_PAGES + 110))); // its upper part
     cr_assert(eq(sz, n, 20));
-    addr = pagealloc_take_backed(&pa, 1, 1, 20, 0, &n);
+    addr = take_backed(&pa, 1, 1, 20, &n);
     cr_assert(eq(uptr, addr, addr_of(CHUNK_PAGES + 100)));
     cr_assert(eq(sz, n, 10));
-    addr = pagealloc_take_backed(&pa, 1, 1, 20, 0, &n);
+    addr = take_backed(&pa, 1, 1, 20, &n);
     cr_assert(eq(uptr, addr, addr_of(10)));
 
-    cr_assert(zero(uptr, pagealloc_take_backed(&pa, 1, 1, 20, 0, &n)));
+    cr_assert(zero(uptr, take_backed(&pa, 1, 1, 20, &n)));
     cr_assert(zero(u64, pa.nbacked));
     verify();
 }
@@ -503,12 +514,11 @@ Test(pagealloc, the_scavenger_does_not_see_scavenged_pages) {
     start();
     grow_chunks(0, 2);
 
-    cr_assert(zero(uptr, pagealloc_take_backed(&pa, 1, 1, 100, 0, &n)));
+    cr_assert(zero(uptr, take_backed(&pa, 1, 1, 100, &n)));
 
     use(0, 3);
     free_pages(0, 3);
-    cr_assert(
-        eq(uptr, pagealloc_take_backed(&pa, 1, 1, 100, 0, &n), addr_of(0)));
+    cr_assert(eq(uptr, take_backed(&pa, 1, 1, 100, &n), addr_of(0)));
     cr_assert(eq(sz, n, 3));
 }
 
@@ -524,12 +534,12 @@ Test(pagealloc, runs_for_the_scavenger_are_aligned_at_both_ends) {
         size_t bottom = (3 + align - 1) / align * align;
         size_t top = (3 + 3 * align + 1) / align * align;
 
-        uintptr_t addr = pagealloc_take_backed(&pa, align, 1, 512, 0, &n);
+        uintptr_t addr = take_backed(&pa, align, 1, 512, &n);
 
         cr_assert(eq(uptr, addr, addr_of(first + bottom)));
         cr_assert(eq(sz, n, top - bottom));
         for (;;) { // what is left is too short or askew
-            addr = pagealloc_take_backed(&pa, align, 1, 512, 0, &n);
+            addr = take_backed(&pa, align, 1, 512, &n);
             if (addr == 0)
                 break;
             cr_assert(zero(sz, n % align));
@@ -547,13 +557,13 @@ Test(pagealloc, whole_huge_pages_go_before_parts_of_one) {
     free_pages(0, 300);               // one whole huge page, at the bottom
     free_pages(CHUNK_PAGES + 1, 255); // almost one, higher up
 
-    uintptr_t addr = pagealloc_take_backed(&pa, 1, HUGE, 512, 0, &n);
+    uintptr_t addr = take_backed(&pa, 1, HUGE, 512, &n);
 
     cr_assert(eq(uptr, addr, addr_of(0)));
     cr_assert(eq(sz, n, HUGE));
-    cr_assert(zero(uptr, pagealloc_take_backed(&pa, 1, HUGE, 512, 0, &n)));
-    cr_assert(eq(uptr, pagealloc_take_backed(&pa, 1, 1, 512, 0, &n),
-                 addr_of(CHUNK_PAGES + 1)));
+    cr_assert(zero(uptr, take_backed(&pa, 1, HUGE, 512, &n)));
+    cr_assert(
+        eq(uptr, take_backed(&pa, 1, 1, 512, &n), addr_of(CHUNK_PAGES + 1)));
 }
 
 // The model: one byte a page.
@@ -665,7 +675,7 @@ static void model_scavenge(struct random *r, unsigned step) {
         start_page--;
     size_t n = 0;
 
-    uintptr_t addr = pagealloc_take_backed(&pa, 1, 1, most, 0, &n);
+    uintptr_t addr = take_backed(&pa, 1, 1, most, &n);
 
     if (end == 0) {
         if (addr != 0)

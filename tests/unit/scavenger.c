@@ -316,20 +316,89 @@ Test(scavenger, no_more_pages_go_than_were_asked_for) {
     }
 }
 
-Test(scavenger, a_refused_release_changes_nothing_and_is_not_tried_again) {
+Test(scavenger, a_refused_range_stays_and_the_others_go) {
     struct fixture f = fixture_start();
-    struct mspan *s = alloc(&f, 600);
-    memset((void *)mspan_start(s), 'x', PAGE_SIZE);
-    release(&f, s);
+    uintptr_t start = free_run(&f, 16 * CHUNK_PAGES);
+    memset((void *)start, 'x', 16 * CHUNK_PAGES * PAGE_SIZE);
+    uint64_t nbacked = f.heap->pages.nbacked;
+    mem_fake_fail_at(MEM_RELEASE, 2, 1);
+
+    size_t released = scavenger_release(f.heap, SIZE_MAX);
+
+    uint64_t left = f.heap->pages.nbacked;
+    cr_assert(eq(u64, nbacked, released + left));
+    cr_assert(gt(u64, left, 0));
+    cr_assert(le(u64, left, CHUNK_PAGES));
+    cr_assert(eq(u64, f.stats->free_pages, left));
+    cr_assert(eq(u64, mem_fake_failures(MEM_RELEASE), 1));
+    cr_assert(not(f.heap->release_refused));
+    fixture_verify(&f);
+}
+
+Test(scavenger,
+     a_chunk_of_which_a_range_was_refused_is_left_alone_for_a_while) {
+    struct fixture f = fixture_start();
+    free_run(&f, 60 * MIB_PAGES);
     mem_fake_fail_at(MEM_RELEASE, 1, 1);
+    scavenger_release(f.heap, SIZE_MAX);
+    uint64_t left = f.heap->pages.nbacked;
+    cr_assert(gt(u64, left, 0));
 
-    cr_assert(zero(sz, scavenger_release(f.heap, 1000)));
-    cr_assert(eq(u64, f.heap->pages.nbacked, 600));
-    cr_assert(zero(u64, f.stats->released_pages - (f.heap->pages.nfree - 600)));
-    cr_assert(zero(sz, scavenger_release(f.heap, 1000)));
+    scavenger_release_excess(f.heap, left, left);
+    cr_assert(eq(u64, f.heap->pages.nbacked, left));
+    f.heap->pages.now -= 10; // as if the refusal had been before
+    struct pagecursor top;
+    pagealloc_search_all(&f.heap->pages, &top);
+    for (size_t i = 0; i < f.heap->pages.narenas; i++)
+        for (int c = 0; c < ARENA_CHUNKS; c++)
+            f.heap->pages.arenas[i]->taken[c] -= 10;
+    cr_assert(eq(sz, scavenger_release(f.heap, SIZE_MAX), left));
+}
 
-    cr_assert(eq(u64, mem_fake_calls(MEM_RELEASE), 1));
+Test(scavenger, where_every_release_is_refused_it_is_soon_not_tried_any_more) {
+    struct fixture f = fixture_start();
+    mem_fake_fail_at(MEM_RELEASE, 1, MEM_FOR_EVER);
+
+    free_run(&f, 1024 * MIB_PAGES); // leaves much to give back
+    cr_assert(eq(u64, f.heap->pages.nbacked, 1024 * MIB_PAGES));
+    cr_assert(eq(u64, mem_fake_failures(MEM_RELEASE), 64));
+    cr_assert(zero(sz, scavenger_release(f.heap, SIZE_MAX)));
+
+    cr_assert(eq(u64, mem_fake_failures(MEM_RELEASE), 64));
     cr_assert(alloc(&f, 600)->needzero);
+    fixture_verify(&f);
+}
+
+Test(scavenger, only_one_thread_is_at_it) {
+    struct fixture f = fixture_start();
+    free_run(&f, 20 * MIB_PAGES);
+    atomic_store(&f.heap->scavenging, true);
+
+    cr_assert(zero(sz, scavenger_release(f.heap, SIZE_MAX)));
+    scavenger_forked(f.heap); // the other is not there any more
+
+    cr_assert(gt(sz, scavenger_release(f.heap, SIZE_MAX), 0));
+}
+
+Test(scavenger, scattered_pages_go_in_few_calls_and_bounded_steps) {
+    enum { N = 20000 };
+    struct fixture f = fixture_start();
+    static struct mspan *s[N];
+    for (int i = 0; i < N; i++)
+        s[i] = alloc(&f, 1);
+    for (int i = 0; i < N; i += 2)
+        mheap_free_large(f.heap, s[i], mspan_start(s[i]), false, NULL);
+    mheap_drop_kept(f.heap);
+    uint64_t nbacked = f.heap->pages.nbacked;
+
+    size_t released = 0;
+    for (int calls = 0; calls < 10 * N && released < nbacked - 300; calls++) {
+        uint64_t before = f.heap->pages.nbacked;
+        scavenger_release_excess(f.heap, nbacked, 1);
+        released += before - f.heap->pages.nbacked;
+    }
+
+    cr_assert(ge(sz, released, nbacked - 300));
     fixture_verify(&f);
 }
 
