@@ -65,8 +65,10 @@ bool mem_populate(uintptr_t addr, size_t nbytes);
 void mem_hugepages(uintptr_t addr, size_t nbytes);
 void mem_no_hugepages(uintptr_t addr, size_t nbytes);
 
-// mem_hugepages_setting returns what the system and this process's parents have
-// set: huge pages never, where they are asked for, or always. Reads a file.
+// mem_hugepages_setting returns what the system is set to: huge pages never, where
+// they are asked for, or always. Reads a file. That a process may have none
+// (PR_SET_THP_DISABLE) is not looked at, since a filter may kill for prctl: regions
+// are filled by small pages then.
 enum mem_hugepages_setting {
     MEM_HUGEPAGES_NEVER,
     MEM_HUGEPAGES_ASKED,

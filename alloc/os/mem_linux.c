@@ -7,7 +7,6 @@
 
 #include <stdatomic.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 
 #include "base/bits.h"
 #include "os/filter.h"
@@ -146,8 +145,6 @@ void mem_no_hugepages(uintptr_t addr, size_t nbytes) {
 enum mem_hugepages_setting mem_hugepages_setting(void) {
     // "always [madvise] never": what is in brackets holds.
     char text[64];
-    if (syscall5(SYS_prctl, PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1)
-        return MEM_HUGEPAGES_NEVER;
     int fd = sys_open_read("/sys/kernel/mm/transparent_hugepage/enabled");
     if (fd < 0) // no such thing, or not shown to us
         return MEM_HUGEPAGES_NEVER;
