@@ -29,11 +29,13 @@ static void pulse(uint64_t *next) {
 }
 
 static void pass(uint64_t seconds, int pulses, uint64_t *next) {
+    if (!pulses) {
+        sleep((unsigned)seconds);
+        return;
+    }
     for (uint64_t i = 0; i < seconds * PULSES; i++) {
         usleep(1000000 / PULSES);
-        if (pulses) {
-            pulse(next);
-        }
+        pulse(next);
     }
 }
 
