@@ -91,7 +91,8 @@ struct mound_memstats {
                           // fields that end in _sys (reservations excluded)
     uint64_t lookups;     // always 0, as in Go
     uint64_t mallocs;     // objects ever allocated; only rises
-    uint64_t frees;       // objects ever freed; only rises
+    uint64_t frees; // objects ever freed; only rises. With MOUND_HARDENED an
+                    // object that waits out of use counts when it leaves
 
     uint64_t heap_alloc;    // bytes of live objects
     uint64_t heap_sys;      // heap_inuse + heap_idle
