@@ -11,6 +11,7 @@
 #include "dump.h"
 #include "endcheck.h"
 #include "emergency.h"
+#include "heap/scavenger.h"
 #include "malloc_slow.h"
 #include "os/filter.h"
 #include "os/forklock.h"
@@ -20,14 +21,48 @@
 #include "profile.h"
 #include "thread.h"
 
+// What pauses the helper while this thread forks: see before_fork.
+static bool helper_paused;
+
+static bool alone(void) {
+    thread_lock_list();
+    size_t n = thread_count();
+    thread_unlock_list();
+    return n <= 1;
+}
+
+bool process_pause_helper(void) {
+    return helper_pause(&mound_heap.helper);
+}
+
+void process_resume_helper(bool ran) {
+    helper_resume(&mound_heap.helper);
+    if (!ran || !thread_enter())
+        return;
+    runtime_enter();
+    scavenger_resume(&mound_heap);
+    thread_leave();
+}
+
 static void before_fork(void) {
+    // Where this is the only thread of the program, nobody is to find a second one
+    // (Python warns of it).
+    bool helped = atomic_load_explicit(&mound_heap.helper.tid,
+                                       memory_order_relaxed) != 0 &&
+                  alone();
+    if (helped)
+        process_pause_helper();
     profile_before_fork();
     forklock_before();
     runtime_before_fork();
+    helper_paused = helped; // by one thread at a time
 }
 
 static void after_fork_parent(void) {
+    bool helped = helper_paused;
     runtime_after_fork_parent();
+    if (helped)
+        helper_resume(&mound_heap.helper);
     forklock_after_parent();
     profile_after_fork(/* child= */ false);
 }
@@ -65,8 +100,7 @@ void process_start(char **envp) {
                           options->hardened > 0 || options->guard > 0))
         stdfd_keep(2, /* waiters= */ true); // for reports
     dump_init();
-    if (options->stats != STATS_OFF || options->profile_path[0] != '\0')
-        filter_start();
+    filter_start();
     // Registered before any other handlers (-z initfirst), so that ours run
     // last before a fork and first after it.
     pthread_atfork(before_fork, after_fork_parent, after_fork_child);
@@ -138,6 +172,8 @@ void process_filtered(void) {
     // A child of vfork runs in its parent's memory, and does not filter it.
     if (runtime_pid() != 0 && sys_pid() != runtime_pid())
         return;
+    // For good. A filter is not to find a thread that it cannot be given to.
+    process_pause_helper();
     profile_stop(); // first: that tells all threads, by a call to the system
     filter_note();
 }

@@ -21,6 +21,13 @@ void process_exiting(void);
 // over this process; what then no more is done is in os/filter.h.
 void process_filtered(void);
 
+// process_pause_helper ends the thread of our own (os/helper.h), if there is one, before
+// a call that concerns all threads of the process, or that the kernel refuses where
+// there are several; process_resume_helper, after it, starts it again if it ran and is
+// of use. Any thread; also between fork and exec, and in signal handlers.
+bool process_pause_helper(void);
+void process_resume_helper(bool ran);
+
 // process_off says whether MOUND_OFF=1; process_keep_deepbind whether
 // MOUND_DEEPBIND=keep.
 bool process_off(void);

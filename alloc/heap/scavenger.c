@@ -21,7 +21,7 @@
 // Slow paths do this work. When a program has threads they may all go to sleep
 // after the last free, so that free starts a helper (os/helper.h), which looks
 // every 100 ms and ends when a second has gone by with nothing to do. A program
-// with one thread is never given another.
+// with one thread, or of which one is left, is never given another.
 #include "heap/scavenger.h"
 
 #include "heap/hugepages.h"
@@ -328,8 +328,16 @@ void scavenger_look_after_locked(struct mheap *h) {
         atomic_store_explicit(&h->restless, true, memory_order_relaxed);
 }
 
+// alone_locked says whether no other thread uses the heap now: the C library's word
+// stays at "several" when they have ended. Where no thread has a cache (hardened
+// mode) that word is all there is.
+static bool alone_locked(const struct mheap *h) {
+    size_t norphans = __atomic_load_n(&h->stats->norphans, __ATOMIC_RELAXED);
+    return sys_single_threaded() || h->caches.ninuse - norphans == 1;
+}
+
 bool scavenger_help_locked(struct mheap *h) {
-    return !sys_single_threaded() && !memwatch_watched() &&
+    return !alone_locked(h) && !memwatch_watched() &&
            h->pages.nbacked > rest_pages(h) + HELP_PAGES &&
            atomic_load_explicit(&h->helper.tid, memory_order_relaxed) == 0 &&
            !atomic_load_explicit(&h->release_refused, memory_order_relaxed) &&
@@ -340,7 +348,8 @@ bool scavenger_help_locked(struct mheap *h) {
 static void help(void *arg) {
     struct mheap *h = arg;
     for (int nidle = 0; nidle < HELPER_IDLE; nidle++) {
-        sys_sleep_ns(HELPER_NS);
+        if (!helper_sleep_ns(&h->helper, HELPER_NS))
+            return;
         if (look(h, sys_now_ns()) > 0 &&
             !atomic_load_explicit(&h->release_refused, memory_order_relaxed))
             nidle = 0;
@@ -349,4 +358,12 @@ static void help(void *arg) {
 
 void scavenger_help(struct mheap *h) {
     helper_start(&h->helper, help, h);
+}
+
+void scavenger_resume(struct mheap *h) {
+    mutex_lock(&h->lock);
+    bool help = scavenger_help_locked(h);
+    mutex_unlock(&h->lock);
+    if (help)
+        scavenger_help(h);
 }

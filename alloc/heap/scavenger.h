@@ -29,6 +29,9 @@ void scavenger_forked(struct mheap *h);
 bool scavenger_help_locked(struct mheap *h);
 void scavenger_help(struct mheap *h);
 
+// scavenger_resume starts it where it should see to that now. Without locks.
+void scavenger_resume(struct mheap *h);
+
 // scavenger_look_after_locked notes that there may be much to return later. Where
 // there is, threads that only hit their caches must come by: see mcache_arm.
 void scavenger_look_after_locked(struct mheap *h);

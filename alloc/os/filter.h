@@ -17,9 +17,14 @@
 
 #include "base/compiler.h"
 
-// filter_start notes whether one is there now, for filter_came. Once, at the
-// start: it opens a file.
+// filter_start notes whether one is there now, for filter_came and filter_none.
+// Once, at the start, in a process of one thread: it opens a file, whose number
+// the next file of the program is to have.
 void filter_start(void);
+
+// filter_none says whether there was none at the start, and none was told of since:
+// what no filter can know may be called. Cheap.
+bool filter_none(void);
 
 // filter_note tells that one comes now.
 void filter_note(void);

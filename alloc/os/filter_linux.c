@@ -40,6 +40,10 @@ bool filter_noted(void) {
     return atomic_load_explicit(&noted, memory_order_relaxed);
 }
 
+bool filter_none(void) {
+    return none_at_start && !filter_noted();
+}
+
 bool filter_came(void) {
     return filter_noted() ||
            (none_at_start && syscall1(SYS_prctl, PR_GET_SECCOMP) > 0);

@@ -3,10 +3,20 @@
 // It is none of the C library's threads: the C library would wait for it when
 // the last other thread ends, take locks while making it, and allocate. So it
 // has a stack and thread-local memory of its own, all signals blocked, and may
-// call nothing that uses errno or other thread-local variables. It is made by the
-// system calls that pthread_create makes, with the same flags, and in its life
-// makes those of malloc and exit: a filter that was there when the program made
-// its threads lets it be. So it sets no name of its own.
+// call nothing that uses errno or other thread-local variables.
+//
+// It has the rights of the thread that started it, and the C library, which lets all
+// its threads change theirs together (setuid and its family), does not know it; and
+// the kernel refuses unshare and setns where there is another thread. So it is paused
+// for such calls: it is gone when they are made (preload/rights.c).
+//
+// Its stack is memory that every thread can write to, as all stacks are. It is of no
+// use to who does: it puts itself under a filter that lets it give memory back and
+// end, and nothing else, and it has a root and a current folder of its own ("/"), so
+// that it holds no file system in use. Where the process is under a filter already,
+// which may kill for what that takes, it does without: it is then made by the system
+// calls that pthread_create makes, with the same flags, and in its life makes those
+// of malloc and exit, so that such a filter lets it be. It sets no name of its own.
 #ifndef MOUND_OS_HELPER_H
 #define MOUND_OS_HELPER_H
 
@@ -14,13 +24,26 @@
 
 // struct helper: all zero is one that does not run.
 struct helper {
-    _Atomic uint32_t tid; // 0: not running; the kernel clears it at the end
-    char *memory;         // its stack and thread-local memory, kept
+    _Atomic uint32_t tid;     // 0: not running; the kernel clears it at the end
+    _Atomic uint32_t npaused; // who paused it; it sleeps on this word
+    int pid;                  // of the process that it runs in
+    char *memory;             // its stack and thread-local memory, kept
 };
 
 // helper_start lets run(arg) run in a thread, unless it runs already. It returns
-// false if it does, or cannot be made, or a filter came (os/filter.h). Any thread, with or without locks.
+// false if it does, or cannot be made, or is paused, or a filter came (os/filter.h).
+// Any thread, with or without locks.
 bool helper_start(struct helper *h, void (*run)(void *arg), void *arg);
+
+// helper_sleep_ns is for run: it sleeps, and returns false if run is to return.
+bool helper_sleep_ns(struct helper *h, uint64_t delay_ns);
+
+// helper_pause ends it and keeps it from being started until as many calls of
+// helper_resume. It waits until the kernel has forgotten the thread, for a second at
+// most, and says whether there was one. Any thread, without locks of the heap; also in
+// a signal handler, and in a child of vfork, where it leaves the parent's alone.
+bool helper_pause(struct helper *h);
+void helper_resume(struct helper *h);
 
 // helper_here says whether this is that thread.
 bool helper_here(void);

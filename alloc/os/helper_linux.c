@@ -1,9 +1,15 @@
 // helper_linux.c: helper.h by clone.
 #include "os/helper.h"
 
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/prctl.h>
+#include <time.h>
 
 #include "base/bits.h"
 #include "os/filter.h"
@@ -16,7 +22,16 @@ enum {
     TLS_SIDE_BYTES = 16 << 10,
     PAGE_BYTES = 4096,
     STARTING = 1,
+    PAUSE_NS = 1000 * 1000 * 1000, // how long its end is waited for
+    LOOK_NS = 10 * 1000 * 1000,    // at most between two looks for it
 };
+#if defined(__x86_64__)
+enum { ARCH = (int)AUDIT_ARCH_X86_64 };
+#elif defined(__aarch64__)
+enum { ARCH = (int)AUDIT_ARCH_AARCH64 };
+#else
+enum { ARCH = 0 }; // not known here: no filter
+#endif
 
 // Thread-local variables lie on one side of the thread pointer or the other, and
 // between them and ours may be any number of the program's. Debug builds look at
@@ -43,6 +58,8 @@ static struct tls tls_reach(void) {
 struct start {
     void (*run)(void *arg);
     void *arg;
+    int pid;
+    bool confined; // it is to confine itself
 };
 
 // What sys_self is in the helper that was made last: a heap has one, a process
@@ -54,8 +71,51 @@ bool helper_here(void) {
            atomic_load_explicit(&helper_self, memory_order_relaxed);
 }
 
+#define LOAD(field)                                                            \
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define RETURN(value) BPF_STMT(BPF_RET | BPF_K, value)
+// Over the next statement unless the loaded word is so.
+#define UNLESS(value)                                                          \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), 0, 1)
+#define ALLOW(nr) UNLESS(nr), RETURN(SECCOMP_RET_ALLOW)
+
+// confine lets this thread call nothing but what returning memory takes, what its
+// end takes, and what ends the process with a message if the heap is found broken.
+// All else is refused. Where this kernel cannot, nothing is confined.
+static void confine(int pid) {
+    const struct sock_filter code[] = {
+        LOAD(arch),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)ARCH, 1, 0),
+        RETURN(SECCOMP_RET_ERRNO | EPERM),
+        LOAD(nr),
+        ALLOW(SYS_madvise),
+        ALLOW(SYS_futex),
+        ALLOW(SYS_clock_gettime),
+        ALLOW(SYS_exit),
+        ALLOW(SYS_exit_group),
+        ALLOW(SYS_write),
+        ALLOW(SYS_getpid),
+        ALLOW(SYS_gettid),
+        ALLOW(SYS_rt_sigaction),
+        ALLOW(SYS_rt_sigprocmask),
+        UNLESS(SYS_tgkill),
+        BPF_JUMP(BPF_JMP | BPF_JA, 1, 0, 0),
+        RETURN(SECCOMP_RET_ERRNO | EPERM),
+        LOAD(args[0]), // the lower half on machines that are little endian
+        ALLOW(pid),
+        RETURN(SECCOMP_RET_ERRNO | EPERM),
+    };
+    const struct sock_fprog filter = {sizeof code / sizeof code[0],
+                                      (struct sock_filter *)code};
+    syscall1(SYS_chdir, "/");
+    if (syscall5(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
+        syscall3(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter);
+}
+
 static int enter(void *p) {
     const struct start *start = p;
+    if (start->confined)
+        confine(start->pid);
     start->run(start->arg);
     syscall1(SYS_exit, 0);
     return 0; // not reached
@@ -67,9 +127,12 @@ bool helper_start(struct helper *h, void (*run)(void *arg), void *arg) {
         return false;
     // acquire: the last helper has left its stack; partner: the kernel
     if (!atomic_compare_exchange_strong_explicit(&h->tid, &expected, STARTING,
-                                                 memory_order_acquire,
+                                                 memory_order_seq_cst,
                                                  memory_order_relaxed))
         return false;
+    // seq_cst, as in helper_pause: either sees what the other wrote
+    if (atomic_load_explicit(&h->npaused, memory_order_seq_cst) != 0)
+        goto failed;
     const struct tls reach = tls_reach();
     if (h->memory == NULL)
         h->memory = mem_map(STACK_BYTES + reach.below + reach.above);
@@ -80,7 +143,8 @@ bool helper_start(struct helper *h, void (*run)(void *arg), void *arg) {
     ((void **)tls)[2] = tls;
     atomic_store_explicit(&helper_self, (uintptr_t)tls, memory_order_relaxed);
     struct start *start = (struct start *)(h->memory + STACK_BYTES) - 1;
-    *start = (struct start){run, arg};
+    h->pid = sys_pid();
+    *start = (struct start){run, arg, h->pid, ARCH != 0 && filter_none()};
 
     const uint64_t all = ~(uint64_t)0;
     uint64_t before = 0;
@@ -90,11 +154,12 @@ bool helper_start(struct helper *h, void (*run)(void *arg), void *arg) {
         0)
         goto failed;
     sys_helper_made = true;
-    int tid = clone(enter, (void *)((uintptr_t)start & ~(uintptr_t)63),
-                    CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
-                        CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
-                        CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID,
-                    start, &h->tid, tls, &h->tid);
+    int tid =
+        clone(enter, (void *)((uintptr_t)start & ~(uintptr_t)63),
+              CLONE_VM | (start->confined ? 0 : CLONE_FS) | CLONE_FILES |
+                  CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
+                  CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID,
+              start, &h->tid, tls, &h->tid);
     syscall4(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof before);
     errno = saved;
     if (tid > 0)
@@ -104,7 +169,55 @@ failed:
     return false;
 }
 
+// wait_word waits for another value of a word, or for so long. Not private: as the
+// kernel wakes at the end of a thread.
+static void wait_word(_Atomic uint32_t *word, uint32_t value,
+                      uint64_t delay_ns) {
+    const uint64_t second = 1000 * 1000 * 1000;
+    struct timespec ts = {.tv_sec = (time_t)(delay_ns / second),
+                          .tv_nsec = (long)(delay_ns % second)};
+    syscall6(SYS_futex, (long)word, FUTEX_WAIT, value, (long)&ts, 0, 0);
+}
+
+bool helper_sleep_ns(struct helper *h, uint64_t delay_ns) {
+    wait_word(&h->npaused, 0, delay_ns);
+    return atomic_load_explicit(&h->npaused, memory_order_relaxed) == 0;
+}
+
+bool helper_pause(struct helper *h) {
+    atomic_fetch_add_explicit(&h->npaused, 1, memory_order_seq_cst);
+    uint32_t tid = atomic_load_explicit(&h->tid, memory_order_seq_cst);
+    if (tid == 0)
+        return false;
+    uint64_t end = sys_now_ns() + PAUSE_NS;
+    // It is just about to be made, or found that it is paused.
+    while (tid == STARTING && sys_now_ns() < end) {
+        syscall0(SYS_sched_yield);
+        tid = atomic_load_explicit(&h->tid, memory_order_acquire);
+    }
+    if (tid == 0 || tid == STARTING || sys_pid() != h->pid)
+        return false;
+    syscall3(SYS_futex, &h->npaused, FUTEX_WAKE, INT32_MAX);
+    while (atomic_load_explicit(&h->tid, memory_order_acquire) == tid &&
+           sys_now_ns() < end)
+        wait_word(&h->tid, tid, LOOK_NS);
+    // It has left its memory, but is a thread until the kernel has forgotten it.
+    while (syscall3(SYS_tgkill, h->pid, tid, 0) == 0 && sys_now_ns() < end)
+        syscall0(SYS_sched_yield);
+    return true;
+}
+
+void helper_resume(struct helper *h) {
+    uint32_t n = atomic_load_explicit(&h->npaused, memory_order_relaxed);
+    // A child of fork has forgotten who paused it.
+    while (n > 0 && !atomic_compare_exchange_weak_explicit(
+                        &h->npaused, &n, n - 1, memory_order_relaxed,
+                        memory_order_relaxed))
+        ;
+}
+
 void helper_forked(struct helper *h) {
     atomic_store_explicit(&h->tid, 0, memory_order_relaxed);
+    atomic_store_explicit(&h->npaused, 0, memory_order_relaxed);
     sys_helper_made = false;
 }

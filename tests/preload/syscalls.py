@@ -95,9 +95,20 @@ def threads_that_sleep_after_a_peak(folder):
     only(set(names(text)) - known, 'start', 'steady', 'helper')
 
 
+def calls_that_a_helper_is_ended_for(folder):
+    probe = os.path.join(os.environ['MOUND_PROBES'], 'rights')
+    argv = [probe, 'spaces', 'any']  # whether there is a helper or not
+    known = set(names(trace(folder, argv)[1]))
+    r, text = trace(folder, argv, LD_PRELOAD=LIB)
+    must(r.returncode == 0, r.returncode, r.stderr)
+    must('tgkill' in names(text), 'its end was not waited for')
+    only(set(names(text)) - known, 'start', 'steady', 'helper', 'pause')
+
+
 TESTS = [
     the_start, statistics_on_stderr, statistics_in_a_file, a_profile,
     the_life_after_the_start, threads_that_sleep_after_a_peak,
+    calls_that_a_helper_is_ended_for,
 ]
 
 if __name__ == '__main__':

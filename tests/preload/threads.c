@@ -55,3 +55,32 @@ Test(threads, no_call_is_a_cancellation_point) {
 Test(threads, a_child_may_share_memory_and_tls) {
     probe_passes("raw_clone", NULL);
 }
+
+static void helper_is_in_no_way_of(const char *what) {
+    const char *const args[] = {what, NULL};
+    probe_passes_with(spawn_lib(), args, NULL, "rights");
+}
+
+Test(helper, gives_up_its_rights_with_the_program) {
+    helper_is_in_no_way_of("users");
+}
+
+Test(helper, can_do_nothing_but_return_memory) {
+    helper_is_in_no_way_of("confined");
+}
+
+Test(helper, is_gone_for_setns_and_unshare) {
+    helper_is_in_no_way_of("spaces");
+}
+
+Test(helper, is_gone_for_a_fork_of_the_only_thread) {
+    helper_is_in_no_way_of("forks");
+}
+
+Test(helper, lets_a_filter_be_set_for_all_threads) {
+    helper_is_in_no_way_of("filters");
+}
+
+Test(helper, is_not_started_where_all_threads_have_ended) {
+    helper_is_in_no_way_of("alone");
+}

@@ -13,6 +13,21 @@ bool helper_here(void) {
     return false;
 }
 
+bool helper_sleep_ns(struct helper *h, uint64_t delay_ns) {
+    (void)h;
+    (void)delay_ns;
+    return false;
+}
+
+bool helper_pause(struct helper *h) {
+    (void)h;
+    return false;
+}
+
+void helper_resume(struct helper *h) {
+    (void)h;
+}
+
 void helper_forked(struct helper *h) {
     (void)h;
 }

@@ -1,0 +1,226 @@
+// rights.c: watches the calls that change what all threads of a process may do, or
+// which the kernel refuses where there are several threads: the helper
+// (alloc/os/helper.h) is gone when they are made, so that they do what they do
+// without us. The calls themselves are passed on to whoever has them behind us.
+//
+// The C library changes user and groups for all of its threads, one by one, and does
+// not know the helper. unshare and setns want the only thread for some namespaces. A
+// filter of system calls for all threads (SECCOMP_FILTER_FLAG_TSYNC) is refused where
+// one of them has a filter of its own. Each may be called by number as well; by an
+// instruction of the program's own, none is seen.
+//
+// Weak: in a static program the C library's own come first.
+#include <errno.h>
+#include <dlfcn.h>
+#include <grp.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "interpose.h"
+#include "process.h"
+
+#define WEAK_EXPORT EXPORT __attribute__((weak))
+
+static int (*next_setuid)(uid_t);
+static int (*next_setgid)(gid_t);
+static int (*next_seteuid)(uid_t);
+static int (*next_setegid)(gid_t);
+static int (*next_setreuid)(uid_t, uid_t);
+static int (*next_setregid)(gid_t, gid_t);
+static int (*next_setresuid)(uid_t, uid_t, uid_t);
+static int (*next_setresgid)(gid_t, gid_t, gid_t);
+static int (*next_setgroups)(size_t, const gid_t *);
+static int (*next_initgroups)(const char *, gid_t);
+static int (*next_unshare)(int);
+static int (*next_setns)(int, int);
+static int (*next_capset)(void *, const void *);
+// As in prctl.c: they are called where dlsym may not be.
+__attribute__((constructor)) static void find(void) {
+    const struct {
+        const char *name;
+        void *ret_function;
+    } wanted[] = {
+        {"setuid", &next_setuid},       {"setgid", &next_setgid},
+        {"seteuid", &next_seteuid},     {"setegid", &next_setegid},
+        {"setreuid", &next_setreuid},   {"setregid", &next_setregid},
+        {"setresuid", &next_setresuid}, {"setresgid", &next_setresgid},
+        {"setgroups", &next_setgroups}, {"initgroups", &next_initgroups},
+        {"unshare", &next_unshare},     {"setns", &next_setns},
+        {"capset", &next_capset},
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
+        *(void **)wanted[i].ret_function = dlsym(RTLD_NEXT, wanted[i].name);
+}
+
+// PASS_ON makes a call while there is no helper. errno is the call's.
+#define PASS_ON(next, ...)                                                     \
+    do {                                                                       \
+        if ((next) == NULL) {                                                  \
+            errno = ENOSYS;                                                    \
+            return -1;                                                         \
+        }                                                                      \
+        bool ran = process_pause_helper();                                     \
+        __typeof__((next)(__VA_ARGS__)) ret = (next)(__VA_ARGS__);             \
+        process_resume_helper(ran);                                            \
+        return ret;                                                            \
+    } while (0)
+
+WEAK_EXPORT int setuid(uid_t uid) {
+    PASS_ON(next_setuid, uid);
+}
+
+WEAK_EXPORT int setgid(gid_t gid) {
+    PASS_ON(next_setgid, gid);
+}
+
+WEAK_EXPORT int seteuid(uid_t euid) {
+    PASS_ON(next_seteuid, euid);
+}
+
+WEAK_EXPORT int setegid(gid_t egid) {
+    PASS_ON(next_setegid, egid);
+}
+
+WEAK_EXPORT int setreuid(uid_t ruid, uid_t euid) {
+    PASS_ON(next_setreuid, ruid, euid);
+}
+
+WEAK_EXPORT int setregid(gid_t rgid, gid_t egid) {
+    PASS_ON(next_setregid, rgid, egid);
+}
+
+WEAK_EXPORT int setresuid(uid_t ruid, uid_t euid, uid_t suid) {
+    PASS_ON(next_setresuid, ruid, euid, suid);
+}
+
+WEAK_EXPORT int setresgid(gid_t rgid, gid_t egid, gid_t sgid) {
+    PASS_ON(next_setresgid, rgid, egid, sgid);
+}
+
+WEAK_EXPORT int setgroups(size_t n, const gid_t *groups) {
+    PASS_ON(next_setgroups, n, groups);
+}
+
+WEAK_EXPORT int initgroups(const char *user, gid_t group) {
+    PASS_ON(next_initgroups, user, group);
+}
+
+WEAK_EXPORT int unshare(int flags) {
+    PASS_ON(next_unshare, flags);
+}
+
+WEAK_EXPORT int setns(int fd, int nstype) {
+    PASS_ON(next_setns, fd, nstype);
+}
+
+int capset(void *header, const void *data);
+WEAK_EXPORT int capset(void *header, const void *data) {
+    PASS_ON(next_capset, header, data);
+}
+
+#if !defined(MOUND_PORTABLE_SYSCALL) &&                                        \
+    (defined(__x86_64__) || defined(__aarch64__))
+// by_number says what is to be done before a system call.
+enum { NOTHING, PAUSE, FILTER };
+
+static int by_number(long nr, long a) {
+    switch (nr) {
+    case SYS_setuid:
+    case SYS_setgid:
+    case SYS_setreuid:
+    case SYS_setregid:
+    case SYS_setresuid:
+    case SYS_setresgid:
+    case SYS_setgroups:
+    case SYS_unshare:
+    case SYS_setns:
+    case SYS_capset:
+        return PAUSE;
+    case SYS_seccomp:
+        return a == SECCOMP_SET_MODE_STRICT || a == SECCOMP_SET_MODE_FILTER
+                   ? FILTER
+                   : NOTHING;
+    case SYS_prctl:
+        return a == PR_SET_SECCOMP || a == PR_SET_NO_NEW_PRIVS ? FILTER
+                                                               : NOTHING;
+    default:
+        return NOTHING;
+    }
+}
+
+typedef long syscall_function(long, long, long, long, long, long, long);
+static syscall_function *next_syscall;
+
+static syscall_function *find_syscall(void) {
+    if (next_syscall == NULL)
+        *(void **)&next_syscall = dlsym(RTLD_NEXT, "syscall");
+    return next_syscall;
+}
+
+__attribute__((constructor)) static void find_now(void) {
+    find_syscall();
+}
+
+static long watched_syscall(long nr, long a, long b, long c, long d, long e,
+                            long f) {
+    syscall_function *next = find_syscall();
+    if (by_number(nr, a) == FILTER) {
+        int saved = errno;
+        process_filtered();
+        errno = saved;
+    }
+    PASS_ON(next, nr, a, b, c, d, e, f);
+}
+
+// rights_function returns which function `syscall` goes on with.
+__attribute__((used, visibility("hidden"))) syscall_function *
+rights_function(long nr, long a);
+syscall_function *rights_function(long nr, long a) {
+    if (by_number(nr, a) != NOTHING || next_syscall == NULL)
+        return watched_syscall;
+    return next_syscall;
+}
+
+// `syscall` has a variable number of arguments, of which the last may be on the
+// stack, or not there: nothing may be written to that place, which is then the
+// caller's. And it ends with a jump, so that a call that returns twice (vfork) may.
+#if defined(__x86_64__)
+__asm__(".pushsection .text\n"
+        ".weak syscall\n"
+        ".type syscall, @function\n"
+        "syscall:\n"
+        ".cfi_startproc\n"
+        "push %rdi\n"
+        "push %rsi\n"
+        "push %rdx\n"
+        "push %rcx\n"
+        "push %r8\n"
+        "push %r9\n"
+        "sub $8, %rsp\n"
+        ".cfi_adjust_cfa_offset 56\n"
+        "call rights_function\n"
+        "add $8, %rsp\n"
+        "pop %r9\n"
+        "pop %r8\n"
+        "pop %rcx\n"
+        "pop %rdx\n"
+        "pop %rsi\n"
+        "pop %rdi\n"
+        ".cfi_adjust_cfa_offset -56\n"
+        "jmp *%rax\n"
+        ".cfi_endproc\n"
+        ".size syscall, . - syscall\n"
+        ".popsection\n");
+#else
+long rights_syscall(long nr, long a, long b, long c, long d, long e,
+                    long f) __asm__("syscall");
+__attribute__((optimize("O2"))) WEAK_EXPORT long
+rights_syscall(long nr, long a, long b, long c, long d, long e, long f) {
+    return rights_function(nr, a)(nr, a, b, c, d, e, f);
+}
+#endif
+#endif
