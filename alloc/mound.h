@@ -154,7 +154,8 @@ int mound_write_memstats(int fd);
 // is sampled, by all threads. mound_memprofile_stop ends that: what was sampled
 // stays in the profile, and frees of it are still counted. Both return 0, or -1
 // with errno: ENOMEM, EINVAL, ENOTSUP (another malloc serves this program), EBUSY
-// (called by a signal handler that interrupted malloc). Any thread may call them.
+// (called by a signal handler that interrupted malloc), EPERM (the process has put
+// itself under a filter of system calls). Any thread may call them.
 int mound_memprofile_start(size_t rate);
 int mound_memprofile_stop(void);
 

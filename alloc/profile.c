@@ -162,6 +162,8 @@ int profile_start(uint64_t new_rate) {
         return -ENOTSUP;
     if (new_rate > INT64_MAX)
         return -EINVAL;
+    if (filter_noted())
+        return -EPERM; // to tell all threads takes a system call
     if (!thread_enter())
         return -EBUSY; // a signal handler that interrupted malloc
     runtime_enter();
@@ -465,6 +467,8 @@ void profile_begin(void) {
         runtime_passive())
         return;
     profile_pending = false;
+    if (filter_noted())
+        return;
     load_unwinder();
     if (!wanted())
         return;

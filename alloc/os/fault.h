@@ -40,7 +40,8 @@ unsigned fault_stack(const void *context, uintptr_t *ret_pcs, unsigned max);
 // answer can be wrong only if the mapping goes away at this moment.
 bool fault_peek(uintptr_t addr, uint64_t *ret_word);
 
-// fault_tid returns the number of the calling thread, as debuggers tell it.
+// fault_tid returns the number of the calling thread, as debuggers tell it; 0 once a
+// filter of system calls came.
 int fault_tid(void);
 
 #endif // MOUND_OS_FAULT_H

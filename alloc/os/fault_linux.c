@@ -6,6 +6,7 @@
 #include <ucontext.h>
 
 #include "base/bits.h"
+#include "os/filter.h"
 #include "os/syscall.h"
 #include "os/unwind.h"
 
@@ -100,7 +101,7 @@ UNSANITIZED bool fault_peek(uintptr_t addr, uint64_t *ret_word) {
 }
 
 int fault_tid(void) {
-    return (int)syscall0(SYS_gettid);
+    return filter_noted() ? 0 : (int)syscall0(SYS_gettid);
 }
 
 #if defined(__x86_64__)

@@ -6,6 +6,7 @@
 #include <sys/auxv.h>
 
 #include "os/cfi.h"
+#include "os/filter.h"
 #include "os/libunwind.h"
 #include "os/loaded.h"
 #include "os/stack.h"
@@ -206,9 +207,12 @@ NOINLINE unsigned unwind_frames(uintptr_t *ret_pcs, unsigned max) {
     return n;
 }
 
-// take is unwind_stack and unwind_here, in whose frame it begins.
+// take is unwind_stack and unwind_here, in whose frame it begins. Whether a page of
+// the stack can be read is found out by a system call, which a filter may kill for.
 ALWAYS_INLINE unsigned take(uintptr_t caller, bool by_libunwind,
                             uintptr_t *ret_pcs, unsigned max) {
+    if (filter_noted())
+        return 0;
     struct stack_skip skip = own_frames(caller);
     enum unwind_mode now = current_mode();
     int saved = errno;

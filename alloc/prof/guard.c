@@ -236,8 +236,9 @@ static void print_stack(struct print *out, const char *did, int tid,
                         const uintptr_t *pcs, unsigned npcs) {
     print_str(out, "  ");
     print_str(out, did);
-    print_str(out, " thread ");
-    print_u64(out, (uint64_t)tid);
+    print_str(out, tid != 0 ? " thread " : " a thread");
+    if (tid != 0)
+        print_u64(out, (uint64_t)tid);
     print_str(out, ":\n");
     if (npcs == 0)
         print_str(out, "    (no stack)\n");

@@ -220,7 +220,7 @@ static void read_maps(struct frames *f) {
     uintptr_t highest = 0;
     for (unsigned i = 0; i < f->npcs; i++)
         highest = max_size(highest, f->pcs[i]);
-    l.fd = sys_open_read("/proc/self/maps");
+    l.fd = filter_noted() ? -1 : sys_open_read("/proc/self/maps");
     if (l.fd < 0)
         return;
     l.at = l.n = 0;
@@ -358,7 +358,7 @@ static void print_commands(struct print *out, const struct frames *f) {
 
 static void print_hint(struct print *out, unsigned npcs) {
     enum unwind_mode mode = unwind_mode();
-    if (npcs >= STACKTEXT_SHORT || mode == UNWIND_LIBUNWIND)
+    if (npcs >= STACKTEXT_SHORT || mode == UNWIND_LIBUNWIND || filter_noted())
         return;
     print_str(out, "    a short stack: MOUND_UNWIND=");
     print_str(out, mode == UNWIND_FP ? "tables or MOUND_UNWIND=" : "");

@@ -191,7 +191,7 @@ Test(seccomp, all_denied_later) {
 static void survives(const char *phase, const char *who, int code) {
     static const char *const settings[] = {
         "MOUND_MISUSE=abort", "MOUND_STATS=1", "MOUND_STATS=/dev/./null",
-        "MOUND_PROFILE=/dev/./null"};
+        "MOUND_PROFILE=/dev/./null", "MOUND_GUARD=1"};
     bool watched = strcmp(who, "prctl") == 0 || strcmp(phase, "opens") == 0;
     for (size_t i = 0; i < (watched ? sizeof settings / sizeof *settings : 1);
          i++) {
@@ -219,6 +219,32 @@ Test(kill, what_malloc_calls_under_a_filter_that_nobody_saw_come) {
     survives("fork", "raw", 0);
     survives("exit", "raw", FILTERED_STATUS);
     survives("_exit", "raw", FILTERED_STATUS);
+}
+
+Test(kill, before_the_first_call_of_malloc) {
+    survives("first", "prctl", 0);
+}
+
+Test(kill, objects_that_were_sampled_before_are_freed) {
+    survives("earlier", "prctl", 0);
+}
+
+Test(kill, a_report_of_misuse_has_no_stack) {
+    const char *const argv[] = {spawn_probe("contracts/syscalls"), "misuse",
+                                "prctl", NULL};
+    const char *const env[] = {"MOUND_MISUSE=report", "MOUND_HARDENED=1",
+                               "MOUND_PROFILE=/dev/./null",
+                               "MOUND_PROFILE_RATE=1", NULL};
+    struct spawn cmd = {.argv = argv, .env = env, .preload = spawn_lib()};
+    struct spawn_result r = spawn_run(&cmd);
+    if (spawn_exited(&r, SKIPPED)) {
+        cr_skip("no filters here");
+    }
+    cr_assert(spawn_exited(&r, 0), "%s", spawn_describe(&r));
+    cr_assert(strstr(r.err, "mound: free(): double free") == r.err &&
+                  strstr(r.err, "MOUND_UNWIND") == NULL,
+              "%s", r.err);
+    spawn_free(&r);
 }
 
 Test(kill, threads_that_work_and_end) {

@@ -4,6 +4,9 @@
 //
 // usage: syscalls PHASE prctl|raw [FOLLOWING]
 //   work     objects of all sizes, growth, release, malloc_trim
+//   first    the same where no call of malloc came before the filter
+//   earlier  frees objects that are older than the filter
+//   misuse   frees one of them twice
 //   threads  the same in two threads which end meanwhile
 //   fork     the same in a child
 //   exit     ends by exit(7) with an object in use; what is set in the environment
@@ -189,6 +192,33 @@ static void work(uint64_t seed) {
     malloc_trim(0);
 }
 
+enum { NEARLIER = 1000 };
+static char *object[NEARLIER];
+
+// free_deep frees them further down in the stack than any call before.
+static __attribute__((noinline)) void free_deep(void) {
+    volatile char room[64 * 1024];
+    room[0] = 0;
+    (void)room[0];
+    for (int i = 0; i < NEARLIER; i++) {
+        free(object[i]);
+    }
+}
+
+// free_earlier frees, under the filter, objects some of which a profile has sampled,
+// and then misused times the same one.
+static void free_earlier(bool watched, int misused) {
+    for (int i = 0; i < NEARLIER; i++) {
+        object[i] = must_malloc(1000);
+    }
+    filter(NULL, 0, watched);
+    free_deep();
+    for (int i = 0; i < misused; i++) {
+        free(object[NEARLIER - 1]);
+    }
+    work(1);
+}
+
 static pthread_barrier_t filtered;
 static pthread_mutex_t one_by_one = PTHREAD_MUTEX_INITIALIZER;
 
@@ -251,10 +281,15 @@ static void keep_mask(bool watched) {
 int main(int argc, char **argv) {
     expect(argc >= 3, "usage: syscalls PHASE prctl|raw");
     bool watched = strcmp(argv[2], "prctl") == 0;
-    void *volatile kept = must_malloc(1000);
-    if (strcmp(argv[1], "work") == 0) {
+    void *volatile kept =
+        strcmp(argv[1], "first") != 0 ? must_malloc(1000) : NULL;
+    if (strcmp(argv[1], "work") == 0 || strcmp(argv[1], "first") == 0) {
         filter(NULL, 0, watched);
         work(1);
+    } else if (strcmp(argv[1], "earlier") == 0) {
+        free_earlier(watched, 0);
+    } else if (strcmp(argv[1], "misuse") == 0) {
+        free_earlier(watched, 1);
     } else if (strcmp(argv[1], "threads") == 0) {
         threads(watched);
     } else if (strcmp(argv[1], "fork") == 0) {
