@@ -148,6 +148,10 @@ __attribute__((noreturn)) static COLD void give_up(void) {
            "std::bad_alloc");
 }
 
+static inline bool is_alignment(size_t align) {
+    return align != 0 && (align & (align - 1)) == 0;
+}
+
 // take is what new calls first and after each call of the handler. Without an
 // alignment: 0.
 static inline void *take(size_t n, size_t align) {
@@ -179,8 +183,9 @@ static COLD void *take_again(size_t n, size_t align) {
 // take_nothrow is take, and then what operator_new does that may throw.
 static inline void *take_nothrow(void *(*operator_new)(size_t, size_t),
                                  size_t n, size_t align) {
-    void *p = ours ? take(n, align) : NULL;
-    if (LIKELY(p != NULL) || (ours && handler() == NULL))
+    bool sure = ours && (align == 0 || is_alignment(align));
+    void *p = sure ? take(n, align) : NULL;
+    if (LIKELY(p != NULL) || (sure && handler() == NULL))
         return p;
     return catch_all(operator_new, n, align);
 }
@@ -236,7 +241,7 @@ OPERATOR void *new_array_nothrow(size_t n, const struct nothrow *t) {
 
 OPERATOR void *new_aligned(size_t n, size_t align) {
     PASS_ON(new_aligned, n, align);
-    if (align == 0 || (align & (align - 1)) != 0)
+    if (!is_alignment(align))
         give_up();
     void *p = take(n, align);
     return LIKELY(p != NULL) ? p : take_again(n, align);

@@ -48,6 +48,17 @@ int main() {
            "aligned new of 2^62 bytes did not throw bad_alloc");
     expect(!operator new(huge, std::nothrow), "nothrow new gave a block");
 
+    // What is no alignment is answered like a lack of memory.
+    volatile std::size_t odd = 3;
+    expect(throws_bad_alloc(
+               [&] { return operator new(10, std::align_val_t(odd)); }) &&
+               throws_bad_alloc(
+                   [&] { return operator new[](10, std::align_val_t(odd)); }),
+           "aligned new by 3 did not throw bad_alloc");
+    expect(!operator new(10, std::align_val_t(odd), std::nothrow) &&
+               !operator new[](10, std::align_val_t(odd), std::nothrow),
+           "nothrow new gave a block aligned by 3");
+
     std::set_new_handler(give_up_at_third_call);
     expect(throws_bad_alloc([] { return operator new(huge); }) && nhandled == 3,
            "the new_handler was called %d times, not 3", nhandled);
