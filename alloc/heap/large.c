@@ -9,8 +9,7 @@ struct mspan *large_move(struct mheap *h, struct mspan *s, size_t npages) {
     size_t old_pages = s->npages;
     if (PAGE_SIZE % sys_page_size() != 0)
         return NULL; // spans do not begin at pages of the system
-    struct mspan *new =
-        mheap_alloc_large(h, npages, 1, /* may_reserve= */ true);
+    struct mspan *new = mheap_alloc_large_moved(h, npages, old_pages);
     if (new == NULL)
         return NULL;
     uintptr_t old_addr = mspan_start(s);

@@ -32,6 +32,7 @@ enum {
     KEEP_SHARE = 16,                          // 1/16 of what is in use
     KEEP_LARGE_PAGES = (2 << 20) / PAGE_SIZE, // with those above
     KEEP_SMALL_PAGES = 8,                     // so many
+    LOOK_CHUNKS = 64,                         // for a run with memory
     DROP_SPANS = 256,                         // dropped under one lock
     FIRST_PAGES = 8,                          // of large objects, held;
     FIRST_SHARE = 64,                         // and 1/64 of what is in use
@@ -43,6 +44,7 @@ void mheap_init(struct mheap *h, struct heapstats *stats, size_t cache_bytes) {
     persistent_init(&h->persistent);
     pagealloc_init(&h->pages, &h->pagemap, &h->persistent);
     h->pages.now = scavenger_age(sys_now_ns());
+    h->reuse_ticks = sys_ticks();
     fixalloc_init(&h->small_spans, &h->persistent,
                   mspan_record_bytes(MSPAN_SMALL_WORDS));
     fixalloc_init(&h->large_spans, &h->persistent,
@@ -452,10 +454,15 @@ static struct run find_run_locked(struct mheap *h, size_t npages, size_t align,
         fresh = run.addr == 0 || run.nscavenged == npages;
     }
     if (fresh && source == BACKED) {
+        // First fit found none with memory; there may be one that lies higher.
         if (run.addr != 0)
             pagealloc_free(&h->pages, run.addr, npages, /* scavenged= */ true);
         run.addr = 0;
-        return run;
+        if (align == 1 && npages <= CHUNK_PAGES)
+            run.addr = pagealloc_alloc_backed(&h->pages, npages, LOOK_CHUNKS);
+        run.nscavenged = 0;
+        if (run.addr == 0)
+            return run;
     }
     if (run.addr == 0 && grow_locked(h, npages + align - 1, source == RESERVED))
         run.addr = pagealloc_alloc(&h->pages, npages, align, &run.nscavenged);
@@ -486,6 +493,19 @@ static void take_back(struct mheap *h) {
         mcentral_drain_large(mheap_central(h, i));
 }
 
+// find_spans_locked takes a run for *want spans of npages, or for fewer where so long
+// a run is not to be had, and writes how many.
+static struct run find_spans_locked(struct mheap *h, size_t npages,
+                                    size_t *want, enum source source) {
+    struct run run = {0};
+    for (size_t n = *want; n > 0 && run.addr == 0; n /= 2) {
+        run = find_run_locked(h, npages * n, 1, source, /* large= */ false);
+        if (run.addr != 0)
+            *want = n;
+    }
+    return run;
+}
+
 size_t mheap_alloc_spans(struct mheap *h, unsigned sizeclass, size_t npages,
                          size_t want, struct mspan **ret) {
     unsigned nelems =
@@ -501,21 +521,16 @@ size_t mheap_alloc_spans(struct mheap *h, unsigned sizeclass, size_t npages,
             goto out;
         }
     }
-    run = find_run_locked(h, npages * want, 1, BACKED, /* large= */ false);
+    run = find_spans_locked(h, npages, &want, BACKED);
     if (run.addr == 0) {
         // What is idle elsewhere is taken before fresh memory is touched.
         mutex_unlock(&h->lock);
         take_back(h);
         mutex_lock(&h->lock);
+        run = find_spans_locked(h, npages, &want, BACKED);
     }
-    while (run.addr == 0) {
-        run = find_run_locked(h, npages * want, 1, RESERVED,
-                              /* large= */ false);
-        if (want == 1)
-            break;
-        if (run.addr == 0)
-            want /= 2; // a short run may be there when a long one is not
-    }
+    if (run.addr == 0)
+        run = find_spans_locked(h, npages, &want, RESERVED);
     if (run.addr == 0)
         goto out;
     for (; n < want; n++) {
@@ -599,6 +614,7 @@ static struct run find_large_run_locked(struct mheap *h, size_t npages,
     if (align == 1)
         run.addr = firstpages_again(&h->first_pages, &h->pages, npages);
     if (run.addr != 0) {
+        h->reused_pages += (int64_t)npages;
         note_pages(h, (int64_t)npages);
         return run;
     }
@@ -616,12 +632,14 @@ static struct run find_large_run_locked(struct mheap *h, size_t npages,
     return run;
 }
 
-struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align,
-                                bool may_reserve) {
+// alloc_large: nmoved of the pages get their memory from elsewhere.
+static struct mspan *alloc_large(struct mheap *h, size_t npages, size_t align,
+                                 bool may_reserve, size_t nmoved) {
     if (npages + align < npages)
         return NULL;
     struct largestats *stats = &h->stats->large;
     struct run run = {0};
+    size_t trade = 0;
     mutex_lock(&h->lock);
     struct mspan *s =
         align == 1 ? use_kept_locked(h, npages, 1, /* large= */ true) : NULL;
@@ -634,8 +652,8 @@ struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align,
             free_run_locked(h, &run);
             goto out;
         }
-        if (run.nscavenged > 0)
-            is_quiet_locked(h, &run);
+        if (run.nscavenged > nmoved && !is_quiet_locked(h, &run))
+            trade = scavenger_trade_locked(h, run.nscavenged - nmoved);
         atomic_store_explicit(&s->start, run.addr, memory_order_relaxed);
         s->npages = npages;
     }
@@ -657,7 +675,19 @@ out:
     mutex_unlock(&h->lock);
     if (s != NULL && h->thp == THP_ALWAYS && run.nscavenged > 0)
         hugepages_wish(h, run.addr, run.npages);
+    if (trade > 0)
+        scavenger_release_excess(h, trade, trade);
     return s;
+}
+
+struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align,
+                                bool may_reserve) {
+    return alloc_large(h, npages, align, may_reserve, /* nmoved= */ 0);
+}
+
+struct mspan *mheap_alloc_large_moved(struct mheap *h, size_t npages,
+                                      size_t nmoved) {
+    return alloc_large(h, npages, 1, /* may_reserve= */ true, nmoved);
 }
 
 // struct leftover is what a free leaves to be done once the lock is free.

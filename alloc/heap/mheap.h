@@ -164,6 +164,11 @@ void mheap_publish_small(struct mheap *h, struct mspan *s,
 struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align,
                                 bool may_reserve);
 
+// mheap_alloc_large_moved is the same for an object that is about to be moved
+// there with the memory behind its nmoved pages.
+struct mspan *mheap_alloc_large_moved(struct mheap *h, size_t npages,
+                                      size_t nmoved);
+
 // mheap_may_find says whether npages can come of what the heap has, if caches and
 // stores give up what they hold: for a request that is larger than the heap, or
 // than all memory there is to be, they are not bothered.

@@ -248,6 +248,37 @@ bool pagealloc_alloc_at(struct pagealloc *pa, uintptr_t addr, size_t npages,
     return true;
 }
 
+// backed_pages writes the bits of a chunk's free pages that have memory.
+static void backed_pages(const struct arena *a, unsigned chunk,
+                         uint64_t ret[CHUNK_WORDS]) {
+    for (unsigned w = 0; w < CHUNK_WORDS; w++)
+        ret[w] = a->chunks[chunk].free[w] & ~a->chunks[chunk].scavenged[w];
+}
+
+uintptr_t pagealloc_alloc_backed(struct pagealloc *pa, size_t npages,
+                                 unsigned nchunks) {
+    for (size_t i = pa->first; i < pa->narenas && nchunks > 0; i++) {
+        const struct arena *a = pa->arenas[i];
+        if (a->nbacked_total < npages || a->sum.max < npages)
+            continue;
+        for (unsigned chunk = 0; chunk < ARENA_CHUNKS && nchunks > 0; chunk++) {
+            uint64_t backed[CHUNK_WORDS];
+            if (a->nbacked[chunk] < npages || a->chunk_sums[chunk].max < npages)
+                continue;
+            nchunks--;
+            backed_pages(a, chunk, backed);
+            unsigned page = pallocbits_find(backed, npages);
+            if (page == CHUNK_PAGES)
+                continue;
+            uintptr_t addr = a->base + (((uintptr_t)chunk * CHUNK_PAGES + page)
+                                        << PAGE_SHIFT);
+            take(pa, addr, npages);
+            return addr;
+        }
+    }
+    return 0;
+}
+
 size_t pagealloc_unbacked_run(struct pagealloc *pa, uintptr_t addr,
                               size_t most) {
     size_t total = 0;
@@ -306,8 +337,7 @@ static unsigned highest_run(const struct arena *a, unsigned chunk,
                             unsigned align, unsigned min, unsigned most,
                             unsigned *ret_page) {
     uint64_t backed[CHUNK_WORDS];
-    for (unsigned w = 0; w < CHUNK_WORDS; w++)
-        backed[w] = a->chunks[chunk].free[w] & ~a->chunks[chunk].scavenged[w];
+    backed_pages(a, chunk, backed);
     unsigned end = CHUNK_PAGES;
     while (end > 0) {
         while (end > 0 &&

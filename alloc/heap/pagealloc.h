@@ -51,6 +51,12 @@ uintptr_t pagealloc_alloc(struct pagealloc *pa, size_t npages, size_t align,
 bool pagealloc_alloc_at(struct pagealloc *pa, uintptr_t addr, size_t npages,
                         size_t *ret_nscavenged);
 
+// pagealloc_alloc_backed takes a run of npages free pages, at most those of a chunk,
+// all with memory behind them: the lowest in the first so many chunks that have as
+// many such pages at all. It returns 0 if it found none.
+uintptr_t pagealloc_alloc_backed(struct pagealloc *pa, size_t npages,
+                                 unsigned nchunks);
+
 // pagealloc_free makes pages free; scavenged says that no memory stands behind
 // them. New address space enters by it as well.
 void pagealloc_free(struct pagealloc *pa, uintptr_t addr, size_t npages,

@@ -18,6 +18,10 @@
 // 25 MiB, replaced in turn and filled: 295 000 page faults before, 146 000 since,
 // of them 105 000 the first of a page; 414 MiB instead of 384.
 //
+// A large object that takes memory from the system pays with free pages that have
+// some and were of no use to it, as far as they were not used again lately: an
+// array that grows leaves shorter ones behind that nobody needs.
+//
 // Slow paths do this work. When a program has threads they may all go to sleep
 // after the last free, so that free starts a helper (os/helper.h), which looks
 // every 100 ms and ends when a second has gone by with nothing to do. A program
@@ -45,6 +49,7 @@ enum {
     REUSE_STEPS = 8,  // of SYS_TICKS_STEP: how long a reuse is remembered
     REUSE_SHARE = 4,  // what may be kept for it, beyond the peak: 1/4
     HYSTERESIS_SHARE = 16,
+    TRADE_PAGES = (1 << 20) / PAGE_SIZE, // less than that is not traded
 };
 static const uint64_t KEEP_PAGES = (64 << 20) / PAGE_SIZE;
 static const uint64_t FLOOR_PAGES = (512 << 10) / PAGE_SIZE;
@@ -82,6 +87,14 @@ size_t scavenger_excess_locked(struct mheap *h) {
     if (idle <= keep)
         return 0;
     return min_size(idle - keep + keep / HYSTERESIS_SHARE, h->pages.nbacked);
+}
+
+size_t scavenger_trade_locked(struct mheap *h, size_t nfresh) {
+    if (nfresh < TRADE_PAGES || h->pages.nbacked < TRADE_PAGES)
+        return 0;
+    uint64_t keep = max_size(reused_locked(h), FLOOR_PAGES);
+    uint64_t idle = h->pages.nbacked;
+    return idle > keep ? min_size(idle - keep, nfresh) : 0;
 }
 
 // A visit gives back what it finds on its way down over all chunks, first in runs of

@@ -20,6 +20,11 @@ size_t scavenger_release(struct mheap *h, size_t npages);
 // that.
 void scavenger_release_excess(struct mheap *h, size_t excess, size_t freed);
 
+// scavenger_trade_locked returns how many free pages a large object that takes so
+// many without memory should pay with: those that nobody took back lately. Caller
+// holds mheap.lock and gives them to scavenger_release_excess later.
+size_t scavenger_trade_locked(struct mheap *h, size_t nfresh);
+
 // scavenger_forked is for the child: no other thread is at it any more.
 void scavenger_forked(struct mheap *h);
 

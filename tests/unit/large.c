@@ -394,6 +394,38 @@ Test(large, an_object_that_grows_gets_huge_pages_from_8_mib_on) {
     fixture_verify(&f);
 }
 
+// leave_idle leaves so much memory free that an object had.
+static void leave_idle(struct fixture *f, size_t npages) {
+    struct mspan *s = fixture_large(f, npages, 1);
+    fixture_large(f, 1, 1);
+    release(f, s);
+}
+
+Test(large, fresh_memory_is_paid_for_with_such_as_nobody_uses) {
+    struct fixture f = fixture_start();
+    leave_idle(&f, 20 * MIB_PAGES);
+    uint64_t idle = f.heap->pages.nbacked;
+
+    fixture_large(&f, 24 * MIB_PAGES, 1);
+
+    cr_assert(le(u64, f.heap->pages.nbacked, MIB_PAGES));
+    cr_assert(ge(u64, mem_fake_total(MEM_RELEASED),
+                 (idle - MIB_PAGES) << PAGE_SHIFT));
+    fixture_verify(&f);
+}
+
+Test(large, memory_that_was_used_again_lately_is_not_traded) {
+    struct fixture f = fixture_start();
+    leave_idle(&f, 20 * MIB_PAGES);
+    struct mspan *s = fixture_large(&f, 20 * MIB_PAGES, 1);
+    release(&f, s);
+    uint64_t idle = f.heap->pages.nbacked;
+
+    fixture_large(&f, 24 * MIB_PAGES, 1);
+
+    cr_assert(eq(u64, f.heap->pages.nbacked, idle));
+}
+
 // small_span_at says whether a small span has the page at addr.
 static bool small_span_at(struct fixture *f, uintptr_t addr) {
     return pagemap_class(&f->heap->pagemap, addr) != 0;

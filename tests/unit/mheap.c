@@ -91,6 +91,24 @@ Test(mheap, where_no_long_run_is_to_be_had_fewer_spans_come) {
     cr_assert(eq(uptr, mspan_start(spans[0]) % PAGE_SIZE, 0));
 }
 
+Test(mheap, spans_come_from_short_runs_with_memory_before_fresh_ones) {
+    enum { WANT = 8, N = 64 };
+    struct fixture f = fixture_start();
+    struct mspan *holes[N], *spans[WANT];
+    for (int i = 0; i < N; i++) {
+        holes[i] = fixture_large(&f, 2, 1);
+        fixture_large(&f, 1, 1);
+    }
+    for (int i = 0; i < N; i++)
+        fixture_free_large(&f, holes[i]);
+    uint64_t nbacked = f.heap->pages.nbacked;
+
+    size_t n = mheap_alloc_spans(f.heap, sizeclass_for(64), 1, WANT, spans);
+
+    cr_assert(eq(sz, n, 2)); // two of the eight side by side
+    cr_assert(eq(u64, f.heap->pages.nbacked, nbacked - 2));
+}
+
 Test(mheap, pages_are_populated_ahead_and_handed_out_next) {
     struct fixture f = fixture_start();
     f.heap->thp = THP_NEVER;     // else by regions: see hugepages.c

@@ -483,6 +483,26 @@ Test(pagealloc, a_page_freed_twice_ends_the_process_in_debug_builds,
     free_pages(4, 2);
 }
 
+Test(pagealloc, a_run_with_memory_is_found_behind_such_as_have_none) {
+    start();
+    grow_chunks(0, 4);
+    cr_assert(eq(sz, alloc(4 * CHUNK_PAGES), 0));
+    pagealloc_free(&pa, addr_of(100), 50, /* scavenged= */ true);
+    pagealloc_free(&pa, addr_of(2 * CHUNK_PAGES + 7), 12, false);
+    pagealloc_free(&pa, addr_of(2 * CHUNK_PAGES + 19), 15, true);
+    pagealloc_free(&pa, addr_of(2 * CHUNK_PAGES + 99), 12, false);
+    pagealloc_free(&pa, addr_of(3 * CHUNK_PAGES + 9), 20, false);
+
+    cr_assert(zero(uptr, pagealloc_alloc_backed(&pa, 20, 1)));
+    cr_assert(eq(uptr, pagealloc_alloc_backed(&pa, 20, 2),
+                 addr_of(3 * CHUNK_PAGES + 9)));
+    cr_assert(eq(uptr, pagealloc_alloc_backed(&pa, 1, 2),
+                 addr_of(2 * CHUNK_PAGES + 7)));
+    cr_assert(zero(uptr, pagealloc_alloc_backed(&pa, 13, 64)));
+    cr_assert(eq(u64, pa.nbacked, 23));
+    cr_assert(zero(u32, pagealloc_verify(&pa)));
+}
+
 Test(pagealloc, the_scavenger_takes_the_highest_backed_run) {
     size_t n = 0;
     start();
