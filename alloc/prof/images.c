@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "os/sys.h"
 
 // What comes when there are no more numbers.
 static const struct image one_too_many = {
@@ -48,6 +49,18 @@ enum image_found images_find(struct images *is, struct image_finder *f,
                                                                    : IMAGE_NONE;
 }
 
+// begin_path writes the directory that a path is relative to, which is the current one
+// unless the program has changed it since it loaded the library. It returns its length:
+// 0 for a path that begins at the root, and where there is none.
+static size_t begin_path(char *ret_text, size_t n, const char *path) {
+    long used = path[0] == '/' ? 0 : sys_getcwd(ret_text, n);
+    if (used <= 0 || ret_text[0] != '/' || (size_t)used + 1 >= n)
+        return 0;
+    if (ret_text[used - 1] != '/')
+        ret_text[used++] = '/';
+    return (size_t)used;
+}
+
 void images_add_locked(struct images *is, struct image_finder *f, uintptr_t pc,
                        struct persistent *persistent,
                        _Atomic uint64_t *sys_bytes) {
@@ -58,15 +71,20 @@ void images_add_locked(struct images *is, struct image_finder *f, uintptr_t pc,
     if (f->image != NULL || !loaded_code(&f->object, pc - 1, &code))
         return;
     size_t nname = min_size(strlen(name), IMAGES_NAME_MAX - 1);
-    struct image *i = persistentalloc(persistent, sizeof *i + nname + 1,
+    size_t nbytes = name[0] == '/' ? nname + 1 : IMAGES_NAME_MAX;
+    struct image *i = persistentalloc(persistent, sizeof *i + nbytes,
                                       _Alignof(struct image), sys_bytes);
     if (i == NULL)
         return;
+    size_t before = begin_path(i->name, nbytes, name);
+    if (before + nname >= nbytes)
+        before = 0;
+    memcpy(i->name + before, name, nname);
+    i->name[before + nname] = '\0';
     struct image *_Atomic *chain = chain_of(is, sum);
     i->object_start = f->object.start;
     i->sum = sum;
     i->code = code;
-    memcpy(i->name, name, nname);
     uint16_t n = atomic_load_explicit(&is->n, memory_order_relaxed);
     i->number = ++n;
     atomic_store_explicit(&is->n, n, memory_order_relaxed);

@@ -29,7 +29,7 @@ struct image {
     uint64_t sum; // see loaded_sum
     struct loaded_code code;
     uint16_t number;
-    char name[]; // its path, as the loader knows it
+    char name[]; // its path
 };
 
 // struct images: all zero is an empty one.

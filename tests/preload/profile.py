@@ -271,6 +271,15 @@ def what_an_unloaded_library_allocated_is_its_own(folder):
              0 < found.get('profile_idle.so', 0) < 5 * MIB, name, found)
 
 
+def one_loaded_by_a_relative_path_has_a_whole_one(folder):
+    path = os.path.join(folder, 'relative.pb.gz')
+    libraries = run([probe('profile_reload'), 'relative'], MOUND_PROFILE=path,
+                    MOUND_PROFILE_RATE=1).split()
+    files = [os.path.normpath(m['file'])
+             for m in pprof_read.read(path)['mappings']]
+    must(set(map(os.path.realpath, libraries)) <= set(files), libraries, files)
+
+
 def readers_name_its_functions(folder):
     for name in ('named.pb.gz', 'named.heap'):
         path = os.path.join(folder, name)
@@ -431,7 +440,8 @@ TESTS = [
     growth_writes_numbered_profiles, processes_have_a_profile_each,
     an_object_that_grows_in_place_counts_with_its_size,
     go_reads_both_forms_and_names_the_sites,
-    what_an_unloaded_library_allocated_is_its_own, readers_name_its_functions,
+    what_an_unloaded_library_allocated_is_its_own,
+    one_loaded_by_a_relative_path_has_a_whole_one, readers_name_its_functions,
     probes_pass_while_every_malloc_is_sampled,
     a_filter_that_forbids_what_unwinding_wants, jitted_code,
     a_path_that_cannot_be_written, a_full_disk_leaves_no_half_profile,
