@@ -89,6 +89,21 @@ struct mcache {
 // empty and full, so each call takes the slow path. Never written.
 extern const struct mcache mcache_none HIDDEN;
 
+// magazine_count counts one malloc and says whether the count came to zero. The
+// owner alone writes it, so that no locked instruction is needed; but for C a
+// relaxed load and a relaxed store are two, where this machine has one.
+ALWAYS_INLINE bool magazine_count(struct magazine *m) {
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+    bool zero;
+    __asm__("incq %0" : "+m"(m->count), "=@ccz"(zero));
+    return zero;
+#else
+    uint64_t count = atomic_load_explicit(&m->count, memory_order_relaxed) + 1;
+    atomic_store_explicit(&m->count, count, memory_order_relaxed);
+    return count == 0;
+#endif
+}
+
 // mcache_alloc pops a slot of a class, or returns NULL: the magazine is empty, or
 // mcache_sample_due. The first conditions of a hit are the caller's: a class that exists.
 ALWAYS_INLINE void *mcache_alloc(struct mcache *c, unsigned sizeclass) {
@@ -97,12 +112,11 @@ ALWAYS_INLINE void *mcache_alloc(struct mcache *c, unsigned sizeclass) {
     void *p = top[-1];
     if (UNLIKELY(p == NULL))
         return NULL;
-    // A count that would come to zero: this one is to be sampled. Without a
-    // profile it never does.
-    uint64_t count = atomic_load_explicit(&m->count, memory_order_relaxed) + 1;
-    if (UNLIKELY(count == 0))
+    // A count that comes to zero: this one is due, and is counted by who serves it.
+    if (UNLIKELY(magazine_count(m))) {
+        atomic_store_explicit(&m->count, UINT64_MAX, memory_order_relaxed);
         return NULL;
-    atomic_store_explicit(&m->count, count, memory_order_relaxed);
+    }
     atomic_store_explicit(&m->top, top - 1, memory_order_relaxed);
     return p;
 }
