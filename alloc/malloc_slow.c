@@ -247,8 +247,9 @@ static void *small_alloc(unsigned sizeclass, size_t size, size_t align) {
     if (c == NULL) {
         if (UNLIKELY(profile_wants(sizeclass_bytes[sizeclass])))
             p = profile_small(sizeclass, asked_size(size, align), align);
-        return p != NULL ? p
-                         : mcentral_alloc_one(&mound_heap.central[sizeclass]);
+        return p != NULL
+                   ? p
+                   : mcentral_alloc_one(mheap_class(&mound_heap, sizeclass));
     }
     // A cache that was made just now, or a start that was not seen yet.
     if (UNLIKELY(atomic_load_explicit(&profile_epoch, memory_order_relaxed) !=
@@ -514,7 +515,7 @@ static void free_inside(void *p, const char *call) {
                 mcache_overflow(c, h, sizeclass, p, !profile_on());
             return;
         }
-        mcentral_free_one(&h->central[sizeclass], p);
+        mcentral_free_one(mheap_class(h, sizeclass), p);
         return;
     }
     // The page map knows nothing of the two stores that are asked next.
@@ -697,7 +698,7 @@ void slow_free_inside(void *p) {
     }
     unsigned sizeclass = class_of(p);
     if (sizeclass != 0)
-        mcentral_free_one(&mound_heap.central[sizeclass], p);
+        mcentral_free_one(mheap_class(&mound_heap, sizeclass), p);
     else
         free_inside(p, "free");
 }

@@ -215,6 +215,8 @@ int runtime_pid(void) {
 }
 
 void runtime_reclaim(void) {
-    for (unsigned i = 0; i < mheap_ncentrals(&mound_heap); i++)
+    for (unsigned i = mheap_next_used(&mound_heap, 0);
+         i < mheap_ncentrals(&mound_heap);
+         i = mheap_next_used(&mound_heap, i + 1))
         mcentral_drain(mheap_central(&mound_heap, i));
 }

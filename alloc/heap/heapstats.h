@@ -22,7 +22,7 @@ enum { HEAPSTATS_VERSION = 2 };
 // Guarded by the lock of mcentral[class]. A cache line each, for threads that
 // refill different classes write to them at the same time.
 struct classstats {
-    uint64_t elemsize;  // bytes of a slot
+    uint64_t elemsize;  // bytes of a slot; 0: not used yet
     uint64_t nslots;    // slots of all spans of the class
     uint64_t nfree;     // slots whose bit is set: free, in no cache
     uint64_t ntransfer; // slots in whole batches between threads

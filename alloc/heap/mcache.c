@@ -178,7 +178,7 @@ static bool are_aligned(void *const *slots, size_t n, unsigned sizeclass) {
 static void give_older(struct mcache *c, struct mheap *h, unsigned sizeclass,
                        size_t n) {
     struct magazine *m = &c->magazines[sizeclass];
-    struct mcentral *mc = &h->central[sizeclass];
+    struct mcentral *mc = mheap_class(h, sizeclass);
     while (n > 0) {
         void *batch[BATCH_MAX];
         size_t now = n;
@@ -211,7 +211,7 @@ static bool set_array(struct mcache *c, struct mheap *h, unsigned sizeclass,
                       unsigned log2) {
     struct magazine *m = &c->magazines[sizeclass];
     struct magazine_shape *shape = &c->shapes[sizeclass];
-    struct mcentral *mc = &h->central[sizeclass];
+    struct mcentral *mc = mheap_class(h, sizeclass);
     void **array = mheap_alloc_slotarray(h, log2);
     if (array == NULL)
         return false;
@@ -236,7 +236,7 @@ static bool set_array(struct mcache *c, struct mheap *h, unsigned sizeclass,
 static void drop_array(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     struct magazine *m = &c->magazines[sizeclass];
     struct magazine_shape *shape = &c->shapes[sizeclass];
-    struct mcentral *mc = &h->central[sizeclass];
+    struct mcentral *mc = mheap_class(h, sizeclass);
     if (shape->array_log2 == 0)
         return;
     mutex_lock(&mc->lock);
@@ -494,7 +494,7 @@ static bool was_used(const struct mcache *c, unsigned sizeclass) {
 
 void mcache_sample_after(struct mcache *c, struct mheap *h, unsigned sizeclass,
                          uint64_t n) {
-    struct mcentral *mc = &h->central[sizeclass];
+    struct mcentral *mc = mheap_class(h, sizeclass);
     mutex_lock(&mc->lock);
     set_count_locked(mc, &c->magazines[sizeclass], 0 - n);
     mutex_unlock(&mc->lock);
@@ -562,7 +562,7 @@ static void adapt(struct mcache *c, struct mheap *h, unsigned sizeclass,
 void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     struct magazine *m = &c->magazines[sizeclass];
     struct magazine_shape *shape = &c->shapes[sizeclass];
-    struct mcentral *mc = &h->central[sizeclass];
+    struct mcentral *mc = mheap_class(h, sizeclass);
     check(depth_of(m) == 0, "mcache: refill of a magazine that holds slots");
     debug_check(!mcache_sample_due(c, sizeclass), "mcache: a sample is due");
     c->nslow++;
@@ -638,7 +638,7 @@ static bool check_free(struct mcache *c, struct mheap *h, unsigned sizeclass,
                        void *p, bool counting) {
     struct magazine *m = &c->magazines[sizeclass];
     struct magazine_shape *shape = &c->shapes[sizeclass];
-    if (!may_come_back(m, &h->central[sizeclass], p))
+    if (!may_come_back(m, mheap_class(h, sizeclass), p))
         return false;
     count_check(h);
     uint64_t after = check_after(h);
@@ -682,7 +682,7 @@ void mcache_overflow(struct mcache *c, struct mheap *h, unsigned sizeclass,
     // to be the next that is handed out here.
     if (shape->cap == 0 ||
         (!shape->had_lines && sizeclass_bytes[sizeclass] < LINE_BYTES)) {
-        mcentral_free_one(&h->central[sizeclass], p);
+        mcentral_free_one(mheap_class(h, sizeclass), p);
         return;
     }
     push(m, p);
@@ -708,7 +708,7 @@ static void strip_locked(struct magazine *m, struct magazine_shape *shape,
 static void empty_class(struct mcache *c, struct mheap *h, unsigned sizeclass,
                         bool ends, struct slotarrays *arrays) {
     struct magazine *m = &c->magazines[sizeclass];
-    struct mcentral *mc = &h->central[sizeclass];
+    struct mcentral *mc = mheap_class(h, sizeclass);
     bool empty;
     do {
         void *batch[BATCH_MAX];
@@ -776,7 +776,7 @@ void mcache_end(struct mcache *c, struct mheap *h) {
 
 void mcache_abandon(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     struct magazine *m = &c->magazines[sizeclass];
-    struct mcentral *mc = &h->central[sizeclass];
+    struct mcentral *mc = mheap_class(h, sizeclass);
     mutex_lock(&mc->lock);
     set_count_locked(mc, m, 0);
     detach_array(m);

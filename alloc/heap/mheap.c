@@ -56,9 +56,23 @@ void mheap_init(struct mheap *h, struct heapstats *stats, size_t cache_bytes) {
     stats->nbytes = sizeof *stats;
     stats->nclasses = NUM_SIZECLASSES;
     stats->page_bytes = PAGE_SIZE;
-    for (unsigned c = 0; c < NUM_SIZECLASSES; c++)
-        mcentral_init(&h->central[c], h, &stats->classes[c], c);
+    mheap_class_slow(h, 0); // its lock is taken without looking
     stats->magic = HEAPSTATS_MAGIC;
+}
+
+COLD struct mcentral *mheap_class_slow(struct mheap *h, unsigned sizeclass) {
+    struct mcentral *mc = &h->central[sizeclass];
+    _Atomic uint64_t *word = &h->used[sizeclass / WORD_BITS];
+    uint64_t bit = (uint64_t)1 << sizeclass % WORD_BITS;
+    mutex_lock(&h->lock);
+    uint64_t used = atomic_load_explicit(word, memory_order_relaxed);
+    if (!(used & bit)) {
+        mcentral_init(mc, h, &h->stats->classes[sizeclass], sizeclass);
+        // release: partner in mheap_class
+        atomic_store_explicit(word, used | bit, memory_order_release);
+    }
+    mutex_unlock(&h->lock);
+    return mc;
 }
 
 bool mheap_start_sampling(struct mheap *h) {
@@ -489,7 +503,8 @@ static void free_run_locked(struct mheap *h, struct run *run) {
 // give their share when they see that nfresh has risen.
 static void take_back(struct mheap *h) {
     atomic_fetch_add_explicit(&h->nfresh, 1, memory_order_relaxed);
-    for (unsigned i = 0; i < mheap_ncentrals(h); i++)
+    for (unsigned i = mheap_next_used(h, 0); i < mheap_ncentrals(h);
+         i = mheap_next_used(h, i + 1))
         mcentral_drain_large(mheap_central(h, i));
 }
 
@@ -965,14 +980,15 @@ void mheap_repair(struct mheap *h, bool ret_rebuilt[NUM_SIZECLASSES]) {
         bool held = mutex_reset(&mc->lock);
         if (i < NUM_SIZECLASSES)
             ret_rebuilt[i] = held;
-        if (!held)
+        if (!held || !mheap_is_used(h, i))
             continue;
         mcentral_forget_locked(mc);
         any = true;
     }
     if (any)
         mheap_for_each_span_locked(h, relist_span, NULL);
-    for (unsigned i = 0; i < ncentrals; i++)
+    for (unsigned i = mheap_next_used(h, 0); i < ncentrals;
+         i = mheap_next_used(h, i + 1))
         mheap_central(h, i)->forgotten = false;
     mutex_unlock(&h->lock);
 }
@@ -1017,7 +1033,9 @@ unsigned mheap_verify(struct mheap *h) {
     unsigned nwrong = 0;
     mutex_lock(&h->central[0].lock);
     unsigned ncentrals = mheap_ncentrals(h);
-    for (unsigned i = 1; i < ncentrals; i++)
+    for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
+        mutex_lock(&mheap_class(h, i)->lock);
+    for (unsigned i = NUM_SIZECLASSES; i < ncentrals; i++)
         mutex_lock(&mheap_central(h, i)->lock);
     mutex_lock(&h->lock);
     memset(r, 0, sizeof *r);

@@ -50,6 +50,11 @@ struct mheap {
     // other costs nothing. NULL until mheap_start_sampling. (a)
     struct mcentral *_Atomic sampled;
 
+    // Bit c: central[c] is initialised. Most programs use a third of the classes,
+    // and to write to all of them at the start would touch six pages. (a) written
+    // under lock
+    _Atomic uint64_t used[(NUM_SIZECLASSES + WORD_BITS - 1) / WORD_BITS];
+
     // Bytes that prof/ took from persistent for its tables, or NULL.
     const _Atomic uint64_t *profile_sys;
 
@@ -107,7 +112,7 @@ struct mheap {
     struct pagecursor sweep;     // (h)
     size_t sweep_min;            // (h) pages of the runs of this sweep
 
-    struct mcentral central[NUM_SIZECLASSES];
+    struct mcentral central[NUM_SIZECLASSES]; // see mheap_class
 };
 
 // What slow paths read without a lock is on no line that others write to often.
@@ -144,6 +149,39 @@ static inline unsigned mheap_ncentrals(const struct mheap *h) {
 static inline struct mcentral *mheap_central(struct mheap *h, unsigned i) {
     return i < NUM_SIZECLASSES ? &h->central[i]
                                : &mheap_sampled(h)[i - NUM_SIZECLASSES];
+}
+
+// mheap_next_used returns the lowest number from i on of a store that is
+// initialised; those from mheap_ncentrals on are none. Of the others only the lock
+// may be used, which is free.
+static inline unsigned mheap_next_used(const struct mheap *h, unsigned i) {
+    for (; i < NUM_SIZECLASSES; i = (i / WORD_BITS + 1) * WORD_BITS) {
+        // acquire: sees it initialised; partner: release in mheap_class_slow
+        uint64_t word = atomic_load_explicit(&h->used[i / WORD_BITS],
+                                             memory_order_acquire) >>
+                        i % WORD_BITS;
+        if (word != 0)
+            return i + (unsigned)__builtin_ctzl(word);
+        if (i / WORD_BITS == (NUM_SIZECLASSES - 1) / WORD_BITS)
+            return NUM_SIZECLASSES;
+    }
+    return i;
+}
+
+static inline bool mheap_is_used(const struct mheap *h, unsigned i) {
+    return mheap_next_used(h, i) == i;
+}
+
+// mheap_class returns the store of a class, initialised by whoever is first. It may
+// take the lock.
+struct mcentral *mheap_class_slow(struct mheap *h, unsigned sizeclass);
+ALWAYS_INLINE struct mcentral *mheap_class(struct mheap *h,
+                                           unsigned sizeclass) {
+    uint64_t word = atomic_load_explicit(&h->used[sizeclass / WORD_BITS],
+                                         memory_order_acquire); // as above
+    if (UNLIKELY(!(word >> sizeclass % WORD_BITS & 1)))
+        return mheap_class_slow(h, sizeclass);
+    return &h->central[sizeclass];
 }
 
 void mheap_init(struct mheap *h, struct heapstats *stats, size_t cache_bytes);

@@ -290,6 +290,8 @@ static void collect_idle(struct mheap *h) {
     unsigned at = atomic_load_explicit(&h->collect_at, memory_order_relaxed);
     bool late = false;
     for (unsigned i = 0; i < n && !late; i++, at++) {
+        if (!mheap_is_used(h, at % n))
+            continue;
         while (!late && mcentral_drain_idle(mheap_central(h, at % n)))
             late = sys_ticks() - begin > VISIT_TICKS;
         late = late || sys_ticks() - begin > VISIT_TICKS;

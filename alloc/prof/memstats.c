@@ -46,7 +46,7 @@ static void add_sampled(struct mcentral *mc, struct class_reading *r) {
 
 static struct class_reading read_class(struct mheap *h, struct list *caches,
                                        unsigned sizeclass) {
-    struct mcentral *mc = &h->central[sizeclass];
+    struct mcentral *mc = mheap_class(h, sizeclass);
     struct class_reading r = {0};
     mutex_lock(&mc->lock);
     const struct classstats *st = mc->stats;

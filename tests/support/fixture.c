@@ -67,7 +67,7 @@ void fixture_free(struct fixture *f, struct mcache *c, void *p) {
 }
 
 struct mspan *fixture_full_span(struct fixture *f, unsigned sizeclass) {
-    struct mcentral *mc = &f->heap->central[sizeclass];
+    struct mcentral *mc = mheap_class(f->heap, sizeclass);
     struct mspan *s = fixture_span_of(f, mcentral_alloc_one(mc));
     for (unsigned i = 1; i < s->nelems; i++)
         mcentral_alloc_one(mc);
@@ -159,7 +159,7 @@ void fixture_drain(struct fixture *f) {
     for (size_t i = 0; i < f->ncaches; i++)
         mcache_flush(f->caches[i], f->heap);
     for (unsigned c = 1; c < NUM_SIZECLASSES; c++)
-        mcentral_drain(&f->heap->central[c]);
+        mcentral_drain(mheap_class(f->heap, c));
     mheap_drop_held(f->heap);
 }
 

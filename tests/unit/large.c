@@ -439,7 +439,7 @@ Test(large, the_first_page_of_a_freed_object_becomes_no_small_span) {
     free_kept(&f, s);
 
     for (unsigned i = 0; i < NPAGES * PAGE_SIZE / 64; i++)
-        mcentral_alloc_one(&f.heap->central[sizeclass_for(64)]);
+        mcentral_alloc_one(mheap_class(f.heap, sizeclass_for(64)));
 
     cr_assert(small_span_at(&f, start + PAGE_SIZE));
     cr_assert(not(small_span_at(&f, start)));
@@ -458,7 +458,7 @@ Test(large, a_kept_large_object_becomes_no_small_span) {
     uintptr_t start = mspan_start(s);
     free_kept(&f, s);
 
-    mcentral_alloc_one(&f.heap->central[sizeclass]);
+    mcentral_alloc_one(mheap_class(f.heap, sizeclass));
 
     cr_assert(not(small_span_at(&f, start)));
     cr_assert(mheap_page_is_free(f.heap, start));

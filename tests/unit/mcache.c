@@ -423,7 +423,7 @@ Test(mcache, what_sleeping_caches_hold_follows_a_heap_that_shrank) {
         }
     for (unsigned i = 0; i < 4000; i++)
         fixture_free(&f, f.caches[0], kept[i]);
-    mcentral_drain(&f.heap->central[sizeclass_for(32768)]);
+    mcentral_drain(mheap_class(f.heap, sizeclass_for(32768)));
 
     // Whatever else happens, a thread that sleeps keeps at most its own 2 MiB,
     // and all of them what the heap at its peak allowed.
@@ -445,7 +445,7 @@ Test(mcache, without_memory_for_a_magazine_slots_come_one_by_one) {
         continue;
     // One record is left for the span.
     mem_fake_fail_at(MEM_MAP, 0, 0);
-    mcentral_grow(&f.heap->central[class]);
+    mcentral_grow(mheap_class(f.heap, class));
     mem_fake_fail_at(MEM_MAP, 1, MEM_FOR_EVER);
     while (persistentalloc(&f.heap->persistent, 64, 64, NULL) != NULL)
         continue;

@@ -11,7 +11,7 @@
 enum { MANY = 4096 };
 
 static struct mcentral *central_for(struct fixture *f, size_t size) {
-    return &f->heap->central[sizeclass_for(size)];
+    return mheap_class(f->heap, sizeclass_for(size));
 }
 
 static size_t take(struct mcentral *mc, void **ret, size_t want) {
@@ -115,7 +115,7 @@ Test(mcentral, a_batch_is_kept_whole_and_handed_on_as_it_is) {
 Test(mcentral, a_full_store_refuses_and_changes_nothing) {
     struct fixture f = fixture_start();
     for (unsigned c = 1; c < NUM_SIZECLASSES; c++) {
-        struct mcentral *mc = &f.heap->central[c];
+        struct mcentral *mc = mheap_class(f.heap, c);
         static void *slots[TRANSFER_SLOTS + BATCH_MAX];
         for (unsigned i = 0; i < TRANSFER_SLOTS + BATCH_MAX; i++)
             slots[i] = mcentral_alloc_one(mc);
@@ -396,8 +396,8 @@ Test(mcentral, random_traffic_keeps_every_list_and_count_right, .timeout = 60) {
     for (unsigned k = 0; k < NCLASSES; k++) {
         unsigned c = sizeclass_for(sizes[k]);
         cr_assert(eq(u64, fixture_count(&f, c).live, nlive[k]));
-        give_back(&f.heap->central[c], live[k], nlive[k]);
-        mcentral_drain(&f.heap->central[c]);
+        give_back(mheap_class(f.heap, c), live[k], nlive[k]);
+        mcentral_drain(mheap_class(f.heap, c));
     }
     fixture_verify(&f);
     cr_assert(zero(u64, f.stats->inuse_pages));

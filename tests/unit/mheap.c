@@ -39,7 +39,7 @@ Test(mheap, a_heap_before_its_first_span_has_asked_for_nothing) {
 Test(mheap, a_first_small_span_takes_little) {
     struct fixture f = fixture_start();
 
-    mcentral_alloc_one(&f.heap->central[sizeclass_for(64)]);
+    mcentral_alloc_one(mheap_class(f.heap, sizeclass_for(64)));
 
     cr_assert(le(sz, committed(), 256 * KIB));
     cr_assert(zero(sz, mem_fake_total(MEM_POPULATED)));
@@ -399,7 +399,7 @@ Test(mheap, without_memory_from_the_system_records_take_free_pages) {
 Test(mheap, the_span_around_any_byte_is_found) {
     struct fixture f = fixture_start();
     struct mspan *large = fixture_large(&f, 100, 1);
-    void *p = mcentral_alloc_one(&f.heap->central[sizeclass_for(64)]);
+    void *p = mcentral_alloc_one(mheap_class(f.heap, sizeclass_for(64)));
     struct mspan *small = fixture_span_of(&f, p);
     uintptr_t start = mspan_start(large);
     uintptr_t end = start + 100 * PAGE_SIZE;
@@ -536,7 +536,7 @@ Test(mheap, repair_rebuilds_pages_that_a_holder_left_half_changed) {
 Test(mheap, repair_rebuilds_a_class_from_the_bits_of_its_spans) {
     struct fixture f = fixture_start();
     unsigned c = sizeclass_for(64);
-    struct mcentral *mc = &f.heap->central[c];
+    struct mcentral *mc = mheap_class(f.heap, c);
     struct mspan *s = fixture_full_span(&f, c);
     struct mspan *other = fixture_full_span(&f, c);
     for (unsigned i = 0; i < 10; i++)
@@ -560,7 +560,7 @@ Test(mheap, repair_rebuilds_a_class_from_the_bits_of_its_spans) {
 
 Test(mheap, repair_leaves_alone_what_nobody_held) {
     struct fixture f = fixture_start();
-    struct mcentral *mc = &f.heap->central[sizeclass_for(64)];
+    struct mcentral *mc = mheap_class(f.heap, sizeclass_for(64));
     struct mspan *s = fixture_full_span(&f, mc->sizeclass);
     void *batch[2] = {fixture_slot(s, 0), fixture_slot(s, 1)};
     mutex_lock(&mc->lock);
@@ -570,5 +570,39 @@ Test(mheap, repair_leaves_alone_what_nobody_held) {
     mheap_repair(f.heap, (bool[NUM_SIZECLASSES]){0});
 
     cr_assert(eq(u64, mc->stats->ntransfer, 2));
+    fixture_verify(&f);
+}
+
+Test(mheap, a_class_that_nobody_used_is_not_touched) {
+    struct fixture f = fixture_start();
+    unsigned class = sizeclass_for(64);
+    unsigned last = NUM_SIZECLASSES - 1;
+    cr_assert(eq(u32, mheap_next_used(f.heap, 1), NUM_SIZECLASSES));
+
+    cr_assert(mheap_class(f.heap, class) == mheap_central(f.heap, class));
+    mheap_class(f.heap, last);
+
+    cr_assert(mheap_is_used(f.heap, 0));
+    cr_assert(eq(u32, mheap_next_used(f.heap, 1), class));
+    cr_assert(eq(u32, mheap_next_used(f.heap, class + 1), last));
+    cr_assert(eq(u32, mheap_next_used(f.heap, last + 1), last + 1));
+    cr_assert(f.heap->central[class + 1].heap == NULL);
+    cr_assert(zero(u64, f.heap->stats->classes[class + 1].elemsize));
+    fixture_verify(&f);
+}
+
+Test(mheap, repair_frees_the_lock_of_a_class_that_nobody_used) {
+    struct fixture f = fixture_start();
+    struct mcentral *mc = mheap_central(f.heap, sizeclass_for(64));
+    mc->lock.rank = LOCKRANK_MCENTRAL;
+    mutex_lock(&mc->lock); // as before a fork
+    bool rebuilt[NUM_SIZECLASSES];
+
+    mheap_repair(f.heap, rebuilt);
+
+    cr_assert(rebuilt[sizeclass_for(64)]);
+    cr_assert(not(mutex_held(&mc->lock)));
+    cr_assert(mcentral_alloc_one(mheap_class(f.heap, sizeclass_for(64))) !=
+              NULL);
     fixture_verify(&f);
 }

@@ -59,7 +59,7 @@ Test(pagemap, a_heap_never_used_knows_no_address) {
 Test(pagemap, each_byte_of_a_small_span_leads_to_it) {
     struct fixture f = fixture_start();
     for (unsigned c = 1; c < NUM_SIZECLASSES; c++) {
-        void *p = mcentral_alloc_one(&f.heap->central[c]);
+        void *p = mcentral_alloc_one(mheap_class(f.heap, c));
         struct mspan *s = fixture_span_of(&f, p);
         uintptr_t start = mspan_start(s);
         uintptr_t end = start + (s->npages << PAGE_SHIFT);
@@ -87,13 +87,13 @@ Test(pagemap, a_large_span_has_no_class_and_is_found_by_its_first_page) {
 Test(pagemap, a_span_that_left_keeps_no_class_byte) {
     struct fixture f = fixture_start();
     unsigned c = sizeclass_for(1024);
-    void *p = mcentral_alloc_one(&f.heap->central[c]);
+    void *p = mcentral_alloc_one(mheap_class(f.heap, c));
     struct mspan *s = fixture_span_of(&f, p);
     uintptr_t start = mspan_start(s);
     size_t npages = s->npages;
 
-    mcentral_free_one(&f.heap->central[c], p);
-    mcentral_drain(&f.heap->central[c]);
+    mcentral_free_one(mheap_class(f.heap, c), p);
+    mcentral_drain(mheap_class(f.heap, c));
 
     cr_assert(eq(int, mspan_state(s), MSPAN_DEAD));
     for (size_t i = 0; i < npages; i++)

@@ -450,7 +450,7 @@ Test(scavenger, a_child_of_fork_is_quiet) {
 
 Test(scavenger, ticks_empty_the_stores_of_classes_out_of_use) {
     struct fixture f = fixture_start();
-    struct mcentral *mc = &f.heap->central[sizeclass_for(64)];
+    struct mcentral *mc = mheap_class(f.heap, sizeclass_for(64));
     struct mspan *s = fixture_full_span(&f, mc->sizeclass);
     void *batch[2] = {fixture_slot(s, 0), fixture_slot(s, 1)};
     mutex_lock(&mc->lock);
