@@ -2,9 +2,13 @@
 //
 //     try { return function(size, align); } catch (...) { return nullptr; }
 //
-// but for three names of the C++ library, which are weak here: the routine that
-// looks for handlers, and the two calls around one. C has no words for it.
+// but for three names of the C++ library, which are found at the start: the routine
+// that looks for handlers, and the two calls around one. C has no words for it.
 #include "catch.h"
+
+void *catch_personality;
+void *catch_begin;
+void *catch_end;
 
 #if defined(__x86_64__)
 #define POINTER ".quad"
@@ -30,8 +34,8 @@
     ".Lcatch_caught:\n"                                                        \
     "    .cfi_restore_state\n"                                                 \
     "    movq %rax, %rdi\n"                                                    \
-    "    call __cxa_begin_catch@PLT\n"                                         \
-    "    call __cxa_end_catch@PLT\n"                                           \
+    "    call *catch_begin(%rip)\n"                                            \
+    "    call *catch_end(%rip)\n"                                              \
     "    xorl %eax, %eax\n"                                                    \
     "    popq %rbp\n"                                                          \
     "    .cfi_def_cfa %rsp, 8\n"                                               \
@@ -61,8 +65,12 @@
     "    ret\n"                                                                \
     ".Lcatch_caught:\n"                                                        \
     "    .cfi_restore_state\n"                                                 \
-    "    bl __cxa_begin_catch\n"                                               \
-    "    bl __cxa_end_catch\n"                                                 \
+    "    adrp x8, catch_begin\n"                                               \
+    "    ldr x8, [x8, :lo12:catch_begin]\n"                                    \
+    "    blr x8\n"                                                             \
+    "    adrp x8, catch_end\n"                                                 \
+    "    ldr x8, [x8, :lo12:catch_end]\n"                                      \
+    "    blr x8\n"                                                             \
     "    mov x0, xzr\n"                                                        \
     "    ldp x29, x30, [sp], #16\n"                                            \
     "    .cfi_restore x29\n"                                                   \
@@ -72,17 +80,14 @@
 #endif
 
 #ifdef BODY
-__asm__(".weak __gxx_personality_v0\n"
-        ".weak __cxa_begin_catch\n"
-        ".weak __cxa_end_catch\n"
-        ".pushsection .text\n"
+__asm__(".pushsection .text\n"
         ".p2align 4\n"
         ".hidden catch_all\n"
         ".globl catch_all\n"
         ".type catch_all, %function\n"
         "catch_all:\n"
         "    .cfi_startproc\n"
-        "    .cfi_personality " TYPE_ENCODING ", .Lcatch_personality\n"
+        "    .cfi_personality " TYPE_ENCODING ", catch_personality\n"
         "    .cfi_lsda " TABLE_ENCODING ", .Lcatch_table\n" BODY
         "    .cfi_endproc\n"
         ".size catch_all, . - catch_all\n"
@@ -108,11 +113,6 @@ __asm__(".weak __gxx_personality_v0\n"
         "    .p2align 2\n"
         "    " NO_TYPE "\n" // type 1: all
         ".Lcatch_types:\n"
-        ".popsection\n"
-        ".pushsection .data.rel.local, \"aw\"\n"
-        ".p2align 3\n"
-        ".Lcatch_personality:\n"
-        "    " POINTER " __gxx_personality_v0\n"
         ".popsection\n");
 #else
 void *catch_all(void *(*function)(size_t, size_t), size_t size, size_t align) {

@@ -11,4 +11,10 @@
 void *catch_all(void *(*function)(size_t size, size_t align), size_t size,
                 size_t align) __attribute__((visibility("hidden")));
 
+// The C++ library's __gxx_personality_v0, __cxa_begin_catch and __cxa_end_catch, for
+// operators_start to find. NULL: there is none.
+extern void *catch_personality __attribute__((visibility("hidden")));
+extern void *catch_begin __attribute__((visibility("hidden")));
+extern void *catch_end __attribute__((visibility("hidden")));
+
 #endif // MOUND_CATCH_H

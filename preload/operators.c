@@ -5,7 +5,7 @@
 // Each does what libstdc++'s does and is built on the same others, which a program
 // may replace: new[] and the nothrow forms call new, sized and array delete call
 // delete, new calls malloc. These calls lead to the first definition in the process
-// (interposable.map). What is added: while all of them are ours, a sized delete
+// (cxx.h). What is added: while all of them are ours, a sized delete
 // checks the size. The definitions are weak, as libstdc++'s are: a program that is
 // linked to the archive may define some of its own.
 //
@@ -19,43 +19,19 @@
 #include <stdint.h>
 
 #include "catch.h"
+#include "cxx.h"
 #include "interpose.h"
 #include "mound.h"
 #include "process.h"
 
 #define OPERATOR __attribute__((visibility("default"), weak))
 
-struct nothrow; // std::nothrow_t, of which nothing is read
-
-// The mangled names; m is size_t, which is unsigned long.
-_Static_assert(sizeof(size_t) == sizeof(unsigned long), "names of operators");
-
-void *new_one(size_t n) __asm__("_Znwm");
-void *new_array(size_t n) __asm__("_Znam");
-void *new_one_nothrow(size_t n,
-                      const struct nothrow *t) __asm__("_ZnwmRKSt9nothrow_t");
-void *new_array_nothrow(size_t n,
-                        const struct nothrow *t) __asm__("_ZnamRKSt9nothrow_t");
-void *new_aligned(size_t n, size_t align) __asm__("_ZnwmSt11align_val_t");
-void *new_array_aligned(size_t n, size_t align) __asm__("_ZnamSt11align_val_t");
-void *new_aligned_nothrow(
-    size_t n, size_t align,
-    const struct nothrow *t) __asm__("_ZnwmSt11align_val_tRKSt9nothrow_t");
-void *new_array_aligned_nothrow(
-    size_t n, size_t align,
-    const struct nothrow *t) __asm__("_ZnamSt11align_val_tRKSt9nothrow_t");
-
-void delete_one(void *p) __asm__("_ZdlPv");
-void delete_array(void *p) __asm__("_ZdaPv");
 void delete_one_nothrow(void *p, const struct nothrow *t) __asm__(
     "_ZdlPvRKSt9nothrow_t");
 void delete_array_nothrow(void *p, const struct nothrow *t) __asm__(
     "_ZdaPvRKSt9nothrow_t");
 void delete_sized(void *p, size_t n) __asm__("_ZdlPvm");
 void delete_array_sized(void *p, size_t n) __asm__("_ZdaPvm");
-void delete_aligned(void *p, size_t align) __asm__("_ZdlPvSt11align_val_t");
-void delete_array_aligned(void *p,
-                          size_t align) __asm__("_ZdaPvSt11align_val_t");
 void delete_aligned_nothrow(
     void *p, size_t align,
     const struct nothrow *t) __asm__("_ZdlPvSt11align_val_tRKSt9nothrow_t");
@@ -67,18 +43,33 @@ void delete_sized_aligned(void *p, size_t n,
 void delete_array_sized_aligned(void *p, size_t n,
                                 size_t align) __asm__("_ZdaPvmSt11align_val_t");
 
-// Of the C++ library that the program was started with, or NULL: std::
-// get_new_handler and std::__throw_bad_alloc.
+// Of the C++ library that the program was started with, or NULL: there is none.
 typedef void handler_fn(void);
 extern handler_fn *get_new_handler(void) __asm__("_ZSt15get_new_handlerv")
     __attribute__((weak));
-extern void throw_bad_alloc(void) __asm__("_ZSt17__throw_bad_allocv")
-    __attribute__((weak));
 
-// Written by operators_start, before there are threads.
-static bool ours;    // nobody has replaced one of the operators
-static bool checked; // malloc and free are ours, too: sizes are checked
-static struct {      // in passive mode, those behind ours; or NULL
+// The operators under names that nobody else can have.
+#define OWN(name, ...)                                                         \
+    static __typeof__(name) own_##name                                         \
+        __attribute__((alias(__VA_ARGS__), copy(name)))
+OWN(new_one, "_Znwm");
+OWN(new_array, "_Znam");
+OWN(new_one_nothrow, "_ZnwmRKSt9nothrow_t");
+OWN(new_array_nothrow, "_ZnamRKSt9nothrow_t");
+OWN(new_aligned, "_ZnwmSt11align_val_t");
+OWN(new_array_aligned, "_ZnamSt11align_val_t");
+OWN(new_aligned_nothrow, "_ZnwmSt11align_val_tRKSt9nothrow_t");
+OWN(new_array_aligned_nothrow, "_ZnamSt11align_val_tRKSt9nothrow_t");
+OWN(delete_one, "_ZdlPv");
+OWN(delete_array, "_ZdaPv");
+OWN(delete_aligned, "_ZdlPvSt11align_val_t");
+OWN(delete_array_aligned, "_ZdaPvSt11align_val_t");
+
+// Written by operators_start, before there are threads. Until then all are ours.
+static bool replaced;    // somebody has replaced one of the operators
+static bool checked;     // they, malloc and free are ours: sizes are checked
+static struct cxx first; // unless that is so
+static struct {          // in passive mode, those behind ours; or NULL
     void *(*new_one)(size_t);
     void *(*new_array)(size_t);
     void *(*new_one_nothrow)(size_t, const struct nothrow *);
@@ -101,6 +92,9 @@ static struct {      // in passive mode, those behind ours; or NULL
     void (*delete_sized_aligned)(void *, size_t, size_t);
     void (*delete_array_sized_aligned)(void *, size_t, size_t);
 } next;
+
+// FIRST is the operator that calls of its name lead to.
+#define FIRST(name) (LIKELY(!replaced) ? own_##name : first.name)
 
 // PASS_ON makes an operator the one behind ours, in passive mode.
 #define PASS_ON(name, ...)                                                     \
@@ -139,7 +133,7 @@ static COLD handler_fn *handler(void) {
 }
 
 __attribute__((noreturn)) static COLD void give_up(void) {
-    void (*throw_it)(void) = throw_bad_alloc;
+    void (*throw_it)(void) = first.throw_bad_alloc;
     if (throw_it == NULL)
         *(void **)&throw_it = find("_ZSt17__throw_bad_allocv");
     if (throw_it != NULL)
@@ -158,14 +152,14 @@ static inline void *take(size_t n, size_t align) {
     n = at_least_one(n);
     if (align == 0)
         return malloc(n);
-    if (checked)
+    if (checked || first.aligned_alloc == NULL)
         return mound_memalign(align, n);
     // As libstdc++: a program's own aligned_alloc may insist on multiples.
     if (align < sizeof(void *))
         align = sizeof(void *);
     if (n > SIZE_MAX - align)
         return NULL;
-    return aligned_alloc(align, (n + align - 1) & ~(align - 1));
+    return first.aligned_alloc(align, (n + align - 1) & ~(align - 1));
 }
 
 static COLD void *take_again(size_t n, size_t align) {
@@ -183,7 +177,7 @@ static COLD void *take_again(size_t n, size_t align) {
 // take_nothrow is take, and then what operator_new does that may throw.
 static inline void *take_nothrow(void *(*operator_new)(size_t, size_t),
                                  size_t n, size_t align) {
-    bool sure = ours && (align == 0 || is_alignment(align));
+    bool sure = !replaced && (align == 0 || is_alignment(align));
     void *p = sure ? take(n, align) : NULL;
     if (LIKELY(p != NULL) || (sure && handler() == NULL))
         return p;
@@ -192,20 +186,20 @@ static inline void *take_nothrow(void *(*operator_new)(size_t, size_t),
 
 static void *call_new_one(size_t n, size_t align) {
     (void)align;
-    return new_one(n);
+    return FIRST(new_one)(n);
 }
 
 static void *call_new_array(size_t n, size_t align) {
     (void)align;
-    return new_array(n);
+    return FIRST(new_array)(n);
 }
 
 static void *call_new_aligned(size_t n, size_t align) {
-    return new_aligned(n, align);
+    return FIRST(new_aligned)(n, align);
 }
 
 static void *call_new_array_aligned(size_t n, size_t align) {
-    return new_array_aligned(n, align);
+    return FIRST(new_array_aligned)(n, align);
 }
 
 static COLD void *take_one_again(size_t n) {
@@ -226,7 +220,7 @@ OPERATOR void *new_one(size_t n) {
 
 OPERATOR void *new_array(size_t n) {
     PASS_ON(new_array, n);
-    return new_one(n);
+    return FIRST(new_one)(n);
 }
 
 OPERATOR void *new_one_nothrow(size_t n, const struct nothrow *t) {
@@ -249,7 +243,7 @@ OPERATOR void *new_aligned(size_t n, size_t align) {
 
 OPERATOR void *new_array_aligned(size_t n, size_t align) {
     PASS_ON(new_array_aligned, n, align);
-    return new_aligned(n, align);
+    return FIRST(new_aligned)(n, align);
 }
 
 OPERATOR void *new_aligned_nothrow(size_t n, size_t align,
@@ -271,17 +265,17 @@ OPERATOR void delete_one(void *p) {
 
 OPERATOR void delete_array(void *p) {
     PASS_ON(delete_array, p);
-    delete_one(p);
+    FIRST(delete_one)(p);
 }
 
 OPERATOR void delete_one_nothrow(void *p, const struct nothrow *t) {
     PASS_ON(delete_one_nothrow, p, t);
-    delete_one(p);
+    FIRST(delete_one)(p);
 }
 
 OPERATOR void delete_array_nothrow(void *p, const struct nothrow *t) {
     PASS_ON(delete_array_nothrow, p, t);
-    delete_array(p);
+    FIRST(delete_array)(p);
 }
 
 OPERATOR void delete_sized(void *p, size_t n) {
@@ -290,7 +284,7 @@ OPERATOR void delete_sized(void *p, size_t n) {
         return;
     }
     PASS_ON(delete_sized, p, n);
-    delete_one(p);
+    FIRST(delete_one)(p);
 }
 
 OPERATOR void delete_array_sized(void *p, size_t n) {
@@ -299,7 +293,7 @@ OPERATOR void delete_array_sized(void *p, size_t n) {
         return;
     }
     PASS_ON(delete_array_sized, p, n);
-    delete_array(p);
+    FIRST(delete_array)(p);
 }
 
 OPERATOR void delete_aligned(void *p, size_t align) {
@@ -309,19 +303,19 @@ OPERATOR void delete_aligned(void *p, size_t align) {
 
 OPERATOR void delete_array_aligned(void *p, size_t align) {
     PASS_ON(delete_array_aligned, p, align);
-    delete_aligned(p, align);
+    FIRST(delete_aligned)(p, align);
 }
 
 OPERATOR void delete_aligned_nothrow(void *p, size_t align,
                                      const struct nothrow *t) {
     PASS_ON(delete_aligned_nothrow, p, align, t);
-    delete_aligned(p, align);
+    FIRST(delete_aligned)(p, align);
 }
 
 OPERATOR void delete_array_aligned_nothrow(void *p, size_t align,
                                            const struct nothrow *t) {
     PASS_ON(delete_array_aligned_nothrow, p, align, t);
-    delete_array_aligned(p, align);
+    FIRST(delete_array_aligned)(p, align);
 }
 
 OPERATOR void delete_sized_aligned(void *p, size_t n, size_t align) {
@@ -330,7 +324,7 @@ OPERATOR void delete_sized_aligned(void *p, size_t n, size_t align) {
         return;
     }
     PASS_ON(delete_sized_aligned, p, n, align);
-    delete_aligned(p, align);
+    FIRST(delete_aligned)(p, align);
 }
 
 OPERATOR void delete_array_sized_aligned(void *p, size_t n, size_t align) {
@@ -339,54 +333,27 @@ OPERATOR void delete_array_sized_aligned(void *p, size_t n, size_t align) {
         return;
     }
     PASS_ON(delete_array_sized_aligned, p, n, align);
-    delete_array_aligned(p, align);
+    FIRST(delete_array_aligned)(p, align);
 }
 
-// Each operator by its name, and with what must be equal if nobody replaced it: the
-// same function under a name that nobody else can have. Only those count here by
-// which an object is made, or which the sized forms pass by.
-#define OWN(name, ...)                                                         \
-    static __typeof__(name) own_##name                                         \
-        __attribute__((alias(__VA_ARGS__), copy(name)))
-OWN(new_one, "_Znwm");
-OWN(new_array, "_Znam");
-OWN(new_one_nothrow, "_ZnwmRKSt9nothrow_t");
-OWN(new_array_nothrow, "_ZnamRKSt9nothrow_t");
-OWN(new_aligned, "_ZnwmSt11align_val_t");
-OWN(new_array_aligned, "_ZnamSt11align_val_t");
-OWN(new_aligned_nothrow, "_ZnwmSt11align_val_tRKSt9nothrow_t");
-OWN(new_array_aligned_nothrow, "_ZnamSt11align_val_tRKSt9nothrow_t");
-OWN(delete_one, "_ZdlPv");
-OWN(delete_array, "_ZdaPv");
-OWN(delete_aligned, "_ZdlPvSt11align_val_t");
-OWN(delete_array_aligned, "_ZdaPvSt11align_val_t");
-
 static bool all_own(void) {
-    const struct {
-        const void *first, *own;
-    } pairs[] = {
-#define PAIR(name) {(const void *)name, (const void *)own_##name}
-        PAIR(new_one),
-        PAIR(new_array),
-        PAIR(new_one_nothrow),
-        PAIR(new_array_nothrow),
-        PAIR(new_aligned),
-        PAIR(new_array_aligned),
-        PAIR(new_aligned_nothrow),
-        PAIR(new_array_aligned_nothrow),
-        PAIR(delete_one),
-        PAIR(delete_array),
-        PAIR(delete_aligned),
-        PAIR(delete_array_aligned),
-#undef PAIR
-    };
-    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
-        const void *first = pairs[i].first;
-        __asm__("" : "+r"(first)); // the compiler takes them for the same
-        if (first != pairs[i].own)
-            return false;
-    }
-    return true;
+    return first.new_one == own_new_one && first.new_array == own_new_array &&
+           first.new_one_nothrow == own_new_one_nothrow &&
+           first.new_array_nothrow == own_new_array_nothrow &&
+           first.new_aligned == own_new_aligned &&
+           first.new_array_aligned == own_new_array_aligned &&
+           first.new_aligned_nothrow == own_new_aligned_nothrow &&
+           first.new_array_aligned_nothrow == own_new_array_aligned_nothrow &&
+           first.delete_one == own_delete_one &&
+           first.delete_array == own_delete_array &&
+           first.delete_aligned == own_delete_aligned &&
+           first.delete_array_aligned == own_delete_array_aligned;
+}
+
+// is_other says whether a name leads to another function than ours.
+static bool is_other(const void *first_of_name, const void *own) {
+    __asm__("" : "+r"(first_of_name)); // the compiler takes them for the same
+    return first_of_name != own;
 }
 
 // A C++ library has them all, so dlsym finds each: its failing would allocate.
@@ -418,8 +385,19 @@ static COLD void find_next(void) {
 }
 
 void operators_start(bool own, bool off) {
-    ours = all_own();
-    checked = own && ours;
+    bool library = get_new_handler != NULL;
+    // Whoever replaces operators replaces these two, or has a C++ library, which
+    // has them all.
+    if (!own || library ||
+        is_other((const void *)new_one, (const void *)own_new_one) ||
+        is_other((const void *)delete_one, (const void *)own_delete_one)) {
+        cxx_find(&first, library);
+        catch_personality = first.personality;
+        catch_begin = first.begin_catch;
+        catch_end = first.end_catch;
+        replaced = !all_own();
+    }
+    checked = own && !replaced;
     if (off)
         find_next();
 }

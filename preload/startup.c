@@ -45,18 +45,15 @@ static bool find_next(struct runtime_next *heap, struct interpose_next *rest) {
     return true;
 }
 
-// A sanitizer's runtime brings its own malloc and wants to be first. It is known
-// by one of these names. By weak references: dlsym allocates when it finds nothing,
-// and what serves it then may be that runtime, which is not ready for it.
-extern const char __asan_init[] __attribute__((weak));
-extern const char __hwasan_init[] __attribute__((weak));
-extern const char __lsan_init[] __attribute__((weak));
-extern const char __msan_init[] __attribute__((weak));
-extern const char __tsan_init[] __attribute__((weak));
+// A sanitizer's runtime brings its own malloc and wants to be first. All that do so
+// (address, hwaddress, leak, memory, thread) have this function, and the others do
+// not. By a weak reference: dlsym allocates when it finds nothing, and what serves
+// it then may be that runtime, which is not ready for it.
+extern size_t __sanitizer_get_allocated_size(const void *p)
+    __attribute__((weak));
 
 static bool sanitized(void) {
-    return __asan_init != NULL || __hwasan_init != NULL ||
-           __lsan_init != NULL || __msan_init != NULL || __tsan_init != NULL;
+    return __sanitizer_get_allocated_size != NULL;
 }
 
 // AddressSanitizer in a library asks whoever has this name for options. It would
