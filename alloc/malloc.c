@@ -46,7 +46,7 @@
 // they may hold much, which is fast, and the peak stays low.
 //
 // A thread without a cache (new, past its end, in hardened mode, in the middle
-// of a slow path) has mcache_none, whose magazines are empty and full at once:
+// of a slow path) has MCACHE_NONE, whose magazines are empty and full at once:
 // the fast paths need no test for it. Nothing is counted on the way but the
 // mallocs of each magazine; heapstats.h says how the rest follows from that.
 //
@@ -144,7 +144,7 @@ EXPORT void *mound_realloc(void *p, size_t size) {
             pagemap_class_in(&mound_heap.pagemap, arena, (uintptr_t)p);
         size_t usable = sizeclass_bytes[sizeclass];
         if (LIKELY(size <= usable) && LIKELY(size > usable / 2) &&
-            LIKELY(thread_cache() != &mcache_none))
+            LIKELY(thread_cache() != MCACHE_NONE))
             return p;
     }
     return realloc_slow(p, size);

@@ -394,7 +394,7 @@ static void *alloc(size_t size, size_t align, bool *ret_zero) {
 // program may make no others.
 static void *large_hit(size_t size) {
     size_t npages = large_pages(size);
-    if (thread_cache() == &mcache_none || npages > KEPT_PAGES_MAX ||
+    if (thread_cache() == MCACHE_NONE || npages > KEPT_PAGES_MAX ||
         profile_on() || !thread_enter())
         return NULL;
     runtime_enter();
@@ -405,7 +405,7 @@ static void *large_hit(size_t size) {
 
 // large_keep frees a large object into this thread's cache, or returns false.
 static bool large_keep(void *p) {
-    if (thread_cache() == &mcache_none)
+    if (thread_cache() == MCACHE_NONE)
         return false;
     struct mspan *s = pagemap_span(&mound_heap.pagemap, (uintptr_t)p);
     if (s == NULL || mspan_state(s) != MSPAN_LARGE ||

@@ -40,10 +40,10 @@ _Static_assert(sizeof(struct thread_tls) <= 56,
 
 extern __thread struct thread_tls thread_tls TLS_MODEL HIDDEN;
 
-// thread_cache returns this thread's cache; mcache_none if it has none, or is
+// thread_cache returns this thread's cache; MCACHE_NONE if it has none, or is
 // in a slow path.
 ALWAYS_INLINE struct mcache *thread_cache(void) {
-    return (struct mcache *)((uintptr_t)&mcache_none +
+    return (struct mcache *)((uintptr_t)mcache_none +
                              thread_tls.cache_distance);
 }
 
@@ -76,7 +76,7 @@ ALWAYS_INLINE void thread_leave(void) {
     atomic_signal_fence(memory_order_seq_cst);
     if (t->own != NULL)
         __atomic_store_n(&t->cache_distance,
-                         (uintptr_t)t->own - (uintptr_t)&mcache_none,
+                         (uintptr_t)t->own - (uintptr_t)mcache_none,
                          __ATOMIC_RELAXED);
     // After the store: see profile_start.
     atomic_signal_fence(memory_order_seq_cst);

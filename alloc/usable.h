@@ -13,7 +13,7 @@
 ALWAYS_INLINE size_t usable_hit(const void *p) {
     uintptr_t addr = (uintptr_t)p;
     struct mspan *s = pagemap_span(&mound_heap.pagemap, addr);
-    if (UNLIKELY(s == NULL) || UNLIKELY(thread_cache() == &mcache_none))
+    if (UNLIKELY(s == NULL) || UNLIKELY(thread_cache() == MCACHE_NONE))
         return 0;
     enum mspan_state state = mspan_state(s);
     if (state == MSPAN_LARGE) // only its owner changes npages

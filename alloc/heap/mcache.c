@@ -49,14 +49,13 @@ enum {
 };
 
 // A NULL, and the bottom, top and limit behind it. Read-only, as mcache_none is
-// once relocated: a write to either would reach every thread.
+// once relocated: a write to either would reach every thread. There, limit is NULL:
+// each address that stands there is one that every start has to relocate.
 static void *const none[1];
 #define NONE ((void **)none + 1)
 
-#define NONE_MAGAZINE                                                          \
-    { .top = NONE, .limit = NONE, .bottom = NONE }
-const struct mcache mcache_none = {
-    .magazines = {[0 ... NUM_SIZECLASSES - 1] = NONE_MAGAZINE},
+const struct magazine mcache_none[NUM_SIZECLASSES] CACHELINE_ALIGNED = {
+    [0 ... NUM_SIZECLASSES - 1] = {.top = NONE},
 };
 
 static void **load(void **_Atomic *field) {

@@ -85,9 +85,11 @@ struct mcache {
     struct largecache large;                       // (o)
 };
 
-// mcache_none is the cache of a thread that has none: every magazine of it is
-// empty and full, so each call takes the slow path. Never written.
-extern const struct mcache mcache_none HIDDEN;
+// MCACHE_NONE is the cache of a thread that has none: every magazine of it is
+// empty and full, so each call takes the slow path. There is no more of it than
+// what the fast paths read. Never written.
+extern const struct magazine mcache_none[] HIDDEN; // NUM_SIZECLASSES
+#define MCACHE_NONE ((struct mcache *)(uintptr_t)mcache_none)
 
 // magazine_count counts one malloc and says whether the count came to zero. The
 // owner alone writes it, so that no locked instruction is needed; but for C a

@@ -37,9 +37,8 @@ static void check_budget(struct fixture *f) {
 Test(mcache, the_cache_of_threads_without_one_is_empty_and_full) {
     void *p = &p;
     for (unsigned c = 0; c < NUM_SIZECLASSES; c++) {
-        cr_assert(
-            eq(ptr, mcache_alloc((struct mcache *)&mcache_none, c), NULL));
-        cr_assert(not(mcache_free((struct mcache *)&mcache_none, c, p)));
+        cr_assert(eq(ptr, mcache_alloc(MCACHE_NONE, c), NULL));
+        cr_assert(not(mcache_free(MCACHE_NONE, c, p)));
     }
 }
 
