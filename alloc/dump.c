@@ -6,6 +6,7 @@
 
 #include "base/print.h"
 #include "base/stdfd.h"
+#include "base/str.h"
 #include "mound.h"
 #include "options.h"
 #include "os/sys.h"
@@ -34,11 +35,13 @@ static const char *option_text(void) {
 
 // number_after returns the number of KiB behind name in text, in bytes; or 0.
 static uint64_t number_after(const char *text, const char *name) {
-    const char *s = strstr(text, name);
+    const char *s = NULL;
     uint64_t n = 0;
+    for (; s == NULL && *text != '\0'; text++)
+        s = str_after(text, name);
     if (s == NULL)
         return 0;
-    for (s += strlen(name); *s == ' '; s++)
+    for (; *s == ' '; s++)
         ;
     for (; *s >= '0' && *s <= '9'; s++)
         n = n * 10 + (uint64_t)(*s - '0');

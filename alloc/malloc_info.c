@@ -92,7 +92,6 @@ EXPORT int mound_malloc_info(int options, FILE *f) {
                     (unsigned long long)by->mallocs,
                     (unsigned long long)by->frees);
     }
-    fprintf(f, "</sizes>\n");
     const struct {
         const char *element;
         const char *type;
@@ -105,9 +104,11 @@ EXPORT int mound_malloc_info(int options, FILE *f) {
         {"system", "max", st.heap_sys},
         {"system", "metadata", st.sys - st.heap_sys},
     };
-    for (size_t i = 0; i < sizeof totals / sizeof totals[0]; i++)
-        fprintf(f, "<%s type=\"%s\" size=\"%llu\"/>\n", totals[i].element,
-                totals[i].type, (unsigned long long)totals[i].size);
-    fprintf(f, "</malloc>\n");
+    const size_t ntotals = sizeof totals / sizeof totals[0];
+    for (size_t i = 0; i < ntotals; i++)
+        fprintf(f, "%s<%s type=\"%s\" size=\"%llu\"/>\n%s",
+                i == 0 ? "</sizes>\n" : "", totals[i].element, totals[i].type,
+                (unsigned long long)totals[i].size,
+                i + 1 == ntotals ? "</malloc>\n" : "");
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "options.h"
 
 #include "base/print.h"
+#include "base/str.h"
 #include "os/sys.h"
 
 // Paths make it large: without initial values it takes no room in the file.
@@ -16,22 +17,9 @@ const struct options *const options = &values;
 enum trust { ANYONE, NOT_SECURE };
 
 struct choice {
-    const char *text;
-    int value;
+    char text[12]; // no pointer, which each start would have to relocate
+    int value;     // empty text: the end
 };
-
-// text_after returns what follows prefix in text, or NULL: it does not begin so.
-static const char *text_after(const char *text, const char *prefix) {
-    for (; *prefix != '\0'; text++, prefix++)
-        if (*text != *prefix)
-            return NULL;
-    return text;
-}
-
-static bool text_is(const char *text, const char *other) {
-    const char *rest = text_after(text, other);
-    return rest != NULL && *rest == '\0';
-}
 
 static void complain_why(const char *name, const char *value, const char *why,
                          const char *allowed) {
@@ -65,14 +53,14 @@ static void complain_nowhere(const char *name) {
 static int choose(const char *name, const char *text,
                   const struct choice *choices, const char *allowed,
                   int otherwise) {
-    for (; choices->text != NULL; choices++)
-        if (text_is(text, choices->text))
+    for (; choices->text[0] != '\0'; choices++)
+        if (str_same(text, choices->text))
             return choices->value;
     complain(name, text, allowed);
     return otherwise;
 }
 
-static const struct choice on_off[] = {{"0", 0}, {"1", 1}, {NULL, 0}};
+static const struct choice on_off[] = {{"0", 0}, {"1", 1}, {"", 0}};
 
 static bool read_path(const char *name, const char *value, char *ret_path) {
     const char *why = outname_set(ret_path, value);
@@ -83,9 +71,9 @@ static bool read_path(const char *name, const char *value, char *ret_path) {
 
 static void read_stats(const char *value) {
     // An empty value is how a script leaves a variable out.
-    if (text_is(value, "0") || *value == '\0' || text_is(value, "/dev/null"))
+    if (str_same(value, "0") || *value == '\0' || str_same(value, "/dev/null"))
         return;
-    if (text_is(value, "1") || text_is(value, "/dev/stderr")) {
+    if (str_same(value, "1") || str_same(value, "/dev/stderr")) {
         values.stats = STATS_STDERR;
         return;
     }
@@ -94,7 +82,7 @@ static void read_stats(const char *value) {
 }
 
 static void read_profile(const char *value) {
-    if (text_is(value, "0") || *value == '\0')
+    if (str_same(value, "0") || *value == '\0')
         return;
     read_path("MOUND_PROFILE", value, values.profile_path);
 }
@@ -116,7 +104,7 @@ static bool number(const char *text, uint64_t *ret, const char **ret_rest) {
 // read_bytes reads a size such as 4096, 512KiB or 64MiB.
 static void read_bytes(const char *name, const char *value, uint64_t *ret) {
     static const struct {
-        const char *text;
+        char text[4];
         unsigned shift;
     } units[] = {{"", 0},   {"KiB", 10}, {"MiB", 20}, {"GiB", 30},
                  {"K", 10}, {"M", 20},   {"G", 30}};
@@ -124,7 +112,7 @@ static void read_bytes(const char *name, const char *value, uint64_t *ret) {
     const char *unit;
     if (number(value, &n, &unit))
         for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-            if (text_is(unit, units[i].text) &&
+            if (str_same(unit, units[i].text) &&
                 n <= (uint64_t)INT64_MAX >> units[i].shift) {
                 *ret = n << units[i].shift;
                 return;
@@ -142,7 +130,7 @@ static void read_profile_every(const char *value) {
 
 static void read_profile_signal(const char *value) {
     values.profile_signal = sys_signal_number(value);
-    if (values.profile_signal == 0 && !text_is(value, "0"))
+    if (values.profile_signal == 0 && !str_same(value, "0"))
         complain("MOUND_PROFILE_SIGNAL", value,
                  "0, the name of a signal that can be caught, or its number");
 }
@@ -151,7 +139,7 @@ static void read_unwind(const char *value) {
     static const struct choice choices[] = {{"tables", UNWIND_TABLES},
                                             {"libunwind", UNWIND_LIBUNWIND},
                                             {"fp", UNWIND_FP},
-                                            {NULL, 0}};
+                                            {"", 0}};
     values.unwind =
         (enum unwind_mode)choose("MOUND_UNWIND", value, choices,
                                  "tables, libunwind or fp", UNWIND_TABLES);
@@ -168,7 +156,7 @@ static void read_guard(const char *value) {
 
 static void read_hardened(const char *value) {
     static const struct choice levels[] = {
-        {"0", 0}, {"1", 1}, {"2", 2}, {NULL, 0}};
+        {"0", 0}, {"1", 1}, {"2", 2}, {"", 0}};
     values.hardened =
         (unsigned)choose("MOUND_HARDENED", value, levels, "0, 1 or 2", 0);
 }
@@ -181,15 +169,14 @@ static void read_misuse(const char *value) {
     static const struct choice choices[] = {{"abort", REPORT_ABORT},
                                             {"report", REPORT_GO_ON},
                                             {"ignore", REPORT_IGNORE},
-                                            {NULL, 0}};
+                                            {"", 0}};
     values.misuse =
         (enum report_action)choose("MOUND_MISUSE", value, choices,
                                    "abort, report or ignore", REPORT_ABORT);
 }
 
 static void read_deepbind(const char *value) {
-    static const struct choice choices[] = {
-        {"clear", 0}, {"keep", 1}, {NULL, 0}};
+    static const struct choice choices[] = {{"clear", 0}, {"keep", 1}, {"", 0}};
     values.keep_deepbind =
         choose("MOUND_DEEPBIND", value, choices, "clear or keep", 0);
 }
@@ -198,13 +185,13 @@ static void read_thp(const char *value) {
     static const struct choice choices[] = {{"auto", THP_AUTO},
                                             {"never", THP_NEVER},
                                             {"always", THP_ALWAYS},
-                                            {NULL, 0}};
+                                            {"", 0}};
     values.thp = (enum thp_mode)choose("MOUND_THP", value, choices,
                                        "auto, never or always", THP_AUTO);
 }
 
 static const struct {
-    const char *name;
+    char name[24];
     enum trust trust;
     void (*read)(const char *value);
 } variables[] = {
@@ -224,10 +211,10 @@ static const struct {
 enum { NVARIABLES = sizeof variables / sizeof variables[0] };
 
 static void read_variable(const char *entry, bool secure) {
-    if (text_after(entry, "MOUND_") == NULL)
+    if (str_after(entry, "MOUND_") == NULL)
         return;
     for (unsigned i = 0; i < NVARIABLES; i++) {
-        const char *rest = text_after(entry, variables[i].name);
+        const char *rest = str_after(entry, variables[i].name);
         if (rest != NULL && *rest == '=' &&
             !(secure && variables[i].trust == NOT_SECURE))
             variables[i].read(rest + 1);

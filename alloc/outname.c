@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/str.h"
 #include "os/sys.h"
 #include "runtime.h"
 
@@ -12,7 +13,7 @@ enum { DIGITS_MAX = 20 }; // of 64 bits
 static char program_path[OUTNAME_PATH_MAX];
 
 const char *outname_set(char *ret_path, const char *value) {
-    size_t n = strlen(value);
+    size_t n = str_len(value);
     long used = 0;
     if (value[0] != '/') {
         // The program may change its directory before it ends.
@@ -38,14 +39,14 @@ void outname_init(void) {
 const char *outname_program(void) {
     if (program_path[0] == '\0')
         outname_init();
-    const char *slash = strrchr(program_path, '/');
+    const char *slash = str_find_last(program_path, '/');
     const char *name = slash != NULL ? slash + 1 : program_path;
     return name[0] != '\0' ? name : "?";
 }
 
 bool outname_ends_in(const char *path, const char *ending) {
-    size_t n = strlen(path), m = strlen(ending);
-    return n >= m && strcmp(path + n - m, ending) == 0;
+    size_t n = str_len(path), m = str_len(ending);
+    return n >= m && str_same(path + n - m, ending);
 }
 
 // struct text is a buffer that is being filled; what does not fit is noticed.
@@ -93,7 +94,7 @@ static void add_escape(struct text *text, const char *s, uint64_t counter) {
         add_number(text, (uint64_t)sys_pid());
         break;
     case 'e':
-        add(text, outname_program(), strlen(outname_program()));
+        add(text, outname_program(), str_len(outname_program()));
         break;
     case 'n':
         add_number(text, counter);
@@ -118,7 +119,7 @@ static void expand(struct text *text, const char *s, size_t n,
 }
 
 static const char *last_part(const char *template) {
-    const char *slash = strrchr(template, '/');
+    const char *slash = str_find_last(template, '/');
     return slash != NULL ? slash + 1 : template;
 }
 
@@ -141,8 +142,8 @@ void outname_start(struct outname *name, const char *template,
 static void make(struct outname *name, uint64_t counter, uint64_t number,
                  uint64_t other, uint64_t pid) {
     const char *last = last_part(name->template);
-    const char *dot = last[0] == '\0' ? NULL : strchr(last + 1, '.');
-    size_t nstem = dot != NULL ? (size_t)(dot - last) : strlen(last);
+    const char *dot = last[0] == '\0' ? NULL : str_find(last + 1, '.');
+    size_t nstem = dot != NULL ? (size_t)(dot - last) : str_len(last);
     struct text text = {name->text, sizeof name->text, 0, false};
     name->text[0] = '\0';
     expand(&text, last, nstem, counter);
@@ -150,7 +151,7 @@ static void make(struct outname *name, uint64_t counter, uint64_t number,
         add_dot_number(&text, number);
     if (other > 0)
         add_dot_number(&text, other);
-    expand(&text, last + nstem, strlen(last + nstem), counter);
+    expand(&text, last + nstem, str_len(last + nstem), counter);
     if (pid > 0)
         add_dot_number(&text, pid);
     name->ntext = text.n;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "os/file.h"
 #include "outname.h"
 
@@ -52,7 +53,7 @@ static int use(enum file_kind kind, struct outtarget *ret) {
 // enter opens the folder that text, a link's, leads to, and sets *ret_name to its
 // last part.
 static int enter(int dir, char *text, const char **ret_name) {
-    char *slash = strrchr(text, '/');
+    char *slash = str_find_last(text, '/');
     *ret_name = slash != NULL ? slash + 1 : text;
     if (slash == NULL)
         return file_open_dir(dir, ".");

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/stdfd.h"
+#include "base/str.h"
 #include "base/turn.h"
 #include "dump.h"
 #include "endcheck.h"
@@ -79,8 +80,8 @@ static const char *lock_counts; // where to, or NULL
 static void find_lock_counts(char **envp) {
     static const char name[] = "MOUND_LOCK_COUNTS=";
     for (; envp != NULL && *envp != NULL; envp++)
-        if (strncmp(*envp, name, sizeof name - 1) == 0)
-            lock_counts = *envp + sizeof name - 1;
+        if (str_after(*envp, name) != NULL)
+            lock_counts = str_after(*envp, name);
 }
 #endif
 

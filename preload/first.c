@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/str.h"
 #include "process.h"
 
 // The linker makes these two; a static program has no _DYNAMIC.

@@ -9,10 +9,9 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "interpose.h"
+#include "os/sys.h"
 #include "process.h"
 
 typedef int prctl_function(int option, ...);
@@ -39,5 +38,9 @@ EXPORT int prctl(int option, ...) {
     }
     if (next != NULL)
         return next(option, a, b, c, d);
-    return (int)syscall(SYS_prctl, option, a, b, c, d);
+    int error = sys_prctl(option, a, b, c, d);
+    if (error >= 0)
+        return error;
+    errno = -error;
+    return -1;
 }

@@ -1,4 +1,4 @@
-// bits.h: pure functions on words: rounding, runs of ones; and one on names.
+// bits.h: pure functions on words: rounding, runs of ones.
 #ifndef MOUND_BASE_BITS_H
 #define MOUND_BASE_BITS_H
 
@@ -12,16 +12,6 @@ static inline size_t align_up(size_t n, size_t align) {
 
 static inline size_t align_down(size_t n, size_t align) {
     return n & ~(align - 1);
-}
-
-// str_same is strcmp, which others interpose: a sanitizer's is not ready at our
-// start.
-static inline bool str_same(const char *a, const char *b) {
-    while (*a != '\0' && *a == *b) {
-        a++;
-        b++;
-    }
-    return *a == *b;
 }
 
 static inline bool is_pow2(size_t n) {

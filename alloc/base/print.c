@@ -1,5 +1,6 @@
 // print.c: see print.h.
 #include "base/print.h"
+#include "base/str.h"
 
 #include <string.h>
 
@@ -36,7 +37,7 @@ void print_bytes(struct print *out, const char *s, size_t n) {
 }
 
 void print_str(struct print *out, const char *s) {
-    print_bytes(out, s, strlen(s));
+    print_bytes(out, s, str_len(s));
 }
 
 static void print_spaces(struct print *out, size_t used, unsigned width) {
@@ -46,11 +47,11 @@ static void print_spaces(struct print *out, size_t used, unsigned width) {
 
 void print_str_left(struct print *out, const char *s, unsigned width) {
     print_str(out, s);
-    print_spaces(out, strlen(s), width);
+    print_spaces(out, str_len(s), width);
 }
 
 void print_str_right(struct print *out, const char *s, unsigned width) {
-    print_spaces(out, strlen(s), width);
+    print_spaces(out, str_len(s), width);
     print_str(out, s);
 }
 
@@ -85,7 +86,7 @@ static void print_tenths(struct print *out, uint64_t tenths, const char *unit,
                          unsigned width) {
     char whole[DIGITS_MAX];
     char *p = format(whole, tenths / 10, 10);
-    size_t used = strlen(p) + 2 + strlen(unit);
+    size_t used = str_len(p) + 2 + str_len(unit);
     print_spaces(out, used, width);
     print_str(out, p);
     print_char(out, '.');
@@ -99,7 +100,7 @@ void print_size(struct print *out, uint64_t nbytes, unsigned width) {
     if (nbytes < 1024) {
         char digits[DIGITS_MAX];
         char *p = format(digits, nbytes, 10);
-        print_spaces(out, strlen(p) + 4, width);
+        print_spaces(out, str_len(p) + 4, width);
         print_str(out, p);
         print_str(out, " B  "); // as wide as the other units
         return;

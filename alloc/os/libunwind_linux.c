@@ -34,6 +34,7 @@
 #include <sys/stat.h>
 
 #include "base/bits.h"
+#include "base/str.h"
 #include "os/loaded.h"
 #include "os/sys.h"
 #include "os/syscall.h"
@@ -61,7 +62,7 @@ struct accessors {
 };
 
 // Constant once it is loaded.
-static struct {
+static struct lib {
     struct accessors *(*get_accessors)(void *space);
     int (*set_caching_policy)(void *space, int policy);
     int (*getcontext)(void *context);
@@ -72,16 +73,16 @@ static struct {
 } lib;
 
 static const struct {
-    const char *name;
-    void *place;
+    char name[32];
+    size_t at; // in lib
 } lib_names[] = {
-    {"_Ux86_64_get_accessors", &lib.get_accessors},
-    {"_ULx86_64_set_caching_policy", &lib.set_caching_policy},
-    {"_Ux86_64_getcontext", &lib.getcontext},
-    {"_ULx86_64_init_local", &lib.init_local},
-    {"_ULx86_64_step", &lib.step},
-    {"_ULx86_64_get_reg", &lib.get_reg},
-    {"_ULx86_64_local_addr_space", &lib.local_space},
+    {"_Ux86_64_get_accessors", offsetof(struct lib, get_accessors)},
+    {"_ULx86_64_set_caching_policy", offsetof(struct lib, set_caching_policy)},
+    {"_Ux86_64_getcontext", offsetof(struct lib, getcontext)},
+    {"_ULx86_64_init_local", offsetof(struct lib, init_local)},
+    {"_ULx86_64_step", offsetof(struct lib, step)},
+    {"_ULx86_64_get_reg", offsetof(struct lib, get_reg)},
+    {"_ULx86_64_local_addr_space", offsetof(struct lib, local_space)},
 };
 
 // The walk. There is one at a time, by the thread whose pointer is walker.
@@ -136,11 +137,18 @@ static bool info_of(const struct loaded *object,
     return true;
 }
 
+// The C library's pthread_setcancelstate, found with libunwind.
+static int (*set_cancel)(int state, int *ret_before);
+
+// What libunwind called before redirect.
+static int (*iterate_before)(seen_fn *seen, void *arg);
+static int (*mask_before)(int how, const sigset_t *set, sigset_t *ret_before);
+
 // iterate stands in for dl_iterate_phdr. What libunwind hands on begins with the
 // address that it looks for.
 static int iterate(seen_fn *seen, void *arg) {
     if (!in_walk())
-        return dl_iterate_phdr(seen, arg);
+        return iterate_before(seen, arg);
     struct loaded object;
     struct dl_phdr_info info;
     iterate_seen = true;
@@ -153,7 +161,7 @@ static int iterate(seen_fn *seen, void *arg) {
 // leave_mask stands in for sigprocmask, which libunwind calls a dozen times for each
 // frame: all signals are blocked already.
 static int leave_mask(int how, const sigset_t *set, sigset_t *ret_before) {
-    return in_walk() ? 0 : sigprocmask(how, set, ret_before);
+    return in_walk() ? 0 : mask_before(how, set, ret_before);
 }
 
 struct steps {
@@ -214,11 +222,11 @@ NOINLINE unsigned libunwind_walk(const struct stack_skip *skip,
                                                 memory_order_relaxed)) {
         // A library without tables in memory is looked for on disk, and open is
         // where a thread may be cancelled.
-        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+        set_cancel(PTHREAD_CANCEL_DISABLE, &cancel);
         view = stack_view_from((uintptr_t)__builtin_frame_address(0));
         lib.getcontext(context);
         libunwind_on_stack(go, &steps, stack + STACK_BYTES);
-        pthread_setcancelstate(cancel, NULL);
+        set_cancel(cancel, NULL);
         atomic_store_explicit(&walker, 0, memory_order_release);
     }
     syscall4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, SIGNALS_BYTES);
@@ -247,13 +255,37 @@ static void close_if_pipe(const int *fds) {
 }
 
 static bool find_names(void *handle) {
+    *(void **)&set_cancel = dlsym(RTLD_DEFAULT, "pthread_setcancelstate");
+    if (set_cancel == NULL)
+        return false;
     for (size_t i = 0; i < sizeof lib_names / sizeof *lib_names; i++) {
         void *p = dlsym(handle, lib_names[i].name);
-        *(void **)lib_names[i].place = p;
+        *(void **)((char *)&lib + lib_names[i].at) = p;
         if (p == NULL)
             return false;
     }
     return true;
+}
+
+// struct library is one that was loaded.
+struct library {
+    uintptr_t base;
+    const ElfW(Dyn) * dynamic;
+};
+
+static bool library_of(uintptr_t pc, struct library *ret) {
+    struct loaded object;
+    const void *headers;
+    unsigned n;
+    if (!loaded_find(pc, &object) ||
+        !loaded_headers(&object, &headers, &n, &ret->base))
+        return false;
+    for (const ElfW(Phdr) *h = headers; n > 0; h++, n--)
+        if (h->p_type == PT_DYNAMIC) {
+            ret->dynamic = (const void *)(ret->base + h->p_vaddr);
+            return true;
+        }
+    return false;
 }
 
 // struct imports is where a library keeps what it takes from others.
@@ -264,9 +296,9 @@ struct imports {
     const char *strings;
 };
 
-static struct imports imports_of(const struct link_map *map) {
+static struct imports imports_of(const struct library *l) {
     struct imports im = {.symbols = NULL};
-    for (const ElfW(Dyn) *d = map->l_ld; d->d_tag != DT_NULL; d++) {
+    for (const ElfW(Dyn) *d = l->dynamic; d->d_tag != DT_NULL; d++) {
         if (d->d_tag == DT_JMPREL)
             im.list[0] = (const void *)d->d_un.d_ptr;
         else if (d->d_tag == DT_PLTRELSZ)
@@ -285,17 +317,19 @@ static struct imports imports_of(const struct link_map *map) {
 
 // write_slot writes where the loader may have taken the right to write away. To
 // write it stays possible: what it was is not known.
-static bool write_slot(uintptr_t slot, void *value) {
+static bool write_slot(uintptr_t slot, void *value, void **ret_before) {
     void *page = (void *)align_down(slot, PAGE_BYTES);
     if (syscall3(SYS_mprotect, page, PAGE_BYTES, PROT_READ | PROT_WRITE) != 0)
         return false;
+    *ret_before = *(void **)slot;
     __atomic_store_n((void **)slot, value, __ATOMIC_RELEASE);
     return true;
 }
 
 // redirect turns a library's references to a function of others to ours.
-static bool redirect(const struct link_map *map, const char *name, void *to) {
-    struct imports im = imports_of(map);
+static bool redirect(const struct library *l, const char *name, void *to,
+                     void **ret_before) {
+    struct imports im = imports_of(l);
     bool found = false;
     for (unsigned i = 0; i < 2; i++)
         for (size_t k = 0; k < im.nbytes[i] / sizeof(ElfW(Rela)); k++) {
@@ -303,9 +337,9 @@ static bool redirect(const struct link_map *map, const char *name, void *to) {
             uint64_t type = ELF64_R_TYPE(rela->r_info);
             const ElfW(Sym) *symbol = &im.symbols[ELF64_R_SYM(rela->r_info)];
             if ((type != R_X86_64_JUMP_SLOT && type != R_X86_64_GLOB_DAT) ||
-                strcmp(im.strings + symbol->st_name, name) != 0)
+                !str_same(im.strings + symbol->st_name, name))
                 continue;
-            if (!write_slot(map->l_addr + rela->r_offset, to))
+            if (!write_slot(l->base + rela->r_offset, to, ret_before))
                 return false;
             found = true;
         }
@@ -327,19 +361,19 @@ static bool prime(void) {
     return access_seen && iterate_seen;
 }
 
-const char *libunwind_load(void) {
+static const char *load(void) {
     static const char name[] = "libunwind.so.8";
-    struct link_map *map;
+    struct library l;
     bool shared = dlopen(name, RTLD_NOW | RTLD_NOLOAD) != NULL;
     void *handle = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!loaded_can_find())
         return "this C library has no _dl_find_object";
     if (handle == NULL)
         return "libunwind.so.8 cannot be loaded";
-    if (!find_names(handle) || dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0 ||
-        !redirect(map, "dl_iterate_phdr", iterate))
+    if (!find_names(handle) || !library_of((uintptr_t)lib.step, &l) ||
+        !redirect(&l, "dl_iterate_phdr", iterate, (void **)&iterate_before))
         return "libunwind.so.8 is not as expected";
-    redirect(map, "sigprocmask", leave_mask);
+    redirect(&l, "sigprocmask", leave_mask, (void **)&mask_before);
     // With other threads, or in a copy that the program uses, it stays open.
     int fds[2];
     bool closing = !shared && sys_single_threaded() && pipe_numbers(fds);
@@ -347,6 +381,15 @@ const char *libunwind_load(void) {
     if (closing)
         close_if_pipe(fds);
     return ok ? NULL : "libunwind.so.8 reads memory its own way";
+}
+
+const char *libunwind_load(void) {
+    const char *why = load();
+    char *(*error)(void);
+    *(void **)&error = dlsym(RTLD_DEFAULT, "dlerror");
+    if (why != NULL && error != NULL)
+        error(); // it is not the program's
+    return why;
 }
 
 #else

@@ -1,6 +1,7 @@
 // memwatch_linux.c: see memwatch.h.
 #include "os/memwatch.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "base/bits.h"
+#include "base/str.h"
 #include "os/helper.h"
 #include "os/loaded.h"
 
@@ -79,7 +81,10 @@ static struct object object_of(uintptr_t addr) {
     const void *headers;
     unsigned nheaders;
     if (!loaded_can_find()) {
-        dl_iterate_phdr(look_at, &o);
+        int (*iterate)(int (*)(struct dl_phdr_info *, size_t, void *), void *);
+        *(void **)&iterate = dlsym(RTLD_DEFAULT, "dl_iterate_phdr");
+        if (iterate != NULL)
+            iterate(look_at, &o);
     } else if (loaded_find(addr, &l)) {
         o.start = l.start;
         o.end = l.end;

@@ -169,6 +169,10 @@ bool sys_on_signal(int signal, void (*handler)(int));
 // sys_abort ends the process with SIGABRT; a handler of the program may run.
 __attribute__((noreturn)) void sys_abort(void);
 
+// sys_prctl is prctl, but for -errno.
+int sys_prctl(int option, unsigned long a, unsigned long b, unsigned long c,
+              unsigned long d);
+
 // sys_exit_group ends the process at once with this status.
 __attribute__((noreturn)) void sys_exit_group(int status);
 

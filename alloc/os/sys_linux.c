@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/str.h"
 #include "os/filter.h"
 #include "os/syscall.h"
 #include "os/vdso.h"
@@ -298,6 +299,11 @@ void sys_exit_group(int status) {
         syscall1(SYS_exit_group, status);
 }
 
+int sys_prctl(int option, unsigned long a, unsigned long b, unsigned long c,
+              unsigned long d) {
+    return (int)syscall5(SYS_prctl, option, a, b, c, d);
+}
+
 bool sys_barrier_all(void) {
     if (sys_single_threaded())
         return true;
@@ -320,20 +326,38 @@ static int text_number(const char *s) {
     return n;
 }
 
+// The C library keeps the first two real-time signals; SIGRTMIN is a call.
+enum { RT_FIRST = 34, RT_LAST = 64 };
+
+// The rest, as of strsignal's sigabbrev_np.
+static const char signal_names[][8] = {
+    [SIGHUP] = "HUP",       [SIGINT] = "INT",       [SIGQUIT] = "QUIT",
+    [SIGILL] = "ILL",       [SIGTRAP] = "TRAP",     [SIGABRT] = "ABRT",
+    [SIGBUS] = "BUS",       [SIGFPE] = "FPE",       [SIGKILL] = "KILL",
+    [SIGUSR1] = "USR1",     [SIGSEGV] = "SEGV",     [SIGUSR2] = "USR2",
+    [SIGPIPE] = "PIPE",     [SIGALRM] = "ALRM",     [SIGTERM] = "TERM",
+    [SIGSTKFLT] = "STKFLT", [SIGCHLD] = "CHLD",     [SIGCONT] = "CONT",
+    [SIGSTOP] = "STOP",     [SIGTSTP] = "TSTP",     [SIGTTIN] = "TTIN",
+    [SIGTTOU] = "TTOU",     [SIGURG] = "URG",       [SIGXCPU] = "XCPU",
+    [SIGXFSZ] = "XFSZ",     [SIGVTALRM] = "VTALRM", [SIGPROF] = "PROF",
+    [SIGWINCH] = "WINCH",   [SIGPOLL] = "POLL",     [SIGPWR] = "PWR",
+    [SIGSYS] = "SYS",
+};
+enum { NSIGNAL_NAMES = sizeof signal_names / sizeof signal_names[0] };
+
 static int signal_named(const char *name) {
-    if (strncmp(name, "SIG", 3) == 0)
+    if (str_after(name, "SIG") != NULL)
         name += 3;
-    if (strcmp(name, "RTMIN") == 0)
-        return SIGRTMIN;
-    if (strncmp(name, "RTMIN+", 6) == 0) {
-        int n = text_number(name + 6);
-        return n < 0 ? 0 : SIGRTMIN + n;
+    if (str_same(name, "RTMIN"))
+        return RT_FIRST;
+    const char *number = str_after(name, "RTMIN+");
+    if (number != NULL) {
+        int n = text_number(number);
+        return n < 0 ? 0 : RT_FIRST + n;
     }
-    for (int n = 1; n < SIGRTMIN; n++) {
-        const char *known = sigabbrev_np(n);
-        if (known != NULL && strcmp(known, name) == 0)
+    for (int n = 1; n < NSIGNAL_NAMES; n++)
+        if (name[0] != '\0' && str_same(signal_names[n], name))
             return n;
-    }
     return 0;
 }
 
@@ -342,8 +366,8 @@ int sys_signal_number(const char *text) {
     if (n < 0)
         n = signal_named(text);
     // 32 and 33 are the C library's own.
-    bool can_be_caught = n > 0 && n <= SIGRTMAX && n != SIGKILL &&
-                         n != SIGSTOP && (n < 32 || n >= SIGRTMIN);
+    bool can_be_caught = n > 0 && n <= RT_LAST && n != SIGKILL &&
+                         n != SIGSTOP && (n < 32 || n >= RT_FIRST);
     return can_be_caught ? n : 0;
 }
 
@@ -351,7 +375,6 @@ bool sys_on_signal(int signal, void (*handler)(int)) {
     int saved = errno;
     struct sigaction action = {.sa_handler = handler,
                                .sa_flags = SA_RESTART | SA_ONSTACK};
-    sigemptyset(&action.sa_mask);
     bool done = sigaction(signal, &action, NULL) == 0;
     errno = saved;
     return done;

@@ -1,7 +1,6 @@
 // unwind_linux.c: see unwind.h.
 #include "os/unwind.h"
 
-#include <dlfcn.h>
 #include <stdatomic.h>
 #include <sys/auxv.h>
 
@@ -178,7 +177,6 @@ enum unwind_mode unwind_init(enum unwind_mode wanted, const char **ret_why) {
     if (wanted == UNWIND_LIBUNWIND && current_mode() != UNWIND_LIBUNWIND) {
         const char *why = libunwind_load();
         if (why != NULL) {
-            dlerror(); // it is not the program's
             *ret_why = why;
             wanted = UNWIND_TABLES;
         }

@@ -7,7 +7,7 @@
 #include <sys/auxv.h>
 
 #include "base/bits.h"
-#include "base/bits.h"
+#include "base/str.h"
 
 #if defined(__aarch64__)
 static const char CLOCK_NAME[] = "__kernel_clock_gettime";

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/str.h"
 #include "os/sys.h"
 
 // What comes when there are no more numbers.
@@ -40,7 +41,7 @@ enum image_found images_find(struct images *is, struct image_finder *f,
             f->image = look_up(is, &f->object, loaded_sum(&f->object));
     }
     // One that is not in a file, as the kernel's, has no path.
-    if (f->object.stays || strchr(f->object.name, '/') == NULL)
+    if (f->object.stays || str_find(f->object.name, '/') == NULL)
         return IMAGE_NONE;
     if (f->image == NULL)
         return IMAGE_NEW;
@@ -70,7 +71,7 @@ void images_add_locked(struct images *is, struct image_finder *f, uintptr_t pc,
     const char *name = f->object.name;
     if (f->image != NULL || !loaded_code(&f->object, pc - 1, &code))
         return;
-    size_t nname = min_size(strlen(name), IMAGES_NAME_MAX - 1);
+    size_t nname = min_size(str_len(name), IMAGES_NAME_MAX - 1);
     size_t nbytes = name[0] == '/' ? nname + 1 : IMAGES_NAME_MAX;
     struct image *i = persistentalloc(persistent, sizeof *i + nbytes,
                                       _Alignof(struct image), sys_bytes);
@@ -115,5 +116,5 @@ bool image_is_at(const struct image *i, const struct mapping *m) {
     return i->code.nbuild_id > 0 && i->code.start == m->start &&
            i->code.limit == m->limit && i->code.offset == m->offset &&
            mappings_build_id(m, theirs) == image_build_id(i, ours) &&
-           strcmp(ours, theirs) == 0;
+           str_same(ours, theirs);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/str.h"
 #include "os/sys.h"
 
 // The second works where the first is empty: when the main thread has ended and
@@ -88,9 +89,9 @@ static void skip_field(char **s) {
 // cut_deleted cuts what the kernel puts behind the name of a removed file.
 static bool cut_deleted(char *name) {
     static const char mark[] = " (deleted)";
-    size_t n = strlen(name);
+    size_t n = str_len(name);
     size_t nmark = sizeof mark - 1;
-    if (n < nmark || strcmp(name + n - nmark, mark) != 0)
+    if (n < nmark || !str_same(name + n - nmark, mark))
         return false;
     name[n - nmark] = '\0';
     return true;
@@ -104,7 +105,7 @@ static bool parse(char *s, struct mapping *ret_mapping) {
     if (*s++ != '-')
         return false;
     m.limit = take_hex(&s);
-    if (*s++ != ' ' || strlen(s) < 4 || s[2] != 'x' || m.limit <= m.start)
+    if (*s++ != ' ' || str_len(s) < 4 || s[2] != 'x' || m.limit <= m.start)
         return false;
     skip_field(&s); // permissions
     m.offset = take_hex(&s);
@@ -216,7 +217,7 @@ static size_t find_in_notes(int fd, uint64_t offset, uint64_t nbytes,
         if (text_at + note.text_bytes > nbytes)
             return 0;
         if (note.type == ELF_NOTE_BUILD_ID && note.name_bytes == 4 &&
-            strncmp(note.name, "GNU", 4) == 0)
+            memcmp(note.name, "GNU", 4) == 0)
             return read_hex(fd, offset + text_at, note.text_bytes, ret_text);
         if (next >= nbytes)
             return 0;
@@ -228,7 +229,7 @@ static size_t find_in_notes(int fd, uint64_t offset, uint64_t nbytes,
 
 static size_t find_in_file(int fd, char ret_text[MAPPINGS_BUILD_ID]) {
     struct elf_header h;
-    if (!read_at(fd, 0, &h, sizeof h) || strncmp(h.magic, "\177ELF", 4) != 0 ||
+    if (!read_at(fd, 0, &h, sizeof h) || memcmp(h.magic, "\177ELF", 4) != 0 ||
         h.class != ELF_CLASS_64 || h.byte_order != ELF_OUR_ORDER ||
         h.segment_bytes != sizeof(struct elf_segment))
         return 0;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "os/sys.h"
 #include "prof/locations.h"
 #include "prof/protobuf.h"
@@ -116,7 +117,7 @@ static void write_int(struct pprof *p, unsigned field, uint64_t value) {
 static uint32_t write_string(struct pprof *p, const char *s) {
     if (s[0] == '\0' && p->nstrings > 0)
         return 0;
-    write_bytes(p, PROFILE_STRING_TABLE, s, strlen(s));
+    write_bytes(p, PROFILE_STRING_TABLE, s, str_len(s));
     return p->nstrings++;
 }
 
@@ -191,7 +192,7 @@ static void find_program_path(struct pprof *p) {
     size_t n = ret > 0 ? (size_t)ret : 0;
     size_t nmark = sizeof mark - 1;
     p->program_path[n] = '\0';
-    if (n > nmark && strcmp(p->program_path + n - nmark, mark) == 0)
+    if (n > nmark && str_same(p->program_path + n - nmark, mark))
         p->program_path[n - nmark] = '\0';
 }
 
@@ -204,7 +205,7 @@ static size_t count_mappings(struct pprof *p) {
     mappings_open(&p->out->list);
     for (; mappings_next(&p->out->list, &m); n++)
         if (p->program.start == 0 && m.name[0] == '/' &&
-            strcmp(m.name, p->program_path) == 0) {
+            str_same(m.name, p->program_path)) {
             p->program = m;
             p->program.name = p->program_path; // m's goes away
         }

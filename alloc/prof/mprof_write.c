@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "base/turn.h"
 #include "prof/mprof_pprof.h"
 #include "prof/sample.h"
@@ -20,7 +21,7 @@ enum { DIGITS = 24 }; // of a number of 64 bits, and a few characters
 static const uintptr_t NO_STACK = INTPTR_MAX;
 
 static void put_str(struct gzip *file, const char *s) {
-    gzip_write(file, s, strlen(s));
+    gzip_write(file, s, str_len(s));
 }
 
 static void put_decimal(struct gzip *file, uint64_t n) {

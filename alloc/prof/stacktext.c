@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/str.h"
 #include "os/fault.h"
 #include "os/filter.h"
 #include "os/sys.h"
@@ -176,15 +177,15 @@ struct frames {
 // add_name keeps a path, or its last part, or nothing, as there is room.
 static unsigned add_name(struct frames *f, const char *path) {
     size_t room = NAMES_BYTES - f->nnames;
-    if (strlen(path) >= room) {
-        const char *last = strrchr(path, '/');
-        if (last == NULL || strlen(last + 1) >= room)
+    if (str_len(path) >= room) {
+        const char *last = str_find_last(path, '/');
+        if (last == NULL || str_len(last + 1) >= room)
             return NAME_NONE;
         path = last + 1;
     }
     unsigned at = f->nnames;
-    memcpy(f->names + at, path, strlen(path) + 1);
-    f->nnames += (unsigned)strlen(path) + 1;
+    memcpy(f->names + at, path, str_len(path) + 1);
+    f->nnames += (unsigned)str_len(path) + 1;
     return at;
 }
 
@@ -257,9 +258,9 @@ static bool in_file(const struct frames *f, unsigned i, unsigned name) {
     static const char gone[] = " (deleted)";
     if (name == NAME_NONE || f->name[i] != name || f->names[name] != '/')
         return false;
-    size_t n = strlen(f->names + name);
+    size_t n = str_len(f->names + name);
     return n < sizeof gone ||
-           strcmp(f->names + name + n + 1 - sizeof gone, gone) != 0;
+           !str_same(f->names + name + n + 1 - sizeof gone, gone);
 }
 
 // is_first says whether frame i is the first of its file.
@@ -281,7 +282,10 @@ static void print_quoted(struct print *out, const char *path) {
     static const char plain[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV"
         "WXYZ0123456789/._-+,:@%=";
-    if (path[strspn(path, plain)] == '\0') {
+    const char *s = path;
+    while (*s != '\0' && str_find(plain, *s) != NULL)
+        s++;
+    if (*s == '\0') {
         print_str(out, path);
         return;
     }
