@@ -359,8 +359,10 @@ static size_t take_transfer_locked(struct mcentral *mc, void **ret) {
 }
 
 // drain_step takes a batch of the transfer store apart if that holds nbytes or more,
-// or returns some empty spans beyond keep, and says whether there is more to do.
-static bool drain_step(struct mcentral *mc, size_t nbytes, uint32_t keep) {
+// or returns some empty spans beyond one in keep_share of all (0: none is kept), and
+// says whether there is more to do.
+static bool drain_step(struct mcentral *mc, size_t nbytes,
+                       unsigned keep_share) {
     struct list retired;
     list_init(&retired);
     void *slots[BATCH_MAX];
@@ -369,6 +371,8 @@ static bool drain_step(struct mcentral *mc, size_t nbytes, uint32_t keep) {
     mutex_lock(&mc->lock);
     if ((size_t)mc->ntransfer * mc->elemsize >= nbytes)
         n = take_transfer_locked(mc, slots);
+    uint32_t keep =
+        keep_share > 0 ? (uint32_t)(mc->stats->nspans / keep_share) : 0;
     if (n == 0)
         more = retire_excess_locked(mc, keep, &retired);
     mutex_unlock(&mc->lock);
@@ -395,8 +399,7 @@ bool mcentral_drain_idle(struct mcentral *mc) {
 void mcentral_drain_large(struct mcentral *mc) {
     enum { LARGE_BYTES = 16 << 10 };
     // What was got by the last growth is about to be used.
-    while (
-        drain_step(mc, LARGE_BYTES, (uint32_t)(mc->stats->nspans / GROW_SHARE)))
+    while (drain_step(mc, LARGE_BYTES, GROW_SHARE))
         ;
 }
 
