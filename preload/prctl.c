@@ -5,23 +5,16 @@
 // By libseccomp, and by all programs without privileges, PR_SET_NO_NEW_PRIVS is
 // set first: what comes then may be `syscall`, which is not watched. So that option
 // alone is taken for a filter, which is wrong for programs that use it for Landlock.
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
 
 #include "interpose.h"
+#include "next.h"
 #include "os/sys.h"
 #include "process.h"
 
 typedef int prctl_function(int option, ...);
-static prctl_function *next;
-
-// Now, since prctl is called where dlsym may not be: between fork and exec, and in
-// signal handlers.
-__attribute__((constructor)) static void find(void) {
-    *(void **)&next = dlsym(RTLD_NEXT, "prctl");
-}
 
 EXPORT int prctl(int option, ...) {
     va_list list;
@@ -36,6 +29,8 @@ EXPORT int prctl(int option, ...) {
         process_filtered();
         errno = saved;
     }
+    static prctl_function *next;
+    NEXT(next, "prctl");
     if (next != NULL)
         return next(option, a, b, c, d);
     int error = sys_prctl(option, a, b, c, d);

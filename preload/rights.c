@@ -11,7 +11,6 @@
 //
 // Weak: in a static program the C library's own come first.
 #include <errno.h>
-#include <dlfcn.h>
 #include <grp.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -21,40 +20,10 @@
 #include <unistd.h>
 
 #include "interpose.h"
+#include "next.h"
 #include "process.h"
 
 #define WEAK_EXPORT EXPORT __attribute__((weak))
-
-static int (*next_setuid)(uid_t);
-static int (*next_setgid)(gid_t);
-static int (*next_seteuid)(uid_t);
-static int (*next_setegid)(gid_t);
-static int (*next_setreuid)(uid_t, uid_t);
-static int (*next_setregid)(gid_t, gid_t);
-static int (*next_setresuid)(uid_t, uid_t, uid_t);
-static int (*next_setresgid)(gid_t, gid_t, gid_t);
-static int (*next_setgroups)(size_t, const gid_t *);
-static int (*next_initgroups)(const char *, gid_t);
-static int (*next_unshare)(int);
-static int (*next_setns)(int, int);
-static int (*next_capset)(void *, const void *);
-// As in prctl.c: they are called where dlsym may not be.
-__attribute__((constructor)) static void find(void) {
-    const struct {
-        const char *name;
-        void *ret_function;
-    } wanted[] = {
-        {"setuid", &next_setuid},       {"setgid", &next_setgid},
-        {"seteuid", &next_seteuid},     {"setegid", &next_setegid},
-        {"setreuid", &next_setreuid},   {"setregid", &next_setregid},
-        {"setresuid", &next_setresuid}, {"setresgid", &next_setresgid},
-        {"setgroups", &next_setgroups}, {"initgroups", &next_initgroups},
-        {"unshare", &next_unshare},     {"setns", &next_setns},
-        {"capset", &next_capset},
-    };
-    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
-        *(void **)wanted[i].ret_function = dlsym(RTLD_NEXT, wanted[i].name);
-}
 
 // PASS_ON makes a call while there is no helper. errno is the call's.
 #define PASS_ON(next, ...)                                                     \
@@ -70,56 +39,82 @@ __attribute__((constructor)) static void find(void) {
     } while (0)
 
 WEAK_EXPORT int setuid(uid_t uid) {
-    PASS_ON(next_setuid, uid);
+    static int (*next)(uid_t uid);
+    NEXT(next, "setuid");
+    PASS_ON(next, uid);
 }
 
 WEAK_EXPORT int setgid(gid_t gid) {
-    PASS_ON(next_setgid, gid);
+    static int (*next)(gid_t gid);
+    NEXT(next, "setgid");
+    PASS_ON(next, gid);
 }
 
 WEAK_EXPORT int seteuid(uid_t euid) {
-    PASS_ON(next_seteuid, euid);
+    static int (*next)(uid_t euid);
+    NEXT(next, "seteuid");
+    PASS_ON(next, euid);
 }
 
 WEAK_EXPORT int setegid(gid_t egid) {
-    PASS_ON(next_setegid, egid);
+    static int (*next)(gid_t egid);
+    NEXT(next, "setegid");
+    PASS_ON(next, egid);
 }
 
 WEAK_EXPORT int setreuid(uid_t ruid, uid_t euid) {
-    PASS_ON(next_setreuid, ruid, euid);
+    static int (*next)(uid_t ruid, uid_t euid);
+    NEXT(next, "setreuid");
+    PASS_ON(next, ruid, euid);
 }
 
 WEAK_EXPORT int setregid(gid_t rgid, gid_t egid) {
-    PASS_ON(next_setregid, rgid, egid);
+    static int (*next)(gid_t rgid, gid_t egid);
+    NEXT(next, "setregid");
+    PASS_ON(next, rgid, egid);
 }
 
 WEAK_EXPORT int setresuid(uid_t ruid, uid_t euid, uid_t suid) {
-    PASS_ON(next_setresuid, ruid, euid, suid);
+    static int (*next)(uid_t ruid, uid_t euid, uid_t suid);
+    NEXT(next, "setresuid");
+    PASS_ON(next, ruid, euid, suid);
 }
 
 WEAK_EXPORT int setresgid(gid_t rgid, gid_t egid, gid_t sgid) {
-    PASS_ON(next_setresgid, rgid, egid, sgid);
+    static int (*next)(gid_t rgid, gid_t egid, gid_t sgid);
+    NEXT(next, "setresgid");
+    PASS_ON(next, rgid, egid, sgid);
 }
 
 WEAK_EXPORT int setgroups(size_t n, const gid_t *groups) {
-    PASS_ON(next_setgroups, n, groups);
+    static int (*next)(size_t n, const gid_t *groups);
+    NEXT(next, "setgroups");
+    PASS_ON(next, n, groups);
 }
 
 WEAK_EXPORT int initgroups(const char *user, gid_t group) {
-    PASS_ON(next_initgroups, user, group);
+    static int (*next)(const char *user, gid_t group);
+    NEXT(next, "initgroups");
+    PASS_ON(next, user, group);
 }
 
 WEAK_EXPORT int unshare(int flags) {
-    PASS_ON(next_unshare, flags);
+    static int (*next)(int flags);
+    NEXT(next, "unshare");
+    PASS_ON(next, flags);
 }
 
 WEAK_EXPORT int setns(int fd, int nstype) {
-    PASS_ON(next_setns, fd, nstype);
+    static int (*next)(int fd, int nstype);
+    NEXT(next, "setns");
+    PASS_ON(next, fd, nstype);
 }
 
 int capset(void *header, const void *data);
 WEAK_EXPORT int capset(void *header, const void *data) {
-    PASS_ON(next_capset, header, data);
+    static int (*next)(void *header, const void *data);
+    NEXT(next, "capset");
+    PASS_ON(next, header, data);
 }
 
 #if !defined(MOUND_PORTABLE_SYSCALL) &&                                        \
@@ -155,31 +150,22 @@ static int by_number(long nr, long a) {
 typedef long syscall_function(long, long, long, long, long, long, long);
 static syscall_function *next_syscall;
 
-static syscall_function *find_syscall(void) {
-    if (next_syscall == NULL)
-        *(void **)&next_syscall = dlsym(RTLD_NEXT, "syscall");
-    return next_syscall;
-}
-
-__attribute__((constructor)) static void find_now(void) {
-    find_syscall();
-}
-
 static long watched_syscall(long nr, long a, long b, long c, long d, long e,
                             long f) {
-    syscall_function *next = find_syscall();
+    NEXT(next_syscall, "syscall");
     if (by_number(nr, a) == FILTER) {
         int saved = errno;
         process_filtered();
         errno = saved;
     }
-    PASS_ON(next, nr, a, b, c, d, e, f);
+    PASS_ON(next_syscall, nr, a, b, c, d, e, f);
 }
 
 // rights_function returns which function `syscall` goes on with.
 __attribute__((used, visibility("hidden"))) syscall_function *
 rights_function(long nr, long a);
 syscall_function *rights_function(long nr, long a) {
+    NEXT(next_syscall, "syscall");
     if (by_number(nr, a) != NOTHING || next_syscall == NULL)
         return watched_syscall;
     return next_syscall;
