@@ -480,8 +480,11 @@ static unsigned class_of(const void *p) {
 static enum misuse free_large(struct mspan *s, void *p) {
     void *sample;
     size_t npages = s->npages;
-    if (!mheap_free_large(&mound_heap, s, (uintptr_t)p, /* scavenged= */ false,
-                          &sample))
+    bool freed = UNLIKELY(large_is_crowding(&mound_heap, s))
+                     ? large_renew(&mound_heap, s, (uintptr_t)p, &sample)
+                     : mheap_free_large(&mound_heap, s, (uintptr_t)p,
+                                        /* scavenged= */ false, &sample);
+    if (!freed)
         return MISUSE_FREED_SPAN;
     // After the last of a few huge ones there may be no other slow path.
     const struct mcache *c = thread_tls.own;
@@ -837,6 +840,21 @@ static bool fits_as_it_is(const void *p, size_t size) {
            large_pages(size) == s->npages;
 }
 
+// copy copies the contents of an object. What nobody has written to of a large one
+// stays without memory, as when it is moved.
+static void copy(void *new, const void *p, size_t nbytes) {
+    const struct mspan *s =
+        large_moves(nbytes >> PAGE_SHIFT) && nbytes % PAGE_SIZE == 0
+            ? pagemap_span(&mound_heap.pagemap, (uintptr_t) new)
+            : NULL;
+    if (s != NULL && mspan_state(s) == MSPAN_LARGE &&
+        mspan_start(s) == (uintptr_t) new && !mem_release_is_told() &&
+        (!s->needzero || mem_release((uintptr_t) new, s->npages << PAGE_SHIFT)))
+        mem_copy_sparse(new, p, nbytes);
+    else
+        memcpy(new, p, nbytes);
+}
+
 // realloc_whole is realloc_slow where more is to be done than to look.
 static SLOW void *realloc_whole(void *p, size_t size) {
     struct block b;
@@ -879,7 +897,7 @@ static SLOW void *realloc_whole(void *p, size_t size) {
     new = malloc_slow(size);
     if (new == NULL) // shrinking cannot fail, but where the canary would move
         return size <= b.usable && options->hardened < 2 ? p : NULL;
-    memcpy(new, p, min_size(size, b.usable));
+    copy(new, p, min_size(size, b.usable));
     if (!overwritten)
         free_slow(p);
     else

@@ -20,7 +20,25 @@ static inline bool large_moves(size_t old_pages) {
 
 // large_move gives the object in s new pages of at least npages, moving the
 // memory of the old pages by mremap, and frees s. It returns the new span, or
-// NULL with nothing changed: no memory, or the system cannot move.
+// NULL with nothing changed: no memory, the system cannot move, or so much was moved
+// already that the kernel's mappings of this process (vm.max_map_count, 65 530) might
+// be used up by it: LARGE_MOVES_MAX.
 struct mspan *large_move(struct mheap *h, struct mspan *s, size_t npages);
+
+// An object that was moved is a mapping of its own, between two others: half of
+// the kernel's are for such. From half of that on the place of one that is freed is
+// mapped anew, as large_is_crowding says, by large_renew before it is free. Until then
+// that would only cost the memory behind it, which may be of use.
+enum { LARGE_MOVES_MAX = 1 << 14 };
+static inline bool large_is_crowding(const struct mheap *h,
+                                     const struct mspan *s) {
+    return s->moved &&
+           __atomic_load_n(&h->nmoved, __ATOMIC_RELAXED) > LARGE_MOVES_MAX / 2;
+}
+
+// large_renew frees such an object, and returns false, with nothing changed, if it is
+// not live. ret_sample is as in mheap_free_large. Without locks.
+bool large_renew(struct mheap *h, struct mspan *s, uintptr_t addr,
+                 void **ret_sample);
 
 #endif // MOUND_HEAP_LARGE_H

@@ -677,6 +677,7 @@ static struct mspan *alloc_large(struct mheap *h, size_t npages, size_t align,
     s->nelems = 1;
     s->nfree = 0;
     s->samples = NULL;
+    s->moved = false;
     s->needzero = run.nscavenged < npages;
     atomic_store_explicit(&s->home, NULL, memory_order_relaxed);
     pagemap_set(&h->pagemap, s);
@@ -808,6 +809,20 @@ void mheap_abandon_large(struct mheap *h, struct mspan *s) {
     stats->nmallocs--;
     stats->total_alloc_bytes -= s->npages << PAGE_SHIFT;
     drop_large_locked(h, s, /* scavenged= */ false);
+    mutex_unlock(&h->lock);
+}
+
+void mheap_lose_large(struct mheap *h, struct mspan *s) {
+    struct largestats *stats = &h->stats->large;
+    size_t npages = s->npages;
+    mutex_lock(&h->lock);
+    stats->nmallocs--;
+    stats->total_alloc_bytes -= npages << PAGE_SHIFT;
+    stats->alloc_bytes -= npages << PAGE_SHIFT;
+    atomic_store_explicit(&s->state, MSPAN_DEAD, memory_order_relaxed);
+    h->stats->sys_pages -= npages;
+    note_pages(h, -(int64_t)npages);
+    free_record_locked(h, s);
     mutex_unlock(&h->lock);
 }
 

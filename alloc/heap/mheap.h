@@ -88,6 +88,8 @@ struct mheap {
     _Atomic uint32_t skip; // (a) relaxed
     uint32_t nskip;        // (h)
     uint32_t nforbidden;   // (h)
+    uint32_t
+        nmoved; // (h) of large.c: places that mremap made mappings of, about
     // (h) Dead spans whose pages were not given back, by npages - 1, the newest
     // first; and how many pages that is. See keep_locked.
     struct mspan *kept[KEPT_PAGES_MAX];
@@ -231,6 +233,9 @@ void mheap_free_kept(struct mheap *h, struct mspan *s, bool scavenged);
 // mheap_abandon_large takes back a large object that was never handed out, and
 // the malloc counted for it.
 void mheap_abandon_large(struct mheap *h, struct mspan *s);
+
+// mheap_lose_large is the same for one whose pages are not the heap's any more.
+void mheap_lose_large(struct mheap *h, struct mspan *s);
 
 // mheap_resize_large grows or shrinks a large object where it is. It returns
 // false, with nothing changed, when the pages behind it are taken.

@@ -44,6 +44,7 @@ struct mspan {
     uint8_t nwords;        // constant for ever: words of freebits
     bool needzero;         // (c) pages may hold old data
     uint8_t bucket;        // (l) which list of mcentral
+    bool moved;            // (c) a large object that mremap has put there
     uint16_t nelems;       // (c) slots
     uint16_t nfree;        // (l) set bits
     uint32_t elemsize;     // (c) bytes of a slot; small spans only

@@ -77,8 +77,20 @@ enum mem_hugepages_setting {
 enum mem_hugepages_setting mem_hugepages_setting(void);
 
 // mem_move moves the memory behind old to new, which is Prepared, and leaves
-// old Prepared. It returns false, with nothing changed, when the system can't.
-bool mem_move(uintptr_t old_addr, uintptr_t new_addr, size_t nbytes);
+// old Prepared. Each place is a mapping of its own then, or several. STAYED: the
+// system cannot, and old is what it was. LOST: likewise, and new is not mapped any
+// more, in whole or in part: nobody may use it.
+enum mem_moved { MEM_MOVED, MEM_STAYED, MEM_LOST };
+enum mem_moved mem_move(uintptr_t old_addr, uintptr_t new_addr, size_t nbytes);
+
+// mem_renew makes Prepared or Ready space Prepared by mapping it again: it is one
+// mapping with what lies beside it then, which moved memory is not. It returns false,
+// with nothing changed, when the system refuses.
+bool mem_renew(uintptr_t addr, size_t nbytes);
+
+// mem_copy_sparse copies to memory that reads as zero, and touches none of it where
+// zeros are copied. The addresses are those of pages.
+void mem_copy_sparse(void *to, const void *from, size_t nbytes);
 
 // mem_fork_stamp returns a word that is 1 until a fork of any kind, and 0 in
 // the child (MADV_WIPEONFORK), or NULL where the kernel knows no such thing.

@@ -6,6 +6,7 @@
 #include "os/mem.h"
 
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/bits.h"
@@ -14,8 +15,14 @@
 #include "os/sys.h"
 #include "os/syscall.h"
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
 #endif
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
@@ -35,9 +42,12 @@ static bool failed(long ret) {
     return (unsigned long)ret > (unsigned long)-4096;
 }
 
+static bool unmap(uintptr_t addr, size_t nbytes) {
+    return nbytes == 0 || syscall2(SYS_munmap, addr, nbytes) == 0;
+}
+
 void mem_unreserve(uintptr_t addr, size_t nbytes) {
-    if (nbytes > 0)
-        syscall2(SYS_munmap, addr, nbytes);
+    unmap(addr, nbytes);
 }
 
 uintptr_t mem_reserve(uintptr_t hint, size_t nbytes, size_t align) {
@@ -86,8 +96,7 @@ void *mem_map(size_t nbytes) {
 bool mem_unmap(uintptr_t addr, size_t nbytes) {
     if (UNLIKELY(memwatch_watched()))
         return memwatch_munmap(addr, nbytes);
-    mem_unreserve(addr, nbytes);
-    return true;
+    return unmap(addr, nbytes); // not at the limit of mappings, in their middle
 }
 
 bool mem_can_release(void) {
@@ -158,20 +167,101 @@ enum mem_hugepages_setting mem_hugepages_setting(void) {
     return MEM_HUGEPAGES_NEVER;
 }
 
-bool mem_move(uintptr_t old_addr, uintptr_t new_addr, size_t nbytes) {
+// in_one_mapping says whether a range is. The kernel looks at that first when it is
+// told to make the range longer, which then it cannot, or can in rare cases.
+static bool in_one_mapping(uintptr_t addr, size_t nbytes) {
+    size_t more = sys_page_size();
+    long ret = syscall5(SYS_mremap, addr, nbytes, nbytes + more, 0, 0);
+    if (!failed(ret))
+        unmap(addr + nbytes, more);
+    return ret != -EFAULT && ret != -EINVAL;
+}
+
+// mapping_bytes returns how much of a range is in its first mapping.
+static size_t mapping_bytes(uintptr_t addr, size_t nbytes) {
+    size_t page = sys_page_size();
+    if (in_one_mapping(addr, nbytes))
+        return nbytes;
+    size_t is = page;
+    size_t is_not = nbytes;
+    while (is_not - is > page) {
+        size_t half = align_down(is + (is_not - is) / 2, page);
+        if (in_one_mapping(addr, half))
+            is = half;
+        else
+            is_not = half;
+    }
+    return is;
+}
+
+// still_mapped says whether all of a range is mapped that mremap failed to move to:
+// kernels unmap it before they find that they cannot. What came into the hole since is
+// somebody else's and left alone.
+static bool still_mapped(uintptr_t addr, size_t nbytes) {
+    long ret = map(addr, nbytes, PREPARED, MAP_FIXED_NOREPLACE);
+    if (ret == (long)addr)
+        return true;
+    if (!failed(ret)) // a kernel that knows no such flag
+        unmap((uintptr_t)ret, nbytes);
+    return syscall3(SYS_madvise, addr, nbytes, MADV_NORMAL) == 0;
+}
+
+// all_zero: n is a multiple of a cache line, as pages are.
+static bool all_zero(const void *p, size_t n) {
+    enum { WORDS = 8 };
+    const uint64_t *w = p;
+    for (size_t i = 0; i < n / sizeof *w; i += WORDS) {
+        uint64_t any = 0;
+        for (size_t k = 0; k < WORDS; k++)
+            any |= w[i + k];
+        if (any != 0)
+            return false;
+    }
+    return true;
+}
+
+void mem_copy_sparse(void *to, const void *from, size_t nbytes) {
+    enum { STEP = 4096 };
+    // Pages that nobody touched are one page of zeros for who reads them: all at once,
+    // not by a fault each.
+    if (!filter_noted())
+        syscall3(SYS_madvise, from, nbytes, MADV_POPULATE_READ);
+    for (size_t i = 0; i < nbytes; i += STEP) {
+        const char *p = (const char *)from + i;
+        size_t n = min_size(nbytes - i, STEP);
+        if (!all_zero(p, n))
+            memcpy((char *)to + i, p, n);
+    }
+}
+
+// Mapping by mapping: kernels before 6.17 refuse a range of several, and later ones
+// may leave one half moved.
+enum mem_moved mem_move(uintptr_t old_addr, uintptr_t new_addr, size_t nbytes) {
+    enum { PARTS_MAX = 8 };
+    size_t done = 0;
     // By mremap pages leave both places, and functions in its place forget where
     // to: what is copied need not be told.
     if (UNLIKELY(memwatch_watched()))
-        return false;
-    long ret =
-        syscall5(SYS_mremap, old_addr, nbytes, nbytes,
-                 MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, new_addr);
-    if (!failed(ret))
-        return true;
-    // Kernels before 6.17 unmap the target before they find that the old range
-    // is more than one mapping.
-    mem_commit(new_addr, nbytes);
-    return false;
+        return MEM_STAYED;
+    for (int i = 0; done < nbytes && i < PARTS_MAX; i++) {
+        size_t part = mapping_bytes(old_addr + done, nbytes - done);
+        long ret = syscall5(SYS_mremap, old_addr + done, part, part,
+                            MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
+                            new_addr + done);
+        if (failed(ret))
+            break;
+        done += part;
+    }
+    if (done == nbytes)
+        return MEM_MOVED;
+    // Back by copying, which cannot fail.
+    mem_copy_sparse((void *)old_addr, (void *)new_addr, done);
+    return still_mapped(new_addr, nbytes) ? MEM_STAYED : MEM_LOST;
+}
+
+bool mem_renew(uintptr_t addr, size_t nbytes) {
+    return !memwatch_watched() &&
+           !failed(map(addr, nbytes, PREPARED, MAP_FIXED));
 }
 
 _Atomic uint32_t *mem_fork_stamp(void) {

@@ -312,6 +312,14 @@ Test(limits, all_memory_locked) {
 
 Test(limits, many_large_objects_in_few_mappings) {
     passes("many_mappings");
+    passes("many_mappings", "grow");
+}
+
+Test(memory, nothing_is_lost_at_the_limit_of_mappings) {
+    passes("many_mappings", "full", "0");
+    passes("many_mappings", "full", "10");
+    passes("many_mappings", "full", "100");
+    passes("many_mappings", "full", "1000");
 }
 
 Test(memory, a_peak_returns_to_the_system_from_one_thread) {

@@ -252,7 +252,24 @@ enum mem_hugepages_setting mem_hugepages_setting(void) {
     return hugepages_setting;
 }
 
-bool mem_move(uintptr_t old_addr, uintptr_t new_addr, size_t nbytes) {
+bool mem_renew(uintptr_t addr, size_t nbytes) {
+    bool ok = begin(MEM_COMMIT);
+    must_be_usable("renewal of what is not committed", addr, nbytes);
+    if (ok) {
+        map((void *)addr, nbytes, PROT_READ | PROT_WRITE, MAP_FIXED);
+        set(addr, nbytes, MEM_COMMITTED);
+    }
+    end();
+    return ok;
+}
+
+void mem_copy_sparse(void *to, const void *from, size_t nbytes) {
+    memcpy(to, from, nbytes);
+}
+
+// Where it fails and commits fail as well, the target is lost.
+enum mem_moved mem_move(uintptr_t old_addr, uintptr_t new_addr, size_t nbytes) {
+    enum mem_moved moved = MEM_MOVED;
     bool ok = begin(MEM_MOVE);
     must_be_usable("move from what is not committed", old_addr, nbytes);
     must_be_usable("move to what is not committed", new_addr, nbytes);
@@ -263,9 +280,16 @@ bool mem_move(uintptr_t old_addr, uintptr_t new_addr, size_t nbytes) {
         madvise((void *)old_addr, nbytes, MADV_DONTNEED);
         set(old_addr, nbytes, MEM_RELEASED);
         set(new_addr, nbytes, MEM_POPULATED);
+    } else if (kinds[MEM_COMMIT].ncalls + 1 >= kinds[MEM_COMMIT].fail_from &&
+               kinds[MEM_COMMIT].ncalls + 1 < kinds[MEM_COMMIT].fail_until) {
+        map((void *)new_addr, nbytes, PROT_NONE, MAP_FIXED);
+        set(new_addr, nbytes, MEM_NONE);
+        moved = MEM_LOST;
+    } else {
+        moved = MEM_STAYED;
     }
     end();
-    return ok;
+    return moved;
 }
 
 _Atomic uint32_t *mem_fork_stamp(void) {

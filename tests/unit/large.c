@@ -251,6 +251,55 @@ Test(large, a_move_that_the_system_refuses_changes_nothing) {
     fixture_verify(&f);
 }
 
+Test(large, a_move_that_loses_the_new_place_loses_nothing_else) {
+    struct fixture f = fixture_start();
+    struct mspan *s = fixture_large(&f, 3 * MIB_PAGES, 1);
+    write_pages(s, s->npages, 'm');
+    fixture_large(&f, 1, 1);
+    fixture_free_large(&f,
+                       fixture_large(&f, 20 * MIB_PAGES, 1)); // there is room
+    struct largestats before = f.stats->large;
+    uint64_t inuse = f.stats->inuse_pages;
+    uint64_t sys = f.stats->sys_pages;
+    mem_fake_fail_at(MEM_MOVE, 1, 1);
+    mem_fake_fail_at(MEM_COMMIT, 1, MEM_FOR_EVER);
+
+    cr_assert(eq(ptr, large_move(f.heap, s, 8 * MIB_PAGES), NULL));
+
+    cr_assert(all_are(memory(s), s->npages << PAGE_SHIFT, 'm'));
+    cr_assert(eq(u64, f.stats->large.nmallocs, before.nmallocs));
+    cr_assert(eq(u64, f.stats->large.alloc_bytes, before.alloc_bytes));
+    cr_assert(eq(u64, f.stats->inuse_pages, inuse));
+    cr_assert(eq(u64, f.stats->sys_pages, sys - 8 * MIB_PAGES));
+    fixture_verify(&f);
+    // What is left is of use, and the lost place is not handed out.
+    mem_fake_fail_at(MEM_COMMIT, 0, 0);
+    write_pages(fixture_large(&f, 12 * MIB_PAGES, 1), 12 * MIB_PAGES, 'n');
+    write_pages(fixture_large(&f, 30 * MIB_PAGES, 1), 30 * MIB_PAGES, 'n');
+    cr_assert(all_are(memory(s), s->npages << PAGE_SHIFT, 'm'));
+}
+
+Test(large, so_many_are_moved_and_no_more) {
+    struct fixture f = fixture_start();
+    struct mspan *s = fixture_large(&f, MIB_PAGES, 1);
+    f.heap->nmoved = LARGE_MOVES_MAX;
+
+    cr_assert(eq(ptr, large_move(f.heap, s, 2 * MIB_PAGES), NULL));
+    cr_assert(zero(u64, mem_fake_calls(MEM_MOVE)));
+
+    f.heap->nmoved = LARGE_MOVES_MAX - 1;
+    struct mspan *moved = large_move(f.heap, s, 2 * MIB_PAGES);
+    cr_assert(ne(ptr, moved, NULL));
+    // Its old place is one with its neighbours again, and so is this one's.
+    cr_assert(eq(u32, f.heap->nmoved, LARGE_MOVES_MAX));
+    void *sample;
+    cr_assert(large_is_crowding(f.heap, moved));
+    cr_assert(large_renew(f.heap, moved, mspan_start(moved), &sample));
+    cr_assert(eq(u32, f.heap->nmoved, LARGE_MOVES_MAX - 1));
+    cr_assert(not(large_renew(f.heap, moved, mspan_start(moved), &sample)));
+    fixture_verify(&f);
+}
+
 Test(large, a_move_without_room_changes_nothing) {
     struct fixture f = fixture_start();
     struct mspan *s = fixture_large(&f, 3 * MIB_PAGES, 1);

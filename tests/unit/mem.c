@@ -112,7 +112,7 @@ Test(mem, a_move_takes_the_memory_along_and_leaves_zeros) {
     memset(from, 'm', 2 * MIB);
     memset(to, 'o', 4 * MIB);
 
-    if (!mem_move((uintptr_t)from, (uintptr_t)to, 2 * MIB))
+    if (mem_move((uintptr_t)from, (uintptr_t)to, 2 * MIB) != MEM_MOVED)
         cr_skip_test("this kernel knows no MREMAP_DONTUNMAP");
 
     cr_assert(eq(chr, to[0], 'm'));
@@ -123,16 +123,16 @@ Test(mem, a_move_takes_the_memory_along_and_leaves_zeros) {
     memset(from, 'f', 2 * MIB);
 }
 
-// Two mappings that cannot melt: huge pages wanted in one of them. Kernels
-// before 6.17 move one mapping at a time, and find that out only after they
-// unmapped the target.
+// Mappings that cannot melt: huge pages wanted in one of them. Kernels before 6.17
+// move one mapping at a time, and find that out only after they unmapped the target;
+// later ones move one after the other, and may stop half way.
 Test(mem, a_move_over_two_mappings_succeeds_or_leaves_both_ends_usable) {
     char *from = mem_map(8 * MIB);
     char *to = mem_map(8 * MIB);
     memset(from, 'm', 8 * MIB);
     madvise(from + 4 * MIB, 2 * MIB, MADV_HUGEPAGE);
 
-    bool moved = mem_move((uintptr_t)from, (uintptr_t)to, 8 * MIB);
+    bool moved = mem_move((uintptr_t)from, (uintptr_t)to, 8 * MIB) == MEM_MOVED;
 
     cr_assert(ne(sz, resident((uintptr_t)to, 8 * MIB), SIZE_MAX));
     cr_assert(ne(sz, resident((uintptr_t)from, 8 * MIB), SIZE_MAX));
@@ -141,6 +141,59 @@ Test(mem, a_move_over_two_mappings_succeeds_or_leaves_both_ends_usable) {
         cr_assert(eq(chr, p[i], 'm'));
     memset(from, 'f', 8 * MIB);
     memset(to, 't', 8 * MIB);
+}
+
+// As many mappings of one page each as there may be, but for a few.
+static void use_up_mappings(unsigned left) {
+    char *p = mmap(NULL, (size_t)512 * MIB, PROT_NONE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    unsigned n = 0;
+    // Each in the middle of others makes two more.
+    while (mprotect(p + 8192 * (size_t)(n + 1), 4096, PROT_READ) == 0)
+        n++;
+    for (; left > 0; left -= 2)
+        mprotect(p + 8192 * (size_t)n--, 4096, PROT_NONE);
+}
+
+Test(mem, a_move_at_the_limit_of_mappings_loses_nothing) {
+    enum { PART = MIB / 2, NPARTS = 12 };
+    for (unsigned left = 0; left < 40; left += 8) {
+        pid_t child = fork();
+        if (child == 0) {
+            char *from = mem_map(NPARTS * PART);
+            char *to = mem_map(NPARTS * PART);
+            memset(from, 'm', NPARTS * PART);
+            for (int i = 0; i < NPARTS; i += 2)
+                madvise(from + i * PART, PART, MADV_NOHUGEPAGE);
+            use_up_mappings(left);
+            enum mem_moved moved =
+                mem_move((uintptr_t)from, (uintptr_t)to, NPARTS * PART);
+            const char *p = moved == MEM_MOVED ? to : from;
+            for (int i = 0; i < NPARTS * PART; i += 4096)
+                if (p[i] != 'm')
+                    _exit(1);
+            memset(from, 'f', NPARTS * PART);
+            if (moved != MEM_LOST)
+                memset(to, 't', NPARTS * PART);
+            _exit(0);
+        }
+        int status = -1;
+        waitpid(child, &status, 0);
+        cr_assert(zero(int, status), "with %u mappings left: %#x", left,
+                  status);
+    }
+}
+
+Test(mem, zeros_that_are_copied_take_no_memory) {
+    char *from = mem_map(2 * MIB);
+    char *to = mem_map(2 * MIB);
+    madvise(to, 2 * MIB, MADV_NOHUGEPAGE);
+    from[0] = from[MIB] = from[2 * MIB - 1] = 'z';
+
+    mem_copy_sparse(to, from, 2 * MIB);
+
+    cr_assert(le(sz, resident((uintptr_t)to, 2 * MIB), 3 * 4096));
+    cr_assert(zero(int, memcmp(to, from, 2 * MIB)));
 }
 
 Test(mem, at_a_limit_of_addresses_every_call_says_so_and_errno_stays) {
