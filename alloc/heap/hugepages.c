@@ -25,10 +25,11 @@ enum {
     GROWING_PAGES = HUGE_BYTES / PAGE_SIZE,
     GROWN_PAGES = 4 * REGION_PAGES, // of an object: see hugepages_grown
     // The stall guard: filling a region took longer than this many steps of
-    // SYS_TICKS_STEP (0.2 to 20 ms), so the kernel had to compact memory. Then so
-    // many regions are not filled, twice as many each time.
+    // SYS_TICKS_STEP (0.2 to 20 ms), so the kernel had to compact memory, or the
+    // thread had lost its core. Then so many regions are not filled, twice as many
+    // each time in a row.
     STALL_STEPS = 2,
-    SKIP_MIN = 8,
+    SKIP_MIN = 1,
     SKIP_MAX = 1 << 12,
     // Each region with an advice of its own may cost the kernel two mappings, of
     // the 65 530 that a process has.

@@ -33,7 +33,7 @@ enum {
     THREAD_BYTES = 2 << 20, // magazines
     LARGE_BYTES = 2 << 20,
     HEAP_SHARE = 8,
-    CAP_BYTES = 128 << 10,                     // of one magazine
+    CAP_BYTES = 512 << 10,                     // of one magazine
     CAP_SLOTS = (1 << SLOTARRAY_MAX_LOG2) - 1, // the NULL takes one pointer
     FIRST_SLOTS = 7,
     FIRST_BYTES = 8 << 10,

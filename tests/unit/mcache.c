@@ -721,14 +721,14 @@ Test(mcache, magazines_take_capacity_from_large_objects_first) {
     uint32_t cap = c->shapes[sizeclass_for(64)].cap;
 
     for (size_t size = 512; size <= 8192; size *= 2)
-        tide(&f, c, size, 64, 20);
+        tide(&f, c, size, 32, 20);
 
     cr_assert(zero(u64, c->large.nheld));
     cr_assert(zero(u64, c->large.cap_bytes));
     cr_assert(eq(u32, c->shapes[sizeclass_for(64)].cap, cap));
     for (size_t size = 512; size <= 8192; size *= 2)
         cr_assert(ge(u32, c->shapes[sizeclass_for(size)].cap,
-                     min_size(32, (128 << 10) / size)));
+                     min_size(16, (128 << 10) / size)));
     fixture_verify(&f);
     check_budget(&f);
 }
