@@ -55,8 +55,9 @@ EXPORT int mound_malloc_trim(size_t pad) {
     size_t released = 0;
     if (nbacked > keep)
         released = scavenger_release(h, nbacked - keep);
+    size_t holes = scavenger_release_holes(h);
     thread_leave();
-    return released > 0;
+    return released > 0 || holes > 0;
 }
 
 EXPORT int mound_verify(void) {

@@ -100,7 +100,7 @@ EXPORT int mound_malloc_info(int options, FILE *f) {
         {"total", "live", st.heap_alloc},
         {"total", "large", st.large_alloc},
         {"total", "cached", st.cache_bytes + st.transfer_bytes},
-        {"system", "current", st.heap_sys - st.heap_released},
+        {"system", "current", st.heap_sys - st.heap_released - st.heap_holes},
         {"system", "max", st.heap_sys},
         {"system", "metadata", st.sys - st.heap_sys},
     };

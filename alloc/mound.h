@@ -132,6 +132,9 @@ struct mound_memstats {
     uint64_t large_total_alloc; // bytes of all large objects ever; only rises
     uint64_t nthreads;          // thread caches in use
     uint64_t nspans;            // spans in use
+    uint64_t heap_holes; // the part of heap_inuse the system has back: pages on
+                         // which are free slots only. heap_inuse counts spans
+                         // whole; not in heap_released
 };
 
 // mound_read_memstats fills the first size bytes of *ret_stats; pass sizeof

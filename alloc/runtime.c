@@ -58,6 +58,7 @@ static COLD void start(char **envp) {
     slow_init();
     mound_heap.misuse = slow_misuse;
     hugepages_init(&mound_heap, options->thp);
+    mound_heap.holes.off = options->hardened > 1; // see holes.h
     report_set_action(options->misuse);
     uint64_t secret = sys_secret();
     canary_init(secret);

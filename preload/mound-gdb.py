@@ -11,7 +11,7 @@ import gdb
 
 MAGIC = 0x31535453646e756f
 HEADER = struct.Struct('<QIIIIQIIIIII')
-CLASS = struct.Struct('<6Q16x')  # a cache line
+CLASS = struct.Struct('<7Q8x')  # a cache line
 LARGE = struct.Struct('<4Q')
 CACHED_LARGE = struct.Struct('<4Q')
 PAGES = struct.Struct('<4Q')
@@ -58,7 +58,7 @@ class MoundStats(gdb.Command):
         at += PAGES.size
         late = EMERGENCY.unpack(memory(at, EMERGENCY.size))
         at = base + align_line(at + EMERGENCY.size - base)
-        sampled = [(0,) * 6] * nclasses  # a library from before there were any
+        sampled = [(0,) * 7] * nclasses  # a library from before there were any
         if base + nbytes >= at + nclasses * CLASS.size:
             sampled = [CLASS.unpack(memory(at + c * CLASS.size, CLASS.size))
                        for c in range(nclasses)]
@@ -98,7 +98,7 @@ class MoundStats(gdb.Command):
         total = large[3] + late[3]
         rows = []
         for c in range(1, nclasses):
-            size, nslots, nfree, ntransfer, nretired, _ = classes[c]
+            size, nslots, nfree, ntransfer, nretired, _, _ = classes[c]
             # A count may stand below zero, for the next sample.
             made = (nretired + counts[c]) % 2**64 + sampled[c][4]
             live = (nslots - nfree - ntransfer - cached[c] +
@@ -116,6 +116,7 @@ class MoundStats(gdb.Command):
                             ('HeapInuse', inuse * page + late[2]),
                             ('HeapIdle', (sys - inuse) * page),
                             ('HeapReleased', released * page),
+                            ('HeapHoles', sum(c[6] for c in classes)),
                             ('threads', ncaches - norphans)):
             print('  %-14s %16d' % (name, value))
         print('\n  class   bytes      mallocs        frees       live'

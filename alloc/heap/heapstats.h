@@ -28,6 +28,7 @@ struct classstats {
     uint64_t ntransfer; // slots in whole batches between threads
     uint64_t nretired;  // mallocs counted by no magazine any more
     uint64_t nspans;
+    uint64_t hole_bytes; // of its spans, given back: see holes.h
 } CACHELINE_ALIGNED;
 _Static_assert(sizeof(struct classstats) == 64, "mound-gdb.py knows it");
 

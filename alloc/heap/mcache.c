@@ -26,6 +26,7 @@
 #include "base/check.h"
 #include "heap/mcentral.h"
 #include "heap/mheap.h"
+#include "heap/scavenger.h"
 
 enum {
     OWN_BYTES = 64 << 10,
@@ -499,7 +500,9 @@ void mcache_sample_after(struct mcache *c, struct mheap *h, unsigned sizeclass,
     mutex_unlock(&mc->lock);
 }
 
-enum { HITS_BETWEEN = 64 };
+// Hits of a class until the scavenger is to be asked; and while a walk over holes is
+// not at its end.
+enum { HITS_BETWEEN = 64, HITS_SOON = 16 };
 
 static bool restless(struct mheap *h) {
     return atomic_load_explicit(&h->restless, memory_order_relaxed);
@@ -527,9 +530,10 @@ bool mcache_come_by(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     c->armed = restless(h);
     if (!c->armed || c->nslow++ % HITS_BETWEEN == 0)
         mcache_check_next(c, sizeclass);
-    mcache_sample_after(c, h, sizeclass,
-                        c->armed ? HITS_BETWEEN
-                                 : (uint64_t)1 << MCACHE_SAMPLE_NEVER_LOG2);
+    uint64_t after = (uint64_t)1 << MCACHE_SAMPLE_NEVER_LOG2;
+    if (c->armed)
+        after = scavenger_walking(h) ? HITS_SOON : HITS_BETWEEN;
+    mcache_sample_after(c, h, sizeclass, after);
     return c->armed;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "heap/mheap.h"
+#include "heap/scavenger.h"
 
 enum {
     BATCH_BYTES = 64 << 10, // a batch of large slots is short
@@ -36,6 +37,7 @@ void mcentral_init(struct mcentral *mc, struct mheap *heap,
     for (int i = 0; i < PARTIAL_LISTS; i++)
         list_init(&mc->partial[i]);
     list_init(&mc->empty);
+    list_init(&mc->hollow);
     stats->elemsize = mc->elemsize;
 }
 
@@ -43,41 +45,69 @@ static struct mspan *span_of_link(struct list *link) {
     return list_entry(link, struct mspan, link);
 }
 
-// relist puts a span into the list that its number of free slots says.
-static void relist(struct mcentral *mc, struct mspan *s) {
-    enum { IN_EMPTY = PARTIAL_LISTS, IN_NONE };
-    unsigned bucket;
+// Of a span: its number of slots that are free and have memory says which list of
+// partial it is in; or it is in another, or none.
+enum {
+    IN_EMPTY = PARTIAL_LISTS,
+    IN_HOLLOW,
+    IN_NONE,
+    IN_HANDS, // of mcentral_hold_locked
+    NEVER_LISTED,
+};
+
+static unsigned bucket_of(const struct mspan *s) {
+    unsigned nbacked = s->nfree - s->nhollow;
     if (s->nfree == 0)
-        bucket = IN_NONE;
-    else if (s->nfree == s->nelems)
-        bucket = IN_EMPTY;
-    else
-        bucket = 31 - (unsigned)__builtin_clz(s->nfree);
-    if (bucket == s->bucket)
-        return;
+        return IN_NONE;
+    if (s->nfree == s->nelems)
+        return IN_EMPTY;
+    return nbacked == 0 ? IN_HOLLOW : 31 - (unsigned)__builtin_clz(nbacked);
+}
+
+// unlist takes a span out of the list it is in.
+static void unlist(struct mcentral *mc, struct mspan *s) {
     list_remove(&s->link);
     if (s->bucket < PARTIAL_LISTS && list_empty(&mc->partial[s->bucket]))
         mc->partial_mask &= (uint16_t) ~(1u << s->bucket);
     if (s->bucket == IN_EMPTY)
         mc->nempty--;
+}
+
+// relist puts a span whose slots came or went into the list that is right for it.
+static void relist(struct mcentral *mc, struct mspan *s) {
+    unsigned bucket = bucket_of(s);
+    s->warm = 1;
+    if (bucket == s->bucket || s->bucket == IN_HANDS)
+        return;
+    unlist(mc, s);
     if (bucket < PARTIAL_LISTS) {
         list_push(&mc->partial[bucket], &s->link);
         mc->partial_mask |= (uint16_t)(1u << bucket);
     } else if (bucket == IN_EMPTY) {
         list_push(&mc->empty, &s->link);
         mc->nempty++;
+    } else if (bucket == IN_HOLLOW) {
+        list_push(&mc->hollow, &s->link);
     }
     s->bucket = (uint8_t)bucket;
 }
-
-enum { NEVER_LISTED = PARTIAL_LISTS + 2 };
 
 static struct mspan *fullest(struct mcentral *mc) {
     if (mc->partial_mask != 0)
         return span_of_link(mc->partial[__builtin_ctz(mc->partial_mask)].next);
     if (!list_empty(&mc->empty))
         return span_of_link(mc->empty.next);
+    if (!list_empty(&mc->hollow))
+        return span_of_link(mc->hollow.next);
     return NULL;
+}
+
+// count_used corrects what holes gave back after slots of a span were taken that had
+// those.
+static void count_used(struct mcentral *mc, const struct mspan *s,
+                       uint32_t released) {
+    if (UNLIKELY(released != s->released))
+        mc->stats->hole_bytes -= mspan_bytes_of(released & ~s->released);
 }
 
 static void reverse(void **slots, size_t n) {
@@ -103,7 +133,9 @@ size_t mcentral_take_locked(struct mcentral *mc, void **ret, size_t want) {
         struct mspan *s = fullest(mc);
         if (s == NULL)
             break;
+        uint32_t released = s->released;
         n += mspan_take(s, ret + n, want - n);
+        count_used(mc, s, released);
         relist(mc, s);
     }
     mc->stats->nfree -= n;
@@ -124,7 +156,9 @@ size_t mcentral_take_lines_locked(struct mcentral *mc, void *ret[LINE_SLOTS]) {
         s = span_of_link(mc->empty.next);
     if (s == NULL)
         return 0;
+    uint32_t released = s->released;
     size_t n = mspan_take_lines(s, ret);
+    count_used(mc, s, released);
     mc->activity++;
     mc->stats->nfree -= n;
     relist(mc, s);
@@ -194,6 +228,7 @@ static void retire_span_locked(struct mcentral *mc, struct mspan *s,
     mc->stats->nslots -= s->nelems;
     mc->stats->nfree -= s->nelems;
     mc->stats->nspans--;
+    mc->stats->hole_bytes -= mspan_bytes_of(s->released);
     pagemap_clear(&mc->heap->pagemap, s);
     atomic_store_explicit(&s->home, NULL, memory_order_relaxed);
     atomic_store_explicit(&s->state, MSPAN_DEAD, memory_order_relaxed);
@@ -291,10 +326,18 @@ static uint32_t set_bits_locked(struct mcentral *mc, struct apart *apart,
     return misused;
 }
 
+// freed_much_locked says whether much was freed since holes were last looked for.
+static bool freed_much_locked(const struct mcentral *mc) {
+    enum { MUCH_BYTES = 4 << 20 };
+    int64_t more = (int64_t)(mc->stats->nfree - mc->nfree_seen);
+    return more * (int64_t)mc->elemsize >= MUCH_BYTES;
+}
+
 void mcentral_give_back(struct mcentral *mc, void *const *slots, size_t n,
                         bool in_flight) {
     struct list retired;
     list_init(&retired);
+    bool much = false;
     while (n > 0) {
         struct apart apart;
         size_t now = min_size(n, APART);
@@ -305,6 +348,7 @@ void mcentral_give_back(struct mcentral *mc, void *const *slots, size_t n,
         if (in_flight)
             mc->stats->ntransfer -= now;
         retire_excess_locked(mc, empty_reserve(mc), &retired);
+        much |= freed_much_locked(mc);
         mutex_unlock(&mc->lock);
 
         free_retired(mc->heap, &retired);
@@ -315,6 +359,8 @@ void mcentral_give_back(struct mcentral *mc, void *const *slots, size_t n,
         slots += now;
         n -= now;
     }
+    if (UNLIKELY(much))
+        scavenger_holes_made(mc->heap);
 }
 
 bool mcentral_grow(struct mcentral *mc) {
@@ -421,6 +467,42 @@ void mcentral_free_one(struct mcentral *mc, void *p) {
     mcentral_give_back(mc, &p, 1, false);
 }
 
+uint64_t mcentral_slack_locked(struct mcentral *mc) {
+    const struct classstats *st = mc->stats;
+    mc->nfree_seen = st->nfree;
+    uint64_t nbytes = st->nfree * mc->elemsize;
+    return nbytes > st->hole_bytes ? nbytes - st->hole_bytes : 0;
+}
+
+uint32_t mcentral_hold_locked(struct mcentral *mc, struct mspan *s, bool now) {
+    mutex_assert_held(&mc->lock);
+    if (s->bucket >= PARTIAL_LISTS)
+        return 0;
+    uint32_t holes = mspan_holes(s);
+    if (holes == 0)
+        return 0;
+    if (s->warm > 0 && !now) {
+        s->warm--;
+        return MCENTRAL_WARM;
+    }
+    unlist(mc, s);
+    s->bucket = IN_HANDS;
+    return holes;
+}
+
+void mcentral_unhold_locked(struct mcentral *mc, struct mspan *s,
+                            uint32_t released, bool refused) {
+    mutex_assert_held(&mc->lock);
+    enum { REFUSED_WALKS = 16 };
+    if (s->bucket != IN_HANDS)
+        return;
+    mspan_set_released(s, released);
+    mc->stats->hole_bytes += mspan_bytes_of(released);
+    s->bucket = NEVER_LISTED;
+    relist(mc, s);
+    s->warm = refused ? REFUSED_WALKS : 0;
+}
+
 // sample_of_locked returns where the sample of p is, or NULL: p is no live object
 // of this store.
 static void **sample_of_locked(struct mcentral *mc, void *p) {
@@ -456,11 +538,13 @@ void mcentral_forget_locked(struct mcentral *mc) {
     for (int i = 0; i < PARTIAL_LISTS; i++)
         list_init(&mc->partial[i]);
     list_init(&mc->empty);
+    list_init(&mc->hollow);
     mc->partial_mask = 0;
     mc->nempty = 0;
     mc->ntransfer = 0;
     struct classstats *st = mc->stats;
     st->nslots = st->nfree = st->ntransfer = st->nspans = 0;
+    st->hole_bytes = 0;
 }
 
 void mcentral_relist_locked(struct mcentral *mc, struct mspan *s) {
@@ -471,6 +555,7 @@ void mcentral_relist_locked(struct mcentral *mc, struct mspan *s) {
     mc->stats->nslots += s->nelems;
     mc->stats->nfree += s->nfree;
     mc->stats->nspans++;
+    mc->stats->hole_bytes += mspan_bytes_of(s->released);
 }
 
 unsigned mcentral_verify_locked(struct mcentral *mc) {
@@ -482,8 +567,8 @@ unsigned mcentral_verify_locked(struct mcentral *mc) {
         nwrong += list_empty(head) == (mc->partial_mask >> i & 1);
         for (struct list *l = head->next; l != head; l = l->next) {
             struct mspan *s = span_of_link(l);
-            nwrong += s->bucket != i || s->nfree >> i != 1 ||
-                      s->nfree == s->nelems || mspan_home(s) != mc;
+            nwrong +=
+                s->bucket != i || bucket_of(s) != i || mspan_home(s) != mc;
         }
     }
     for (struct list *l = mc->empty.next; l != &mc->empty; l = l->next) {
@@ -492,5 +577,9 @@ unsigned mcentral_verify_locked(struct mcentral *mc) {
         nempty++;
     }
     nwrong += nempty != mc->nempty;
+    for (struct list *l = mc->hollow.next; l != &mc->hollow; l = l->next) {
+        struct mspan *s = span_of_link(l);
+        nwrong += bucket_of(s) != IN_HOLLOW || mspan_home(s) != mc;
+    }
     return nwrong;
 }

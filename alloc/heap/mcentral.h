@@ -24,7 +24,8 @@ enum {
 struct mheap;
 
 // struct mcentral: a span of the class is in the list that its number of free
-// slots says, in `empty` when all are free, and in no list when none is.
+// slots with memory says, in `empty` when all are free, in `hollow` when those that
+// are have none, and in no list when none is free or the scavenger holds it.
 //   (c) constant after mcentral_init   (l) lock
 struct mcentral {
     struct mutex lock;        // rank LOCKRANK_MCENTRAL
@@ -44,6 +45,8 @@ struct mcentral {
     void **transfer;          // (l) TRANSFER_SLOTS pointers, or NULL yet
     struct list partial[PARTIAL_LISTS]; // (l)
     struct list empty;                  // (l) all slots free: a small reserve
+    struct list hollow;  // (l) some free, all of them on released pages
+    uint64_t nfree_seen; // (l) stats->nfree at the last mcentral_slack_locked
 } CACHELINE_ALIGNED;
 
 void mcentral_init(struct mcentral *mc, struct mheap *heap,
@@ -100,6 +103,20 @@ void mcentral_sample_put(struct mcentral *mc, void *p, void *sample);
 void *mcentral_sample_take(struct mcentral *mc, void *p);
 
 void mcentral_free_one(struct mcentral *mc, void *p);
+
+// mcentral_slack_locked returns how many bytes of free slots the class has, less
+// those of pages that were given back, and notes that it was asked.
+uint64_t mcentral_slack_locked(struct mcentral *mc);
+
+// mcentral_hold_locked returns the holes of a partial span of the class (see
+// mspan_holes) if there are any and none of its slots came or went since the last
+// call, or now; MCENTRAL_WARM if one did; else 0. With holes, the span is in no list
+// then: its slots can be freed, but none is taken until mcentral_unhold_locked,
+// which notes what of the holes was released, or that the system refused to.
+enum { MCENTRAL_WARM = 1u << 31 };
+uint32_t mcentral_hold_locked(struct mcentral *mc, struct mspan *s, bool now);
+void mcentral_unhold_locked(struct mcentral *mc, struct mspan *s,
+                            uint32_t released, bool refused);
 
 // mcentral_forget_locked makes the lists empty and the counts zero, and
 // mcentral_relist_locked adds a span of the class by its bits: together they

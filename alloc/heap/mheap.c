@@ -333,12 +333,31 @@ static struct mspan **next_kept(struct mspan *s) {
     return (struct mspan **)&s->link.next;
 }
 
+// free_small_pages_locked gives the pages of a dead small span back. Those of which
+// every part was released have no memory; what was of others is forgotten.
+static void free_small_pages_locked(struct mheap *h, struct mspan *s) {
+    size_t nparts = s->released != 0 ? PAGE_SIZE / sys_page_size() : 0;
+    uint32_t parts = (uint32_t)word_range(0, (unsigned)nparts);
+    for (size_t i = 0, n; i < s->npages; i += n) {
+        bool gone = false;
+        for (n = 0; i + n < s->npages; n++) {
+            bool here = nparts != 0 &&
+                        (s->released >> (i + n) * nparts & parts) == parts;
+            if (n > 0 && here != gone)
+                break;
+            gone = here;
+        }
+        pagealloc_free(&h->pages, mspan_start(s) + (i << PAGE_SHIFT), n, gone);
+    }
+    s->released = 0;
+}
+
 // free_pages_locked gives the pages of a dead span back. The first page of a
 // large object is held for a while; see firstpages.h.
 static void free_pages_locked(struct mheap *h, struct mspan *s,
                               bool scavenged) {
     if (s->sizeclass != 0) {
-        pagealloc_free(&h->pages, mspan_start(s), s->npages, scavenged);
+        free_small_pages_locked(h, s);
         return;
     }
     firstpages_free(&h->first_pages, &h->pages, mspan_start(s), s->npages,
@@ -730,7 +749,8 @@ static void after_free(struct mheap *h, struct leftover left) {
 // says whether it was kept.
 static bool take_out_locked(struct mheap *h, struct mspan *s, bool scavenged) {
     size_t npages = s->npages;
-    bool kept = !scavenged && keep_locked(h, s);
+    bool hollow = s->sizeclass != 0 && s->released != 0;
+    bool kept = !scavenged && !hollow && keep_locked(h, s);
     if (!kept) {
         free_pages_locked(h, s, scavenged);
         free_record_locked(h, s);
@@ -1037,6 +1057,7 @@ static void recount_span(struct mspan *s, void *arg) {
     c->nspans++;
     c->nslots += s->nelems;
     c->nfree += s->nfree;
+    c->hole_bytes += mspan_bytes_of(s->released);
     r->nwrong += mspan_verify(s);
 }
 
@@ -1063,6 +1084,7 @@ unsigned mheap_verify(struct mheap *h) {
         nwrong += r->classes[c].nspans != st->nspans;
         nwrong += r->classes[c].nslots != st->nslots;
         nwrong += r->classes[c].nfree != st->nfree;
+        nwrong += r->classes[c].hole_bytes != st->hole_bytes;
         nwrong += st->nfree + st->ntransfer > st->nslots;
         nwrong += mcentral_verify_locked(mc);
     }

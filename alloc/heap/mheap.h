@@ -7,6 +7,7 @@
 #include "base/mutex.h"
 #include "heap/firstpages.h"
 #include "heap/heapstats.h"
+#include "heap/holes.h"
 #include "heap/mcentral.h"
 #include "heap/pagealloc.h"
 #include "os/helper.h"
@@ -113,6 +114,9 @@ struct mheap {
     uint32_t nrefused;           // releases refused since one was not
     struct pagecursor sweep;     // (h)
     size_t sweep_min;            // (h) pages of the runs of this sweep
+    struct holes holes;
+    _Atomic bool holes_first;   // (a) relaxed: whose turn it is
+    _Atomic uint8_t holes_left; // (a) relaxed: as holes_left said last
 
     struct mcentral central[NUM_SIZECLASSES]; // see mheap_class
 };

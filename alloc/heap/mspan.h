@@ -44,11 +44,16 @@ struct mspan {
     uint8_t nwords;        // constant for ever: words of freebits
     bool needzero;         // (c) pages may hold old data
     uint8_t bucket;        // (l) which list of mcentral
-    bool moved;            // (c) a large object that mremap has put there
-    uint16_t nelems;       // (c) slots
-    uint16_t nfree;        // (l) set bits
-    uint32_t elemsize;     // (c) bytes of a slot; small spans only
-    uint32_t magic;        // (c) sizeclass_magic
+    union {
+        bool moved;   // (c) a large object that mremap has put there
+        uint8_t warm; // (l) walks until the holes of a small one are looked at
+    };
+    uint16_t nelems;   // (c) slots
+    uint16_t nfree;    // (l) set bits
+    uint16_t nhollow;  // (l) of them, slots that overlap a released page
+    uint32_t elemsize; // (c) bytes of a slot; small spans only
+    uint32_t magic;    // (c) sizeclass_magic
+    uint32_t released; // (l) pages of the system without memory, by number
     // What prof/ knows of sampled objects, or NULL. Of a large one, here, (h) but
     // for its owner; of the slots of a span for sampled objects, which has class
     // byte 0, in an array (c) of nelems entries (l).
@@ -119,8 +124,21 @@ static inline void mspan_set_free(struct mspan *s, unsigned slot) {
 void mspan_init_slots(struct mspan *s, uintptr_t start, size_t npages,
                       unsigned sizeclass);
 
+// mspan_holes returns which pages of the system have memory behind them that
+// nobody needs, by their number in the span: all slots that overlap one are free. 0
+// where such pages are larger than a heap page.
+uint32_t mspan_holes(const struct mspan *s);
+
+// mspan_bytes_of returns the bytes of so many pages of the system, given as bits.
+uint64_t mspan_bytes_of(uint32_t pages);
+
+// mspan_set_released notes that holes went back to the system. They read as zero
+// until a slot that overlaps one is taken.
+void mspan_set_released(struct mspan *s, uint32_t holes);
+
 // mspan_take takes up to want free slots, lowest first, and writes their
-// addresses to ret. It returns how many.
+// addresses to ret. It returns how many: at least one if there is one and want is
+// not 0, but those that need a released page only once there are no others.
 size_t mspan_take(struct mspan *s, void **ret, size_t want);
 
 // mspan_take_lines takes LINE_SLOTS free slots side by side that share no cache
@@ -129,7 +147,7 @@ size_t mspan_take(struct mspan *s, void **ret, size_t want);
 enum { LINE_BYTES = 64, LINE_SLOTS = 8 };
 size_t mspan_take_lines(struct mspan *s, void *ret[LINE_SLOTS]);
 
-// mspan_recount sets nfree by the bits.
+// mspan_recount makes the counts and the released pages what the free bits allow.
 void mspan_recount(struct mspan *s);
 
 // mspan_verify returns the number of contradictions in a small span's record.

@@ -81,6 +81,19 @@ static void resum(struct arena *a, unsigned chunk) {
     a->sum = palloc_sum_merge(a->group_sums, ARENA_GROUPS, GROUP_PAGES);
 }
 
+struct arena *pagealloc_arena_from(const struct pagealloc *pa, uintptr_t addr) {
+    size_t lo = 0;
+    size_t hi = pa->narenas;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (pa->arenas[mid]->base + (ARENA_BYTES - 1) < addr)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < pa->narenas ? pa->arenas[lo] : NULL;
+}
+
 // struct part is the part of a page range that lies in one chunk.
 struct part {
     struct arena *a;

@@ -97,6 +97,9 @@ uintptr_t pagealloc_take_backed(struct pagealloc *pa, struct pagecursor *c,
 // in the unit of now.
 void pagealloc_spare(struct pagealloc *pa, uintptr_t addr, uint32_t age);
 
+// pagealloc_arena_from returns the lowest arena that ends above addr, or NULL.
+struct arena *pagealloc_arena_from(const struct pagealloc *pa, uintptr_t addr);
+
 // pagealloc_is_free says whether the page at addr is free.
 bool pagealloc_is_free(const struct pagealloc *pa, uintptr_t addr);
 

@@ -28,6 +28,7 @@
 // with one thread, or of which one is left, is never given another.
 #include "heap/scavenger.h"
 
+#include "heap/holes.h"
 #include "heap/hugepages.h"
 #include "os/mem.h"
 #include "os/memwatch.h"
@@ -102,6 +103,9 @@ size_t scavenger_trade_locked(struct mheap *h, size_t nfresh) {
 // lock it takes a few ranges, out of a few chunks; it returns them without it. They
 // are allocated meanwhile: nobody else can have them.
 //
+// A visit to the holes in spans (holes.h) is another kind; they take turns in being
+// the first at a tick, for both share its budget.
+//
 // struct visit is what one may do, and has done.
 struct visit {
     size_t npages;         // to be given back
@@ -118,6 +122,10 @@ enum {
     ALL_TURNS = 3,
     LOOK_CHUNKS = 128, // under one lock: 10 to 30 us
     VISIT_TICKS = SYS_TICKS_STEP / 64,
+    HELPER_TICKS = SYS_TICKS_STEP / 4, // of a thread that nobody waits for
+    // When a walk over holes goes on in a tick: by so many ticks, and ns.
+    SOON_TICKS = SYS_TICKS_STEP / 4,
+    SOON_NS = 4 * 1000 * 1000,
     REFUSED_AGE = 200,  // of TICK_NS: a chunk of which a range was refused
     REFUSED_MAX = 64,   // such ranges in a row: then none is tried any more
     FORBID_RANGES = 16, // a batch ends when so many advices change
@@ -214,29 +222,72 @@ static bool can_release(const struct mheap *h) {
            !atomic_load_explicit(&h->release_refused, memory_order_relaxed);
 }
 
-// visit does what v says and returns how many pages it gave back. Only one thread
-// is at it: for another there is nothing to do. Fork waits for it, or the child
-// would lose what is on its way; but not where functions of the program are told
-// of a release, which take no time that we know of.
-static size_t visit(struct mheap *h, struct visit v) {
-    // acquire: sees what the last one left; partner: release below
+// enter makes the calling thread the one that is at it, or returns false: for
+// another there is nothing to do. Fork waits for it, or the child would lose what
+// is on its way; but not where functions of the program are told of a release,
+// which take no time that we know of.
+static bool enter(struct mheap *h, bool *ret_quick) {
+    // acquire: sees what the last one left; partner: release in leave
     if (!can_release(h) ||
         atomic_exchange_explicit(&h->scavenging, true, memory_order_acquire))
-        return 0;
-    bool quick = !mem_release_is_told();
-    if (quick)
+        return false;
+    *ret_quick = !mem_release_is_told();
+    if (*ret_quick)
         mutex_lock(&h->scavenger);
-    v.begin_ticks = sys_ticks();
+    return true;
+}
+
+static void leave(struct mheap *h, bool quick) {
+    if (quick)
+        mutex_unlock(&h->scavenger);
+    atomic_store_explicit(&h->scavenging, false, memory_order_release);
+}
+
+// visit does what v says and returns how many pages it gave back.
+static size_t visit(struct mheap *h, struct visit v) {
+    bool quick;
+    if (!enter(h, &quick))
+        return 0;
+    if (v.begin_ticks == 0)
+        v.begin_ticks = sys_ticks();
     do {
         struct batch b;
         take_batch(h, &v, &b);
         release_batch(h, &b, &v);
     } while (v.released < v.npages && v.nturns < ALL_TURNS && can_release(h) &&
              !late(&v));
-    if (quick)
-        mutex_unlock(&h->scavenger);
-    atomic_store_explicit(&h->scavenging, false, memory_order_release);
+    leave(h, quick);
     return v.released;
+}
+
+// visit_holes goes on with the walk that is due at now_ns, or makes a whole one of
+// its own, and returns how many bytes it gave back.
+static size_t visit_holes(struct mheap *h, uint64_t now_ns,
+                          struct holes_visit v) {
+    bool quick;
+    if (mem_release_is_told() || !enter(h, &quick))
+        return 0;
+    bool more = v.now ? holes_restart(h) : holes_begin(h, now_ns);
+    while (more && quick && can_release(h)) {
+        unsigned nrefused = v.nrefused;
+        size_t nbytes = v.nbytes;
+        more = holes_batch(h, &v);
+        h->nrefused =
+            v.nbytes > nbytes ? 0 : h->nrefused + (v.nrefused - nrefused);
+        if (h->nrefused >= REFUSED_MAX)
+            atomic_store_explicit(&h->release_refused, true,
+                                  memory_order_relaxed);
+        if (v.budget_ticks != 0 && sys_ticks() - v.begin_ticks > v.budget_ticks)
+            break;
+    }
+    atomic_store_explicit(&h->holes_left, (uint8_t)holes_left(h),
+                          memory_order_relaxed);
+    leave(h, quick);
+    return v.nbytes;
+}
+
+size_t scavenger_release_holes(struct mheap *h) {
+    return visit_holes(h, 0, (struct holes_visit){.now = true});
 }
 
 size_t scavenger_release(struct mheap *h, size_t npages) {
@@ -255,6 +306,10 @@ void scavenger_release_excess(struct mheap *h, size_t excess, size_t freed) {
 }
 
 void scavenger_forked(struct mheap *h) {
+    // A handler that interrupted a visit has forked: it goes on.
+    if (mutex_held(&h->scavenger))
+        return;
+    holes_forked(h);
     atomic_store_explicit(&h->scavenging, false, memory_order_relaxed);
 }
 
@@ -301,9 +356,32 @@ static void collect_idle(struct mheap *h) {
         late = sys_ticks() - begin > VISIT_TICKS;
 }
 
-// look does what is due at now_ns, and returns how many pages are above what a
-// heap at rest keeps.
-static uint64_t look(struct mheap *h, uint64_t now_ns) {
+// give_back gives back what is due at now_ns, for as long as the budget lasts.
+// Returns how many free pages with memory are left.
+static uint64_t give_back(struct mheap *h, uint64_t now_ns, uint64_t goal,
+                          uint64_t nbacked, uint64_t budget_ticks) {
+    uint64_t begin = sys_ticks();
+    bool turn = atomic_load_explicit(&h->holes_first, memory_order_relaxed);
+    atomic_store_explicit(&h->holes_first, !turn, memory_order_relaxed);
+    struct holes_visit holes = {.begin_ticks = begin,
+                                .budget_ticks = budget_ticks};
+    if (turn)
+        visit_holes(h, now_ns, holes);
+    if (nbacked > goal)
+        nbacked -= visit(h, (struct visit){
+                                .npages = min_size(nbacked - goal, TICK_PAGES),
+                                .age = AGE_TICKS,
+                                .begin_ticks = begin,
+                                .budget_ticks = budget_ticks,
+                            });
+    if (!turn)
+        visit_holes(h, now_ns, holes);
+    return nbacked;
+}
+
+// look does what is due at now_ns, and says whether there is more than what a heap
+// at rest keeps.
+static bool look(struct mheap *h, uint64_t now_ns, uint64_t budget_ticks) {
     collect_idle(h);
     mutex_lock(&h->lock);
     uint64_t goal = scavenger_goal_locked(h, now_ns);
@@ -311,21 +389,19 @@ static uint64_t look(struct mheap *h, uint64_t now_ns) {
     uint64_t nbacked = h->pages.nbacked;
     uint64_t rest = rest_pages(h);
     mutex_unlock(&h->lock);
-    if (nbacked > goal)
-        nbacked -= visit(h, (struct visit){
-                                .npages = min_size(nbacked - goal, TICK_PAGES),
-                                .age = AGE_TICKS,
-                                .budget_ticks = VISIT_TICKS,
-                            });
-    atomic_store_explicit(&h->restless, nbacked > rest, memory_order_relaxed);
-    return nbacked > rest ? nbacked - rest : 0;
+    nbacked = give_back(h, now_ns, goal, nbacked, budget_ticks);
+    bool more = nbacked > rest ||
+                atomic_load_explicit(&h->holes_left, memory_order_relaxed) !=
+                    HOLES_NONE;
+    atomic_store_explicit(&h->restless, more, memory_order_relaxed);
+    return more;
 }
 
 void scavenger_tick(struct mheap *h) {
     // The clock is a system call; the counter of cycles says when to ask it.
     uint64_t ticks = sys_ticks();
     uint64_t last = atomic_load_explicit(&h->tick_ticks, memory_order_relaxed);
-    if (ticks - last < SYS_TICKS_STEP)
+    if (ticks - last < (scavenger_walking(h) ? SOON_TICKS : SYS_TICKS_STEP))
         return;
     atomic_store_explicit(&h->tick_ticks, ticks, memory_order_relaxed);
     uint64_t now = sys_now_ns();
@@ -334,8 +410,11 @@ void scavenger_tick(struct mheap *h) {
         return;
     // Two threads may both find it due; both then look, and no harm is done.
     atomic_store_explicit(&h->tick_ns, now + TICK_NS, memory_order_relaxed);
-    if (atomic_load_explicit(&h->quiet_pages, memory_order_relaxed) <= 0)
-        look(h, now);
+    if (atomic_load_explicit(&h->quiet_pages, memory_order_relaxed) > 0)
+        return;
+    look(h, now, VISIT_TICKS);
+    if (scavenger_walking(h))
+        atomic_store_explicit(&h->tick_ns, now + SOON_NS, memory_order_relaxed);
 }
 
 void scavenger_look_after_locked(struct mheap *h) {
@@ -351,12 +430,34 @@ static bool alone_locked(const struct mheap *h) {
     return sys_single_threaded() || h->caches.ninuse - norphans == 1;
 }
 
-bool scavenger_help_locked(struct mheap *h) {
-    return !alone_locked(h) && !memwatch_watched() &&
-           h->pages.nbacked > rest_pages(h) + HELP_PAGES &&
+// may_help says whether a helper may be started that is not there, if this program
+// has other threads.
+static bool may_help(struct mheap *h) {
+    return !sys_single_threaded() && !memwatch_watched() &&
            atomic_load_explicit(&h->helper.tid, memory_order_relaxed) == 0 &&
            !atomic_load_explicit(&h->release_refused, memory_order_relaxed) &&
            atomic_load_explicit(&h->quiet_pages, memory_order_relaxed) <= 0;
+}
+
+bool scavenger_help_locked(struct mheap *h) {
+    bool much = h->pages.nbacked > rest_pages(h) + HELP_PAGES ||
+                atomic_load_explicit(&h->holes_left, memory_order_relaxed) !=
+                    HOLES_NONE;
+    return much && may_help(h) && !alone_locked(h);
+}
+
+void scavenger_holes_made(struct mheap *h) {
+    if (h->holes.off)
+        return;
+    if (!atomic_load_explicit(&h->restless, memory_order_relaxed))
+        atomic_store_explicit(&h->restless, true, memory_order_relaxed);
+    if (!may_help(h))
+        return;
+    mutex_lock(&h->lock);
+    bool alone = alone_locked(h);
+    mutex_unlock(&h->lock);
+    if (!alone)
+        scavenger_help(h);
 }
 
 // help is the helper thread: it ends once there was nothing to do for a while.
@@ -365,7 +466,7 @@ static void help(void *arg) {
     for (int nidle = 0; nidle < HELPER_IDLE; nidle++) {
         if (!helper_sleep_ns(&h->helper, HELPER_NS))
             return;
-        if (look(h, sys_now_ns()) > 0 &&
+        if (look(h, sys_now_ns(), HELPER_TICKS) &&
             !atomic_load_explicit(&h->release_refused, memory_order_relaxed))
             nidle = 0;
     }

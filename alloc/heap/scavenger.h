@@ -25,6 +25,20 @@ void scavenger_release_excess(struct mheap *h, size_t excess, size_t freed);
 // holds mheap.lock and gives them to scavenger_release_excess later.
 size_t scavenger_trade_locked(struct mheap *h, size_t nfresh);
 
+// scavenger_release_holes gives back every page of the system that is free inside a
+// span, and returns how many bytes that was.
+size_t scavenger_release_holes(struct mheap *h);
+
+// scavenger_holes_made is called when many slots of a class were freed since holes
+// were last looked for: it sees to it that somebody does. Without locks; cheap.
+void scavenger_holes_made(struct mheap *h);
+
+// scavenger_walking says whether a walk over holes is not at its end.
+static inline bool scavenger_walking(const struct mheap *h) {
+    return atomic_load_explicit(&h->holes_left, memory_order_relaxed) ==
+           HOLES_NOW;
+}
+
 // scavenger_forked is for the child: no other thread is at it any more.
 void scavenger_forked(struct mheap *h);
 

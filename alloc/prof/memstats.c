@@ -30,6 +30,7 @@ struct class_reading {
     uint64_t ntransfer;
     uint64_t nslots;
     uint64_t nspans;
+    uint64_t hole_bytes;
 };
 
 // add_sampled adds the objects of a class that were sampled.
@@ -39,6 +40,7 @@ static void add_sampled(struct mcentral *mc, struct class_reading *r) {
     r->mallocs += st->nretired;
     r->nslots += st->nslots;
     r->nspans += st->nspans;
+    r->hole_bytes += st->hole_bytes;
     r->live += st->nslots - st->nfree - st->ntransfer;
     r->ntransfer += st->ntransfer;
     mutex_unlock(&mc->lock);
@@ -54,6 +56,7 @@ static struct class_reading read_class(struct mheap *h, struct list *caches,
     r.ntransfer = st->ntransfer;
     r.nslots = st->nslots;
     r.nspans = st->nspans;
+    r.hole_bytes = st->hole_bytes;
     for (struct list *l = caches->next; l != caches; l = l->next) {
         struct mcache *c = list_entry(l, struct mcache, link);
         struct magazine *m = &c->magazines[sizeclass];
@@ -88,6 +91,7 @@ static void read_small(struct mheap *h, struct list *caches,
         ret->cache_bytes += r.cached * by->size;
         ret->transfer_bytes += r.ntransfer * by->size;
         ret->nspans += r.nspans;
+        ret->heap_holes += r.hole_bytes;
         by->slots = r.nslots;
     }
 }

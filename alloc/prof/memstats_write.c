@@ -56,6 +56,8 @@ static void write_totals(struct print *out, const struct mound_memstats *st,
     size_row(out, "HeapIdle", st->heap_idle, "pages in no span");
     size_row(out, "HeapReleased", st->heap_released,
              "of HeapIdle: no memory behind it");
+    size_row(out, "HeapHoles", st->heap_holes,
+             "of HeapInuse: no memory behind it");
     size_row(out, "MSpanSys", st->mspan_sys, "records of spans");
     size_row(out, "MCacheSys", st->mcache_sys, "caches of threads");
     size_row(out, "GCSys", st->gc_sys, "page map and page bitmaps");
@@ -239,6 +241,7 @@ int memstats_write_json(const struct mound_memstats *st, int fd) {
         {"LargeTotalAlloc", st->large_total_alloc},
         {"Threads", st->nthreads},
         {"Spans", st->nspans},
+        {"HeapHoles", st->heap_holes},
     };
     struct print out = print_to(fd);
     print_str(&out, "{\"cmdline\":");

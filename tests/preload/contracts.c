@@ -334,6 +334,22 @@ Test(memory, a_peak_of_huge_objects_returns_to_the_system) {
     passes("rss_returns", "large", "512");
 }
 
+Test(memory, pages_free_inside_spans_return_while_a_program_goes_on) {
+    passes("holes", "single");
+}
+
+Test(memory, pages_free_inside_spans_return_while_all_threads_sleep) {
+    passes("holes", "threads");
+}
+
+Test(memory, pages_free_inside_spans_return_at_once_by_trim) {
+    passes("holes", "trim");
+}
+
+Test(memory, pages_free_inside_spans_return_beside_forks) {
+    passes("holes", "fork");
+}
+
 Test(memory, trim_returns_everything_at_once) {
     passes("rss_returns", "trim", "512");
 }

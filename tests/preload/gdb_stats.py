@@ -12,7 +12,7 @@ import tempfile
 SCRIPT = os.path.join(os.environ['MOUND_SOURCE'], 'preload', 'mound-gdb.py')
 PROGRAM = os.path.join(os.environ['MOUND_PROBES'], 'stopped')
 NAMES = ('Alloc', 'TotalAlloc', 'Mallocs', 'Frees', 'HeapObjects', 'HeapSys',
-         'HeapInuse', 'HeapIdle', 'HeapReleased')
+         'HeapInuse', 'HeapIdle', 'HeapReleased', 'HeapHoles')
 
 
 def read_by_gdb(*target):

@@ -1,5 +1,6 @@
 // Not a probe but a program to be looked at: it allocates, stops, and leaves
 // without another call of the allocator once it is continued.
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@ int main(void) {
     for (int i = 0; i < NBLOCKS; i += 2) {
         free(blocks[i]);
     }
+    malloc_trim(0);
     raise(SIGSTOP);
     _exit(0);
 }

@@ -47,6 +47,7 @@ must(m["HeapObjects"] == m["Mallocs"] - m["Frees"], "HeapObjects")
 must(m["Alloc"] == m["HeapAlloc"], "Alloc")
 must(m["HeapSys"] == m["HeapInuse"] + m["HeapIdle"], "HeapSys")
 must(m["HeapReleased"] <= m["HeapIdle"], "HeapReleased")
+must(m["HeapHoles"] <= m["HeapInuse"], "HeapHoles")
 must(m["HeapAlloc"] <= m["HeapInuse"], "HeapAlloc is over HeapInuse")
 must(m["TotalAlloc"] >= m["Alloc"], "TotalAlloc")
 parts = [n for n in GO if n.endswith("Sys") and n != "Sys"]

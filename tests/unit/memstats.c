@@ -28,6 +28,7 @@ static void check_identities(const struct mound_memstats *s) {
     cr_assert(eq(u64, s->alloc, s->heap_alloc));
     cr_assert(eq(u64, s->heap_objects, s->mallocs - s->frees));
     cr_assert(le(u64, s->heap_released, s->heap_idle));
+    cr_assert(le(u64, s->heap_holes, s->heap_inuse));
     cr_assert(le(u64, s->mspan_inuse, s->mspan_sys));
     cr_assert(le(u64, s->mcache_inuse, s->mcache_sys));
     uint64_t mallocs = 0, frees = 0, bytes = 0;

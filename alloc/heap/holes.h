@@ -1,0 +1,79 @@
+// holes.h: pages of the system that are free inside spans in use go back. Nothing
+// is written into free slots, so that nothing is in the way.
+//
+// A walk goes over all spans of small objects, upwards by address so that holes
+// side by side go in one call. It leaves out those of which a slot came or went
+// since the last walk; walks begin at least HOLES_WALK_NS apart, so that what it
+// gives back was idle for so long. Spans for sampled objects are left out: they are
+// few. So is everything where functions of the program are told of a release (they
+// may be slow, and fork waits for a walk), and in MOUND_HARDENED=2, whose marks in
+// freed objects tell one misuse from another.
+//
+// Only one thread is at it (scavenger.c sees to that) and owns struct holes, but
+// for the child of a fork, which takes back what was in its hands.
+#ifndef MOUND_HEAP_HOLES_H
+#define MOUND_HEAP_HOLES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct mheap;
+struct mspan;
+
+enum {
+    HOLES_SPANS = 64,  // in hands at once
+    HOLES_RANGES = 32, // released in one batch
+    HOLES_WALK_NS = 500 * 1000 * 1000,
+};
+
+struct holes {
+    bool off;          // constant
+    uintptr_t at;      // where the walk goes on; 0: there is none
+    uint64_t begin_ns; // when it began
+    uint64_t slack;    // bytes of free slots on pages with memory, then
+    size_t nwarm;      // spans with holes that it left out
+    size_t nbytes;     // what it gave back
+    unsigned nvain;    // walks in a row that gave back next to nothing
+    struct held {
+        struct mspan *span;
+        uint32_t holes;
+    } held[HOLES_SPANS];
+    unsigned nheld;
+    struct holes_range {
+        uintptr_t addr;
+        size_t nbytes;
+        bool tried;
+        bool gone;
+    } ranges[HOLES_RANGES];
+    unsigned nranges;
+};
+
+// struct holes_visit is what one visit may do, and has done.
+struct holes_visit {
+    bool now;              // spans in use are not left out
+    uint64_t budget_ticks; // 0: no limit
+    uint64_t begin_ticks;
+    size_t nbytes;     // given back
+    unsigned nrefused; // ranges that could not be
+};
+
+// holes_begin begins a walk if one is due at now_ns, and says whether there is one.
+// holes_restart begins one in any case, if there can be any. Without locks.
+bool holes_begin(struct mheap *h, uint64_t now_ns);
+bool holes_restart(struct mheap *h);
+
+// holes_batch goes on with the walk: it looks at some spans, and gives back what it
+// finds. It returns false when the walk has come to its end.
+bool holes_batch(struct mheap *h, struct holes_visit *v);
+
+// holes_left says whether there is, or will be, something to do: spans that the last
+// walk left out, or a walk that is not at its end.
+enum holes_left { HOLES_NONE, HOLES_LATER, HOLES_NOW };
+enum holes_left holes_left(const struct mheap *h);
+
+// holes_forked is for the child of a fork: what was in the hands of a thread that
+// is not there any more is put back.
+void holes_forked(struct mheap *h);
+
+#endif // MOUND_HEAP_HOLES_H
