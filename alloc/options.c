@@ -8,8 +8,10 @@
 #include "base/str.h"
 #include "os/sys.h"
 
-// Paths make it large: without initial values it takes no room in the file.
-static struct options values;
+// Paths, absolute. Apart, as they are large and mostly empty.
+static char stats_path[OUTNAME_PATH_MAX];
+static char profile_path[OUTNAME_PATH_MAX];
+static AT_START struct options values;
 const struct options *const options = &values;
 
 // In a program with raised rights only what hardens is read: the environment
@@ -77,14 +79,17 @@ static void read_stats(const char *value) {
         values.stats = STATS_STDERR;
         return;
     }
-    if (read_path("MOUND_STATS", value, values.stats_path))
+    if (read_path("MOUND_STATS", value, stats_path)) {
+        values.stats_path = stats_path;
         values.stats = STATS_FILE;
+    }
 }
 
 static void read_profile(const char *value) {
     if (str_same(value, "0") || *value == '\0')
         return;
-    read_path("MOUND_PROFILE", value, values.profile_path);
+    if (read_path("MOUND_PROFILE", value, profile_path))
+        values.profile_path = profile_path;
 }
 
 // number reads a decimal number and what follows it; false: there is none, or it
@@ -249,6 +254,7 @@ static void read_proc(bool secure) {
 void options_read(char **envp) {
     bool secure = sys_secure();
     values.profile_rate = 512 << 10;
+    values.stats_path = values.profile_path = "";
     values.unwind = UNWIND_TABLES;
     if (envp == NULL) {
         read_proc(secure);

@@ -23,9 +23,8 @@ struct options {
     bool off;
     bool keep_deepbind;
     enum thp_mode thp;
-    // Last, so that they are not touched where they are empty.
-    char stats_path[OUTNAME_PATH_MAX];   // absolute, before %-expansion
-    char profile_path[OUTNAME_PATH_MAX]; // likewise; empty: no profile
+    const char *stats_path;   // absolute, before %-expansion
+    const char *profile_path; // likewise; empty: no profile
 };
 
 extern const struct options *const options;

@@ -86,7 +86,7 @@ static void find_lock_counts(char **envp) {
 #endif
 
 void process_start(char **envp) {
-    static bool done; // constructors run one after the other
+    static AT_START bool done; // constructors run one after the other
     if (done)
         return;
     done = true;

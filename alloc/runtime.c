@@ -27,14 +27,14 @@ struct runtime_next runtime_next;
 // The stamp: a word that says what state the heap is in, and reads as 0 in a
 // child of any kind of fork (os/mem.h). NULL: not started.
 enum { STAMP_FORKED = 0, STAMP_GOOD = 1, STAMP_ORPHANS = 2 };
-_Atomic uint32_t *_Atomic runtime_stamp;
+AT_START _Atomic uint32_t *_Atomic runtime_stamp;
 static _Atomic uint32_t plain_stamp; // where the kernel wipes no pages
 
 enum { NOT_STARTED, STARTING, STARTED };
-static _Atomic uint32_t phase;
-_Atomic uint8_t runtime_mode;
-static unsigned nforks; // written in the child only, when alone
-static int pid;         // likewise
+static AT_START _Atomic uint32_t phase;
+AT_START _Atomic uint8_t runtime_mode;
+static unsigned nforks;  // written in the child only, when alone
+static AT_START int pid; // likewise
 
 // A child that was made by fork does not populate or release pages before it
 // has asked for so much itself: most children exec or exit soon.

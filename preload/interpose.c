@@ -15,7 +15,7 @@
 #include "mound.h"
 #include "process.h"
 
-bool interpose_own;
+AT_START bool interpose_own;
 
 EXPORT void *malloc(size_t size) {
     return mound_malloc(size);

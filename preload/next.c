@@ -12,8 +12,8 @@
 
 #include "base/str.h"
 
-static const struct link_map *own;  // NULL: not known
-static const struct link_map *last; // of the start
+static AT_START const struct link_map *own;  // NULL: not known
+static AT_START const struct link_map *last; // of the start
 
 #if defined(DLFO_EH_SEGMENT_TYPE)
 #pragma weak _dl_find_object

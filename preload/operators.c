@@ -66,8 +66,9 @@ OWN(delete_aligned, "_ZdlPvSt11align_val_t");
 OWN(delete_array_aligned, "_ZdaPvSt11align_val_t");
 
 // Written by operators_start, before there are threads. Until then all are ours.
-static bool replaced;    // somebody has replaced one of the operators
-static bool checked;     // they, malloc and free are ours: sizes are checked
+static AT_START bool replaced; // somebody has replaced one of the operators
+static AT_START bool
+    checked;             // they, malloc and free are ours: sizes are checked
 static struct cxx first; // unless that is so
 static struct {          // in passive mode, those behind ours; or NULL
     void *(*new_one)(size_t);

@@ -7,6 +7,10 @@
 #include <stdint.h>
 
 #define COLD __attribute__((cold, noinline))
+
+// AT_START is for variables that every start touches. They lie together in .data,
+// of which the loader writes the end: so they take no page of their own.
+#define AT_START __attribute__((section(".data.start")))
 // SLOW is for what is out of the fast paths' way and still often called: cold
 // functions are compiled for size, and copy memory byte by byte.
 #define SLOW __attribute__((noinline))

@@ -6,8 +6,8 @@
 
 enum { FIRST = 1, LAST = 2, NFDS = LAST - FIRST + 1 };
 
-static bool started;
-static struct {
+static AT_START bool started;
+static AT_START struct {
     bool noted;
     bool known;           // it was open
     int copy;             // 0: none

@@ -9,8 +9,9 @@
 #include "os/sys.h"
 #include "os/syscall.h"
 
-static _Atomic bool noted;
-static bool none_at_start; // known: the kernel's answer means something
+static AT_START _Atomic bool noted;
+static AT_START bool
+    none_at_start; // known: the kernel's answer means something
 
 // line_after returns the line behind the one that s is in, or NULL. Eight bytes at a
 // time, as it is done at every start. The text may be read to its end's next eight.

@@ -91,7 +91,7 @@ static _Atomic uintptr_t walker;
 static struct stack_view view;
 static uintptr_t cursor[CURSOR_WORDS] __attribute__((aligned(16)));
 static uintptr_t context[CONTEXT_WORDS] __attribute__((aligned(16)));
-static char stack[STACK_BYTES] __attribute__((aligned(PAGE_BYTES)));
+static char stack[STACK_BYTES] __attribute__((aligned(16)));
 static bool access_seen;  // by prime
 static bool iterate_seen; // by prime
 

@@ -39,8 +39,9 @@ struct watched {
 };
 
 static struct watched advise = {.name = "madvise"}, unmap = {.name = "munmap"};
-static bool (*leave_slow_path)(uintptr_t *ret_saved); // NULL: not started
-static void (*enter_again)(const uintptr_t *saved);
+static AT_START bool (*leave_slow_path)(
+    uintptr_t *ret_saved); // NULL: not started
+static AT_START void (*enter_again)(const uintptr_t *saved);
 
 // This library's own. Weak, for a static program has none.
 extern ElfW(Dyn) _DYNAMIC[] __attribute__((weak, visibility("hidden")));

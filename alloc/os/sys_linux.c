@@ -27,7 +27,8 @@ enum {
 };
 
 size_t sys_page_size(void) {
-    static size_t page_size; // written with one value only, by whoever is first
+    static AT_START size_t
+        page_size; // written with one value only, by whoever is first
     size_t n = __atomic_load_n(&page_size, __ATOMIC_RELAXED);
     if (n == 0) {
         n = getauxval(AT_PAGESZ);
@@ -46,7 +47,7 @@ int sys_tid(void) {
     return (int)syscall0(SYS_gettid);
 }
 
-bool sys_helper_made;
+AT_START bool sys_helper_made;
 
 void sys_sleep_ns(uint64_t delay_ns) {
     const uint64_t second = 1000 * 1000 * 1000;

@@ -6,9 +6,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-static pthread_key_t key;
-static _Atomic bool key_made;
-static void (*call)(void);
+static AT_START pthread_key_t key;
+static AT_START _Atomic bool key_made;
+static AT_START void (*call)(void);
 
 static void destructor(void *armed) {
     (void)armed;

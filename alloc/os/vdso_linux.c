@@ -95,7 +95,8 @@ static uintptr_t find(const char *name) {
 
 vdso_clock *vdso_clock_gettime(void) {
     enum { UNKNOWN = 0, NONE = 1 };
-    static _Atomic uintptr_t kept; // one value only, by whoever is first
+    static AT_START _Atomic uintptr_t
+        kept; // one value only, by whoever is first
     uintptr_t addr = atomic_load_explicit(&kept, memory_order_relaxed);
     if (addr == UNKNOWN) {
         addr = find(CLOCK_NAME);

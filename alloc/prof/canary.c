@@ -21,7 +21,7 @@ static const uint64_t NO_ZERO = 0x0101010101010101;
 enum state { LIVE = 1, FREED = 2 };
 enum kind { KIND_STREAM, KIND_CHECK, KIND_FRONT, KIND_END };
 
-static uint64_t secret;
+static AT_START uint64_t secret;
 
 void canary_init(uint64_t new_secret) {
     secret = new_secret;

@@ -7,7 +7,7 @@
 #include "os/unwind.h"
 #include "prof/stacktext.h"
 
-static _Atomic int current_action; // written once at start
+static AT_START _Atomic int current_action; // written once at start
 
 void report_set_action(enum report_action action) {
     atomic_store_explicit(&current_action, (int)action, memory_order_relaxed);
