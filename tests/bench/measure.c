@@ -58,13 +58,20 @@ static void start_program(int cpu, char **argv) {
             _exit(CANNOT_START);
         }
     }
+    execvp(*argv, argv);
+    fprintf(stderr, "measure: %s: %s\n", *argv, strerror(errno));
+    _exit(CANNOT_START);
+}
+
+// take_environment sets the variables that stand before the program, and returns
+// where that is. Before the fork: what the child does before it is the program, and
+// the page faults of that, must be the same with variables and without.
+static char **take_environment(char **argv) {
     while (*argv != NULL && strchr(*argv, '=') != NULL) {
         putenv(*argv);
         argv++;
     }
-    execvp(*argv, argv);
-    fprintf(stderr, "measure: %s: %s\n", *argv, strerror(errno));
-    _exit(CANNOT_START);
+    return argv;
 }
 
 static void run_once(int cpu, char **argv, struct taken *t) {
@@ -121,8 +128,9 @@ int main(int argc, char **argv) {
     }
 
     struct taken t = {0};
+    char **program = take_environment(argv + optind + 1);
     for (long i = 0; i < ntimes; i++) {
-        run_once(cpu, argv + optind + 1, &t);
+        run_once(cpu, program, &t);
     }
 
     FILE *report = fopen(argv[optind], "w");
