@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""What `meson install` puts down: the library without what debuggers need, and that
+beside it, where gdb finds it. TAP."""
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.environ['MOUND_SOURCE'], 'tests', 'support'))
+import tap  # noqa: E402
+from tap import must  # noqa: E402
+
+BUILT = os.path.realpath(os.environ['MOUND_LIB'])
+BUILD = os.path.dirname(os.path.dirname(BUILT))
+
+
+def run(*argv, **options):
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60,
+                          **options)
+    must(done.returncode == 0, f'{argv[0]}: {done.stdout}{done.stderr}')
+    return done.stdout
+
+
+def find(root, name):
+    found = [os.path.join(d, f) for d, _, names in os.walk(root)
+             for f in names if f == name]
+    must(len(found) == 1, f'{name}: {found}')
+    return found[0]
+
+
+def install(root):
+    """Installs below root; returns the library."""
+    if not shutil.which('meson'):
+        raise tap.Skipped('no meson')
+    run('meson', 'install', '-C', BUILD, '--no-rebuild', '--quiet',
+        env=dict(os.environ, DESTDIR=root))
+    return find(root, os.path.basename(BUILT))
+
+
+def the_library_is_small_and_gdb_finds_the_rest(root):
+    library = install(root)
+    debug = find(root, os.path.basename(BUILT) + '.debug')
+    must(os.path.dirname(debug) ==
+         os.path.join(os.path.dirname(library), '.debug'), debug)
+    names = run('readelf', '-SW', library)
+    must('.debug_info' not in names and '.symtab' not in names, names)
+    must('.note.stapsdt' in names, 'no probes: ' + names)
+    must('.debug_info' in run('readelf', '-SW', debug), debug)
+    loads = [re.findall(r'LOAD.*', run('readelf', '-lW', f))
+             for f in (BUILT, library)]
+    must(loads[0] == loads[1], f'{loads}')
+    if shutil.which('gdb'):
+        where = run('gdb', '-nx', '-batch', '-ex', 'info line malloc_slow',
+                    library)
+        must(re.match(r'Line \d+ of .*alloc/.*<malloc_slow>', where), where)
+
+
+def it_serves_programs(root):
+    library = install(root)
+    done = subprocess.run(['/bin/true'], capture_output=True, text=True,
+                          env=dict(os.environ, LD_PRELOAD=library,
+                                   MOUND_STATS='1'), timeout=60)
+    must(done.returncode == 0 and 'mound' in done.stderr, done.stderr)
+
+
+TESTS = [
+    the_library_is_small_and_gdb_finds_the_rest,
+    it_serves_programs,
+]
+
+
+if __name__ == '__main__':
+    sys.exit(tap.main(TESTS))
