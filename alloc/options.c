@@ -72,8 +72,7 @@ static bool read_path(const char *name, const char *value, char *ret_path) {
 }
 
 static void read_stats(const char *value) {
-    // An empty value is how a script leaves a variable out.
-    if (str_same(value, "0") || *value == '\0' || str_same(value, "/dev/null"))
+    if (str_same(value, "0") || str_same(value, "/dev/null"))
         return;
     if (str_same(value, "1") || str_same(value, "/dev/stderr")) {
         values.stats = STATS_STDERR;
@@ -86,7 +85,7 @@ static void read_stats(const char *value) {
 }
 
 static void read_profile(const char *value) {
-    if (str_same(value, "0") || *value == '\0')
+    if (str_same(value, "0"))
         return;
     if (read_path("MOUND_PROFILE", value, profile_path))
         values.profile_path = profile_path;
@@ -220,7 +219,8 @@ static void read_variable(const char *entry, bool secure) {
         return;
     for (unsigned i = 0; i < NVARIABLES; i++) {
         const char *rest = str_after(entry, variables[i].name);
-        if (rest != NULL && *rest == '=' &&
+        // An empty value is how a script leaves a variable out.
+        if (rest != NULL && rest[0] == '=' && rest[1] != '\0' &&
             !(secure && variables[i].trust == NOT_SECURE))
             variables[i].read(rest + 1);
     }
