@@ -5,14 +5,13 @@
 #include <stddef.h>
 
 // catch_all returns function(size, align), or NULL if it threw. Without a C++
-// library in the process nothing throws, and it is a plain call. With one that was
-// loaded later than this library, or on another machine than x86-64 and arm64, the
-// exception passes through.
+// library in the process nothing throws, and it is a plain call. On another machine
+// than x86-64 and arm64 the exception passes through.
 void *catch_all(void *(*function)(size_t size, size_t align), size_t size,
                 size_t align) __attribute__((visibility("hidden")));
 
 // The C++ library's __gxx_personality_v0, __cxa_begin_catch and __cxa_end_catch, for
-// operators_start to find. NULL: there is none.
+// who calls catch_all to find. NULL: there is none.
 extern void *catch_personality __attribute__((visibility("hidden")));
 extern void *catch_begin __attribute__((visibility("hidden")));
 extern void *catch_end __attribute__((visibility("hidden")));

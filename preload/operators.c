@@ -175,6 +175,21 @@ static COLD void *take_again(size_t n, size_t align) {
     return p;
 }
 
+// catch_again is catch_all, with the C++ library that there is by now. It stays, as
+// find keeps it.
+static COLD void *catch_again(void *(*operator_new)(size_t, size_t), size_t n,
+                              size_t align) {
+    if (__atomic_load_n(&catch_personality, __ATOMIC_ACQUIRE) == NULL) {
+        __atomic_store_n(&catch_begin, find("__cxa_begin_catch"),
+                         __ATOMIC_RELAXED);
+        __atomic_store_n(&catch_end, find("__cxa_end_catch"), __ATOMIC_RELAXED);
+        // release: another thread's exception that is caught finds the others
+        __atomic_store_n(&catch_personality, find("__gxx_personality_v0"),
+                         __ATOMIC_RELEASE);
+    }
+    return catch_all(operator_new, n, align);
+}
+
 // take_nothrow is take, and then what operator_new does that may throw.
 static inline void *take_nothrow(void *(*operator_new)(size_t, size_t),
                                  size_t n, size_t align) {
@@ -182,7 +197,7 @@ static inline void *take_nothrow(void *(*operator_new)(size_t, size_t),
     void *p = sure ? take(n, align) : NULL;
     if (LIKELY(p != NULL) || (sure && handler() == NULL))
         return p;
-    return catch_all(operator_new, n, align);
+    return catch_again(operator_new, n, align);
 }
 
 static void *call_new_one(size_t n, size_t align) {

@@ -28,5 +28,13 @@ extern "C" int run(void *programs) {
     if (nhandled != 1 || operator new(std::size_t(1) << 62, std::nothrow)) {
         return 3;
     }
-    return std::uncaught_exceptions() != 0 ? 4 : 0;
+    std::set_new_handler([] { throw std::bad_alloc(); });
+    if (operator new(std::size_t(1) << 62, std::nothrow) || operator new[](
+                                                                std::size_t(1)
+                                                                    << 62,
+                                                                std::nothrow)) {
+        return 4;
+    }
+    std::set_new_handler(nullptr);
+    return std::uncaught_exceptions() != 0 ? 5 : 0;
 }
