@@ -146,6 +146,13 @@ Test(startup, operators_of_cxx_throw_and_call_their_handler) {
     probe_passes_with(preload, NULL, NULL, "operators");
 }
 
+Test(startup, what_is_passed_on_leads_to_who_is_behind) {
+    char preload[5000];
+    snprintf(preload, sizeof preload, "%s:%s", spawn_lib(),
+             spawn_probe("behind.so"));
+    probe_passes_with(preload, NULL, NULL, "passed_on");
+}
+
 Test(startup, operators_need_no_cxx_library_before_memory_runs_out) {
     static const char *const late[] = {"late", NULL};
     probe_passes_with(spawn_lib(), late, NULL, "operators_bare");
