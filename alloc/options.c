@@ -8,6 +8,9 @@
 #include "base/str.h"
 #include "os/sys.h"
 
+enum { DECAY_MAX_S = 1000 * 1000 };
+static const uint64_t SECOND_NS = 1000 * 1000 * 1000;
+
 // Paths, absolute. Apart, as they are large and mostly empty.
 static char stats_path[OUTNAME_PATH_MAX];
 static char profile_path[OUTNAME_PATH_MAX];
@@ -194,6 +197,39 @@ static void read_thp(const char *value) {
                                        "auto, never or always", THP_AUTO);
 }
 
+// read_decay reads seconds, with up to three decimals.
+static void read_decay(const char *value) {
+    uint64_t s, thousandths = 0;
+    const char *rest;
+    if (str_same(value, "never")) {
+        values.half_life_ns = SCAVENGE_NEVER;
+        return;
+    }
+    bool ok = number(value, &s, &rest) && s <= DECAY_MAX_S;
+    if (ok && *rest == '.') {
+        const char *digits = rest + 1;
+        ok = number(digits, &thousandths, &rest) && rest - digits <= 3;
+        for (long n = rest - digits; n < 3; n++)
+            thousandths *= 10;
+    }
+    if (ok && *rest == '\0')
+        values.half_life_ns = s * SECOND_NS + thousandths * (SECOND_NS / 1000);
+    else
+        complain("MOUND_DECAY", value, "a number of seconds, or never");
+}
+
+static void read_helper(const char *value) {
+    static const struct choice choices[] = {
+        {"auto", 0}, {"always", 1}, {"", 0}};
+    values.help_always =
+        choose("MOUND_HELPER", value, choices, "auto or always", 0);
+}
+
+static void read_trace(const char *value) {
+    static const struct choice choices[] = {{"0", 0}, {"scav", 1}, {"", 0}};
+    values.trace_scav = choose("MOUND_TRACE", value, choices, "0 or scav", 0);
+}
+
 static const struct {
     char name[24];
     enum trust trust;
@@ -211,6 +247,9 @@ static const struct {
     {"MOUND_OFF", NOT_SECURE, read_off},
     {"MOUND_DEEPBIND", NOT_SECURE, read_deepbind},
     {"MOUND_THP", NOT_SECURE, read_thp},
+    {"MOUND_DECAY", NOT_SECURE, read_decay},
+    {"MOUND_HELPER", NOT_SECURE, read_helper},
+    {"MOUND_TRACE", NOT_SECURE, read_trace},
 };
 enum { NVARIABLES = sizeof variables / sizeof variables[0] };
 
@@ -256,6 +295,7 @@ void options_read(char **envp) {
     values.profile_rate = 512 << 10;
     values.stats_path = values.profile_path = "";
     values.unwind = UNWIND_TABLES;
+    values.half_life_ns = SCAVENGE_HALF_LIFE_NS;
     if (envp == NULL) {
         read_proc(secure);
     } else {

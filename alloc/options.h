@@ -23,6 +23,9 @@ struct options {
     bool off;
     bool keep_deepbind;
     enum thp_mode thp;
+    uint64_t half_life_ns; // see struct mheap
+    bool help_always;
+    bool trace_scav;
     const char *stats_path;   // absolute, before %-expansion
     const char *profile_path; // likewise; empty: no profile
 };

@@ -100,6 +100,8 @@ void process_start(char **envp) {
     if (!options->off && (options->misuse == REPORT_GO_ON ||
                           options->hardened > 0 || options->guard > 0))
         stdfd_keep(2, /* waiters= */ true); // for reports
+    if (!options->off && options->trace_scav)
+        stdfd_keep(2, /* waiters= */ false);
     dump_init();
     filter_start();
     // Registered before any other handlers (-z initfirst), so that ours run

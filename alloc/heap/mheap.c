@@ -51,6 +51,7 @@ void mheap_init(struct mheap *h, struct heapstats *stats, size_t cache_bytes) {
                   mspan_record_bytes(MSPAN_WORDS));
     fixalloc_init(&h->caches, &h->persistent, cache_bytes);
     h->stats = stats;
+    h->half_life_ns = SCAVENGE_HALF_LIFE_NS;
     h->address_limit = sys_address_limit();
     stats->version = HEAPSTATS_VERSION;
     stats->nbytes = sizeof *stats;
@@ -423,7 +424,8 @@ static bool keep_locked(struct mheap *h, struct mspan *s) {
     // Of large objects few sizes repeat: first fit packs them better.
     if (npages > KEEP_SMALL_PAGES)
         most = KEEP_LARGE_PAGES;
-    if (npages > KEPT_PAGES_MAX || h->kept_pages + npages > most)
+    if (h->half_life_ns == 0 || npages > KEPT_PAGES_MAX ||
+        h->kept_pages + npages > most)
         return false;
     *next_kept(s) = h->kept[npages - 1];
     h->kept[npages - 1] = s;

@@ -23,6 +23,9 @@ enum {
     KEPT_PAGES_MAX = 128,
 };
 
+#define SCAVENGE_NEVER UINT64_MAX
+#define SCAVENGE_HALF_LIFE_NS ((uint64_t)1000 * 1000 * 1000)
+
 enum thp_mode { THP_AUTO, THP_NEVER, THP_ALWAYS };
 
 // struct mheap is one heap; all zero but for mheap_init. A process has one, a
@@ -84,6 +87,10 @@ struct mheap {
     size_t address_limit; // (h) RLIMIT_AS of the start, or what a refusal told
     enum thp_mode thp;    // (c) what hugepages.c may do
     bool thp_unasked;     // (c) the kernel uses them without being asked to
+    // Of scavenger.c. (c) but for tests
+    uint64_t half_life_ns; // of the peak; 0: nothing is kept; or SCAVENGE_NEVER
+    bool help_always;      // a helper also where there is one thread
+    bool trace;            // a line on stderr for each visit
     // Of hugepages.c: regions that are not filled after the last stall, those of
     // them still to come, and regions whose advice was taken back.
     _Atomic uint32_t skip; // (a) relaxed
@@ -105,6 +112,7 @@ struct mheap {
     int64_t reused_pages;
     int64_t reused_before;
     uint64_t reuse_ticks;
+    uint64_t reuse_seen; // when there was such a window, last
 
     struct mutex scavenger CACHELINE_ALIGNED; // rank LOCKRANK_SCAVENGER
     struct helper helper; // (a) runs while there is something to return

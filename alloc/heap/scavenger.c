@@ -9,8 +9,9 @@
 // were taken in the last half second gives none back: what a program frees and
 // takes in turn stays where it is.
 //
-// A free that leaves more than max(64 MiB, peak / 12) unused releases the excess at
-// once, and 1/16 more, so that not each free has to: 1/12, so that a process
+// A free that leaves more than max(64 MiB, peak / 12) unused, or than max(4 MiB,
+// peak / 64) if no unused page was used again in the last second, releases the excess
+// at once, and 1/16 more, so that not each free has to: 1/12, so that a process
 // that frees its whole heap and then only sleeps is within 10 % of the peak of
 // where it was. But memory that is in use again a moment later is no excess: as
 // many pages are kept as were taken of the free ones in the last 50 to 150 ms, as
@@ -30,12 +31,15 @@
 
 #include "heap/holes.h"
 #include "heap/hugepages.h"
+#include "heap/scavtrace.h"
 #include "os/mem.h"
 #include "os/memwatch.h"
 #include "os/sys.h"
 
 enum {
     KEEP_SHARE = 12,
+    REST_SHARE = 64,
+    REST_STEPS = 64, // of SYS_TICKS_STEP without a reuse: about a second
     SLACK_SHARE = 16,
     TICK_NS = 50 * 1000 * 1000,
     HUGE_PAGES = HUGE_BYTES / PAGE_SIZE,
@@ -50,11 +54,12 @@ enum {
     REUSE_STEPS = 8,  // of SYS_TICKS_STEP: how long a reuse is remembered
     REUSE_SHARE = 4,  // what may be kept for it, beyond the peak: 1/4
     HYSTERESIS_SHARE = 16,
+    HYSTERESIS_PAGES = (2 << 20) / PAGE_SIZE,
     TRADE_PAGES = (1 << 20) / PAGE_SIZE, // less than that is not traded
 };
 static const uint64_t KEEP_PAGES = (64 << 20) / PAGE_SIZE;
+static const uint64_t REST_PAGES = (4 << 20) / PAGE_SIZE;
 static const uint64_t FLOOR_PAGES = (512 << 10) / PAGE_SIZE;
-static const uint64_t HALF_LIFE_NS = 1000 * 1000 * 1000;
 
 // reused_locked returns how many pages with memory were taken of the free ones in
 // the last one to two windows. It reads a counter, no clock: see sys_ticks.
@@ -71,27 +76,55 @@ static uint64_t reused_locked(struct mheap *h) {
     return n > 0 ? (uint64_t)n : 0;
 }
 
+// rest_pages is the goal when the peak has decayed.
+static uint64_t rest_pages(const struct mheap *h) {
+    uint64_t slack = h->stats->inuse_pages / SLACK_SHARE;
+    if (h->half_life_ns == SCAVENGE_NEVER)
+        return UINT64_MAX / 2;
+    return slack > FLOOR_PAGES ? slack : FLOOR_PAGES;
+}
+
 // keep_now_locked returns how many unused pages a heap may keep even for a moment.
 static uint64_t keep_now_locked(struct mheap *h, uint64_t idle) {
     uint64_t keep = max_size(h->peak_pages / KEEP_SHARE, KEEP_PAGES);
+    // A shorter half-life keeps as much less at once: with 0 only what a heap at
+    // rest does.
+    if (h->half_life_ns < SCAVENGE_HALF_LIFE_NS) {
+        uint64_t rest = rest_pages(h);
+        uint64_t more = keep > rest ? keep - rest : 0;
+        return rest + more * h->half_life_ns / SCAVENGE_HALF_LIFE_NS +
+               h->kept_pages;
+    }
+    uint64_t reused = reused_locked(h);
+    if (reused > FLOOR_PAGES)
+        h->reuse_seen = sys_ticks();
+    // Where nothing was taken for long, nothing is going to be soon.
+    else if (sys_ticks() - h->reuse_seen >
+             REST_STEPS * (uint64_t)SYS_TICKS_STEP)
+        // Kept spans go by a tick: a free would release its own pages for them.
+        return max_size(h->peak_pages / REST_SHARE, REST_PAGES) + h->kept_pages;
     if (idle <= keep)
         return keep;
     uint64_t most = h->peak_pages + h->peak_pages / REUSE_SHARE;
     uint64_t inuse = h->stats->inuse_pages;
     most = most > inuse ? most - inuse : 0;
-    return max_size(keep, min_size(reused_locked(h), most));
+    return max_size(keep, min_size(reused, most));
 }
 
 size_t scavenger_excess_locked(struct mheap *h) {
+    if (h->half_life_ns == SCAVENGE_NEVER)
+        return 0;
     uint64_t idle = h->pages.nbacked + h->kept_pages + h->first_pages.n;
     uint64_t keep = keep_now_locked(h, idle);
     if (idle <= keep)
         return 0;
-    return min_size(idle - keep + keep / HYSTERESIS_SHARE, h->pages.nbacked);
+    uint64_t more = max_size(keep / HYSTERESIS_SHARE, HYSTERESIS_PAGES);
+    return min_size(idle - keep + more, h->pages.nbacked);
 }
 
 size_t scavenger_trade_locked(struct mheap *h, size_t nfresh) {
-    if (nfresh < TRADE_PAGES || h->pages.nbacked < TRADE_PAGES)
+    if (nfresh < TRADE_PAGES || h->pages.nbacked < TRADE_PAGES ||
+        h->half_life_ns == SCAVENGE_NEVER)
         return 0;
     uint64_t keep = max_size(reused_locked(h), FLOOR_PAGES);
     uint64_t idle = h->pages.nbacked;
@@ -112,6 +145,8 @@ struct visit {
     int32_t age;           // of chunks: see pagealloc_take_backed
     uint64_t budget_ticks; // 0: no limit
     uint64_t begin_ticks;
+    const char *who; // for traces
+    size_t nranges;
     size_t released;
     unsigned nturns; // times that the cursor went back to the top
 };
@@ -207,6 +242,7 @@ static void release_batch(struct mheap *h, const struct batch *b,
         pagealloc_free(&h->pages, r->addr, r->npages, gone);
         if (gone) {
             v->released += r->npages;
+            v->nranges++;
             h->nrefused = 0;
         } else if (i < ntried && mem_can_release()) {
             refused_locked(h, r->addr);
@@ -250,6 +286,7 @@ static size_t visit(struct mheap *h, struct visit v) {
         return 0;
     if (v.begin_ticks == 0)
         v.begin_ticks = sys_ticks();
+    uint64_t begin_ns = scavtrace_now_ns(h);
     do {
         struct batch b;
         take_batch(h, &v, &b);
@@ -257,6 +294,9 @@ static size_t visit(struct mheap *h, struct visit v) {
     } while (v.released < v.npages && v.nturns < ALL_TURNS && can_release(h) &&
              !late(&v));
     leave(h, quick);
+    scavtrace_print(h,
+                    &(struct scavtrace){"runs", v.who, begin_ns,
+                                        v.released << PAGE_SHIFT, v.nranges});
     return v.released;
 }
 
@@ -265,8 +305,10 @@ static size_t visit(struct mheap *h, struct visit v) {
 static size_t visit_holes(struct mheap *h, uint64_t now_ns,
                           struct holes_visit v) {
     bool quick;
-    if (mem_release_is_told() || !enter(h, &quick))
+    bool never = h->half_life_ns == SCAVENGE_NEVER && !v.now;
+    if (never || mem_release_is_told() || !enter(h, &quick))
         return 0;
+    uint64_t begin_ns = scavtrace_now_ns(h);
     bool more = v.now ? holes_restart(h) : holes_begin(h, now_ns);
     while (more && quick && can_release(h)) {
         unsigned nrefused = v.nrefused;
@@ -283,6 +325,8 @@ static size_t visit_holes(struct mheap *h, uint64_t now_ns,
     atomic_store_explicit(&h->holes_left, (uint8_t)holes_left(h),
                           memory_order_relaxed);
     leave(h, quick);
+    scavtrace_print(h, &(struct scavtrace){"holes", v.now ? "trim" : "tick",
+                                           begin_ns, v.nbytes, 0});
     return v.nbytes;
 }
 
@@ -296,12 +340,15 @@ size_t scavenger_release(struct mheap *h, size_t npages) {
     mutex_unlock(&h->lock);
     // Of chunks that are left alone only those of which a range was refused just
     // now: the same visit would come to it again.
-    return visit(h, (struct visit){.npages = npages, .age = 1 - REFUSED_AGE});
+    return visit(h, (struct visit){.npages = npages,
+                                   .age = 1 - REFUSED_AGE,
+                                   .who = "trim"});
 }
 
 void scavenger_release_excess(struct mheap *h, size_t excess, size_t freed) {
     bool own = excess <= 2 * freed;
     visit(h, (struct visit){.npages = excess,
+                            .who = "free",
                             .budget_ticks = own ? 0 : VISIT_TICKS});
 }
 
@@ -317,20 +364,19 @@ uint32_t scavenger_age(uint64_t now_ns) {
     return (uint32_t)(now_ns / TICK_NS);
 }
 
-// rest_pages is the goal when the peak has decayed.
-static uint64_t rest_pages(const struct mheap *h) {
-    uint64_t slack = h->stats->inuse_pages / SLACK_SHARE;
-    return slack > FLOOR_PAGES ? slack : FLOOR_PAGES;
-}
-
 uint64_t scavenger_goal_locked(struct mheap *h, uint64_t now_ns) {
     uint64_t inuse = h->stats->inuse_pages;
     uint64_t past = h->peak_ns == 0 ? 0 : now_ns - h->peak_ns;
     h->peak_ns = now_ns;
+    uint64_t half_life = h->half_life_ns;
+    if (half_life == SCAVENGE_NEVER)
+        return rest_pages(h);
     // peak * 2^-(past / half life), to first order between whole half lives
-    uint64_t halves = past / HALF_LIFE_NS;
+    uint64_t halves = half_life == 0 ? 64 : past / half_life;
     uint64_t peak = halves >= 64 ? 0 : h->peak_pages >> halves;
-    peak -= peak / 2 * (past % HALF_LIFE_NS) / HALF_LIFE_NS;
+    if (peak > 0)
+        peak -= (uint64_t)((double)(peak / 2) * (double)(past % half_life) /
+                           (double)half_life);
     h->peak_pages = peak > inuse ? peak : inuse;
     uint64_t goal = h->peak_pages + h->peak_pages / SLACK_SHARE - inuse;
     return goal > FLOOR_PAGES ? goal : FLOOR_PAGES;
@@ -371,6 +417,7 @@ static uint64_t give_back(struct mheap *h, uint64_t now_ns, uint64_t goal,
         nbacked -= visit(h, (struct visit){
                                 .npages = min_size(nbacked - goal, TICK_PAGES),
                                 .age = AGE_TICKS,
+                                .who = "tick",
                                 .begin_ticks = begin,
                                 .budget_ticks = budget_ticks,
                             });
@@ -427,27 +474,28 @@ void scavenger_look_after_locked(struct mheap *h) {
 // mode) that word is all there is.
 static bool alone_locked(const struct mheap *h) {
     size_t norphans = __atomic_load_n(&h->stats->norphans, __ATOMIC_RELAXED);
-    return sys_single_threaded() || h->caches.ninuse - norphans == 1;
+    return !h->help_always &&
+           (sys_single_threaded() || h->caches.ninuse - norphans == 1);
 }
 
 // may_help says whether a helper may be started that is not there, if this program
 // has other threads.
 static bool may_help(struct mheap *h) {
-    return !sys_single_threaded() && !memwatch_watched() &&
+    return (h->help_always || !sys_single_threaded()) && !memwatch_watched() &&
            atomic_load_explicit(&h->helper.tid, memory_order_relaxed) == 0 &&
            !atomic_load_explicit(&h->release_refused, memory_order_relaxed) &&
            atomic_load_explicit(&h->quiet_pages, memory_order_relaxed) <= 0;
 }
 
 bool scavenger_help_locked(struct mheap *h) {
-    bool much = h->pages.nbacked > rest_pages(h) + HELP_PAGES ||
+    bool much = h->pages.nbacked + h->kept_pages > rest_pages(h) + HELP_PAGES ||
                 atomic_load_explicit(&h->holes_left, memory_order_relaxed) !=
                     HOLES_NONE;
     return much && may_help(h) && !alone_locked(h);
 }
 
 void scavenger_holes_made(struct mheap *h) {
-    if (h->holes.off)
+    if (h->holes.off || h->half_life_ns == SCAVENGE_NEVER)
         return;
     if (!atomic_load_explicit(&h->restless, memory_order_relaxed))
         atomic_store_explicit(&h->restless, true, memory_order_relaxed);

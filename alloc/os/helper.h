@@ -27,6 +27,7 @@ struct helper {
     _Atomic uint32_t tid;     // 0: not running; the kernel clears it at the end
     _Atomic uint32_t npaused; // who paused it; it sleeps on this word
     int pid;                  // of the process that it runs in
+    bool open;                // it does not confine itself
     char *memory;             // its stack and thread-local memory, kept
 };
 

@@ -144,7 +144,8 @@ bool helper_start(struct helper *h, void (*run)(void *arg), void *arg) {
     atomic_store_explicit(&helper_self, (uintptr_t)tls, memory_order_relaxed);
     struct start *start = (struct start *)(h->memory + STACK_BYTES) - 1;
     h->pid = sys_pid();
-    *start = (struct start){run, arg, h->pid, ARCH != 0 && filter_none()};
+    *start = (struct start){run, arg, h->pid,
+                            ARCH != 0 && !h->open && filter_none()};
 
     const uint64_t all = ~(uint64_t)0;
     uint64_t before = 0;

@@ -315,6 +315,61 @@ Test(limits, many_large_objects_in_few_mappings) {
     passes("many_mappings", "grow");
 }
 
+// idle is a row of the table in README.md, "Memory that goes back".
+#define idle(setting, ...)                                                     \
+    do {                                                                       \
+        const char *const args[] = {__VA_ARGS__, NULL};                        \
+        const char *const env[] = {setting, NULL};                             \
+        probe_passes_with(spawn_lib(), args, env, "contracts/idle");           \
+    } while (0)
+
+Test(idle, a_thread_that_only_sleeps_keeps_little) {
+    idle("MOUND_DECAY=1", "sleeps", "2", "28");
+}
+
+Test(idle, a_thread_that_goes_on_returns_the_rest) {
+    idle("MOUND_DECAY=1", "works", "10", "12");
+}
+
+Test(idle, threads_that_sleep_return_the_rest) {
+    idle("MOUND_DECAY=1", "threads", "10", "12");
+}
+
+Test(idle, a_helper_returns_the_rest_of_the_only_thread) {
+    idle("MOUND_HELPER=always", "sleeps", "10", "12");
+}
+
+Test(idle, a_short_half_life_returns_it_sooner) {
+    idle("MOUND_DECAY=0.2", "threads", "3", "12");
+}
+
+Test(idle, no_half_life_returns_it_at_once) {
+    idle("MOUND_DECAY=0", "sleeps", "1", "8");
+}
+
+Test(idle, a_trace_tells_what_was_returned) {
+    const char *argv[] = {spawn_probe("contracts/idle"), "sleeps", "2", "28",
+                          NULL};
+    const char *env[] = {"MOUND_TRACE=scav", NULL};
+    struct spawn cmd = {.argv = argv, .env = env, .preload = spawn_lib()};
+    struct spawn_result r = spawn_run(&cmd);
+    unsigned long released = 0, nruns = 0, us = 0, unused = 0, used = 0;
+    unsigned long total = 0;
+    cr_assert(spawn_exited(&r, 0), "%s", spawn_describe(&r));
+    char *text = r.err;
+    while (*text) {
+        const char *line = next_line(&text);
+        cr_assert(sscanf(line,
+                         "mound: scav %lu KiB in %lu runs (free), %lu us, %lu "
+                         "KiB idle, %lu KiB in use",
+                         &released, &nruns, &us, &unused, &used) == 5,
+                  "%s", line);
+        total += released;
+    }
+    cr_assert(total > 100 * 1024, "%lu KiB", total);
+    spawn_free(&r);
+}
+
 Test(memory, nothing_is_lost_at_the_limit_of_mappings) {
     passes("many_mappings", "full", "0");
     passes("many_mappings", "full", "10");

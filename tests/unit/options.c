@@ -61,11 +61,32 @@ Test(options, an_empty_value_is_the_default) {
         SAID("MOUND_STATS=", "MOUND_PROFILE=", "MOUND_PROFILE_RATE=",
              "MOUND_PROFILE_EVERY=", "MOUND_PROFILE_SIGNAL=", "MOUND_UNWIND=",
              "MOUND_GUARD=", "MOUND_HARDENED=", "MOUND_MISUSE=", "MOUND_OFF=",
-             "MOUND_DEEPBIND=", "MOUND_THP=");
+             "MOUND_DEEPBIND=", "MOUND_THP=", "MOUND_DECAY=", "MOUND_HELPER=",
+             "MOUND_TRACE=");
     cr_assert(eq(str, (char *)text, ""));
     cr_assert(eq(u64, options->profile_rate, 512 << 10));
     cr_assert(not(options->unwind_asked));
     cr_assert(eq(int, options->misuse, REPORT_ABORT));
+}
+
+Test(options, a_half_life_is_read_in_seconds) {
+    static const struct {
+        char *text;
+        uint64_t ms;
+    } values[] = {{"MOUND_DECAY=0", 0},
+                  {"MOUND_DECAY=10", 10000},
+                  {"MOUND_DECAY=0.5", 500},
+                  {"MOUND_DECAY=1.25", 1250},
+                  {"MOUND_DECAY=0.001", 1}};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        cr_assert(eq(str, (char *)SAID(values[i].text), ""));
+        cr_assert(eq(u64, options->half_life_ns, values[i].ms * 1000000));
+    }
+    cr_assert(eq(str, (char *)SAID("MOUND_DECAY=never"), ""));
+    cr_assert(eq(u64, options->half_life_ns, SCAVENGE_NEVER));
+    cr_assert(
+        eq(str, (char *)SAID("MOUND_HELPER=always", "MOUND_TRACE=scav"), ""));
+    cr_assert(options->help_always && options->trace_scav);
 }
 
 Test(options, every_value_is_understood) {
@@ -116,6 +137,12 @@ Test(options, a_malformed_value_is_named_with_what_is_allowed) {
         {"MOUND_OFF=-1", "MOUND_OFF=-1", "0 or 1"},
         {"MOUND_DEEPBIND=1", "MOUND_DEEPBIND=1", "clear or keep"},
         {"MOUND_THP=sometimes", "MOUND_THP=sometimes", "auto, never or always"},
+        {"MOUND_DECAY=-1", "MOUND_DECAY=-1", "a number of seconds, or never"},
+        {"MOUND_DECAY=1.", "MOUND_DECAY=1.", "a number of seconds, or never"},
+        {"MOUND_DECAY=0.0001", "MOUND_DECAY=0.0001", "a number of seconds"},
+        {"MOUND_DECAY=2s", "MOUND_DECAY=2s", "a number of seconds, or never"},
+        {"MOUND_HELPER=1", "MOUND_HELPER=1", "auto or always"},
+        {"MOUND_TRACE=1", "MOUND_TRACE=1", "0 or scav"},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const char *text = SAID((char *)cases[i].entry);

@@ -61,8 +61,54 @@ static void make_due(struct fixture *f) {
     atomic_store(&f->heap->tick_ns, 0);
 }
 
-Test(scavenger, a_free_leaves_no_more_than_64_mib_unused) {
+// busy_start is a heap that used freed pages again just now.
+static struct fixture busy_start(void) {
     struct fixture f = fixture_start();
+    f.heap->reuse_seen = sys_ticks();
+    return f;
+}
+
+Test(scavenger, a_heap_that_uses_nothing_again_keeps_4_mib) {
+    enum { N = 100 };
+    struct fixture f = fixture_start();
+    struct mspan *s[N];
+    for (int i = 0; i < N; i++)
+        s[i] = alloc(&f, 2 * MIB_PAGES);
+
+    for (int i = 0; i < N; i++)
+        release(&f, s[i]);
+
+    cr_assert(le(u64, f.heap->pages.nbacked, 4 * MIB_PAGES));
+    // What is left is used again: the next free keeps more.
+    for (int i = 0; i < N; i++)
+        s[i] = alloc(&f, 2 * MIB_PAGES);
+    for (int i = 0; i < N; i++)
+        release(&f, s[i]);
+    cr_assert(gt(u64, f.heap->pages.nbacked, 32 * MIB_PAGES));
+    fixture_verify(&f);
+}
+
+Test(scavenger, the_half_life_says_how_much_is_kept) {
+    struct fixture f = busy_start();
+    f.heap->half_life_ns = 0;
+    release(&f, alloc(&f, 32 * MIB_PAGES));
+    cr_assert(le(u64, f.heap->pages.nbacked, FLOOR_PAGES));
+
+    f.heap->half_life_ns = SCAVENGE_NEVER;
+    release(&f, alloc(&f, 300 * MIB_PAGES));
+    make_due(&f);
+    scavenger_tick(f.heap);
+    cr_assert(ge(u64, f.heap->pages.nbacked, 300 * MIB_PAGES));
+
+    f.heap->half_life_ns = 2 * SECOND;
+    f.heap->peak_pages = 320 * MIB_PAGES;
+    f.heap->peak_ns = SECOND;
+    uint64_t goal = goal_at(&f, 5 * SECOND);
+    cr_assert(eq(u64, goal, 85 * MIB_PAGES)); // a quarter, and 1/16 of that
+}
+
+Test(scavenger, a_free_leaves_no_more_than_64_mib_unused) {
+    struct fixture f = busy_start();
     static struct mspan *s[100];
     for (int i = 0; i < 100; i++)
         s[i] = alloc(&f, 4 * MIB_PAGES);
@@ -79,7 +125,7 @@ Test(scavenger, a_free_leaves_no_more_than_64_mib_unused) {
 }
 
 Test(scavenger, after_a_peak_of_2_gib_a_twelfth_of_it_is_kept) {
-    struct fixture f = fixture_start();
+    struct fixture f = busy_start();
     struct mspan *s = alloc(&f, 2048 * MIB_PAGES);
 
     release(&f, s);
@@ -91,7 +137,7 @@ Test(scavenger, after_a_peak_of_2_gib_a_twelfth_of_it_is_kept) {
 }
 
 Test(scavenger, a_fall_below_the_keep_releases_nothing) {
-    struct fixture f = fixture_start();
+    struct fixture f = busy_start();
 
     for (int i = 0; i < 20; i++)
         release(&f, alloc(&f, 60 * MIB_PAGES));
@@ -102,7 +148,7 @@ Test(scavenger, a_fall_below_the_keep_releases_nothing) {
 
 Test(scavenger, what_a_program_frees_and_takes_in_turn_stays) {
     enum { N = 40, NPAGES = 10 * MIB_PAGES };
-    struct fixture f = fixture_start();
+    struct fixture f = busy_start();
     struct mspan *s[N];
     for (int i = 0; i < N; i++)
         s[i] = alloc(&f, NPAGES);
@@ -132,7 +178,7 @@ Test(scavenger, memory_that_is_new_is_not_taken_for_used_again) {
 }
 
 Test(scavenger, a_chunk_that_is_taken_from_gives_nothing_back_at_a_tick) {
-    struct fixture f = fixture_start();
+    struct fixture f = busy_start();
     uintptr_t start = free_run(&f, 60 * MIB_PAGES);
     uintptr_t at = align_up(start, CHUNK_PAGES * PAGE_SIZE);
     f.heap->peak_pages = 0;
@@ -209,7 +255,7 @@ Test(scavenger, the_peak_never_falls_below_what_is_in_use) {
 }
 
 Test(scavenger, a_release_of_everything_gives_back_every_free_page_once) {
-    struct fixture f = fixture_start();
+    struct fixture f = busy_start();
     uintptr_t starts[3];
     free_runs(&f, 3, (size_t[]){10, 700, 3 * CHUNK_PAGES + 1}, starts);
     uint64_t nbacked = f.heap->pages.nbacked;
@@ -296,7 +342,7 @@ Test(scavenger, every_arena_is_reached_the_highest_first) {
 }
 
 Test(scavenger, whole_huge_pages_go_before_parts_of_them) {
-    struct fixture f = fixture_start();
+    struct fixture f = busy_start();
     uintptr_t starts[2];
     free_runs(&f, 2, (size_t[]){3 * HUGE_PAGES, 100}, starts);
     uintptr_t high = starts[1];
@@ -317,7 +363,7 @@ Test(scavenger, no_more_pages_go_than_were_asked_for) {
 }
 
 Test(scavenger, a_refused_range_stays_and_the_others_go) {
-    struct fixture f = fixture_start();
+    struct fixture f = busy_start();
     uintptr_t start = free_run(&f, 16 * CHUNK_PAGES);
     memset((void *)start, 'x', 16 * CHUNK_PAGES * PAGE_SIZE);
     uint64_t nbacked = f.heap->pages.nbacked;
@@ -382,7 +428,7 @@ Test(scavenger, only_one_thread_is_at_it) {
 
 Test(scavenger, scattered_pages_go_in_few_calls_and_bounded_steps) {
     enum { N = 20000 };
-    struct fixture f = fixture_start();
+    struct fixture f = busy_start();
     static struct mspan *s[N];
     for (int i = 0; i < N; i++)
         s[i] = alloc(&f, 1);
@@ -403,7 +449,7 @@ Test(scavenger, scattered_pages_go_in_few_calls_and_bounded_steps) {
 }
 
 Test(scavenger, a_tick_gives_back_what_is_over_the_goal_a_part_at_a_time) {
-    struct fixture f = fixture_start();
+    struct fixture f = busy_start();
     free_run(&f, 60 * MIB_PAGES);
     f.heap->peak_pages = 0; // all of the past is forgotten
     f.heap->peak_ns = sys_now_ns();
@@ -422,7 +468,7 @@ Test(scavenger, a_tick_gives_back_what_is_over_the_goal_a_part_at_a_time) {
 }
 
 Test(scavenger, a_tick_that_is_not_due_does_nothing) {
-    struct fixture f = fixture_start();
+    struct fixture f = busy_start();
     free_run(&f, 60 * MIB_PAGES);
     f.heap->peak_pages = 0;
     make_due(&f);
@@ -437,7 +483,7 @@ Test(scavenger, a_tick_that_is_not_due_does_nothing) {
 }
 
 Test(scavenger, a_child_of_fork_is_quiet) {
-    struct fixture f = fixture_start();
+    struct fixture f = busy_start();
     free_run(&f, 60 * MIB_PAGES);
     f.heap->peak_pages = 0;
     atomic_store(&f.heap->quiet_pages, 100);
@@ -467,7 +513,7 @@ Test(scavenger, ticks_empty_the_stores_of_classes_out_of_use) {
 }
 
 Test(scavenger, a_freed_block_is_kept_for_its_second_use) {
-    struct fixture f = fixture_start();
+    struct fixture f = busy_start();
     for (int i = 0; i < 1000; i++) {
         struct mspan *s = alloc(&f, 20 * MIB_PAGES);
         release(&f, s);
