@@ -18,7 +18,9 @@ enum {
     SLACK_SHARE = 32,    // nor of less than 1/32 of what is in use
     VAIN_SHARE = 64,     // a walk that gave back less of the slack was in vain
     SLOWER_MAX = 2,      // then walks are up to 4 times as far apart
-    VAIN_MAX = 6,        // after so many, nobody waits for another
+    REGAINED_SHARE = 16, // used again: more than 1/16 of what was given back,
+    REGAINED_MIN = 1 << 20, // and this, does not pay
+    VAIN_MAX = 6,           // after so many, nobody waits for another
 };
 
 // slack adds up the free slots on pages with memory.
@@ -32,6 +34,12 @@ static uint64_t slack(struct mheap *h) {
         mutex_unlock(&mc->lock);
     }
     return sum;
+}
+
+// halve lets a count of what was given back, or used again, decay.
+static void halve(_Atomic uint64_t *count) {
+    uint64_t n = atomic_load_explicit(count, memory_order_relaxed);
+    atomic_fetch_sub_explicit(count, n - n / 2, memory_order_relaxed);
 }
 
 static void begin(struct mheap *h) {
@@ -65,6 +73,8 @@ bool holes_begin(struct mheap *h, uint64_t now_ns) {
     uint64_t inuse = __atomic_load_n(&h->stats->inuse_pages, __ATOMIC_RELAXED)
                      << PAGE_SHIFT;
     o->begin_ns = now_ns;
+    halve(&h->holes_given);
+    halve(&h->holes_regained);
     o->slack = slack(h);
     if (o->slack < max_size(SLACK_MIN, inuse / SLACK_SHARE)) {
         o->nwarm = 0;
@@ -93,7 +103,8 @@ struct walk {
     struct mcentral *locked; // of which the lock is held, or NULL
     unsigned nlocked;        // spans looked at under it
     unsigned nlooked;
-    bool now;
+    enum mcentral_hold kind;
+    uintptr_t *at;
 };
 
 static void lock_class(struct walk *w, struct mcentral *mc) {
@@ -137,7 +148,7 @@ static uintptr_t look_at(struct walk *w, struct arena *a, uintptr_t addr) {
     if (mspan_home(s) != mc || mspan_state(s) != MSPAN_SMALL ||
         addr != mspan_start(s))
         return addr + PAGE_SIZE;
-    uint32_t holes = mcentral_hold_locked(mc, s, w->now);
+    uint32_t holes = mcentral_hold_locked(mc, s, w->kind);
     if (holes == MCENTRAL_WARM) {
         o->nwarm++;
     } else if (holes != 0) {
@@ -156,11 +167,11 @@ static uintptr_t look_at(struct walk *w, struct arena *a, uintptr_t addr) {
 static bool look(struct walk *w) {
     struct holes *o = w->o;
     mutex_lock(&w->h->lock);
-    struct arena *a = pagealloc_arena_from(&w->h->pages, o->at);
+    struct arena *a = pagealloc_arena_from(&w->h->pages, *w->at);
     mutex_unlock(&w->h->lock);
     if (a == NULL)
         return false;
-    uintptr_t addr = max_size(align_down(o->at, PAGE_SIZE), a->base);
+    uintptr_t addr = max_size(align_down(*w->at, PAGE_SIZE), a->base);
     while (addr - a->base < ARENA_BYTES && w->nlooked < LOOK_SPANS &&
            o->nheld < HOLES_SPANS &&
            o->nranges <= HOLES_RANGES - HOLES_OF_SPAN) {
@@ -174,7 +185,7 @@ static bool look(struct walk *w) {
         addr += PAGE_SIZE;
     }
     lock_class(w, NULL);
-    o->at = addr;
+    *w->at = addr;
     return true;
 }
 
@@ -206,7 +217,8 @@ static void release(struct mheap *h, struct holes_visit *v) {
     struct holes *o = &h->holes;
     if (o->nranges > 0)
         forbid_huge(h);
-    for (unsigned i = 0; i < o->nranges && !late(v); i++) {
+    for (unsigned i = 0; i < o->nranges && v->nbytes < v->most && !late(v);
+         i++) {
         struct holes_range *r = &o->ranges[i];
         r->tried = true;
         r->gone = mem_release(r->addr, r->nbytes);
@@ -232,8 +244,8 @@ static void put_back(struct walk *w) {
             released |= r->gone ? left & -left : 0;
             refused |= r->tried && !r->gone;
             // One that was not tried any more is where the walk goes on.
-            if (!r->tried && mspan_start(s) < o->at)
-                o->at = mspan_start(s);
+            if (!r->tried && mspan_start(s) < *w->at)
+                *w->at = mspan_start(s);
         }
         lock_class(w, mspan_home(s));
         mcentral_unhold_locked(w->locked, s, released, refused);
@@ -246,19 +258,59 @@ static void put_back(struct walk *w) {
 
 bool holes_batch(struct mheap *h, struct holes_visit *v) {
     struct holes *o = &h->holes;
-    struct walk w = {.h = h, .o = o, .now = v->now};
+    bool trades = v->kind == HOLD_UNUSED;
+    struct walk w = {
+        .h = h,
+        .o = o,
+        .kind = v->kind,
+        .at = trades ? &o->trade_at : &o->at,
+    };
     size_t before = v->nbytes;
-    if (o->at == 0)
+    if (*w.at == 0)
         return false;
     o->nranges = 0;
     if (!look(&w)) {
-        end(o);
+        if (trades)
+            o->trade_at = 0;
+        else
+            end(o);
         return false;
     }
     release(h, v);
     put_back(&w);
-    o->nbytes += v->nbytes - before;
+    atomic_fetch_add_explicit(&h->holes_given, v->nbytes - before,
+                              memory_order_relaxed);
+    *(trades ? &o->trade_bytes : &o->nbytes) += v->nbytes - before;
     return true;
+}
+
+bool holes_pay(const struct mheap *h) {
+    uint64_t given =
+        atomic_load_explicit(&h->holes_given, memory_order_relaxed);
+    uint64_t regained =
+        atomic_load_explicit(&h->holes_regained, memory_order_relaxed);
+    return regained <= given / REGAINED_SHARE + REGAINED_MIN;
+}
+
+bool holes_trade(struct mheap *h) {
+    struct holes *o = &h->holes;
+    if (!can_be(o))
+        return false;
+    if (o->trade_at == 0) {
+        o->trade_at = 1;
+        o->trade_bytes = 0;
+    }
+    return true;
+}
+
+bool holes_traded(struct mheap *h) {
+    struct holes *o = &h->holes;
+    uint64_t inuse = __atomic_load_n(&h->stats->inuse_pages, __ATOMIC_RELAXED)
+                     << PAGE_SHIFT;
+    if (o->trade_at != 0 || o->trade_bytes > inuse / VAIN_SHARE)
+        return true;
+    slack(h); // what is free by now is no news
+    return false;
 }
 
 void holes_forked(struct mheap *h) {

@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "heap/mcentral.h"
+
 struct mheap;
 struct mspan;
 
@@ -28,7 +30,10 @@ enum {
 };
 
 struct holes {
-    bool off;          // constant
+    bool off; // constant
+    // Of the walk that trades: where it goes on, and what it gave back.
+    uintptr_t trade_at;
+    size_t trade_bytes;
     uintptr_t at;      // where the walk goes on; 0: there is none
     uint64_t begin_ns; // when it began
     uint64_t slack;    // bytes of free slots on pages with memory, then
@@ -51,8 +56,9 @@ struct holes {
 
 // struct holes_visit is what one visit may do, and has done.
 struct holes_visit {
-    bool now;              // spans in use are not left out
-    uint64_t budget_ticks; // 0: no limit
+    enum mcentral_hold kind; // of spans that are not left out
+    size_t most;             // bytes to be given back, about
+    uint64_t budget_ticks;   // 0: no limit
     uint64_t begin_ticks;
     size_t nbytes;     // given back
     unsigned nrefused; // ranges that could not be
@@ -66,6 +72,17 @@ bool holes_restart(struct mheap *h);
 // holes_batch goes on with the walk: it looks at some spans, and gives back what it
 // finds. It returns false when the walk has come to its end.
 bool holes_batch(struct mheap *h, struct holes_visit *v);
+
+// holes_pay says whether what was given back lately was of no use: of what is used
+// again a moment later the memory has to be got anew.
+bool holes_pay(const struct mheap *h);
+
+// holes_trade says whether there is a walk that trades: holes of classes from which
+// nobody takes just now, for memory that is touched for the first time.
+// holes_traded says whether there will be another one: not if this one has come to its
+// end and gave back 1/64 of the heap or less.
+bool holes_trade(struct mheap *h);
+bool holes_traded(struct mheap *h);
 
 // holes_left says whether there is, or will be, something to do: spans that the last
 // walk left out, or a walk that is not at its end.

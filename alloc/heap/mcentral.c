@@ -102,12 +102,19 @@ static struct mspan *fullest(struct mcentral *mc) {
     return NULL;
 }
 
+// count_regained counts bytes of holes that are none any more.
+static void count_regained(struct mcentral *mc, uint64_t nbytes) {
+    mc->stats->hole_bytes -= nbytes;
+    atomic_fetch_add_explicit(&mc->heap->holes_regained, nbytes,
+                              memory_order_relaxed);
+}
+
 // count_used corrects what holes gave back after slots of a span were taken that had
 // those.
 static void count_used(struct mcentral *mc, const struct mspan *s,
                        uint32_t released) {
     if (UNLIKELY(released != s->released))
-        mc->stats->hole_bytes -= mspan_bytes_of(released & ~s->released);
+        count_regained(mc, mspan_bytes_of(released & ~s->released));
 }
 
 static void reverse(void **slots, size_t n) {
@@ -118,9 +125,14 @@ static void reverse(void **slots, size_t n) {
     }
 }
 
+static uint64_t fresh_now(const struct mcentral *mc) {
+    return atomic_load_explicit(&mc->heap->fresh_bytes, memory_order_relaxed);
+}
+
 size_t mcentral_take_locked(struct mcentral *mc, void **ret, size_t want) {
     mutex_assert_held(&mc->lock);
     mc->activity++;
+    mc->fresh_seen = fresh_now(mc);
     if (mc->ntransfer > 0) {
         size_t n = min_size(want, mc->ntransfer);
         mc->ntransfer = (uint16_t)(mc->ntransfer - n);
@@ -160,6 +172,7 @@ size_t mcentral_take_lines_locked(struct mcentral *mc, void *ret[LINE_SLOTS]) {
     size_t n = mspan_take_lines(s, ret);
     count_used(mc, s, released);
     mc->activity++;
+    mc->fresh_seen = fresh_now(mc);
     mc->stats->nfree -= n;
     relist(mc, s);
     reverse(ret, n);
@@ -228,7 +241,9 @@ static void retire_span_locked(struct mcentral *mc, struct mspan *s,
     mc->stats->nslots -= s->nelems;
     mc->stats->nfree -= s->nelems;
     mc->stats->nspans--;
-    mc->stats->hole_bytes -= mspan_bytes_of(s->released);
+    // Its pages will be used again, and the holes were of no use then.
+    if (s->released != 0)
+        count_regained(mc, mspan_bytes_of(s->released));
     pagemap_clear(&mc->heap->pagemap, s);
     atomic_store_explicit(&s->home, NULL, memory_order_relaxed);
     atomic_store_explicit(&s->state, MSPAN_DEAD, memory_order_relaxed);
@@ -474,17 +489,36 @@ uint64_t mcentral_slack_locked(struct mcentral *mc) {
     return nbytes > st->hole_bytes ? nbytes - st->hole_bytes : 0;
 }
 
-uint32_t mcentral_hold_locked(struct mcentral *mc, struct mspan *s, bool now) {
+// long_runs returns those of some pages that lie side by side in runs of at least 4:
+// of shorter ones a call for each costs more than the memory is worth.
+static uint32_t long_runs(uint32_t pages) {
+    enum { LONG = 4 };
+    uint32_t begins = (uint32_t)word_runs(pages, LONG);
+    uint32_t runs = 0;
+    for (int i = 0; i < LONG; i++)
+        runs |= begins << i;
+    return runs;
+}
+
+uint32_t mcentral_hold_locked(struct mcentral *mc, struct mspan *s,
+                              enum mcentral_hold kind) {
     mutex_assert_held(&mc->lock);
-    if (s->bucket >= PARTIAL_LISTS)
+    if (s->bucket >= PARTIAL_LISTS ||
+        (kind == HOLD_UNUSED &&
+         fresh_now(mc) - mc->fresh_seen < mheap_unused_bytes(mc->heap)))
         return 0;
     uint32_t holes = mspan_holes(s);
+    if (kind == HOLD_UNUSED)
+        holes = long_runs(holes);
     if (holes == 0)
         return 0;
-    if (s->warm > 0 && !now) {
+    if (s->warm > 0 && kind == HOLD_IDLE) {
         s->warm--;
         return MCENTRAL_WARM;
     }
+    // What was refused lately.
+    if (s->warm > 1 && kind == HOLD_UNUSED)
+        return 0;
     unlist(mc, s);
     s->bucket = IN_HANDS;
     return holes;

@@ -42,7 +42,8 @@ struct mcentral {
     uint32_t nempty;          // (l) spans in empty
     uint64_t activity;        // (l) rises with each visit
     uint64_t activity_seen;   // (l) as mcentral_drain_idle last saw it
-    void **transfer;          // (l) TRANSFER_SLOTS pointers, or NULL yet
+    uint64_t fresh_seen; // (l) mheap.fresh_bytes when slots were last taken
+    void **transfer;     // (l) TRANSFER_SLOTS pointers, or NULL yet
     struct list partial[PARTIAL_LISTS]; // (l)
     struct list empty;                  // (l) all slots free: a small reserve
     struct list hollow;  // (l) some free, all of them on released pages
@@ -109,12 +110,16 @@ void mcentral_free_one(struct mcentral *mc, void *p);
 uint64_t mcentral_slack_locked(struct mcentral *mc);
 
 // mcentral_hold_locked returns the holes of a partial span of the class (see
-// mspan_holes) if there are any and none of its slots came or went since the last
-// call, or now; MCENTRAL_WARM if one did; else 0. With holes, the span is in no list
-// then: its slots can be freed, but none is taken until mcentral_unhold_locked,
+// mspan_holes) if there are any and: HOLD_IDLE, none of its slots came or went since
+// the last such call (MCENTRAL_WARM: one did); HOLD_UNUSED, no slot of the class was
+// taken while the heap touched the last mheap_unused_bytes for the first time, and those
+// of four pages or more; HOLD_ANY, in any case. Else 0. With holes, the span is in no
+// list then: its slots can be freed, but none is taken until mcentral_unhold_locked,
 // which notes what of the holes was released, or that the system refused to.
+enum mcentral_hold { HOLD_IDLE, HOLD_UNUSED, HOLD_ANY };
 enum { MCENTRAL_WARM = 1u << 31 };
-uint32_t mcentral_hold_locked(struct mcentral *mc, struct mspan *s, bool now);
+uint32_t mcentral_hold_locked(struct mcentral *mc, struct mspan *s,
+                              enum mcentral_hold kind);
 void mcentral_unhold_locked(struct mcentral *mc, struct mspan *s,
                             uint32_t released, bool refused);
 

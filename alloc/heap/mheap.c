@@ -589,6 +589,8 @@ out:
     if (n == 0)
         return 0;
     populate(h, &run);
+    scavenger_trade_holes(
+        h, max_size(run.npopulate + run.nahead, run.nscavenged) << PAGE_SHIFT);
     for (size_t i = 0; i < n; i++) {
         uintptr_t start = run.addr + (i * npages << PAGE_SHIFT);
         mspan_init_slots(ret[i], start, npages, sizeclass);

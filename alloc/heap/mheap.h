@@ -69,6 +69,7 @@ struct mheap {
     _Atomic uint32_t nfresh
         CACHELINE_ALIGNED; // (a) relaxed: times fresh memory was needed
     // The budget of all magazines, in bytes of slots they may hold.
+    _Atomic uint64_t fresh_bytes; // (a) relaxed: that spans touched first
     _Atomic uint64_t shared_cache_bytes
         CACHELINE_ALIGNED; // (a) relaxed; beyond each thread's own
 
@@ -123,7 +124,13 @@ struct mheap {
     struct pagecursor sweep;     // (h)
     size_t sweep_min;            // (h) pages of the runs of this sweep
     struct holes holes;
-    _Atomic bool holes_first;   // (a) relaxed: whose turn it is
+    _Atomic bool holes_first; // (a) relaxed: whose turn it is
+    _Atomic bool trades;      // (a) relaxed: fresh memory is traded for holes,
+    _Atomic uint64_t trades_from; // (a) relaxed: as of these fresh_bytes
+    _Atomic size_t trade_owed;    // (a) relaxed: and not yet, in bytes
+    // (a) relaxed: bytes of holes given back and used again, halved at each walk.
+    _Atomic uint64_t holes_given;
+    _Atomic uint64_t holes_regained;
     _Atomic uint8_t holes_left; // (a) relaxed: as holes_left said last
 
     struct mcentral central[NUM_SIZECLASSES]; // see mheap_class
@@ -147,6 +154,16 @@ _Static_assert(offsetof(struct mheap, profile_sys) / 64 == MHEAP_LINE_READ &&
 // mheap_start_sampling makes the stores of sampled objects, once. It returns
 // false when there is no memory.
 bool mheap_start_sampling(struct mheap *h);
+
+// mheap_unused_bytes returns how much memory the heap has to touch for the first time
+// until a class that nobody took from meanwhile counts as out of use: a quarter of what
+// is in use.
+static inline uint64_t mheap_unused_bytes(const struct mheap *h) {
+    enum { UNUSED_SHARE = 4 };
+    return (__atomic_load_n(&h->stats->inuse_pages, __ATOMIC_RELAXED)
+            << PAGE_SHIFT) /
+           UNUSED_SHARE;
+}
 
 static inline struct mcentral *mheap_sampled(const struct mheap *h) {
     // acquire: sees them initialised; partner: release in mheap_start_sampling

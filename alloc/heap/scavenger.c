@@ -19,6 +19,14 @@
 // 25 MiB, replaced in turn and filled: 295 000 page faults before, 146 000 since,
 // of them 105 000 the first of a page; 414 MiB instead of 384.
 //
+// What small objects touch for the first time is paid for, 512 KiB at a time, with holes
+// of 16 KiB or more in spans of classes from which nobody took while the heap grew by a
+// quarter (holes.h): a program that drops all but a few objects of one size and goes on
+// with another would keep the memory of both. That ends for a while when more than
+// 1/16 of what was given back is used again. Holes of one page are not given back so:
+// 290 MiB of objects took 0.09 s in the place of 0.04, and bench-phases 12 to 20 %
+// longer for no memory.
+//
 // A large object that takes memory from the system pays with free pages that have
 // some and were of no use to it, as far as they were not used again lately: an
 // array that grows leaves shorter ones behind that nobody needs.
@@ -56,6 +64,9 @@ enum {
     HYSTERESIS_SHARE = 16,
     HYSTERESIS_PAGES = (2 << 20) / PAGE_SIZE,
     TRADE_PAGES = (1 << 20) / PAGE_SIZE, // less than that is not traded
+    // Of holes, at once.
+    TRADE_LEAST_BYTES = 64 << 10,
+    TRADE_MOST_BYTES = 512 << 10,
 };
 static const uint64_t KEEP_PAGES = (64 << 20) / PAGE_SIZE;
 static const uint64_t REST_PAGES = (4 << 20) / PAGE_SIZE;
@@ -304,13 +315,17 @@ static size_t visit(struct mheap *h, struct visit v) {
 // its own, and returns how many bytes it gave back.
 static size_t visit_holes(struct mheap *h, uint64_t now_ns,
                           struct holes_visit v) {
+    static const char *const whos[] = {
+        [HOLD_IDLE] = "tick", [HOLD_UNUSED] = "fresh", [HOLD_ANY] = "trim"};
     bool quick;
-    bool never = h->half_life_ns == SCAVENGE_NEVER && !v.now;
+    bool never = h->half_life_ns == SCAVENGE_NEVER && v.kind != HOLD_ANY;
     if (never || mem_release_is_told() || !enter(h, &quick))
         return 0;
     uint64_t begin_ns = scavtrace_now_ns(h);
-    bool more = v.now ? holes_restart(h) : holes_begin(h, now_ns);
-    while (more && quick && can_release(h)) {
+    bool more = v.kind == HOLD_ANY      ? holes_restart(h)
+                : v.kind == HOLD_UNUSED ? holes_trade(h)
+                                        : holes_begin(h, now_ns);
+    while (more && quick && v.nbytes < v.most && can_release(h)) {
         unsigned nrefused = v.nrefused;
         size_t nbytes = v.nbytes;
         more = holes_batch(h, &v);
@@ -324,14 +339,43 @@ static size_t visit_holes(struct mheap *h, uint64_t now_ns,
     }
     atomic_store_explicit(&h->holes_left, (uint8_t)holes_left(h),
                           memory_order_relaxed);
+    if (v.kind == HOLD_UNUSED && !holes_traded(h))
+        atomic_store_explicit(&h->trades, false, memory_order_relaxed);
     leave(h, quick);
-    scavtrace_print(h, &(struct scavtrace){"holes", v.now ? "trim" : "tick",
-                                           begin_ns, v.nbytes, 0});
+    scavtrace_print(
+        h, &(struct scavtrace){"holes", whos[v.kind], begin_ns, v.nbytes, 0});
     return v.nbytes;
 }
 
 size_t scavenger_release_holes(struct mheap *h) {
-    return visit_holes(h, 0, (struct holes_visit){.now = true});
+    return visit_holes(
+        h, 0, (struct holes_visit){.kind = HOLD_ANY, .most = SIZE_MAX});
+}
+
+void scavenger_trade_holes(struct mheap *h, size_t nfresh) {
+    uint64_t fresh =
+        atomic_load_explicit(&h->fresh_bytes, memory_order_relaxed);
+    if (nfresh > 0)
+        fresh = nfresh + atomic_fetch_add_explicit(&h->fresh_bytes, nfresh,
+                                                   memory_order_relaxed);
+    if (LIKELY(!atomic_load_explicit(&h->trades, memory_order_relaxed)))
+        return;
+    // Threads that meet here lose some of it: that is no matter.
+    size_t owed =
+        nfresh + atomic_load_explicit(&h->trade_owed, memory_order_relaxed);
+    uint64_t past =
+        fresh - atomic_load_explicit(&h->trades_from, memory_order_relaxed);
+    if (owed >= TRADE_LEAST_BYTES && past >= mheap_unused_bytes(h) &&
+        holes_pay(h))
+        owed -= min_size(
+            owed, visit_holes(h, 0,
+                              (struct holes_visit){
+                                  .kind = HOLD_UNUSED,
+                                  .most = min_size(owed, TRADE_MOST_BYTES),
+                                  .begin_ticks = sys_ticks(),
+                                  .budget_ticks = VISIT_TICKS,
+                              }));
+    atomic_store_explicit(&h->trade_owed, owed, memory_order_relaxed);
 }
 
 size_t scavenger_release(struct mheap *h, size_t npages) {
@@ -409,8 +453,8 @@ static uint64_t give_back(struct mheap *h, uint64_t now_ns, uint64_t goal,
     uint64_t begin = sys_ticks();
     bool turn = atomic_load_explicit(&h->holes_first, memory_order_relaxed);
     atomic_store_explicit(&h->holes_first, !turn, memory_order_relaxed);
-    struct holes_visit holes = {.begin_ticks = begin,
-                                .budget_ticks = budget_ticks};
+    struct holes_visit holes = {
+        .most = SIZE_MAX, .begin_ticks = begin, .budget_ticks = budget_ticks};
     if (turn)
         visit_holes(h, now_ns, holes);
     if (nbacked > goal)
@@ -499,6 +543,14 @@ void scavenger_holes_made(struct mheap *h) {
         return;
     if (!atomic_load_explicit(&h->restless, memory_order_relaxed))
         atomic_store_explicit(&h->restless, true, memory_order_relaxed);
+    if (!atomic_load_explicit(&h->trades, memory_order_relaxed)) {
+        atomic_store_explicit(
+            &h->trades_from,
+            atomic_load_explicit(&h->fresh_bytes, memory_order_relaxed),
+            memory_order_relaxed);
+        atomic_store_explicit(&h->trade_owed, 0, memory_order_relaxed);
+        atomic_store_explicit(&h->trades, true, memory_order_relaxed);
+    }
     if (!may_help(h))
         return;
     mutex_lock(&h->lock);

@@ -33,6 +33,12 @@ size_t scavenger_release_holes(struct mheap *h);
 // were last looked for: it sees to it that somebody does. Without locks; cheap.
 void scavenger_holes_made(struct mheap *h);
 
+// scavenger_trade_holes is for who got spans and touched nfresh bytes for the first time
+// for it, or none: as much is given back of holes in classes from which nobody takes
+// just now, if there is much; now or at one of the next calls, for as long as a visit
+// may take. Without locks.
+void scavenger_trade_holes(struct mheap *h, size_t nfresh);
+
 // scavenger_walking says whether a walk over holes is not at its end.
 static inline bool scavenger_walking(const struct mheap *h) {
     return atomic_load_explicit(&h->holes_left, memory_order_relaxed) ==

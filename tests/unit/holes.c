@@ -269,7 +269,7 @@ Test(holes, a_span_in_hands_takes_slots_back_and_gives_none) {
     struct mcentral *mc = central_of(&f, s);
     keep_only(&f, s, 0, 1);
     mutex_lock(&mc->lock);
-    uint32_t holes = mcentral_hold_locked(mc, s, /* now= */ true);
+    uint32_t holes = mcentral_hold_locked(mc, s, HOLD_ANY);
     mutex_unlock(&mc->lock);
     cr_assert(eq(u32, holes, 2));
     void *p;
@@ -299,7 +299,7 @@ Test(holes, a_child_of_fork_takes_back_what_was_in_hands) {
     struct mcentral *mc = central_of(&f, s);
     keep_only(&f, s, 0, 1);
     mutex_lock(&mc->lock);
-    f.heap->holes.held[0].holes = mcentral_hold_locked(mc, s, true);
+    f.heap->holes.held[0].holes = mcentral_hold_locked(mc, s, HOLD_ANY);
     f.heap->holes.held[0].span = s;
     f.heap->holes.nheld = 1;
     mutex_unlock(&mc->lock);
@@ -378,6 +378,88 @@ Test(holes, none_are_made_where_they_are_off) {
     f.heap->holes.off = true;
 
     cr_assert(zero(sz, scavenger_release_holes(f.heap)));
+}
+
+// grow lets the heap touch so much for the first time, for objects of 64 bytes.
+static void grow(struct fixture *f, uint64_t nbytes) {
+    uint64_t end = f->heap->fresh_bytes + nbytes;
+    while (f->heap->fresh_bytes < end)
+        fixture_full_span(f, sizeclass_for(64));
+}
+
+// litter fills spans of a class, and frees all but the first object of each.
+static void litter(struct fixture *f, unsigned sizeclass, struct mspan **s,
+                   unsigned n) {
+    for (unsigned i = 0; i < n; i++)
+        s[i] = fixture_full_span(f, sizeclass);
+    for (unsigned i = 0; i < n; i++)
+        keep_only(f, s[i], 0, 0);
+}
+
+enum { LITTER = 512 };
+
+Test(holes, what_no_class_uses_any_more_pays_for_fresh_memory) {
+    struct fixture f = fixture_start();
+    static struct mspan *s[LITTER];
+    unsigned c = sizeclass_for(4096);
+    litter(&f, c, s, LITTER);
+    uint64_t nbytes = LITTER * (uint64_t)(s[LITTER - 1]->nelems - 1) * 4096;
+    cr_assert(f.heap->trades);
+
+    grow(&f, (f.stats->inuse_pages << PAGE_SHIFT) / 8);
+    cr_assert(zero(u64, hole_bytes(&f)));
+    grow(&f, nbytes);
+
+    cr_assert(ge(u64, hole_bytes(&f), nbytes / 8 * 7));
+    fixture_verify(&f);
+}
+
+Test(holes, a_class_that_is_used_pays_for_nothing) {
+    struct fixture f = fixture_start();
+    static struct mspan *s[LITTER];
+    unsigned c = sizeclass_for(4096);
+    litter(&f, c, s, LITTER);
+
+    for (int i = 0; i < 100; i++) {
+        void *p;
+        cr_assert(eq(sz, take(&f, c, &p, 1), 1));
+        grow(&f, 1 << 20);
+    }
+
+    cr_assert(zero(u64, hole_bytes(&f)));
+    fixture_verify(&f);
+}
+
+Test(holes, what_is_used_again_ends_it_for_a_while) {
+    struct fixture f = fixture_start();
+    static struct mspan *s[LITTER];
+    unsigned c = sizeclass_for(4096);
+    litter(&f, c, s, LITTER);
+    grow(&f, 20 << 20);
+    uint64_t given = hole_bytes(&f);
+    cr_assert(gt(u64, given, 4 << 20));
+    void *p;
+    while (hole_bytes(&f) > given / 2)
+        cr_assert(eq(sz, take(&f, c, &p, 1), 1));
+    given = hole_bytes(&f);
+
+    grow(&f, 40 << 20);
+
+    cr_assert(not(holes_pay(f.heap)));
+    cr_assert(eq(u64, hole_bytes(&f), given));
+    fixture_verify(&f);
+}
+
+Test(holes, single_pages_pay_for_nothing) {
+    enum { N = 2048 };
+    struct fixture f = fixture_start();
+    static struct mspan *s[N];
+    litter(&f, sizeclass_for(512), s, N);
+
+    grow(&f, 60 << 20);
+
+    cr_assert(zero(u64, hole_bytes(&f)));
+    cr_assert(not(f.heap->trades)); // a walk found nothing
 }
 
 // struct model is what a test knows of an object.
