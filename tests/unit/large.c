@@ -409,6 +409,7 @@ Test(large, kept_pages_serve_other_lengths_before_the_heap_grows) {
 
 Test(large, huge_pages_are_asked_for_whole_ones_of_fresh_memory_only) {
     struct fixture f = fixture_start();
+    f.heap->reuse_seen = sys_ticks(); // a free leaves what it frees
     f.heap->thp = THP_ALWAYS;
     struct mspan *s = fixture_large(&f, MIB_PAGES, 1);
     cr_assert(zero(u64, mem_fake_calls(MEM_HUGEPAGES)));
@@ -452,6 +453,7 @@ static void leave_idle(struct fixture *f, size_t npages) {
 
 Test(large, fresh_memory_is_paid_for_with_such_as_nobody_uses) {
     struct fixture f = fixture_start();
+    f.heap->reuse_seen = sys_ticks(); // a free leaves what it frees
     leave_idle(&f, 20 * MIB_PAGES);
     uint64_t idle = f.heap->pages.nbacked;
 
@@ -465,6 +467,7 @@ Test(large, fresh_memory_is_paid_for_with_such_as_nobody_uses) {
 
 Test(large, memory_that_was_used_again_lately_is_not_traded) {
     struct fixture f = fixture_start();
+    f.heap->reuse_seen = sys_ticks(); // a free leaves what it frees
     leave_idle(&f, 20 * MIB_PAGES);
     struct mspan *s = fixture_large(&f, 20 * MIB_PAGES, 1);
     release(&f, s);
