@@ -135,6 +135,8 @@ struct mound_memstats {
     uint64_t heap_holes; // the part of heap_inuse the system has back: pages on
                          // which are free slots only. heap_inuse counts spans
                          // whole; not in heap_released
+    uint64_t mem_limit;  // MOUND_MEMLIMIT in bytes; 0: none
+    uint64_t mem_limit_exceeded; // times the heap came above it
 };
 
 // mound_read_memstats fills the first size bytes of *ret_stats; pass sizeof

@@ -6,6 +6,7 @@
 
 #include "base/print.h"
 #include "base/str.h"
+#include "os/cgroup.h"
 #include "os/sys.h"
 
 enum { DECAY_MAX_S = 1000 * 1000 };
@@ -108,8 +109,11 @@ static bool number(const char *text, uint64_t *ret, const char **ret_rest) {
     return s > text;
 }
 
+static const char BYTES[] = "a number of bytes, as 4096, 512KiB or 64MiB";
+
 // read_bytes reads a size such as 4096, 512KiB or 64MiB.
-static void read_bytes(const char *name, const char *value, uint64_t *ret) {
+static void read_bytes(const char *name, const char *value, const char *allowed,
+                       uint64_t *ret) {
     static const struct {
         char text[4];
         unsigned shift;
@@ -124,15 +128,15 @@ static void read_bytes(const char *name, const char *value, uint64_t *ret) {
                 *ret = n << units[i].shift;
                 return;
             }
-    complain(name, value, "a number of bytes, as 4096, 512KiB or 64MiB");
+    complain(name, value, allowed);
 }
 
 static void read_profile_rate(const char *value) {
-    read_bytes("MOUND_PROFILE_RATE", value, &values.profile_rate);
+    read_bytes("MOUND_PROFILE_RATE", value, BYTES, &values.profile_rate);
 }
 
 static void read_profile_every(const char *value) {
-    read_bytes("MOUND_PROFILE_EVERY", value, &values.profile_every);
+    read_bytes("MOUND_PROFILE_EVERY", value, BYTES, &values.profile_every);
 }
 
 static void read_profile_signal(const char *value) {
@@ -218,6 +222,15 @@ static void read_decay(const char *value) {
         complain("MOUND_DECAY", value, "a number of seconds, or never");
 }
 
+static void read_memlimit(const char *value) {
+    if (str_same(value, "cgroup"))
+        values.memlimit = cgroup_memory_limit();
+    else
+        read_bytes("MOUND_MEMLIMIT", value,
+                   "cgroup, or a number of bytes, as 512MiB or 4GiB",
+                   &values.memlimit);
+}
+
 static void read_helper(const char *value) {
     static const struct choice choices[] = {
         {"auto", 0}, {"always", 1}, {"", 0}};
@@ -248,6 +261,7 @@ static const struct {
     {"MOUND_DEEPBIND", NOT_SECURE, read_deepbind},
     {"MOUND_THP", NOT_SECURE, read_thp},
     {"MOUND_DECAY", NOT_SECURE, read_decay},
+    {"MOUND_MEMLIMIT", NOT_SECURE, read_memlimit},
     {"MOUND_HELPER", NOT_SECURE, read_helper},
     {"MOUND_TRACE", NOT_SECURE, read_trace},
 };

@@ -56,6 +56,7 @@ static COLD void start(char **envp) {
     options_read(envp);
     mheap_init(&mound_heap, &mound_stats, sizeof(struct mcache));
     mound_heap.half_life_ns = options->half_life_ns;
+    memlimit_set(&mound_heap, options->memlimit);
     mound_heap.help_always = options->help_always;
     mound_heap.trace = options->trace_scav;
     mound_heap.helper.open = options->trace_scav; // it prints

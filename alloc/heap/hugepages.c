@@ -44,7 +44,8 @@ void hugepages_init(struct mheap *h, enum thp_mode mode) {
 }
 
 bool hugepages_growing_locked(const struct mheap *h) {
-    return h->thp != THP_NEVER && h->stats->inuse_pages >= GROWING_PAGES;
+    return h->thp != THP_NEVER && h->stats->inuse_pages >= GROWING_PAGES &&
+           !memlimit_near_locked(h);
 }
 
 // struct region is where the bits of a region are.

@@ -108,6 +108,7 @@ static void note_pages(struct mheap *h, int64_t inuse) {
     st->released_pages = h->pages.nfree - h->pages.nbacked;
     if (st->inuse_pages > h->peak_pages)
         h->peak_pages = st->inuse_pages;
+    memlimit_note_locked(h);
 }
 
 // commit makes nbytes of the reservation usable and free.
@@ -215,6 +216,8 @@ static bool grow_locked(struct mheap *h, size_t npages, bool may_reserve) {
 static size_t populate_step(const struct mheap *h) {
     size_t inuse = h->stats->inuse_pages << PAGE_SHIFT;
     size_t step = min_size(inuse / POPULATE_SHARE, POPULATE_MAX);
+    if (memlimit_near_locked(h))
+        return 0;
     return step < POPULATE_MIN ? 0 : step >> PAGE_SHIFT;
 }
 
@@ -424,8 +427,8 @@ static bool keep_locked(struct mheap *h, struct mspan *s) {
     // Of large objects few sizes repeat: first fit packs them better.
     if (npages > KEEP_SMALL_PAGES)
         most = KEEP_LARGE_PAGES;
-    if (h->half_life_ns == 0 || npages > KEPT_PAGES_MAX ||
-        h->kept_pages + npages > most)
+    if (h->half_life_ns == 0 || memlimit_near_locked(h) ||
+        npages > KEPT_PAGES_MAX || h->kept_pages + npages > most)
         return false;
     *next_kept(s) = h->kept[npages - 1];
     h->kept[npages - 1] = s;

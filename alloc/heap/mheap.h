@@ -9,6 +9,7 @@
 #include "heap/heapstats.h"
 #include "heap/holes.h"
 #include "heap/mcentral.h"
+#include "heap/memlimit.h"
 #include "heap/pagealloc.h"
 #include "os/helper.h"
 
@@ -91,7 +92,8 @@ struct mheap {
     // Of scavenger.c. (c) but for tests
     uint64_t half_life_ns; // of the peak; 0: nothing is kept; or SCAVENGE_NEVER
     bool help_always;      // a helper also where there is one thread
-    bool trace;            // a line on stderr for each visit
+    struct memlimit memlimit;
+    bool trace; // a line on stderr for each visit
     // Of hugepages.c: regions that are not filled after the last stall, those of
     // them still to come, and regions whose advice was taken back.
     _Atomic uint32_t skip; // (a) relaxed

@@ -98,6 +98,8 @@ static uint64_t rest_pages(const struct mheap *h) {
 // keep_now_locked returns how many unused pages a heap may keep even for a moment.
 static uint64_t keep_now_locked(struct mheap *h, uint64_t idle) {
     uint64_t keep = max_size(h->peak_pages / KEEP_SHARE, KEEP_PAGES);
+    if (memlimit_near_locked(h) && memlimit_may_spend(h))
+        return h->kept_pages;
     // A shorter half-life keeps as much less at once: with 0 only what a heap at
     // rest does.
     if (h->half_life_ns < SCAVENGE_HALF_LIFE_NS) {
@@ -123,7 +125,7 @@ static uint64_t keep_now_locked(struct mheap *h, uint64_t idle) {
 }
 
 size_t scavenger_excess_locked(struct mheap *h) {
-    if (h->half_life_ns == SCAVENGE_NEVER)
+    if (h->half_life_ns == SCAVENGE_NEVER && !memlimit_near_locked(h))
         return 0;
     uint64_t idle = h->pages.nbacked + h->kept_pages + h->first_pages.n;
     uint64_t keep = keep_now_locked(h, idle);
@@ -134,6 +136,8 @@ size_t scavenger_excess_locked(struct mheap *h) {
 }
 
 size_t scavenger_trade_locked(struct mheap *h, size_t nfresh) {
+    if (memlimit_near_locked(h) && memlimit_may_spend(h))
+        return min_size(h->pages.nbacked, nfresh);
     if (nfresh < TRADE_PAGES || h->pages.nbacked < TRADE_PAGES ||
         h->half_life_ns == SCAVENGE_NEVER)
         return 0;
@@ -261,6 +265,7 @@ static void release_batch(struct mheap *h, const struct batch *b,
     }
     h->stats->free_pages = h->pages.nbacked;
     h->stats->released_pages = h->pages.nfree - h->pages.nbacked;
+    memlimit_note_locked(h);
     mutex_unlock(&h->lock);
 }
 
@@ -305,6 +310,8 @@ static size_t visit(struct mheap *h, struct visit v) {
     } while (v.released < v.npages && v.nturns < ALL_TURNS && can_release(h) &&
              !late(&v));
     leave(h, quick);
+    if (UNLIKELY(h->memlimit.pages != 0))
+        memlimit_spent(h, sys_ticks() - v.begin_ticks, v.released);
     scavtrace_print(h,
                     &(struct scavtrace){"runs", v.who, begin_ns,
                                         v.released << PAGE_SHIFT, v.nranges});
@@ -476,6 +483,8 @@ static bool look(struct mheap *h, uint64_t now_ns, uint64_t budget_ticks) {
     collect_idle(h);
     mutex_lock(&h->lock);
     uint64_t goal = scavenger_goal_locked(h, now_ns);
+    if (memlimit_near_locked(h) && memlimit_may_spend(h))
+        goal = FLOOR_PAGES;
     h->pages.now = scavenger_age(now_ns);
     uint64_t nbacked = h->pages.nbacked;
     uint64_t rest = rest_pages(h);

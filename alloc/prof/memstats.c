@@ -131,6 +131,8 @@ static void read_heap_locked(struct mheap *h, struct mound_memstats *ret) {
     ret->mcache_inuse = h->caches.ninuse * h->caches.elemsize;
     ret->mcache_sys = load(&h->caches.sys_bytes);
     ret->gc_sys = load(&h->pages.sys_bytes);
+    ret->mem_limit = h->memlimit.pages << PAGE_SHIFT;
+    ret->mem_limit_exceeded = h->memlimit.nexceeded;
     ret->other_sys = load(&h->slotarray_sys) + load(&h->other_sys);
 }
 

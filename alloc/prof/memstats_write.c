@@ -58,6 +58,10 @@ static void write_totals(struct print *out, const struct mound_memstats *st,
              "of HeapIdle: no memory behind it");
     size_row(out, "HeapHoles", st->heap_holes,
              "of HeapInuse: no memory behind it");
+    if (st->mem_limit != 0) {
+        size_row(out, "MemLimit", st->mem_limit, "MOUND_MEMLIMIT");
+        count_row(out, "exceeded", st->mem_limit_exceeded, "times");
+    }
     size_row(out, "MSpanSys", st->mspan_sys, "records of spans");
     size_row(out, "MCacheSys", st->mcache_sys, "caches of threads");
     size_row(out, "GCSys", st->gc_sys, "page map and page bitmaps");
@@ -242,6 +246,8 @@ int memstats_write_json(const struct mound_memstats *st, int fd) {
         {"Threads", st->nthreads},
         {"Spans", st->nspans},
         {"HeapHoles", st->heap_holes},
+        {"MemLimit", st->mem_limit},
+        {"MemLimitExceeded", st->mem_limit_exceeded},
     };
     struct print out = print_to(fd);
     print_str(&out, "{\"cmdline\":");

@@ -315,6 +315,41 @@ Test(limits, many_large_objects_in_few_mappings) {
     passes("many_mappings", "grow");
 }
 
+static void at_limit(const char *way, const char *most, const char *limit) {
+    const char *const args[] = {way, most, NULL};
+    const char *const env[] = {limit, NULL};
+    probe_passes_with(spawn_lib(), args, env, "contracts/memlimit");
+}
+
+Test(limit, nothing_is_kept_near_it) {
+    at_limit("keeps", "92", "MOUND_MEMLIMIT=80MiB"); // 95 without
+}
+
+Test(limit, is_soft) {
+    at_limit("above", NULL, "MOUND_MEMLIMIT=64MiB");
+}
+
+Test(limit, is_no_reason_to_thrash) {
+    at_limit("thrash", NULL, "MOUND_MEMLIMIT=64MiB");
+}
+
+Test(limit, how_often_it_was_exceeded_is_in_the_dump) {
+    const char *argv[] = {spawn_probe("contracts/memlimit"), "above", NULL};
+    const char *env[] = {"MOUND_MEMLIMIT=64MiB", "MOUND_STATS=1", NULL};
+    struct spawn cmd = {.argv = argv, .env = env, .preload = spawn_lib()};
+    struct spawn_result r = spawn_run(&cmd);
+    unsigned long limit = 0, times = 0;
+    cr_assert(spawn_exited(&r, 0), "%s", spawn_describe(&r));
+    const char *row = strstr(r.err, "  MemLimit ");
+    cr_assert(row && sscanf(row, " MemLimit 64.0 MiB %lu", &limit) == 1 &&
+                  limit == 64 << 20,
+              "%s", r.err);
+    row = strstr(r.err, "  exceeded ");
+    cr_assert(row && sscanf(row, " exceeded %lu", &times) == 1 && times == 1,
+              "%s", r.err);
+    spawn_free(&r);
+}
+
 // idle is a row of the table in README.md, "Memory that goes back".
 #define idle(setting, ...)                                                     \
     do {                                                                       \

@@ -87,6 +87,9 @@ Test(options, a_half_life_is_read_in_seconds) {
     cr_assert(
         eq(str, (char *)SAID("MOUND_HELPER=always", "MOUND_TRACE=scav"), ""));
     cr_assert(options->help_always && options->trace_scav);
+    cr_assert(eq(str, (char *)SAID("MOUND_MEMLIMIT=3GiB"), ""));
+    cr_assert(eq(u64, options->memlimit, (uint64_t)3 << 30));
+    cr_assert(eq(str, (char *)SAID("MOUND_MEMLIMIT=cgroup"), ""));
 }
 
 Test(options, every_value_is_understood) {
@@ -142,6 +145,7 @@ Test(options, a_malformed_value_is_named_with_what_is_allowed) {
         {"MOUND_DECAY=0.0001", "MOUND_DECAY=0.0001", "a number of seconds"},
         {"MOUND_DECAY=2s", "MOUND_DECAY=2s", "a number of seconds, or never"},
         {"MOUND_HELPER=1", "MOUND_HELPER=1", "auto or always"},
+        {"MOUND_MEMLIMIT=lots", "MOUND_MEMLIMIT=lots", "cgroup, or a number"},
         {"MOUND_TRACE=1", "MOUND_TRACE=1", "0 or scav"},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -88,6 +88,44 @@ Test(scavenger, a_heap_that_uses_nothing_again_keeps_4_mib) {
     fixture_verify(&f);
 }
 
+Test(scavenger, near_the_limit_nothing_is_kept) {
+    struct fixture f = busy_start();
+    memlimit_set(f.heap, (size_t)100 << 20);
+    struct mspan *live = alloc(&f, 70 * MIB_PAGES);
+    struct mspan *s = alloc(&f, 15 * MIB_PAGES);
+    cr_assert(not(memlimit_near_locked(f.heap)));
+
+    release(&f, s); // below 90 %
+    cr_assert(eq(u64, f.heap->pages.nbacked, 15 * MIB_PAGES));
+    s = alloc(&f, 25 * MIB_PAGES);
+    cr_assert(memlimit_near_locked(f.heap));
+    release(&f, s);
+
+    cr_assert(le(u64, f.heap->pages.nbacked, 1)); // the first page is held
+    cr_assert(eq(u64, f.heap->memlimit.nexceeded, 0));
+    for (int i = 0; i < 2; i++) { // it is soft
+        f.heap->memlimit.spent_ticks = 0;
+        s = alloc(&f, 40 * MIB_PAGES);
+        release(&f, s);
+    }
+    cr_assert(eq(u64, f.heap->memlimit.nexceeded, 2));
+    release(&f, live);
+    fixture_verify(&f);
+}
+
+Test(scavenger, at_most_half_of_the_time_goes_into_a_limit) {
+    struct fixture f = busy_start();
+    memlimit_set(f.heap, (size_t)100 << 20);
+    cr_assert(memlimit_may_spend(f.heap)); // a window begins
+
+    memlimit_spent(f.heap, 4 * (uint64_t)SYS_TICKS_STEP, 0);
+
+    cr_assert(not(memlimit_may_spend(f.heap)));
+    alloc(&f, 70 * MIB_PAGES);
+    release(&f, alloc(&f, 25 * MIB_PAGES));
+    cr_assert(eq(u64, f.heap->pages.nbacked, 25 * MIB_PAGES));
+}
+
 Test(scavenger, the_half_life_says_how_much_is_kept) {
     struct fixture f = busy_start();
     f.heap->half_life_ns = 0;

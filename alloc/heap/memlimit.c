@@ -1,0 +1,59 @@
+// memlimit.c: see memlimit.h.
+#include "heap/memlimit.h"
+
+#include "heap/mheap.h"
+#include "os/sys.h"
+
+enum {
+    NEAR_PCT = 90,
+    WINDOW_STEPS = 16, // of SYS_TICKS_STEP: a fifth of a second
+    GRACE_STEPS = 1,   // at the beginning of a window
+    // A page's first touch: two faults, 1 to 5 us in all.
+    TOUCH_SHARE = 1 << 12, // of SYS_TICKS_STEP
+};
+
+void memlimit_set(struct mheap *h, uint64_t nbytes) {
+    h->memlimit.pages = nbytes >> PAGE_SHIFT;
+}
+
+static uint64_t footprint_locked(const struct mheap *h) {
+    return h->stats->inuse_pages + h->pages.nbacked + h->kept_pages +
+           h->first_pages.n;
+}
+
+void memlimit_note_locked(struct mheap *h) {
+    struct memlimit *m = &h->memlimit;
+    if (LIKELY(m->pages == 0))
+        return;
+    bool above = footprint_locked(h) > m->pages;
+    m->nexceeded += above && !m->above;
+    // A heap that stays about there has not come there anew.
+    if (above || !memlimit_near_locked(h))
+        m->above = above;
+}
+
+bool memlimit_near_locked(const struct mheap *h) {
+    uint64_t pages = h->memlimit.pages;
+    return UNLIKELY(pages != 0) && footprint_locked(h) > pages / 100 * NEAR_PCT;
+}
+
+bool memlimit_may_spend(struct mheap *h) {
+    struct memlimit *m = &h->memlimit;
+    uint64_t now = sys_ticks();
+    uint64_t past = now - __atomic_load_n(&m->since_ticks, __ATOMIC_RELAXED);
+    if (past > WINDOW_STEPS * (uint64_t)SYS_TICKS_STEP) {
+        __atomic_store_n(&m->since_ticks, now, __ATOMIC_RELAXED);
+        __atomic_store_n(&m->spent_ticks, 0, __ATOMIC_RELAXED);
+        return true;
+    }
+    return 2 * __atomic_load_n(&m->spent_ticks, __ATOMIC_RELAXED) <=
+           past + GRACE_STEPS * (uint64_t)SYS_TICKS_STEP;
+}
+
+void memlimit_spent(struct mheap *h, uint64_t ticks, size_t npages) {
+    struct memlimit *m = &h->memlimit;
+    ticks += npages * (SYS_TICKS_STEP / TOUCH_SHARE);
+    __atomic_store_n(&m->spent_ticks,
+                     __atomic_load_n(&m->spent_ticks, __ATOMIC_RELAXED) + ticks,
+                     __ATOMIC_RELAXED);
+}

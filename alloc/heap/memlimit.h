@@ -1,0 +1,45 @@
+// memlimit.h: a soft limit on the memory of a heap, as Go's GOMEMLIMIT
+// (MOUND_MEMLIMIT). From 90 % of it on nothing is populated ahead, no freed span and
+// no free page is kept for later, and free pages go back at once. Above it allocation
+// goes on; how often the heap came there is counted.
+//
+// What counts is what a heap has of the system for objects: pages in spans, and free
+// ones with memory. The tenth is for what is not seen here: records, stacks, code,
+// mappings of the program's own.
+//
+// What is given back at the limit may have to be taken again at once. So at most half
+// of the time goes into both, as in Go's collector at its limit: see
+// memlimit_may_spend. After that the heap keeps what it has, and may grow.
+#ifndef MOUND_HEAP_MEMLIMIT_H
+#define MOUND_HEAP_MEMLIMIT_H
+
+#include "base/compiler.h"
+
+struct mheap;
+
+// struct memlimit: all zero is no limit.
+//   (c) constant after memlimit_set   (h) mheap.lock   (a) relaxed
+struct memlimit {
+    uint64_t pages;       // (c) 0: none
+    uint64_t nexceeded;   // (h) times the heap came above it
+    bool above;           // (h)
+    uint64_t spent_ticks; // (a) in this window; one thread at a time adds to it
+    uint64_t since_ticks; // (a) when the window began
+};
+
+// memlimit_set sets it, before the heap is in use. 0: none.
+void memlimit_set(struct mheap *h, uint64_t nbytes);
+
+// memlimit_note_locked counts, after pages came or went.
+void memlimit_note_locked(struct mheap *h);
+
+// memlimit_near_locked says whether the heap is above 90 % of the limit.
+bool memlimit_near_locked(const struct mheap *h);
+
+// memlimit_may_spend says whether more time may go into returning memory;
+// memlimit_spent adds what did, for so many pages: also what it takes to touch them
+// again. Any thread.
+bool memlimit_may_spend(struct mheap *h);
+void memlimit_spent(struct mheap *h, uint64_t ticks, size_t npages);
+
+#endif // MOUND_HEAP_MEMLIMIT_H
