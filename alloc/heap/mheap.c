@@ -5,9 +5,9 @@
 // (hugepages.c), and where there are none in steps of 1/64 of what is in use. The
 // pages ahead are allocated while they are populated, without the lock, and
 // become free and backed afterwards; address-ordered first fit hands them out
-// next. Large objects are never populated, and get huge pages only with
-// MOUND_THP=always: how much of one will be touched is not known, and xz -T2 took
-// 1.31 times glibc's memory with them, 1.09 without.
+// next. Large objects are never populated, and get huge pages only where they grow
+// to 8 MiB or more, or with MOUND_THP=always: how much of one will be touched is not
+// known, and xz -T2 took 1.31 times glibc's memory with them, 1.09 without.
 #include "heap/mheap.h"
 
 #include <string.h>
