@@ -175,11 +175,50 @@ class Harness(unittest.TestCase):
         self.assertFalse(releases.is_old({**release, 'date': None},
                                          '2024-09-01'))
 
-    def test_the_readme_may_not_be_ahead_of_a_peer_of_unknown_release(self):
+    @staticmethod
+    def check():
+        """scripts/check as a module."""
         loader = importlib.machinery.SourceFileLoader('check', CHECK)
         check = importlib.util.module_from_spec(
             importlib.util.spec_from_loader('check', loader))
         loader.exec_module(check)
+        return check
+
+    def test_files_that_include_one_another_are_refused(self):
+        check = self.check()
+        ring = {'a': {'b'}, 'b': {'c'}, 'c': {'a', 'd'}, 'd': set()}
+        for graph, known, refused in (
+                ({'a': {'b', 'c'}, 'b': {'c'}, 'c': set()}, [], 0),
+                ({'a': {'b'}, 'b': {'a'}}, [], 1),
+                (ring, [], 1), # over a third
+                (ring, ['a', 'b'], 1),
+                (ring, ['a', 'b', 'c'], 0),
+                (ring, ['a', 'b', 'c', 'd'], 1), # of d it is not true any more
+                ({**ring, 'e': {'f'}, 'f': {'e'}}, [], 2)):
+            with self.subTest(graph=graph, known=known):
+                self.assertEqual(len(check.refused_circles(graph, known)),
+                                 refused)
+
+    def test_a_header_and_its_source_are_one_file_of_the_graph(self):
+        graph = self.check().include_graph(
+            ['alloc/base/mutex.c', 'alloc/base/mutex.h'])
+
+        self.assertEqual(set(graph), {'alloc/base/mutex'})
+        self.assertIn('alloc/base/compiler', graph['alloc/base/mutex'])
+        self.assertNotIn('alloc/base/mutex', graph['alloc/base/mutex'])
+
+    def test_long_files_are_refused(self):
+        check = self.check()
+        lengths = {'short.c': check.LINES_MAX, 'long.c': check.LINES_MAX + 1}
+        for known, refused in (([], 1), (['long.c'], 0),
+                               (['long.c', 'short.c'], 1),
+                               (['long.c', 'gone.c'], 1)):
+            with self.subTest(known):
+                self.assertEqual(len(check.refused_lengths(lengths, known)),
+                                 refused)
+
+    def test_the_readme_may_not_be_ahead_of_a_peer_of_unknown_release(self):
+        check = self.check()
         for text, refused in (
                 ('It is ahead of\njemalloc. Fine.', 1),
                 ('mound beats all peers', 1),
