@@ -13,6 +13,7 @@
 #include "outfile.h"
 #include "prof/memstats_write.h"
 #include "runtime.h"
+#include "thread.h"
 
 static int said; // why it cannot be written; at the start
 
@@ -61,8 +62,18 @@ static void fill_process(struct memstats_about *about) {
     about->huge_bytes = number_after(text, "\nAnonHugePages:");
 }
 
+static void fill_huge(struct memstats_about *about) {
+    about->huge = (struct hugeuse){0, 0};
+    if (!thread_enter())
+        return; // in a handler that interrupted a slow path: no locks
+    runtime_enter();
+    about->huge = hugeuse_read(&mound_heap);
+    thread_leave();
+}
+
 static void fill(struct mound_memstats *st, struct memstats_about *about) {
     mound_read_memstats(st, sizeof *st);
+    fill_huge(about);
     about->program = outname_program();
     about->pid = sys_pid();
     about->options = option_text();
@@ -78,8 +89,10 @@ int dump_table(int fd) {
 
 static int dump_json(int fd) {
     struct mound_memstats st;
+    struct memstats_about about;
     mound_read_memstats(&st, sizeof st);
-    return memstats_write_json(&st, fd);
+    fill_huge(&about);
+    return memstats_write_json(&st, &about, fd);
 }
 
 static void dump_to_stderr(void) {

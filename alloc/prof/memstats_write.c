@@ -58,6 +58,12 @@ static void write_totals(struct print *out, const struct mound_memstats *st,
              "of HeapIdle: no memory behind it");
     size_row(out, "HeapHoles", st->heap_holes,
              "of HeapInuse: no memory behind it");
+    if (about->huge.bytes > 0) {
+        size_row(out, "HeapHuge", about->huge.bytes,
+                 "where huge pages were asked for");
+        size_row(out, "HeapHugeUnused", about->huge.unused,
+                 "of it: no live object has it");
+    }
     if (st->mem_limit != 0) {
         size_row(out, "MemLimit", st->mem_limit, "MOUND_MEMLIMIT");
         count_row(out, "exceeded", st->mem_limit_exceeded, "times");
@@ -206,7 +212,8 @@ static void write_ring(struct print *out, const char *name,
     print_str(out, "]");
 }
 
-int memstats_write_json(const struct mound_memstats *st, int fd) {
+int memstats_write_json(const struct mound_memstats *st,
+                        const struct memstats_about *about, int fd) {
     const struct {
         const char *name;
         uint64_t value;
@@ -246,6 +253,8 @@ int memstats_write_json(const struct mound_memstats *st, int fd) {
         {"Threads", st->nthreads},
         {"Spans", st->nspans},
         {"HeapHoles", st->heap_holes},
+        {"HeapHuge", about->huge.bytes},
+        {"HeapHugeUnused", about->huge.unused},
         {"MemLimit", st->mem_limit},
         {"MemLimitExceeded", st->mem_limit_exceeded},
     };

@@ -48,6 +48,7 @@ must(m["Alloc"] == m["HeapAlloc"], "Alloc")
 must(m["HeapSys"] == m["HeapInuse"] + m["HeapIdle"], "HeapSys")
 must(m["HeapReleased"] <= m["HeapIdle"], "HeapReleased")
 must(m["HeapHoles"] <= m["HeapInuse"], "HeapHoles")
+must(m["HeapHugeUnused"] <= m["HeapHuge"] <= m["HeapSys"], "HeapHuge")
 must(m["HeapAlloc"] <= m["HeapInuse"], "HeapAlloc is over HeapInuse")
 must(m["TotalAlloc"] >= m["Alloc"], "TotalAlloc")
 parts = [n for n in GO if n.endswith("Sys") and n != "Sys"]
