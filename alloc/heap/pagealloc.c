@@ -6,6 +6,9 @@
 #include "os/mem.h"
 #include "os/sys.h"
 
+// So many arenas, 2 GiB, are looked at one by one: most processes need no tree.
+enum { FEW_ARENAS = 8 };
+
 void pagealloc_init(struct pagealloc *pa, struct pagemap *map,
                     struct persistent *source) {
     pa->map = map;
@@ -30,8 +33,22 @@ static bool room_for_arena(struct pagealloc *pa) {
     return true;
 }
 
+// room_in_tree makes the tree if one arena more needs it.
+static bool room_in_tree(struct pagealloc *pa) {
+    if (pa->narenas < FEW_ARENAS || pagetree_is(&pa->tree))
+        return true;
+    size_t nbytes = pagetree_start(&pa->tree);
+    if (nbytes == 0)
+        return false;
+    atomic_fetch_add_explicit(&pa->sys_bytes, nbytes, memory_order_relaxed);
+    for (size_t i = 0; i < pa->narenas; i++)
+        pagetree_set(&pa->tree, pa->arenas[i]->base, pa->arenas[i]->sum,
+                     /* anew= */ false);
+    return true;
+}
+
 static bool add_arena(struct pagealloc *pa, uintptr_t base) {
-    if (!room_for_arena(pa))
+    if (!room_for_arena(pa) || !room_in_tree(pa))
         return false;
     size_t nbytes = align_up(sizeof(struct arena), sys_page_size());
     struct arena *a = mem_map(nbytes);
@@ -47,7 +64,6 @@ static bool add_arena(struct pagealloc *pa, uintptr_t base) {
     }
     pa->arenas[at] = a;
     pa->narenas++;
-    pa->first = 0;
     return true;
 }
 
@@ -62,26 +78,37 @@ bool pagealloc_cover(struct pagealloc *pa, uintptr_t addr, size_t nbytes) {
     return true;
 }
 
-static bool sum_equal(struct palloc_sum a, struct palloc_sum b) {
-    return a.start == b.start && a.max == b.max && a.end == b.end;
-}
-
-// resum brings the summaries above a chunk up to date.
-static void resum(struct arena *a, unsigned chunk) {
+// resum_chunk brings the summary of a chunk up to date and says whether it changed.
+// backed is what is known of its runs with memory: none is longer.
+static bool resum_chunk(struct arena *a, unsigned chunk, uint32_t backed) {
     struct palloc_sum sum = pallocbits_summarize(a->chunks[chunk].free);
-    if (sum_equal(sum, a->chunk_sums[chunk]))
-        return;
+    sum.backed =
+        (uint32_t)min_size(min_size(backed, sum.max), a->nbacked[chunk]);
+    if (palloc_sum_equal(sum, a->chunk_sums[chunk]))
+        return false;
     a->chunk_sums[chunk] = sum;
-    unsigned group = chunk / GROUP_CHUNKS;
-    sum = palloc_sum_merge(&a->chunk_sums[group * GROUP_CHUNKS], GROUP_CHUNKS,
-                           CHUNK_PAGES);
-    if (sum_equal(sum, a->group_sums[group]))
-        return;
-    a->group_sums[group] = sum;
-    a->sum = palloc_sum_merge(a->group_sums, ARENA_GROUPS, GROUP_PAGES);
+    return true;
 }
 
-struct arena *pagealloc_arena_from(const struct pagealloc *pa, uintptr_t addr) {
+// resum_above does so with what is above some chunks of an arena, from first to last.
+static void resum_above(struct pagealloc *pa, struct arena *a, unsigned first,
+                        unsigned last) {
+    bool changed = false;
+    for (unsigned g = first / GROUP_CHUNKS; g <= last / GROUP_CHUNKS; g++) {
+        struct palloc_sum sum = palloc_sum_merge(
+            &a->chunk_sums[g * GROUP_CHUNKS], GROUP_CHUNKS, CHUNK_PAGES);
+        changed |= !palloc_sum_equal(sum, a->group_sums[g]);
+        a->group_sums[g] = sum;
+    }
+    if (!changed)
+        return;
+    a->sum = palloc_sum_merge(a->group_sums, ARENA_GROUPS, GROUP_PAGES);
+    if (pagetree_is(&pa->tree))
+        pagetree_set(&pa->tree, a->base, a->sum, /* anew= */ false);
+}
+
+// index_from returns the number of the lowest arena that ends above addr, or narenas.
+static size_t index_from(const struct pagealloc *pa, uintptr_t addr) {
     size_t lo = 0;
     size_t hi = pa->narenas;
     while (lo < hi) {
@@ -91,7 +118,12 @@ struct arena *pagealloc_arena_from(const struct pagealloc *pa, uintptr_t addr) {
         else
             hi = mid;
     }
-    return lo < pa->narenas ? pa->arenas[lo] : NULL;
+    return lo;
+}
+
+struct arena *pagealloc_arena_from(const struct pagealloc *pa, uintptr_t addr) {
+    size_t i = index_from(pa, addr);
+    return i < pa->narenas ? pa->arenas[i] : NULL;
 }
 
 // struct part is the part of a page range that lies in one chunk.
@@ -114,6 +146,22 @@ static struct part part_at(const struct pagealloc *pa, uintptr_t addr,
     };
 }
 
+// take_part marks the free pages of a part allocated and returns how many of them were
+// scavenged.
+static unsigned take_part(struct pagealloc *pa, const struct part *part) {
+    struct arena *a = part->a;
+    unsigned n =
+        pallocbits_count(a->chunks[part->chunk].scavenged, part->page, part->n);
+    pallocbits_clear(a->chunks[part->chunk].free, part->page, part->n);
+    pallocbits_clear(a->chunks[part->chunk].scavenged, part->page, part->n);
+    a->taken[part->chunk] = pa->now;
+    a->nbacked[part->chunk] =
+        (uint16_t)(a->nbacked[part->chunk] - (part->n - n));
+    a->nbacked_total -= part->n - n;
+    pa->nbacked -= part->n - n;
+    return n;
+}
+
 // take marks a run of free pages allocated and returns how many of them were
 // scavenged.
 static size_t take(struct pagealloc *pa, uintptr_t addr, size_t npages) {
@@ -122,88 +170,81 @@ static size_t take(struct pagealloc *pa, uintptr_t addr, size_t npages) {
     for (size_t left = npages; left > 0;) {
         struct part part = part_at(pa, addr, left);
         struct arena *a = part.a;
-        unsigned n = pallocbits_count(a->chunks[part.chunk].scavenged,
-                                      part.page, part.n);
-        pallocbits_clear(a->chunks[part.chunk].free, part.page, part.n);
-        pallocbits_clear(a->chunks[part.chunk].scavenged, part.page, part.n);
-        a->taken[part.chunk] = pa->now;
-        a->nbacked[part.chunk] =
-            (uint16_t)(a->nbacked[part.chunk] - (part.n - n));
-        a->nbacked_total -= part.n - n;
-        pa->nbacked -= part.n - n;
-        nscavenged += n;
-        resum(a, part.chunk);
-        left -= part.n;
-        addr += (uintptr_t)part.n << PAGE_SHIFT;
+        unsigned first = part.chunk;
+        bool changed = false;
+        for (;;) {
+            nscavenged += take_part(pa, &part);
+            changed |= resum_chunk(a, part.chunk, // no run becomes longer
+                                   a->chunk_sums[part.chunk].backed);
+            left -= part.n;
+            addr += (uintptr_t)part.n << PAGE_SHIFT;
+            if (left == 0 || part.chunk == ARENA_CHUNKS - 1)
+                break;
+            part = part_at(pa, addr, left);
+        }
+        if (changed)
+            resum_above(pa, a, first, part.chunk);
     }
-    while (pa->first < pa->narenas && pa->arenas[pa->first]->sum.max == 0)
-        pa->first++;
     return nscavenged;
+}
+
+static void free_part(struct pagealloc *pa, const struct part *part,
+                      bool scavenged) {
+    struct arena *a = part->a;
+    debug_check(
+        pallocbits_count(a->chunks[part->chunk].free, part->page, part->n) == 0,
+        "pagealloc: page freed twice");
+    pallocbits_set(a->chunks[part->chunk].free, part->page, part->n);
+    if (scavenged) {
+        pallocbits_set(a->chunks[part->chunk].scavenged, part->page, part->n);
+    } else {
+        a->nbacked[part->chunk] = (uint16_t)(a->nbacked[part->chunk] + part->n);
+        a->nbacked_total += part->n;
+        pa->nbacked += part->n;
+    }
 }
 
 void pagealloc_free(struct pagealloc *pa, uintptr_t addr, size_t npages,
                     bool scavenged) {
     pa->nfree += npages;
-    if (!scavenged)
-        pa->nbacked += npages;
     while (npages > 0) {
         struct part part = part_at(pa, addr, npages);
         struct arena *a = part.a;
-        debug_check(pallocbits_count(a->chunks[part.chunk].free, part.page,
-                                     part.n) == 0,
-                    "pagealloc: page freed twice");
-        pallocbits_set(a->chunks[part.chunk].free, part.page, part.n);
-        if (scavenged) {
-            pallocbits_set(a->chunks[part.chunk].scavenged, part.page, part.n);
-        } else {
-            a->nbacked[part.chunk] =
-                (uint16_t)(a->nbacked[part.chunk] + part.n);
-            a->nbacked_total += part.n;
+        unsigned first = part.chunk;
+        bool changed = false;
+        for (;;) {
+            free_part(pa, &part, scavenged);
+            changed |= resum_chunk(a, part.chunk,
+                                   scavenged ? a->chunk_sums[part.chunk].backed
+                                             : CHUNK_PAGES);
+            npages -= part.n;
+            addr += (uintptr_t)part.n << PAGE_SHIFT;
+            if (npages == 0 || part.chunk == ARENA_CHUNKS - 1)
+                break;
+            part = part_at(pa, addr, npages);
         }
-        resum(a, part.chunk);
-        while (pa->first > 0 && pa->arenas[pa->first - 1]->base >= a->base)
-            pa->first--;
-        npages -= part.n;
-        addr += (uintptr_t)part.n << PAGE_SHIFT;
+        if (changed)
+            resum_above(pa, a, first, part.chunk);
     }
-}
-
-// FOUND: *ret_at is the page, counted from the first part, where the run
-// begins. INSIDE: it lies within part *ret_at.
-enum found { NOT_FOUND, FOUND, INSIDE };
-
-static enum found find_part(const struct palloc_sum *parts, unsigned nparts,
-                            uint32_t unit, size_t npages, size_t *ret_at) {
-    size_t run = 0;
-    for (unsigned i = 0; i < nparts; i++) {
-        if (run + parts[i].start >= npages) {
-            *ret_at = (size_t)i * unit - run;
-            return FOUND;
-        }
-        if (parts[i].max >= npages) {
-            *ret_at = i;
-            return INSIDE;
-        }
-        run = parts[i].max == unit ? run + unit : parts[i].end;
-    }
-    return NOT_FOUND;
 }
 
 // find_in_arena returns the first page of the lowest fitting run; the arena's
 // summary says that there is one.
 static size_t find_in_arena(const struct arena *a, size_t npages) {
     size_t at = 0;
-    enum found f =
-        find_part(a->group_sums, ARENA_GROUPS, GROUP_PAGES, npages, &at);
-    if (f == FOUND)
+    enum palloc_found f =
+        palloc_sum_find(a->group_sums, ARENA_GROUPS, GROUP_PAGES, npages, &at);
+    if (f == PALLOC_FOUND)
         return at;
-    check(f == INSIDE, "pagealloc: arena has not the run its summary tells");
+    check(f == PALLOC_INSIDE,
+          "pagealloc: arena has not the run its summary tells");
     size_t group = at;
-    f = find_part(&a->chunk_sums[group * GROUP_CHUNKS], GROUP_CHUNKS,
-                  CHUNK_PAGES, npages, &at);
-    if (f == FOUND)
+    f = palloc_sum_find(&a->chunk_sums[group * GROUP_CHUNKS], GROUP_CHUNKS,
+                        CHUNK_PAGES, npages, &at);
+    if (f == PALLOC_FOUND)
         return group * GROUP_PAGES + at;
-    check(f == INSIDE, "pagealloc: group has not the run its summary tells");
+    check(f == PALLOC_INSIDE,
+          "pagealloc: group has not the run its summary tells");
     size_t chunk = group * GROUP_CHUNKS + at;
     unsigned page = pallocbits_find(a->chunks[chunk].free, npages);
     check(page < CHUNK_PAGES,
@@ -211,11 +252,11 @@ static size_t find_in_arena(const struct arena *a, size_t npages) {
     return chunk * CHUNK_PAGES + page;
 }
 
-// find returns the address of the lowest run of npages free pages, or 0.
-static uintptr_t find(const struct pagealloc *pa, size_t npages) {
+// find_among_few is find where there is no tree.
+static uintptr_t find_among_few(const struct pagealloc *pa, size_t npages) {
     size_t run = 0;     // free pages just before arena i
     uintptr_t next = 0; // where the arena before ends
-    for (size_t i = pa->first; i < pa->narenas; i++) {
+    for (size_t i = 0; i < pa->narenas; i++) {
         const struct arena *a = pa->arenas[i];
         if (a->base != next)
             run = 0;
@@ -227,6 +268,17 @@ static uintptr_t find(const struct pagealloc *pa, size_t npages) {
         next = a->base + ARENA_BYTES;
     }
     return 0;
+}
+
+// find returns the address of the lowest run of npages free pages, or 0.
+static uintptr_t find(const struct pagealloc *pa, size_t npages) {
+    if (!pagetree_is(&pa->tree))
+        return find_among_few(pa, npages);
+    uintptr_t addr = 0;
+    if (pagetree_find(&pa->tree, npages, &addr) == PALLOC_INSIDE)
+        addr += find_in_arena(pagemap_arena(pa->map, addr), npages)
+                << PAGE_SHIFT;
+    return addr;
 }
 
 uintptr_t pagealloc_alloc(struct pagealloc *pa, size_t npages, size_t align,
@@ -268,27 +320,43 @@ static void backed_pages(const struct arena *a, unsigned chunk,
         ret[w] = a->chunks[chunk].free[w] & ~a->chunks[chunk].scavenged[w];
 }
 
+// backed_from returns the lowest arena at or above the one at base that may have a run
+// of npages with memory, or NULL.
+static struct arena *backed_from(const struct pagealloc *pa, uintptr_t base,
+                                 size_t npages) {
+    if (pagetree_is(&pa->tree)) {
+        base = pagetree_backed_from(&pa->tree, base, npages);
+        return base == 0 ? NULL : pagemap_arena(pa->map, base);
+    }
+    for (size_t i = 0; i < pa->narenas; i++)
+        if (pa->arenas[i]->base >= base && pa->arenas[i]->sum.backed >= npages)
+            return pa->arenas[i];
+    return NULL;
+}
+
 uintptr_t pagealloc_alloc_backed(struct pagealloc *pa, size_t npages,
                                  unsigned nchunks) {
-    for (size_t i = pa->first; i < pa->narenas && nchunks > 0; i++) {
-        const struct arena *a = pa->arenas[i];
-        if (a->nbacked_total < npages || a->sum.max < npages)
-            continue;
+    struct arena *a = backed_from(pa, 0, npages);
+    for (; a != NULL && nchunks > 0;
+         a = backed_from(pa, a->base + ARENA_BYTES, npages))
         for (unsigned chunk = 0; chunk < ARENA_CHUNKS && nchunks > 0; chunk++) {
             uint64_t backed[CHUNK_WORDS];
-            if (a->nbacked[chunk] < npages || a->chunk_sums[chunk].max < npages)
+            if (a->chunk_sums[chunk].backed < npages)
                 continue;
             nchunks--;
             backed_pages(a, chunk, backed);
             unsigned page = pallocbits_find(backed, npages);
-            if (page == CHUNK_PAGES)
+            if (page == CHUNK_PAGES) {
+                // Known now: nobody looks here again for such a run.
+                if (resum_chunk(a, chunk, pallocbits_summarize(backed).max))
+                    resum_above(pa, a, chunk, chunk);
                 continue;
+            }
             uintptr_t addr = a->base + (((uintptr_t)chunk * CHUNK_PAGES + page)
                                         << PAGE_SHIFT);
             take(pa, addr, npages);
             return addr;
         }
-    }
     return 0;
 }
 
@@ -312,10 +380,10 @@ size_t pagealloc_unbacked_run(struct pagealloc *pa, uintptr_t addr,
 
 uintptr_t pagealloc_take_run(struct pagealloc *pa, uintptr_t from, size_t min,
                              size_t *ret_npages) {
-    for (size_t i = pa->first; i < pa->narenas; i++) {
+    for (size_t i = index_from(pa, from); i < pa->narenas; i++) {
         const struct arena *a = pa->arenas[i];
         size_t page = 0;
-        if (a->base + ARENA_BYTES <= from || a->sum.max < min)
+        if (a->sum.max < min)
             continue;
         if (a->base < from)
             page = arena_page(from);
@@ -428,7 +496,6 @@ bool pagealloc_is_free(const struct pagealloc *pa, uintptr_t addr) {
 }
 
 void pagealloc_rebuild(struct pagealloc *pa) {
-    pa->first = 0;
     pa->nfree = 0;
     pa->nbacked = 0;
     for (size_t i = 0; i < pa->narenas; i++) {
@@ -443,13 +510,27 @@ void pagealloc_rebuild(struct pagealloc *pa) {
             a->nbacked[c] = (uint16_t)(n - gone);
             a->nbacked_total += n - gone;
             pa->nfree += n;
-            // Whatever a half made change left: compute all anew.
-            a->chunk_sums[c].max = UINT32_MAX;
-            a->group_sums[c / GROUP_CHUNKS].max = UINT32_MAX;
-            resum(a, c);
+            resum_chunk(a, c, CHUNK_PAGES);
         }
+        // Whatever a half made change left: compute all anew.
+        a->group_sums[0].max = UINT32_MAX;
+        resum_above(pa, a, 0, ARENA_CHUNKS - 1);
+        if (pagetree_is(&pa->tree))
+            pagetree_set(&pa->tree, a->base, a->sum, /* anew= */ true);
         pa->nbacked += a->nbacked_total;
     }
+}
+
+// verify_sum returns the number of contradictions in the summary of a chunk.
+static unsigned verify_sum(const struct arena *a, unsigned chunk) {
+    uint64_t backed[CHUNK_WORDS];
+    backed_pages(a, chunk, backed);
+    struct palloc_sum have = a->chunk_sums[chunk];
+    struct palloc_sum want = pallocbits_summarize(a->chunks[chunk].free);
+    want.backed = have.backed;
+    return !palloc_sum_equal(have, want) + (have.backed > have.max) +
+           (have.backed > a->nbacked[chunk]) +
+           (have.backed < pallocbits_summarize(backed).max);
 }
 
 unsigned pagealloc_verify(const struct pagealloc *pa) {
@@ -460,7 +541,9 @@ unsigned pagealloc_verify(const struct pagealloc *pa) {
         const struct arena *a = pa->arenas[i];
         uint64_t backed_here = 0;
         nwrong += i > 0 && pa->arenas[i - 1]->base >= a->base;
-        nwrong += i < pa->first && a->sum.max > 0;
+        nwrong += pagetree_is(&pa->tree)
+                      ? pagetree_verify(&pa->tree, a->base, a->sum)
+                      : pa->narenas > FEW_ARENAS;
         for (unsigned c = 0; c < ARENA_CHUNKS; c++) {
             unsigned n = pallocbits_count(a->chunks[c].free, 0, CHUNK_PAGES);
             unsigned gone =
@@ -469,19 +552,18 @@ unsigned pagealloc_verify(const struct pagealloc *pa) {
                 nwrong +=
                     (a->chunks[c].scavenged[w] & ~a->chunks[c].free[w]) != 0;
             nwrong += a->nbacked[c] != n - gone;
-            nwrong += !sum_equal(a->chunk_sums[c],
-                                 pallocbits_summarize(a->chunks[c].free));
+            nwrong += verify_sum(a, c);
             nfree += n;
             backed_here += n - gone;
         }
         nwrong += a->nbacked_total != backed_here;
         nbacked += backed_here;
         for (unsigned g = 0; g < ARENA_GROUPS; g++)
-            nwrong +=
-                !sum_equal(a->group_sums[g],
-                           palloc_sum_merge(&a->chunk_sums[g * GROUP_CHUNKS],
-                                            GROUP_CHUNKS, CHUNK_PAGES));
-        nwrong += !sum_equal(
+            nwrong += !palloc_sum_equal(
+                a->group_sums[g],
+                palloc_sum_merge(&a->chunk_sums[g * GROUP_CHUNKS], GROUP_CHUNKS,
+                                 CHUNK_PAGES));
+        nwrong += !palloc_sum_equal(
             a->sum, palloc_sum_merge(a->group_sums, ARENA_GROUPS, GROUP_PAGES));
     }
     nwrong += nfree != pa->nfree;

@@ -1,23 +1,24 @@
 // pagealloc.h: which pages are free. Address-ordered first fit over bitmaps and
 // a tree of summaries, after Go 1.19 runtime/mpagealloc.go.
 //
-//   arenas, by address      256 MiB each, one summary each
-//     groups                 32 MiB, 8 summaries an arena
-//       chunks                4 MiB, 8 summaries a group
-//         bits                8 KiB, 8 words a chunk
+//   tree                   2 GiB to the whole address space: pagetree.h
+//     arenas, by address    256 MiB each, one summary each
+//       groups               32 MiB, 8 summaries an arena
+//         chunks              4 MiB, 8 summaries a group
+//           bits              8 KiB, 8 words a chunk
 //
-// Go's tree spans the whole address space and so reserves 600 MiB for its
-// summaries; here the upper levels exist for the arenas that are ours alone.
-// A search looks at the arenas one after the other and then at 8 + 8 summaries
-// and 8 words: its cost grows with the heap (4 000 arenas a TiB), never with
-// the number of free runs. Merging is implicit: nothing is stored in free pages.
+// Go's tree spans the whole address space from the start and so reserves 600 MiB for
+// its summaries; here what is below 256 MiB exists for the arenas that are ours alone,
+// and what is above it for heaps of more than 2 GiB. A search looks at 8 summaries of
+// each level and at 8 words, whatever the size of the heap and the number of free runs.
+// Merging is implicit: nothing is stored in free pages.
 //
 // All calls need mheap.lock.
 #ifndef MOUND_HEAP_PAGEALLOC_H
 #define MOUND_HEAP_PAGEALLOC_H
 
 #include "base/persistentalloc.h"
-#include "heap/pagemap.h"
+#include "heap/pagetree.h"
 
 struct pagealloc {
     struct pagemap *map;
@@ -25,11 +26,11 @@ struct pagealloc {
     struct arena **arenas; // ours, by address
     size_t narenas;
     size_t arenas_cap;
-    size_t first;                 // no arena before this one has a free page
-    uint64_t nfree;               // free pages, backed or not
-    uint32_t now;                 // the time that chunks are marked with
-    uint64_t nbacked;             // those with memory behind them
-    _Atomic uint64_t sys_bytes;   // of arenas and of the array of them
+    struct pagetree tree;       // of heaps of many arenas
+    uint64_t nfree;             // free pages, backed or not
+    uint32_t now;               // the time that chunks are marked with
+    uint64_t nbacked;           // those with memory behind them
+    _Atomic uint64_t sys_bytes; // of arenas, of the array of them, of the tree
     _Atomic uint64_t arena_bytes; // of arenas
 };
 
@@ -52,8 +53,9 @@ bool pagealloc_alloc_at(struct pagealloc *pa, uintptr_t addr, size_t npages,
                         size_t *ret_nscavenged);
 
 // pagealloc_alloc_backed takes a run of npages free pages, at most those of a chunk,
-// all with memory behind them: the lowest in the first so many chunks that have as
-// many such pages at all. It returns 0 if it found none.
+// all with memory behind them: the lowest in the first so many chunks that may have
+// one. It returns 0 if it found none. Of a chunk that was looked at in vain it is known
+// that there is none until pages with memory are freed there.
 uintptr_t pagealloc_alloc_backed(struct pagealloc *pa, size_t npages,
                                  unsigned nchunks);
 

@@ -44,7 +44,7 @@ struct arena {
         uint64_t free[CHUNK_WORDS];      // page is free
         uint64_t scavenged[CHUNK_WORDS]; // free and not backed
     } chunks[ARENA_CHUNKS];
-    struct palloc_sum chunk_sums[ARENA_CHUNKS]; // (h) of free
+    struct palloc_sum chunk_sums[ARENA_CHUNKS]; // (h)
     struct palloc_sum group_sums[ARENA_GROUPS]; // (h)
     struct palloc_sum sum;                      // (h)
     uint16_t nbacked[ARENA_CHUNKS]; // (h) free pages that are backed, by chunk

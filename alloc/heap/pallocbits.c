@@ -20,7 +20,7 @@ static uint32_t longest_within(uint64_t x, uint32_t best) {
 }
 
 struct palloc_sum pallocbits_summarize(const uint64_t bits[CHUNK_WORDS]) {
-    struct palloc_sum sum = {0, 0, 0};
+    struct palloc_sum sum = {0};
     uint32_t run = 0;
     bool hole = false; // seen a page that is not free
     for (unsigned w = 0; w < CHUNK_WORDS; w++) {
@@ -128,11 +128,13 @@ unsigned pallocbits_ones(const uint64_t bits[CHUNK_WORDS], unsigned page,
 
 struct palloc_sum palloc_sum_merge(const struct palloc_sum *parts,
                                    unsigned nparts, uint32_t unit) {
-    struct palloc_sum sum = {0, 0, 0};
+    struct palloc_sum sum = {0};
     uint32_t run = 0;
     bool hole = false;
     for (unsigned i = 0; i < nparts; i++) {
         const struct palloc_sum *part = &parts[i];
+        if (part->backed > sum.backed)
+            sum.backed = part->backed;
         if (part->max == unit) {
             run += unit;
             continue;
@@ -153,4 +155,22 @@ struct palloc_sum palloc_sum_merge(const struct palloc_sum *parts,
         sum.max = run;
     sum.end = run;
     return sum;
+}
+
+enum palloc_found palloc_sum_find(const struct palloc_sum *parts,
+                                  unsigned nparts, uint32_t unit, size_t npages,
+                                  size_t *ret_at) {
+    size_t run = 0;
+    for (unsigned i = 0; i < nparts; i++) {
+        if (run + parts[i].start >= npages) {
+            *ret_at = (size_t)i * unit - run;
+            return PALLOC_FOUND;
+        }
+        if (parts[i].max >= npages) {
+            *ret_at = i;
+            return PALLOC_INSIDE;
+        }
+        run = parts[i].max == unit ? run + unit : parts[i].end;
+    }
+    return PALLOC_NONE;
 }

@@ -16,9 +16,12 @@ struct palloc_sum {
     uint32_t start; // free pages at its beginning
     uint32_t max;   // the longest run of free pages
     uint32_t end;   // free pages at its end
+    // No run of free pages within a chunk that all have memory is longer than that. Not
+    // known from the bits of free pages: whoever keeps the others says it.
+    uint32_t backed;
 };
 
-// pallocbits_summarize looks at one chunk. Cost: a few steps per word.
+// pallocbits_summarize looks at one chunk; backed is 0. Cost: a few steps per word.
 struct palloc_sum pallocbits_summarize(const uint64_t bits[CHUNK_WORDS]);
 
 // pallocbits_find returns the first page of the lowest run of npages free
@@ -43,5 +46,18 @@ unsigned pallocbits_ones(const uint64_t bits[CHUNK_WORDS], unsigned page,
 // the other, each of unit pages.
 struct palloc_sum palloc_sum_merge(const struct palloc_sum *parts,
                                    unsigned nparts, uint32_t unit);
+
+static inline bool palloc_sum_equal(struct palloc_sum a, struct palloc_sum b) {
+    return a.start == b.start && a.max == b.max && a.end == b.end &&
+           a.backed == b.backed;
+}
+
+// palloc_sum_find looks for the lowest run of npages in such stretches. PALLOC_FOUND:
+// it begins *ret_at pages behind the beginning of the first. PALLOC_INSIDE: it lies
+// within stretch *ret_at.
+enum palloc_found { PALLOC_NONE, PALLOC_FOUND, PALLOC_INSIDE };
+enum palloc_found palloc_sum_find(const struct palloc_sum *parts,
+                                  unsigned nparts, uint32_t unit, size_t npages,
+                                  size_t *ret_at);
 
 #endif // MOUND_HEAP_PALLOCBITS_H

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "fixture.h"
 #include "mem_fake.h"
@@ -503,6 +504,94 @@ Test(pagealloc, a_run_with_memory_is_found_behind_such_as_have_none) {
     cr_assert(zero(u32, pagealloc_verify(&pa)));
 }
 
+// Of a heap of many arenas, few may be looked at: the others cannot be read.
+enum { NARENAS = 600 }; // 150 GiB
+static void hide_all_but(size_t arena, int prot) {
+    for (size_t i = 0; i < pa.narenas; i++)
+        if (i != arena)
+            cr_assert(zero(int, mprotect(pa.arenas[i],
+                                         align_up(sizeof(struct arena), 4096),
+                                         prot)));
+}
+
+Test(pagealloc, in_a_large_heap_no_full_arena_is_looked_at) {
+    enum { LAST = NARENAS - 5 };
+    start();
+    grow(0, (size_t)NARENAS * ARENA_PAGES);
+    cr_assert(zero(sz, alloc((size_t)NARENAS * ARENA_PAGES)));
+    size_t run = (size_t)LAST * ARENA_PAGES + 777;
+    free_pages(run, 100);
+    free_pages(run + 200, 100);
+
+    hide_all_but(LAST, PROT_NONE);
+
+    cr_assert(eq(sz, alloc(101), NOWHERE));
+    cr_assert(zero(uptr, pagealloc_alloc_backed(&pa, 101, 64)));
+    cr_assert(eq(uptr, pagealloc_alloc_backed(&pa, 99, 1), addr_of(run)));
+    cr_assert(eq(sz, alloc(100), run + 200));
+    cr_assert(eq(sz, alloc(1), run + 99));
+    hide_all_but(LAST, PROT_READ | PROT_WRITE);
+    verify();
+}
+
+Test(pagealloc, where_pages_with_memory_lie_apart_nobody_looks_twice) {
+    enum { APART = 40, EACH = 5, LOOKS = 64 };
+    start();
+    grow(0, (size_t)NARENAS * ARENA_PAGES);
+    cr_assert(zero(sz, alloc((size_t)NARENAS * ARENA_PAGES)));
+    for (size_t i = 0; i < NARENAS; i++)
+        for (size_t k = 0; k < APART; k++) {
+            free_pages(i * ARENA_PAGES + k * EACH, 1);
+            pagealloc_free(&pa, addr_of(i * ARENA_PAGES + k * EACH + 1), 2,
+                           /* scavenged= */ true);
+        }
+
+    for (size_t i = 0; i < NARENAS; i += LOOKS)
+        cr_assert(zero(uptr, pagealloc_alloc_backed(&pa, 2, LOOKS)));
+    verify();
+
+    hide_all_but(NARENAS, PROT_NONE);
+    cr_assert(zero(uptr, pagealloc_alloc_backed(&pa, 2, LOOKS)));
+    hide_all_but(NARENAS, PROT_READ | PROT_WRITE);
+    free_pages((NARENAS - 2) * (size_t)ARENA_PAGES + EACH - 1, 1);
+    cr_assert(eq(uptr, pagealloc_alloc_backed(&pa, 2, 1),
+                 addr_of((NARENAS - 2) * (size_t)ARENA_PAGES + EACH - 1)));
+    verify();
+}
+
+Test(pagealloc, runs_across_arenas_are_found_in_a_large_heap) {
+    // Arenas at both sides of a border of 2 GiB, of 16 GiB and of 128 GiB.
+    static const size_t borders[] = {8, 64, 512};
+    start();
+    grow(0, (size_t)NARENAS * ARENA_PAGES);
+    cr_assert(zero(sz, alloc((size_t)NARENAS * ARENA_PAGES)));
+    for (size_t i = 0; i < sizeof borders / sizeof borders[0]; i++) {
+        size_t page = borders[i] * ARENA_PAGES - 10 - i;
+        free_pages(page, 20 + 2 * i);
+
+        cr_assert(eq(sz, alloc(21 + 2 * i), NOWHERE));
+        cr_assert(eq(sz, alloc(20 + 2 * i), page));
+    }
+    free_pages(5, (size_t)(NARENAS - 1) * ARENA_PAGES);
+    cr_assert(eq(sz, alloc((size_t)(NARENAS - 1) * ARENA_PAGES - 3), 5));
+    verify();
+}
+
+Test(pagealloc, without_memory_for_the_tree_nothing_is_lost) {
+    enum { FEW = 8 };
+    start();
+    grow(0, (size_t)FEW * ARENA_PAGES);
+
+    mem_fake_fail_at(MEM_MAP, 1, 1);
+
+    cr_assert(not(pagealloc_cover(&pa, addr_of((size_t)FEW * ARENA_PAGES), 1)));
+    cr_assert(eq(sz, alloc(ARENA_PAGES + 1), 0));
+    verify();
+    grow((size_t)FEW * ARENA_PAGES, ARENA_PAGES);
+    cr_assert(eq(sz, alloc((size_t)FEW * ARENA_PAGES - 1), ARENA_PAGES + 1));
+    verify();
+}
+
 Test(pagealloc, the_scavenger_takes_the_highest_backed_run) {
     size_t n = 0;
     start();
@@ -650,6 +739,27 @@ static void model_alloc(struct random *r, unsigned step) {
                  want_scavenged);
 }
 
+// model_alloc_backed: the lowest run of backed pages, not across a chunk's border.
+static void model_alloc_backed(struct random *r, unsigned step) {
+    size_t npages = 1 + random_below(r, (size_t)1 << random_below(r, 9));
+    size_t run = 0, want = NOWHERE;
+    for (size_t p = 0; p < MODEL_PAGES && want == NOWHERE; p++) {
+        if (p % CHUNK_PAGES == 0)
+            run = 0;
+        run = model[p] == BACKED ? run + 1 : 0;
+        if (run == npages)
+            want = p + 1 - run;
+    }
+
+    uintptr_t addr = pagealloc_alloc_backed(&pa, npages, UINT_MAX);
+
+    if ((addr == 0 ? NOWHERE : model_page(addr)) != want)
+        cr_fatal("step %u: %zu pages with memory at %zu, lowest are %zu", step,
+                 npages, model_page(addr), want);
+    if (want != NOWHERE)
+        model_set(want, npages, USED);
+}
+
 static void model_alloc_at(struct random *r, unsigned step) {
     size_t npages = 1 + random_below(r, 40);
     size_t page = random_below(r, MODEL_PAGES - npages);
@@ -738,7 +848,10 @@ Test(pagealloc, random_steps_agree_with_a_byte_for_each_page, .timeout = 60) {
             model_grow(13, 1);
         if (step == 60000)
             model_grow(4, 2); // the gap across the border of arenas
-        switch (random_below(&r, 8)) {
+        if (step == 80000)    // so many arenas that there is a tree
+            pagealloc_cover(&pa, addr_of((size_t)100 * ARENA_PAGES),
+                            10 * ARENA_BYTES);
+        switch (random_below(&r, 9)) {
         case 0:
         case 1:
         case 2:
@@ -749,6 +862,9 @@ Test(pagealloc, random_steps_agree_with_a_byte_for_each_page, .timeout = 60) {
             break;
         case 4:
             model_scavenge(&r, step);
+            break;
+        case 5:
+            model_alloc_backed(&r, step);
             break;
         default:
             model_free_some(&r);

@@ -34,7 +34,7 @@ static void set_slowly(chunk bits, unsigned page, unsigned npages, bool on) {
 }
 
 static struct palloc_sum sum_slowly(const uint64_t *bits, unsigned npages) {
-    struct palloc_sum sum = {0, 0, 0};
+    struct palloc_sum sum = {0, 0, 0, 0};
     unsigned run = 0;
     for (unsigned i = 0; i < npages; i++) {
         run = bit(bits, i) ? run + 1 : 0;
@@ -122,9 +122,10 @@ Test(pallocbits, counting_looks_at_its_range_alone) {
 
 Test(pallocbits, a_free_chunk_is_one_run_and_a_full_one_none) {
     chunk bits = {0};
-    check_sum(pallocbits_summarize(bits), (struct palloc_sum){0, 0, 0}, "full");
+    check_sum(pallocbits_summarize(bits), (struct palloc_sum){0, 0, 0, 0},
+              "full");
     memset(bits, 0xff, sizeof bits);
-    check_sum(pallocbits_summarize(bits), (struct palloc_sum){512, 512, 512},
+    check_sum(pallocbits_summarize(bits), (struct palloc_sum){512, 512, 512, 0},
               "free");
 }
 
@@ -134,15 +135,15 @@ Test(pallocbits, the_summary_tells_start_longest_and_end) {
         unsigned runs[4][2]; // pages that are free
         struct palloc_sum want;
     } cases[] = {
-        {"at the start", {{0, 1}}, {1, 1, 0}},
-        {"a longer start", {{0, 130}}, {130, 130, 0}},
-        {"in the middle", {{250, 3}}, {0, 3, 0}},
-        {"across a word border", {{60, 10}}, {0, 10, 0}},
-        {"across three words", {{60, 80}}, {0, 80, 0}},
-        {"at the end", {{511, 1}}, {0, 1, 1}},
-        {"equal runs", {{10, 5}, {100, 5}, {300, 5}}, {0, 5, 0}},
-        {"the longest in between", {{0, 3}, {64, 64}, {508, 4}}, {3, 64, 4}},
-        {"all but one page", {{0, 255}, {256, 256}}, {255, 256, 256}},
+        {"at the start", {{0, 1}}, {1, 1, 0, 0}},
+        {"a longer start", {{0, 130}}, {130, 130, 0, 0}},
+        {"in the middle", {{250, 3}}, {0, 3, 0, 0}},
+        {"across a word border", {{60, 10}}, {0, 10, 0, 0}},
+        {"across three words", {{60, 80}}, {0, 80, 0, 0}},
+        {"at the end", {{511, 1}}, {0, 1, 1, 0}},
+        {"equal runs", {{10, 5}, {100, 5}, {300, 5}}, {0, 5, 0, 0}},
+        {"the longest in between", {{0, 3}, {64, 64}, {508, 4}}, {3, 64, 4, 0}},
+        {"all but one page", {{0, 255}, {256, 256}}, {255, 256, 256, 0}},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         chunk bits = {0};
