@@ -3,7 +3,8 @@
 //
 // A region is filled when the heap takes its first page from the system while it
 // grows by spans of small objects: the whole of it is made Ready by one page
-// fault. Of large objects it is not known how much will be touched.
+// fault. Of large objects it is not known how much will be touched: the first pages of
+// some are treated alike, as far as hugepages_guess_locked allows.
 // A region that gives pages back loses the advice, or the kernel would fill it
 // again behind our back (khugepaged does that to any region with the advice that
 // has one page left).
@@ -28,6 +29,14 @@ bool hugepages_growing_locked(const struct mheap *h);
 bool hugepages_ahead_locked(struct mheap *h, uintptr_t addr, size_t npages,
                             size_t *ret_nahead);
 
+// hugepages_guess_locked returns how many pages of a large object of npages, from its
+// first on, are to be treated as if they were going to be touched; the object is in
+// fresh pages that are counted as in use already. They are noted until
+// hugepages_unguess_locked: of all objects together so many are at most 1/8 of what
+// small objects take, and 1/2 of what large ones do, of that up to 16 MiB.
+size_t hugepages_guess_locked(struct mheap *h, size_t npages);
+void hugepages_unguess_locked(struct mheap *h, size_t npages);
+
 // hugepages_populate makes pages Ready, by huge pages where whole regions are in
 // the range. It returns false if they are not known to be Ready. Without locks.
 bool hugepages_populate(struct mheap *h, uintptr_t addr, size_t npages);
@@ -38,8 +47,9 @@ void hugepages_wish(struct mheap *h, uintptr_t addr, size_t npages);
 
 // hugepages_grown is for a large object of npages that had only old: realloc says
 // that it is filled from its beginning, as a buffer that is written or read into.
-// From 8 MiB on huge pages are wished for in what it grew by, whose rest then is at
-// most a quarter. Without locks.
+// Huge pages are wished for in what it grew by, if that could be guessed as well, or
+// is 8 MiB with the rest: then what is not touched is at most a quarter of it. Without
+// locks.
 void hugepages_grown(struct mheap *h, const struct mspan *s, size_t old,
                      size_t npages);
 
@@ -53,5 +63,9 @@ struct hugepages_range {
 struct hugepages_range hugepages_released_locked(struct mheap *h,
                                                  uintptr_t addr, size_t npages);
 void hugepages_forbid(struct hugepages_range range);
+
+// hugepages_unmapped_locked is for pages that are the heap's no more: of the regions
+// that they were in not all may be touched.
+void hugepages_unmapped_locked(struct mheap *h, uintptr_t addr, size_t npages);
 
 #endif // MOUND_HEAP_HUGEPAGES_H

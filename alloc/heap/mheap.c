@@ -2,12 +2,11 @@
 //
 // Growing and populating. Address space is reserved in large pieces, committed
 // as needed, and made Ready (populated) ahead of use: by regions of huge pages
-// (hugepages.c), and where there are none in steps of 1/64 of what is in use. The
-// pages ahead are allocated while they are populated, without the lock, and
+// (hugepages.c), and where there are none in steps of 1/64 of what is in use, or of
+// 1/16 up to 64 KiB. The pages ahead are allocated while they are populated, without the lock, and
 // become free and backed afterwards; address-ordered first fit hands them out
-// next. Large objects are never populated, and get huge pages only where they grow
-// to 8 MiB or more, or with MOUND_THP=always: how much of one will be touched is not
-// known, and xz -T2 took 1.31 times glibc's memory with them, 1.09 without.
+// next. Of large objects only the region that some of them end in is populated: how
+// much of one will be touched is not known.
 #include "heap/mheap.h"
 
 #include <string.h>
@@ -28,6 +27,8 @@ enum {
     POPULATE_MIN = 16 << 10,
     POPULATE_MAX = 4 << 20,
     POPULATE_SHARE = 64,
+    POPULATE_SMALL = 64 << 10, // up to this, 1/16
+    POPULATE_SMALL_SHARE = 16,
     KEEP_MIN_PAGES = (16 << 20) / PAGE_SIZE,  // of all kept spans together; or
     KEEP_SHARE = 16,                          // 1/16 of what is in use
     KEEP_LARGE_PAGES = (2 << 20) / PAGE_SIZE, // with those above
@@ -215,7 +216,9 @@ static bool grow_locked(struct mheap *h, size_t npages, bool may_reserve) {
 // touches few of the pages of its first spans.
 static size_t populate_step(const struct mheap *h) {
     size_t inuse = h->stats->inuse_pages << PAGE_SHIFT;
-    size_t step = min_size(inuse / POPULATE_SHARE, POPULATE_MAX);
+    size_t step =
+        max_size(min_size(inuse / POPULATE_SHARE, POPULATE_MAX),
+                 min_size(inuse / POPULATE_SMALL_SHARE, POPULATE_SMALL));
     if (memlimit_near_locked(h))
         return 0;
     return step < POPULATE_MIN ? 0 : step >> PAGE_SHIFT;
@@ -229,6 +232,7 @@ struct run {
     size_t nahead;     // pages behind it, to be populated and freed
     size_t npopulate;  // pages to populate: the first, or those before nahead
     bool fills;        // a region of huge pages
+    size_t guessed;    // pages to be touched, as hugepages_guess_locked says
 };
 
 // plan_fill_locked has a run fill the region of huge pages that it begins, if it
@@ -242,6 +246,25 @@ static bool plan_fill_locked(struct mheap *h, struct run *run) {
     run->npopulate = (end - first) >> PAGE_SHIFT;
     run->fills = true;
     return true;
+}
+
+// plan_guess_locked does so for a fresh large object, as far as may be guessed: the
+// kernel fills regions that are its own at their first touch, and the one that it ends
+// in, where others will be, is filled now.
+static void plan_guess_locked(struct mheap *h, struct run *run) {
+    uintptr_t end = run->addr + (run->npages << PAGE_SHIFT);
+    uintptr_t first = align_up(run->addr, HUGE_BYTES);
+    uintptr_t last = align_down(end, HUGE_BYTES);
+    if (first >= end || run->nscavenged < (end - first) >> PAGE_SHIFT ||
+        !hugepages_growing_locked(h))
+        return;
+    run->guessed = hugepages_guess_locked(h, run->npages);
+    if (last < end && run->guessed == run->npages &&
+        hugepages_ahead_locked(h, last, (end - last) >> PAGE_SHIFT,
+                               &run->nahead)) {
+        run->npopulate = (end - last) >> PAGE_SHIFT;
+        run->fills = true;
+    }
 }
 
 // is_quiet_locked says whether this is a child of fork that is left alone, and
@@ -636,6 +659,7 @@ static bool give_back_addresses_locked(struct mheap *h) {
         mutex_lock(&h->lock);
         size_t n = (end - start) >> PAGE_SHIFT;
         if (ok) {
+            hugepages_unmapped_locked(h, start, n);
             h->stats->sys_pages -= n;
             given += n;
         } else {
@@ -693,8 +717,11 @@ static struct mspan *alloc_large(struct mheap *h, size_t npages, size_t align,
             free_run_locked(h, &run);
             goto out;
         }
-        if (run.nscavenged > nmoved && !is_quiet_locked(h, &run))
+        if (run.nscavenged > nmoved && !is_quiet_locked(h, &run)) {
             trade = scavenger_trade_locked(h, run.nscavenged - nmoved);
+            if (nmoved == 0)
+                plan_guess_locked(h, &run);
+        }
         atomic_store_explicit(&s->start, run.addr, memory_order_relaxed);
         s->npages = npages;
     }
@@ -704,6 +731,7 @@ static struct mspan *alloc_large(struct mheap *h, size_t npages, size_t align,
     s->nfree = 0;
     s->samples = NULL;
     s->moved = false;
+    s->guessed = (uint32_t)run.guessed;
     s->needzero = run.nscavenged < npages;
     atomic_store_explicit(&s->home, NULL, memory_order_relaxed);
     pagemap_set(&h->pagemap, s);
@@ -715,8 +743,11 @@ static struct mspan *alloc_large(struct mheap *h, size_t npages, size_t align,
     atomic_store_explicit(&s->state, MSPAN_LARGE, memory_order_release);
 out:
     mutex_unlock(&h->lock);
-    if (s != NULL && h->thp == THP_ALWAYS && run.nscavenged > 0)
-        hugepages_wish(h, run.addr, run.npages);
+    if (s != NULL && run.nscavenged > 0)
+        hugepages_wish(h, run.addr,
+                       h->thp == THP_ALWAYS ? run.npages : run.guessed);
+    if (s != NULL)
+        populate(h, &run);
     if (trade > 0)
         scavenger_release_excess(h, trade, trade);
     return s;
@@ -729,7 +760,17 @@ struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align,
 
 struct mspan *mheap_alloc_large_moved(struct mheap *h, size_t npages,
                                       size_t nmoved) {
-    return alloc_large(h, npages, 1, /* may_reserve= */ true, nmoved);
+    enum { REGION_PAGES = HUGE_BYTES / PAGE_SIZE };
+    // From the start of a region: what a filled one has left would lose its memory
+    // to no use.
+    struct mspan *s = NULL;
+    if (npages >= REGION_PAGES && h->thp != THP_NEVER)
+        s = alloc_large(h, npages, REGION_PAGES,
+                        /* may_reserve= */ h->address_limit == SIZE_MAX,
+                        nmoved);
+    if (s == NULL)
+        s = alloc_large(h, npages, 1, /* may_reserve= */ true, nmoved);
+    return s;
 }
 
 // struct leftover is what a free leaves to be done once the lock is free.
@@ -776,11 +817,17 @@ void mheap_free_span(struct mheap *h, struct mspan *s) {
     after_free(h, left);
 }
 
+static void forget_guess_locked(struct mheap *h, struct mspan *s) {
+    hugepages_unguess_locked(h, s->guessed);
+    s->guessed = 0;
+}
+
 // drop_large_locked takes a large object out of the heap, and says whether its
 // pages were kept.
 static bool drop_large_locked(struct mheap *h, struct mspan *s,
                               bool scavenged) {
     h->stats->large.alloc_bytes -= s->npages << PAGE_SHIFT;
+    forget_guess_locked(h, s);
     atomic_store_explicit(&s->state, MSPAN_DEAD, memory_order_relaxed);
     return take_out_locked(h, s, scavenged);
 }
@@ -846,6 +893,7 @@ void mheap_lose_large(struct mheap *h, struct mspan *s) {
     stats->nmallocs--;
     stats->total_alloc_bytes -= npages << PAGE_SHIFT;
     stats->alloc_bytes -= npages << PAGE_SHIFT;
+    forget_guess_locked(h, s);
     atomic_store_explicit(&s->state, MSPAN_DEAD, memory_order_relaxed);
     h->stats->sys_pages -= npages;
     note_pages(h, -(int64_t)npages);
@@ -895,6 +943,7 @@ bool mheap_resize_large(struct mheap *h, struct mspan *s, size_t npages) {
         left = leftover_locked(h, less);
     }
     if (done) {
+        forget_guess_locked(h, s); // that it grew says more
         s->npages = npages;
         stats->alloc_bytes += (npages - old) << PAGE_SHIFT;
     }

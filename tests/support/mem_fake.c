@@ -230,8 +230,15 @@ bool mem_populate(uintptr_t addr, size_t nbytes) {
     return ok;
 }
 
+static size_t advised;
+
+size_t mem_fake_advised(void) {
+    return advised;
+}
+
 void mem_hugepages(uintptr_t addr, size_t nbytes) {
     begin(MEM_HUGEPAGES);
+    advised += nbytes;
     must_be_usable("huge pages for what is not committed", addr, nbytes);
     end();
 }

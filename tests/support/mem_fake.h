@@ -50,6 +50,9 @@ void mem_fake_fail_at(enum mem_call kind, unsigned nth, unsigned ntimes);
 uint64_t mem_fake_calls(enum mem_call kind);
 uint64_t mem_fake_failures(enum mem_call kind);
 
+// mem_fake_advised returns the bytes of all calls of mem_hugepages.
+size_t mem_fake_advised(void);
+
 // mem_fake_state is the state of the page at addr, MEM_NONE outside the fake's
 // stretch. mem_fake_bytes counts the bytes of [addr, addr + nbytes) in a state.
 enum mem_state mem_fake_state(uintptr_t addr);

@@ -63,16 +63,45 @@ Test(hugepages, what_a_region_has_left_is_not_given_back_at_once) {
     cr_assert(ge(u64, goal, f.stats->free_pages));
 }
 
-Test(hugepages, large_objects_fill_nothing) {
+Test(hugepages, large_objects_of_a_small_heap_fill_nothing) {
     struct fixture f = start(THP_AUTO);
-    grow_to(&f, REGION_PAGES);
-    uint64_t ncalls = mem_fake_calls(MEM_POPULATE);
 
     for (int i = 0; i < 16; i++)
-        fixture_large(&f, MIB / PAGE_SIZE, 1);
+        fixture_large(&f, REGION_PAGES / 16, 1);
 
-    cr_assert(eq(u64, mem_fake_calls(MEM_POPULATE), ncalls));
+    cr_assert(zero(u64, mem_fake_calls(MEM_POPULATE)));
     cr_assert(zero(u64, mem_fake_calls(MEM_HUGEPAGES)));
+}
+
+Test(hugepages,
+     of_large_objects_the_first_half_is_guessed_and_no_more_than_32_mib) {
+    struct fixture f = start(THP_AUTO);
+
+    struct mspan *s = fixture_large(&f, 16 * REGION_PAGES, REGION_PAGES);
+    cr_assert(eq(sz, mem_fake_advised(), 8 * HUGE_BYTES));
+    fixture_large(&f, 48 * REGION_PAGES, 1);
+    cr_assert(eq(sz, f.heap->guessed_pages, 16 * REGION_PAGES));
+    fixture_large(&f, 48 * REGION_PAGES, 1);
+    cr_assert(eq(sz, f.heap->guessed_pages, 16 * REGION_PAGES));
+
+    fixture_free_large(&f, s);
+    cr_assert(eq(sz, f.heap->guessed_pages, 8 * REGION_PAGES));
+    fixture_verify(&f);
+}
+
+Test(hugepages,
+     a_large_object_beside_many_small_ones_fills_the_region_it_ends_in) {
+    struct fixture f = start(THP_AUTO);
+    uintptr_t end = mspan_start(grow_to(&f, 16 * REGION_PAGES)) + PAGE_SIZE;
+    cr_assert(zero(uptr, end % HUGE_BYTES));
+
+    struct mspan *s = fixture_large(&f, REGION_PAGES / 2, 1);
+
+    cr_assert(zero(uptr, mspan_start(s) % HUGE_BYTES));
+    cr_assert(eq(sz, mem_fake_bytes(mspan_start(s), HUGE_BYTES, MEM_POPULATED),
+                 HUGE_BYTES));
+    cr_assert(eq(u64, f.stats->free_pages, REGION_PAGES / 2));
+    fixture_verify(&f);
 }
 
 Test(hugepages, a_region_of_which_others_have_a_part_is_not_filled) {
@@ -136,7 +165,7 @@ Test(hugepages, a_region_that_gives_memory_back_loses_the_advice_once) {
 
 Test(hugepages, memory_that_was_never_advised_is_left_alone_unless_all_is) {
     struct fixture f = start(THP_AUTO);
-    struct mspan *s = fixture_large(&f, 4 * REGION_PAGES, 1);
+    struct mspan *s = fixture_large(&f, REGION_PAGES - 1, 1);
     fixture_free_large(&f, s);
     scavenger_release(f.heap, SIZE_MAX);
     cr_assert(zero(u64, mem_fake_calls(MEM_NO_HUGEPAGES)));

@@ -1,4 +1,5 @@
 // large.c: objects of whole pages: growing, shrinking, moving.
+#include "heap/hugepages.h"
 #include "heap/large.h"
 
 #include <criterion/criterion.h>
@@ -208,25 +209,37 @@ Test(large, what_an_object_gives_up_serves_others) {
 
 Test(large, a_moved_object_keeps_its_contents_and_frees_its_old_place) {
     struct fixture f = fixture_start();
-    struct mspan *s = fixture_large(&f, 3 * MIB_PAGES, 1);
+    struct mspan *s = fixture_large(&f, MIB_PAGES, 1);
     uintptr_t old = mspan_start(s);
     write_pages(s, s->npages, 'm');
     fixture_large(&f, 1, 1);
 
-    struct mspan *new = large_move(f.heap, s, 8 * MIB_PAGES);
+    struct mspan *new = large_move(f.heap, s, 3 * MIB_PAGES / 2);
 
     cr_assert(ne(ptr, new, NULL));
     cr_assert(ne(uptr, mspan_start(new), old));
-    cr_assert(all_are(memory(new), 3 * MIB_PAGES << PAGE_SHIFT, 'm'));
-    memset(memory(new) + (3 * MIB_PAGES << PAGE_SHIFT), 'n',
-           5 * MIB_PAGES << PAGE_SHIFT);
-    cr_assert(eq(u64, f.stats->inuse_pages, 8 * MIB_PAGES + 1));
+    cr_assert(all_are(memory(new), MIB_PAGES << PAGE_SHIFT, 'm'));
+    memset(memory(new) + (MIB_PAGES << PAGE_SHIFT), 'n',
+           MIB_PAGES / 2 << PAGE_SHIFT);
+    cr_assert(eq(u64, f.stats->inuse_pages, 3 * MIB_PAGES / 2 + 1));
     fixture_verify(&f);
     // The old place is free, and known to be zero.
-    struct mspan *again = fixture_large(&f, 3 * MIB_PAGES, 1);
+    struct mspan *again = fixture_large(&f, MIB_PAGES, 1);
     cr_assert(eq(uptr, mspan_start(again), old));
     cr_assert(not(again->needzero));
-    cr_assert(all_are(memory(again), 3 * MIB_PAGES << PAGE_SHIFT, 0));
+    cr_assert(all_are(memory(again), MIB_PAGES << PAGE_SHIFT, 0));
+    fixture_verify(&f);
+}
+
+Test(large, an_object_of_regions_is_moved_to_the_start_of_one) {
+    struct fixture f = fixture_start();
+    struct mspan *s = fixture_large(&f, MIB_PAGES, 1);
+    fixture_large(&f, 1, 1);
+
+    struct mspan *new = large_move(f.heap, s, 2 * MIB_PAGES);
+
+    cr_assert(ne(ptr, new, NULL));
+    cr_assert(zero(uptr, mspan_start(new) % HUGE_BYTES));
     fixture_verify(&f);
 }
 
