@@ -243,6 +243,10 @@ static void read_trace(const char *value) {
     values.trace_scav = choose("MOUND_TRACE", value, choices, "0 or scav", 0);
 }
 
+static void read_names(const char *value) {
+    values.names = choose("MOUND_NAMES", value, on_off, "0 or 1", 0);
+}
+
 static const struct {
     char name[24];
     enum trust trust;
@@ -264,6 +268,7 @@ static const struct {
     {"MOUND_MEMLIMIT", NOT_SECURE, read_memlimit},
     {"MOUND_HELPER", NOT_SECURE, read_helper},
     {"MOUND_TRACE", NOT_SECURE, read_trace},
+    {"MOUND_NAMES", NOT_SECURE, read_names},
 };
 enum { NVARIABLES = sizeof variables / sizeof variables[0] };
 

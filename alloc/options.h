@@ -26,6 +26,7 @@ struct options {
     uint64_t half_life_ns; // see struct mheap
     bool help_always;
     bool trace_scav;
+    bool names;               // of mappings
     uint64_t memlimit;        // bytes; 0: none
     const char *stats_path;   // absolute, before %-expansion
     const char *profile_path; // likewise; empty: no profile

@@ -13,6 +13,7 @@
 #include "malloc_slow.h"
 #include "os/filter.h"
 #include "os/mem.h"
+#include "os/memname.h"
 #include "process.h"
 #include "profile.h"
 #include "os/sys.h"
@@ -54,6 +55,8 @@ static COLD void start(char **envp) {
         return;
     }
     options_read(envp);
+    if (options->names)
+        memname_start();
     mheap_init(&mound_heap, &mound_stats, sizeof(struct mcache));
     mound_heap.half_life_ns = options->half_life_ns;
     memlimit_set(&mound_heap, options->memlimit);

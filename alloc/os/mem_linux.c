@@ -11,6 +11,7 @@
 
 #include "base/bits.h"
 #include "os/filter.h"
+#include "os/memname.h"
 #include "os/memwatch.h"
 #include "os/sys.h"
 #include "os/syscall.h"
@@ -50,13 +51,18 @@ void mem_unreserve(uintptr_t addr, size_t nbytes) {
     unmap(addr, nbytes);
 }
 
+static uintptr_t named_heap(uintptr_t addr, size_t nbytes) {
+    memname_set(addr, nbytes, MEMNAME_HEAP);
+    return addr;
+}
+
 uintptr_t mem_reserve(uintptr_t hint, size_t nbytes, size_t align) {
     long ret = map(hint, nbytes, RESERVED, MAP_NORESERVE);
     if (failed(ret))
         return 0;
     uintptr_t addr = (uintptr_t)ret;
     if (addr % align == 0)
-        return addr;
+        return named_heap(addr, nbytes);
     mem_unreserve(addr, nbytes);
     ret = map(0, nbytes + align, RESERVED, MAP_NORESERVE);
     if (failed(ret))
@@ -65,7 +71,15 @@ uintptr_t mem_reserve(uintptr_t hint, size_t nbytes, size_t align) {
     addr = align_up(start, align);
     mem_unreserve(start, addr - start);
     mem_unreserve(addr + nbytes, start + align - addr);
-    return addr;
+    return named_heap(addr, nbytes);
+}
+
+// map_over replaces pages of the heap, and names them as it was.
+static bool map_over(uintptr_t addr, size_t nbytes, int prot, int flags) {
+    if (failed(map(addr, nbytes, prot, MAP_FIXED | flags)))
+        return false;
+    memname_set(addr, nbytes, MEMNAME_HEAP);
+    return true;
 }
 
 // above_limit says whether the process has more address space than its RLIMIT_AS,
@@ -83,14 +97,17 @@ bool mem_commit(uintptr_t addr, size_t nbytes) {
     // A process that is above its limit may not map even over what it has, but
     // may change it. Where the kernel says that there is not so much memory, that
     // is an answer: mprotect would not look.
-    return !failed(map(addr, nbytes, PREPARED, MAP_FIXED)) ||
+    return map_over(addr, nbytes, PREPARED, 0) ||
            (above_limit() &&
             syscall3(SYS_mprotect, addr, nbytes, PREPARED) == 0);
 }
 
 void *mem_map(size_t nbytes) {
     long ret = map(0, nbytes, PREPARED, 0);
-    return failed(ret) ? NULL : (void *)ret;
+    if (failed(ret))
+        return NULL;
+    memname_set((uintptr_t)ret, nbytes, MEMNAME_RECORDS);
+    return (void *)ret;
 }
 
 bool mem_unmap(uintptr_t addr, size_t nbytes) {
@@ -123,7 +140,7 @@ bool mem_release(uintptr_t addr, size_t nbytes) {
 bool mem_protect(uintptr_t addr, size_t nbytes) {
     if (UNLIKELY(memwatch_watched()))
         mem_release(addr, nbytes);
-    if (!failed(map(addr, nbytes, RESERVED, MAP_FIXED | MAP_NORESERVE)))
+    if (map_over(addr, nbytes, RESERVED, MAP_NORESERVE))
         return true;
     // As in mem_commit.
     mem_release(addr, nbytes);
@@ -199,8 +216,10 @@ static size_t mapping_bytes(uintptr_t addr, size_t nbytes) {
 // somebody else's and left alone.
 static bool still_mapped(uintptr_t addr, size_t nbytes) {
     long ret = map(addr, nbytes, PREPARED, MAP_FIXED_NOREPLACE);
-    if (ret == (long)addr)
+    if (ret == (long)addr) {
+        memname_set(addr, nbytes, MEMNAME_HEAP);
         return true;
+    }
     if (!failed(ret)) // a kernel that knows no such flag
         unmap((uintptr_t)ret, nbytes);
     return syscall3(SYS_madvise, addr, nbytes, MADV_NORMAL) == 0;
@@ -260,8 +279,7 @@ enum mem_moved mem_move(uintptr_t old_addr, uintptr_t new_addr, size_t nbytes) {
 }
 
 bool mem_renew(uintptr_t addr, size_t nbytes) {
-    return !memwatch_watched() &&
-           !failed(map(addr, nbytes, PREPARED, MAP_FIXED));
+    return !memwatch_watched() && map_over(addr, nbytes, PREPARED, 0);
 }
 
 _Atomic uint32_t *mem_fork_stamp(void) {
@@ -273,6 +291,7 @@ _Atomic uint32_t *mem_fork_stamp(void) {
         mem_unreserve((uintptr_t)ret, nbytes);
         return NULL;
     }
+    memname_set((uintptr_t)ret, nbytes, MEMNAME_RECORDS);
     _Atomic uint32_t *stamp = (_Atomic uint32_t *)ret;
     atomic_store_explicit(stamp, 1, memory_order_relaxed);
     return stamp;

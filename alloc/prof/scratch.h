@@ -4,6 +4,7 @@
 
 #include "base/bits.h"
 #include "os/mem.h"
+#include "os/memname.h"
 #include "os/sys.h"
 
 // scratch_map returns zeroed memory, or NULL.
@@ -14,6 +15,8 @@ static inline void *scratch_map(size_t nbytes) {
         mem_unreserve(addr, nbytes);
         addr = 0;
     }
+    if (addr != 0)
+        memname_set(addr, nbytes, MEMNAME_PROFILE);
     return (void *)addr;
 }
 

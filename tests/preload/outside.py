@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """What of a process's memory is seen from outside: by the dump beside the kernel's
-own figures. TAP."""
+own figures, by the names of mappings. TAP."""
+import ctypes
 import json
+import mmap
 import os
+import re
 import subprocess
 import sys
 
@@ -13,6 +16,7 @@ from tap import Skipped, must  # noqa: E402
 
 LIB = os.environ['MOUND_LIB']
 HANG_S = 60
+PR_SET_VMA = 0x53564d41
 
 
 def contract(name):
@@ -66,10 +70,78 @@ def the_figures_in_json_are_those_of_the_table(folder):
     must(stats['HeapHugeUnused'] > stats['HeapHuge'] // 2, stats)
 
 
+def kernel_names():
+    """Whether this kernel has names for mappings."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with mmap.mmap(-1, mmap.PAGESIZE) as page:
+        address = ctypes.c_char.from_buffer(page)
+        ok = libc.prctl(PR_SET_VMA, ctypes.c_ulong(0),
+                        ctypes.c_ulong(ctypes.addressof(address)),
+                        ctypes.c_ulong(mmap.PAGESIZE), b'a name') == 0
+        del address
+    return ok
+
+
+def mappings_bear_names(_):
+    """The program runs as ever also where the kernel has none."""
+    show = ['sh', '-c', 'exec cat /proc/self/maps']
+    maps, said = run(show, MOUND_NAMES='1')
+    must(not said, said)
+    must('mound' not in run(show)[0].replace('libmound', ''), 'not asked for')
+    if not kernel_names():
+        raise Skipped('this kernel has no names for mappings')
+    must('[anon:mound heap]' in maps and '[anon:mound metadata]' in maps, maps)
+
+
+def pages(start, nbytes):
+    return set(range(start // mmap.PAGESIZE,
+                     -(-(start + nbytes) // mmap.PAGESIZE)))
+
+
+def what_is_named(folder, probe, *arguments):
+    """What the kernel is told by a probe, as if it could do it: strace answers.
+    Returns the pages that were mapped and not named, and the names."""
+    path = os.path.join(folder, 'trace')
+    r = subprocess.run(
+        ['strace', '-qq', '-o', path, '-e', 'trace=prctl,mmap,munmap,mremap',
+         '-e', 'inject=prctl:retval=0', '-E', 'LD_PRELOAD=' + LIB,
+         '-E', 'MOUND_NAMES=1', contract(probe), *arguments],
+        capture_output=True, text=True, timeout=HANG_S, check=False)
+    if not os.path.exists(path) or os.path.getsize(path) == 0:
+        raise Skipped('strace cannot trace here', r.stderr)
+    must(r.returncode == 0, r.returncode, r.stderr)
+    with open(path, encoding='utf-8') as f:
+        lines = f.read().split('prctl(PR_SET_VMA', 1)[1].splitlines()
+    unnamed, names = set(), set()
+    for line in ['prctl(PR_SET_VMA' + lines[0], *lines[1:]]:
+        called = re.match(r'(\w+)\((.*)\) += (\S+)', line)
+        if not called or called[3] == '-1':
+            continue
+        name, arguments = called[1], called[2].split(', ')
+        if name == 'mmap' and arguments[4] == '-1':
+            unnamed |= pages(int(called[3], 16), int(arguments[1]))
+        elif name == 'munmap':
+            unnamed -= pages(int(arguments[0], 16), int(arguments[1]))
+        elif name == 'prctl':
+            unnamed -= pages(int(arguments[2], 16), int(arguments[3]))
+            names.add(arguments[4].strip('"'))
+    return unnamed, names
+
+
+def every_mapping_of_ours_is_given_a_name(folder):
+    for probe in ['huge_use'], ['usable']:
+        unnamed, names = what_is_named(folder, *probe)
+        must(names == {'mound heap', 'mound metadata'}, names)
+        must(not unnamed, probe, len(unnamed), 'pages without a name, first',
+             hex(min(unnamed, default=0) * mmap.PAGESIZE))
+
+
 TESTS = [
     the_dump_tells_what_of_huge_pages_is_unused,
     without_huge_pages_none_are_told_of,
     the_figures_in_json_are_those_of_the_table,
+    mappings_bear_names,
+    every_mapping_of_ours_is_given_a_name,
 ]
 
 if __name__ == '__main__':

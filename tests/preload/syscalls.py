@@ -77,6 +77,10 @@ def a_profile(folder):
     must(os.path.exists(path), 'no profile')
 
 
+def names_of_mappings(folder):
+    only(added(folder, MOUND_NAMES=1), 'start', 'names')
+
+
 def the_life_after_the_start(folder):
     probe = os.path.join(os.environ['MOUND_PROBES'], 'contracts', 'syscalls')
     r, text = trace(folder, [probe, 'work', 'raw'], LD_PRELOAD=LIB)
@@ -107,7 +111,7 @@ def calls_that_a_helper_is_ended_for(folder):
 
 TESTS = [
     the_start, statistics_on_stderr, statistics_in_a_file, a_profile,
-    the_life_after_the_start, threads_that_sleep_after_a_peak,
+    names_of_mappings, the_life_after_the_start, threads_that_sleep_after_a_peak,
     calls_that_a_helper_is_ended_for,
 ]
 

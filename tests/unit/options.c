@@ -62,7 +62,7 @@ Test(options, an_empty_value_is_the_default) {
              "MOUND_PROFILE_EVERY=", "MOUND_PROFILE_SIGNAL=", "MOUND_UNWIND=",
              "MOUND_GUARD=", "MOUND_HARDENED=", "MOUND_MISUSE=", "MOUND_OFF=",
              "MOUND_DEEPBIND=", "MOUND_THP=", "MOUND_DECAY=", "MOUND_HELPER=",
-             "MOUND_TRACE=");
+             "MOUND_TRACE=", "MOUND_NAMES=");
     cr_assert(eq(str, (char *)text, ""));
     cr_assert(eq(u64, options->profile_rate, 512 << 10));
     cr_assert(not(options->unwind_asked));
@@ -93,9 +93,10 @@ Test(options, a_half_life_is_read_in_seconds) {
 }
 
 Test(options, every_value_is_understood) {
-    const char *text = SAID("HOME=/", "MOUND_STATS=1", "MOUND_HARDENED=1",
-                            "MOUND_MISUSE=report", "MOUND_OFF=1",
-                            "MOUND_DEEPBIND=keep", "MOUND_THP=never");
+    const char *text =
+        SAID("HOME=/", "MOUND_STATS=1", "MOUND_HARDENED=1",
+             "MOUND_MISUSE=report", "MOUND_OFF=1", "MOUND_DEEPBIND=keep",
+             "MOUND_THP=never", "MOUND_NAMES=1");
 
     cr_assert(eq(str, (char *)text, ""));
     cr_assert(eq(int, options->stats, STATS_STDERR));
@@ -104,6 +105,7 @@ Test(options, every_value_is_understood) {
     cr_assert(options->off);
     cr_assert(options->keep_deepbind);
     cr_assert(eq(int, options->thp, THP_NEVER));
+    cr_assert(options->names);
 }
 
 Test(options, the_default_may_be_said_aloud) {
@@ -147,6 +149,7 @@ Test(options, a_malformed_value_is_named_with_what_is_allowed) {
         {"MOUND_HELPER=1", "MOUND_HELPER=1", "auto or always"},
         {"MOUND_MEMLIMIT=lots", "MOUND_MEMLIMIT=lots", "cgroup, or a number"},
         {"MOUND_TRACE=1", "MOUND_TRACE=1", "0 or scav"},
+        {"MOUND_NAMES=yes", "MOUND_NAMES=yes", "0 or 1"},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const char *text = SAID((char *)cases[i].entry);
