@@ -18,8 +18,8 @@
 // made for the worst case would multiply their memory. So guesses have a bound
 // (hugepages_guess_locked), and are spent on the beginning of an object, where buffers
 // are filled first. With huge pages in all of them xz -T2 took 20.6 to 21.3 MiB and sort
-// 28.3; with guesses 18.3 and 26.9, as without any, and from 6 200 and 6 500 faults
-// 3 800 and 200 to 3 900 are left; python3, 45 to 48 MiB, has 1 800 instead of 4 500.
+// 28.3; with guesses 18.3 and 26.9, as without any, and of 6 200 and 6 500 faults 3 800
+// and 3 900 are left; python3, in 47 to 48 MiB for 45, has 1 800 instead of 4 500.
 //
 // MADV_COLLAPSE is not used: it waits until every CPU has drained its lists of
 // pages, and copies what is there.

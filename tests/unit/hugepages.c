@@ -73,19 +73,18 @@ Test(hugepages, large_objects_of_a_small_heap_fill_nothing) {
     cr_assert(zero(u64, mem_fake_calls(MEM_HUGEPAGES)));
 }
 
-Test(hugepages,
-     of_large_objects_the_first_half_is_guessed_and_no_more_than_32_mib) {
+Test(hugepages, of_large_objects_half_is_guessed_and_no_more_than_16_mib) {
     struct fixture f = start(THP_AUTO);
 
-    struct mspan *s = fixture_large(&f, 16 * REGION_PAGES, REGION_PAGES);
-    cr_assert(eq(sz, mem_fake_advised(), 8 * HUGE_BYTES));
-    fixture_large(&f, 48 * REGION_PAGES, 1);
-    cr_assert(eq(sz, f.heap->guessed_pages, 16 * REGION_PAGES));
-    fixture_large(&f, 48 * REGION_PAGES, 1);
-    cr_assert(eq(sz, f.heap->guessed_pages, 16 * REGION_PAGES));
+    struct mspan *s = fixture_large(&f, 8 * REGION_PAGES, REGION_PAGES);
+    cr_assert(eq(sz, mem_fake_advised(), 4 * HUGE_BYTES));
+    fixture_large(&f, 24 * REGION_PAGES, 1);
+    cr_assert(eq(sz, f.heap->guessed_pages, 8 * REGION_PAGES));
+    fixture_large(&f, 24 * REGION_PAGES, 1);
+    cr_assert(eq(sz, f.heap->guessed_pages, 8 * REGION_PAGES));
 
     fixture_free_large(&f, s);
-    cr_assert(eq(sz, f.heap->guessed_pages, 8 * REGION_PAGES));
+    cr_assert(eq(sz, f.heap->guessed_pages, 4 * REGION_PAGES));
     fixture_verify(&f);
 }
 
