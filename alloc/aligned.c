@@ -8,8 +8,8 @@
 #include "base/bits.h"
 #include "malloc_slow.h"
 #include "os/sys.h"
-#include "process.h"
-#include "runtime.h"
+#include "life/process.h"
+#include "runtime/runtime.h"
 #include "usable.h"
 
 EXPORT void *mound_reallocarray(void *p, size_t nmemb, size_t size) {

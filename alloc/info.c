@@ -3,11 +3,11 @@
 
 #include <string.h>
 
-#include "dump.h"
+#include "watch/dump.h"
 #include "heap/scavenger.h"
 #include "prof/memstats.h"
-#include "runtime.h"
-#include "thread.h"
+#include "runtime/runtime.h"
+#include "runtime/thread.h"
 
 EXPORT int mound_version(void) {
     return MOUND_VERSION_MAJOR * 10000 + MOUND_VERSION_MINOR * 100 +

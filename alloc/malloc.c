@@ -56,9 +56,9 @@
 #include <string.h>
 
 #include "malloc_slow.h"
-#include "process.h"
-#include "runtime.h"
-#include "thread.h"
+#include "life/process.h"
+#include "runtime/runtime.h"
+#include "runtime/thread.h"
 
 // A hit when: size is small, and the magazine of its class is not empty.
 EXPORT void *mound_malloc(size_t size) {

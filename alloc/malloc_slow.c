@@ -11,18 +11,18 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "emergency.h"
-#include "guards.h"
+#include "runtime/emergency.h"
+#include "watch/guards.h"
 #include "heap/large.h"
 #include "heap/scavenger.h"
 #include "os/mem.h"
 #include "prof/canary.h"
 #include "prof/quarantine.h"
 #include "prof/report.h"
-#include "profile.h"
-#include "runtime.h"
-#include "thread.h"
-#include "zerosize.h"
+#include "watch/profile.h"
+#include "runtime/runtime.h"
+#include "runtime/thread.h"
+#include "runtime/zerosize.h"
 #include "usable.h"
 
 enum {

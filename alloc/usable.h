@@ -3,8 +3,8 @@
 #ifndef MOUND_USABLE_H
 #define MOUND_USABLE_H
 
-#include "runtime.h"
-#include "thread.h"
+#include "runtime/runtime.h"
+#include "runtime/thread.h"
 
 // usable_hit returns the usable bytes of a live block, or 0: go the slow way, which
 // knows of hardened mode and of other stores, and reports misuse. Interior

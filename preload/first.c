@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/str.h"
-#include "process.h"
+#include "life/process.h"
 
 // The linker makes these two; a static program has no _DYNAMIC.
 extern ElfW(Dyn) _DYNAMIC[] __attribute__((weak, visibility("hidden")));

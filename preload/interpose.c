@@ -13,7 +13,7 @@
 
 #include "first.h"
 #include "mound.h"
-#include "process.h"
+#include "life/process.h"
 
 AT_START bool interpose_own;
 

@@ -3,7 +3,7 @@
 #include "interpose.h"
 
 #include "mound.h"
-#include "process.h"
+#include "life/process.h"
 
 // mallinfo is deprecated for its callers; we still answer it.
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"

@@ -22,7 +22,7 @@
 #include "cxx.h"
 #include "interpose.h"
 #include "mound.h"
-#include "process.h"
+#include "life/process.h"
 
 #define OPERATOR __attribute__((visibility("default"), weak))
 

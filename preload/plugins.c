@@ -8,7 +8,7 @@
 #include <dlfcn.h>
 
 #include "interpose.h"
-#include "process.h"
+#include "life/process.h"
 
 typedef void *dlopen_fn(const char *path, int mode);
 

@@ -12,7 +12,7 @@
 #include "interpose.h"
 #include "next.h"
 #include "os/sys.h"
-#include "process.h"
+#include "life/process.h"
 
 typedef int prctl_function(int option, ...);
 

@@ -21,7 +21,7 @@
 
 #include "interpose.h"
 #include "next.h"
-#include "process.h"
+#include "life/process.h"
 
 #define WEAK_EXPORT EXPORT __attribute__((weak))
 

@@ -7,7 +7,7 @@
 #include "interpose.h"
 #include "operators.h"
 #include "os/sys.h"
-#include "process.h"
+#include "life/process.h"
 
 // The next allocator in the search order, mostly the C library's.
 struct interpose_next interpose_next;

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "mound.h"
-#include "process.h"
+#include "life/process.h"
 
 enum { NCHILDREN = 10, NTHREADS = 6, NROUNDS = 20, LIMIT_S = 30 };
 

@@ -1,5 +1,5 @@
 // emergency.c: the store for signal handlers that interrupted a slow path.
-#include "emergency.h"
+#include "runtime/emergency.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -7,8 +7,8 @@
 
 #include "fixture.h"
 #include "mound.h"
-#include "runtime.h"
-#include "thread.h"
+#include "runtime/runtime.h"
+#include "runtime/thread.h"
 
 enum { BIGGEST = 64 << 10, MOST = 200 };
 

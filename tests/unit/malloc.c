@@ -12,8 +12,8 @@
 #include "base/lockcount.h"
 #include "fixture.h"
 #include "mem_fake.h"
-#include "runtime.h"
-#include "thread.h"
+#include "runtime/runtime.h"
+#include "runtime/thread.h"
 
 enum { LARGE = 200 << 10 };
 

@@ -10,7 +10,7 @@
 #include "fixture.h"
 #include "mem_fake.h"
 #include "mound.h"
-#include "runtime.h"
+#include "runtime/runtime.h"
 
 static struct mound_memstats st;
 

@@ -1,5 +1,5 @@
 // options.c: the environment, and what is said about a malformed variable.
-#include "options.h"
+#include "runtime/options.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>

@@ -1,6 +1,6 @@
 // outfile.c: names that files get, on filesystems and under filters that can do
 // less than ours.
-#include "outfile.h"
+#include "out/outfile.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>

@@ -1,12 +1,12 @@
 // outname.c: see outname.h. By hand, since this runs before the C library is
 // ready and after it has ended.
-#include "outname.h"
+#include "out/outname.h"
 
 #include <string.h>
 
 #include "base/str.h"
 #include "os/sys.h"
-#include "runtime.h"
+#include "runtime/runtime.h"
 
 enum { DIGITS_MAX = 20 }; // of 64 bits
 

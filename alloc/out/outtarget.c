@@ -4,14 +4,14 @@
 // to another file by a link. But a rename in the place of /dev/stdout or /dev/null
 // would take it away from every program. So links are followed here, only to see
 // whether a device, a pipe or a descriptor is at their end.
-#include "outtarget.h"
+#include "out/outtarget.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "base/str.h"
 #include "os/file.h"
-#include "outname.h"
+#include "out/outname.h"
 
 enum { LINKS_MAX = 40 }; // as the kernel
 

@@ -1,13 +1,13 @@
 // emergency.c: see emergency.h. The store is 1 MiB of zeroed static memory, of
 // which nothing is touched until it is needed: four kinds of slots, 64 each but
 // for the largest.
-#include "emergency.h"
+#include "runtime/emergency.h"
 
 #include <stdatomic.h>
 
 #include "base/bits.h"
 #include "malloc_slow.h"
-#include "runtime.h"
+#include "runtime/runtime.h"
 
 enum {
     NKINDS = 4,

@@ -1,12 +1,12 @@
 // guards.c: see guards.h.
-#include "guards.h"
+#include "watch/guards.h"
 
 #include "base/bits.h"
 #include "base/stdfd.h"
 #include "os/unwind.h"
 #include "prof/report.h"
-#include "runtime.h"
-#include "thread.h"
+#include "runtime/runtime.h"
+#include "runtime/thread.h"
 
 enum { NSLOTS = 128 };
 

@@ -4,7 +4,7 @@
 
 #include "heap/mcache.h"
 #include "prof/sample.h"
-#include "profile.h"
+#include "watch/profile.h"
 
 enum thread_state {
     THREAD_NEW = 0,   // no slow path yet

@@ -1,26 +1,26 @@
 // profile.c: see profile.h.
-#include "profile.h"
+#include "watch/profile.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "base/fastrand.h"
 #include "base/stdfd.h"
-#include "guards.h"
+#include "watch/guards.h"
 #include "mound.h"
-#include "options.h"
+#include "runtime/options.h"
 #include "os/fault.h"
 #include "os/filter.h"
 #include "os/unwind.h"
-#include "outfile.h"
+#include "out/outfile.h"
 #include "prof/mprof.h"
 #include "prof/mprof_write.h"
 #include "prof/probes.h"
 #include "prof/report.h"
 #include "prof/sample.h"
 #include "prof/stacktext.h"
-#include "runtime.h"
-#include "thread.h"
+#include "runtime/runtime.h"
+#include "runtime/thread.h"
 
 enum {
     FREED_KEPT = 1 << 10, // freed samples that a report may still name

@@ -5,7 +5,7 @@
 
 #include "heap/mheap.h"
 #include "os/unwind.h"
-#include "outname.h"
+#include "out/outname.h"
 #include "prof/report.h"
 
 enum stats_mode { STATS_OFF, STATS_STDERR, STATS_FILE };

@@ -1,11 +1,11 @@
 // zerosize.c: see zerosize.h.
-#include "zerosize.h"
+#include "runtime/zerosize.h"
 
 #include <stdatomic.h>
 
 #include "base/bits.h"
 #include "os/mem.h"
-#include "runtime.h"
+#include "runtime/runtime.h"
 
 enum {
     SLOT_BYTES = 16,

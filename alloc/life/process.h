@@ -4,7 +4,7 @@
 #ifndef MOUND_PROCESS_H
 #define MOUND_PROCESS_H
 
-#include "runtime.h"
+#include "runtime/runtime.h"
 
 // process_start is the constructor's work: options from envp, the calls at
 // thread exit and at fork, what the dump needs. It may allocate. Once; further

@@ -1,10 +1,10 @@
 // thread.c: see thread.h.
-#include "thread.h"
+#include "runtime/thread.h"
 
 #include "base/mutex.h"
-#include "emergency.h"
+#include "runtime/emergency.h"
 #include "os/threadexit.h"
-#include "runtime.h"
+#include "runtime/runtime.h"
 
 enum {
     // Rounds of destructors of thread-specific data. In the early ones others

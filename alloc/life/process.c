@@ -1,5 +1,5 @@
 // process.c: see process.h.
-#include "process.h"
+#include "life/process.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -9,18 +9,18 @@
 #include "base/stdfd.h"
 #include "base/str.h"
 #include "base/turn.h"
-#include "dump.h"
-#include "endcheck.h"
-#include "emergency.h"
+#include "watch/dump.h"
+#include "watch/endcheck.h"
+#include "runtime/emergency.h"
 #include "heap/scavenger.h"
 #include "malloc_slow.h"
 #include "os/filter.h"
 #include "os/forklock.h"
 #include "os/memwatch.h"
 #include "os/sys.h"
-#include "outfile.h"
-#include "profile.h"
-#include "thread.h"
+#include "out/outfile.h"
+#include "watch/profile.h"
+#include "runtime/thread.h"
 
 // What pauses the helper while this thread forks: see before_fork.
 static bool helper_paused;

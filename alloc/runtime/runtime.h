@@ -3,7 +3,7 @@
 #define MOUND_RUNTIME_H
 
 #include "heap/mheap.h"
-#include "options.h"
+#include "runtime/options.h"
 
 // mound_heap is the heap of the process. All zero until runtime_start, which is
 // enough for the fast paths: they find nothing and go the slow way.

@@ -1,6 +1,6 @@
 // dump.c: see dump.h. Everything here is done by raw system calls: stdio may be
 // closed, locked or replaced by now.
-#include "dump.h"
+#include "watch/dump.h"
 
 #include <string.h>
 
@@ -8,12 +8,12 @@
 #include "base/stdfd.h"
 #include "base/str.h"
 #include "mound.h"
-#include "options.h"
+#include "runtime/options.h"
 #include "os/sys.h"
-#include "outfile.h"
+#include "out/outfile.h"
 #include "prof/memstats_write.h"
-#include "runtime.h"
-#include "thread.h"
+#include "runtime/runtime.h"
+#include "runtime/thread.h"
 
 static int said; // why it cannot be written; at the start
 

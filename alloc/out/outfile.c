@@ -3,7 +3,7 @@
 // A folder is opened once, and all is done by names in it. Nothing is called after
 // a system call that fails which could not have failed for a reason of its own: a
 // filter that denies the first may end the process at the next.
-#include "outfile.h"
+#include "out/outfile.h"
 
 #include <errno.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "base/turn.h"
 #include "os/file.h"
 #include "os/sys.h"
-#include "outtarget.h"
+#include "out/outtarget.h"
 
 enum {
     TRIES_MAX = 1000000, // numbers of %n, or of names with one %p

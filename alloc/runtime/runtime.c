@@ -1,5 +1,5 @@
 // runtime.c: see runtime.h.
-#include "runtime.h"
+#include "runtime/runtime.h"
 
 #include <stdatomic.h>
 #include <unistd.h>
@@ -7,19 +7,19 @@
 #include "base/check.h"
 #include "base/mutex.h"
 #include "base/stdfd.h"
-#include "guards.h"
+#include "watch/guards.h"
 #include "heap/hugepages.h"
 #include "heap/scavenger.h"
 #include "malloc_slow.h"
 #include "os/filter.h"
 #include "os/mem.h"
 #include "os/memname.h"
-#include "process.h"
-#include "profile.h"
+#include "life/process.h"
+#include "watch/profile.h"
 #include "os/sys.h"
 #include "prof/canary.h"
 #include "prof/quarantine.h"
-#include "thread.h"
+#include "runtime/thread.h"
 
 struct mheap mound_heap;
 EXPORT struct heapstats mound_stats;

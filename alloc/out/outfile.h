@@ -5,7 +5,7 @@
 #define MOUND_OUTFILE_H
 
 #include "base/compiler.h"
-#include "outname.h"
+#include "out/outname.h"
 
 enum {
     // What the end of the process waits for a file that another thread writes.

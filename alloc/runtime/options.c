@@ -2,7 +2,7 @@
 // first malloc may come before the C library is ready. Nor one of its functions for
 // text: a sanitizer's runtime has its own in front of them, whose first call starts
 // the runtime, which allocates.
-#include "options.h"
+#include "runtime/options.h"
 
 #include "base/print.h"
 #include "base/str.h"

@@ -3,11 +3,11 @@
 // mheap.lock keeps the pages of every span where they are, and large objects from
 // being protected (mheap_keep_large). That objects come and go in small spans
 // meanwhile, canary_find can tell.
-#include "endcheck.h"
+#include "watch/endcheck.h"
 
 #include "prof/canary.h"
 #include "prof/report.h"
-#include "runtime.h"
+#include "runtime/runtime.h"
 
 enum { OBJECTS_MOST = 1 << 17, REPORTS_MOST = 8 };
 
