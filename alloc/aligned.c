@@ -7,9 +7,9 @@
 
 #include "base/bits.h"
 #include "malloc_slow.h"
+#include "newdelete.h"
 #include "os/sys.h"
-#include "life/process.h"
-#include "runtime/runtime.h"
+#include "runtime/mode.h"
 #include "usable.h"
 
 EXPORT void *mound_reallocarray(void *p, size_t nmemb, size_t size) {
@@ -103,6 +103,6 @@ EXPORT void mound_free_aligned_sized(void *p, size_t alignment, size_t size) {
     free_sized_slow(p, alignment, size, "free_aligned_sized");
 }
 
-void process_delete_aligned(void *p, size_t size, size_t alignment) {
+void newdelete_delete_aligned(void *p, size_t size, size_t alignment) {
     free_sized_slow(p, alignment, size, "operator delete");
 }

@@ -6,6 +6,7 @@
 #include "watch/dump.h"
 #include "heap/scavenger.h"
 #include "prof/memstats.h"
+#include "runtime/mode.h"
 #include "runtime/runtime.h"
 #include "runtime/thread.h"
 

@@ -56,7 +56,9 @@
 #include <string.h>
 
 #include "malloc_slow.h"
-#include "life/process.h"
+#include "newdelete.h"
+#include "realloc_slow.h"
+#include "runtime/mode.h"
 #include "runtime/runtime.h"
 #include "runtime/thread.h"
 
@@ -76,7 +78,7 @@ static COLD NOINLINE void *new_slow(size_t size, void *(*failed)(size_t)) {
 }
 
 // A hit when: as mound_malloc.
-void *process_new(size_t size, void *(*failed)(size_t)) {
+void *newdelete_new(size_t size, void *(*failed)(size_t)) {
     if (LIKELY(size <= MAX_SMALL_SIZE)) {
         void *p = mcache_alloc(thread_cache(), sizeclass_for(size));
         if (LIKELY(p != NULL))
@@ -115,7 +117,7 @@ EXPORT void mound_free_sized(void *p, size_t size) {
         free_sized_slow(p, 0, size, "free_sized");
 }
 
-void process_delete(void *p, size_t size) {
+void newdelete_delete(void *p, size_t size) {
     if (UNLIKELY(!free_of_size(p, size)))
         free_sized_slow(p, 0, size, "operator delete");
 }

@@ -1,5 +1,5 @@
 // usable.h: the bytes of a live block by the page map alone, without a lock or
-// a slow path. See malloc_slow.c's look_up for the same with a reason.
+// a slow path. See block_find for the same with a reason.
 #ifndef MOUND_USABLE_H
 #define MOUND_USABLE_H
 

@@ -18,11 +18,13 @@
 #include <errno.h>
 #include <stdint.h>
 
+#include "base/check.h"
 #include "catch.h"
 #include "cxx.h"
 #include "interpose.h"
-#include "mound.h"
 #include "life/process.h"
+#include "mound.h"
+#include "newdelete.h"
 
 #define OPERATOR __attribute__((visibility("default"), weak))
 
@@ -230,7 +232,7 @@ static NOINLINE void *new_by_malloc(size_t n) {
 
 OPERATOR void *new_one(size_t n) {
     if (LIKELY(checked))
-        return process_new(at_least_one(n), take_one_again);
+        return newdelete_new(at_least_one(n), take_one_again);
     return new_by_malloc(n);
 }
 
@@ -296,7 +298,7 @@ OPERATOR void delete_array_nothrow(void *p, const struct nothrow *t) {
 
 OPERATOR void delete_sized(void *p, size_t n) {
     if (LIKELY(checked)) {
-        process_delete(p, at_least_one(n));
+        newdelete_delete(p, at_least_one(n));
         return;
     }
     PASS_ON(delete_sized, p, n);
@@ -305,7 +307,7 @@ OPERATOR void delete_sized(void *p, size_t n) {
 
 OPERATOR void delete_array_sized(void *p, size_t n) {
     if (LIKELY(checked)) {
-        process_delete(p, at_least_one(n));
+        newdelete_delete(p, at_least_one(n));
         return;
     }
     PASS_ON(delete_array_sized, p, n);
@@ -336,7 +338,7 @@ OPERATOR void delete_array_aligned_nothrow(void *p, size_t align,
 
 OPERATOR void delete_sized_aligned(void *p, size_t n, size_t align) {
     if (checked) {
-        process_delete_aligned(p, at_least_one(n), align);
+        newdelete_delete_aligned(p, at_least_one(n), align);
         return;
     }
     PASS_ON(delete_sized_aligned, p, n, align);
@@ -345,7 +347,7 @@ OPERATOR void delete_sized_aligned(void *p, size_t n, size_t align) {
 
 OPERATOR void delete_array_sized_aligned(void *p, size_t n, size_t align) {
     if (checked) {
-        process_delete_aligned(p, at_least_one(n), align);
+        newdelete_delete_aligned(p, at_least_one(n), align);
         return;
     }
     PASS_ON(delete_array_sized_aligned, p, n, align);

@@ -1,10 +1,10 @@
-// process.h: the life of the process around the allocator: its start, its forks
-// and its end. In libmound.a as in libmound.so; preload/ adds what only a
-// preloaded library must do. Not installed.
+// process.h: what preload/ tells the allocator of its process, and may find out
+// about it. In libmound.a as in libmound.so; not installed. start.c and exit.c have
+// the first two, process.c the others.
 #ifndef MOUND_PROCESS_H
 #define MOUND_PROCESS_H
 
-#include "runtime/runtime.h"
+#include "runtime/mode.h"
 
 // process_start is the constructor's work: options from envp, the calls at
 // thread exit and at fork, what the dump needs. It may allocate. Once; further
@@ -43,15 +43,6 @@ void process_go_behind(const struct runtime_next *next);
 ALWAYS_INLINE bool process_passive(void) {
     return UNLIKELY(runtime_passive());
 }
-
-// process_new is mound_malloc for operator new: when there is no memory it returns
-// what failed(size) does, which may throw an exception instead.
-void *process_new(size_t size, void *(*failed)(size_t));
-
-// process_delete and process_delete_aligned are mound_free_sized and
-// mound_free_aligned_sized, under the name of C++ in reports.
-void process_delete(void *p, size_t size);
-void process_delete_aligned(void *p, size_t size, size_t alignment);
 
 // process_serves says whether this malloc_usable_size is ours in effect: tools
 // such as valgrind put another function in its place and leave its address. It

@@ -6,11 +6,11 @@
 
 #include "base/str.h"
 #include "os/sys.h"
-#include "runtime/runtime.h"
 
 enum { DIGITS_MAX = 20 }; // of 64 bits
 
 static char program_path[OUTNAME_PATH_MAX];
+static bool forked; // from the process that was started; written when alone
 
 const char *outname_set(char *ret_path, const char *value) {
     size_t n = str_len(value);
@@ -34,6 +34,10 @@ const char *outname_set(char *ret_path, const char *value) {
 void outname_init(void) {
     long n = sys_program_path(program_path, sizeof program_path - 1);
     program_path[n > 0 ? n : 0] = '\0';
+}
+
+void outname_forked(void) {
+    forked = true;
 }
 
 const char *outname_program(void) {
@@ -130,7 +134,7 @@ void outname_start(struct outname *name, const char *template,
     name->template = template;
     name->number = number;
     name->counts = has_escape(last, 'n');
-    name->own = has_escape(template, 'p') || runtime_forks() > 0;
+    name->own = has_escape(template, 'p') || forked;
     name->folder[0] = '\0';
     expand(&folder, template, (size_t)(last - template), 1);
     name->nfolder = folder.n;
@@ -163,7 +167,7 @@ void outname_bare(struct outname *name) {
 }
 
 void outname_try(struct outname *name, uint64_t i) {
-    bool add_pid = !has_escape(name->template, 'p') && runtime_forks() > 0;
+    bool add_pid = !has_escape(name->template, 'p') && forked;
     make(name, i, name->counts ? 0 : name->number,
          name->counts || i < 2 ? 0 : i, add_pid ? (uint64_t)sys_pid() : 0);
 }

@@ -15,6 +15,10 @@ const char *outname_set(char *ret_path, const char *value);
 void outname_init(void);
 const char *outname_program(void);
 
+// outname_forked, in a child of a fork: from now on the process number is in every
+// name, where no %p says where.
+void outname_forked(void);
+
 bool outname_ends_in(const char *path, const char *ending);
 
 // struct outname is one name that is being made.

@@ -6,7 +6,6 @@
 #include <stdatomic.h>
 
 #include "base/bits.h"
-#include "malloc_slow.h"
 #include "runtime/runtime.h"
 
 enum {
@@ -31,6 +30,12 @@ static struct {
 };
 enum { STORE_BYTES = (512 + 4096) * SLOTS + 16384 * 16 + 65536 * 8 };
 static char store[STORE_BYTES] __attribute__((aligned(STORE_ALIGN)));
+
+static AT_START void (*free_one)(void *);
+
+void emergency_init(void (*free_deferred)(void *p)) {
+    free_one = free_deferred;
+}
 
 static void count(uint64_t *counter, uint64_t n) {
     __atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
@@ -121,7 +126,7 @@ void emergency_free_deferred(void **list) {
     while (list != NULL) {
         void **next = list[0];
         for (int i = 1; i <= DEFER_SLOTS && list[i] != NULL; i++)
-            slow_free_inside(list[i]);
+            free_one(list[i]);
         emergency_free(list);
         list = next;
     }

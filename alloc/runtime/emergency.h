@@ -6,6 +6,10 @@
 
 #include "base/compiler.h"
 
+// emergency_init, at the start, says how a free that was put off is done later,
+// within a slow path.
+void emergency_init(void (*free_deferred)(void *p));
+
 // emergency_alloc returns memory for size bytes aligned to align, or NULL when
 // the store has none left or size is over 64 KiB.
 void *emergency_alloc(size_t size, size_t align);

@@ -1,103 +1,64 @@
-// runtime.h: the one heap of the process, its start and its forks.
+// runtime.h: the one heap of the process, and whether it may be used as it is.
 #ifndef MOUND_RUNTIME_H
 #define MOUND_RUNTIME_H
 
 #include "heap/mheap.h"
-#include "runtime/options.h"
 
-// mound_heap is the heap of the process. All zero until runtime_start, which is
-// enough for the fast paths: they find nothing and go the slow way.
+// mound_heap is the heap of the process. All zero until the start (life/start.c),
+// which is enough for the fast paths: they find nothing and go the slow way.
 extern struct mheap mound_heap HIDDEN;
 
 // mound_stats is what gdb and other processes read: see heap/heapstats.h.
 extern struct heapstats mound_stats;
 
-// runtime_enter makes sure that the heap is usable by this process: started,
-// and mended if a fork without handlers (_Fork, clone) made this process. Each
-// slow path calls it. Cost: two loads.
-extern _Atomic uint32_t *_Atomic runtime_stamp HIDDEN; // see runtime.c
+// enum runtime_state: the heap's, as the word that runtime_stamp leads to. The
+// kernel sets that word to 0 in a child of any kind of fork (os/mem.h).
+enum runtime_state {
+    RUNTIME_FORKED = 0,  // by a fork that ran no handlers: to be repaired
+    RUNTIME_GOOD = 1,    // to be used
+    RUNTIME_ORPHANS = 2, // to be used; caches of threads that are gone are left
+};
+extern _Atomic uint32_t *_Atomic runtime_stamp HIDDEN; // NULL: not started
+
+// runtime_enter makes sure that the heap can be used by this process. Each slow
+// path calls it. Cost: two loads. runtime_enter_slow starts or repairs the heap:
+// life/start.c has it, since that takes what only the floor above all others knows,
+// and it may come before any constructor could have handed down a pointer to it.
 COLD void runtime_enter_slow(void);
 ALWAYS_INLINE void runtime_enter(void) {
-    // acquire: sees the heap that runtime_start made
+    // acquire: sees the heap that was started; partner: release in
+    // runtime_set_started
     _Atomic uint32_t *stamp =
         atomic_load_explicit(&runtime_stamp, memory_order_acquire);
     if (UNLIKELY(stamp == NULL) ||
-        UNLIKELY(atomic_load_explicit(stamp, memory_order_relaxed) != 1))
+        UNLIKELY(atomic_load_explicit(stamp, memory_order_relaxed) !=
+                 RUNTIME_GOOD))
         runtime_enter_slow();
 }
 
-// runtime_start_from starts the heap with the environment at hand, for the
-// constructor: libc has not set its own pointer to it yet.
-void runtime_start_from(char **envp);
+// runtime_enter_late is for each slow path, before it is entered: the first one
+// after the C library's constructor does what of the start had to wait for that
+// (runtime_start_late, in life/start.c too).
+extern bool runtime_late HIDDEN; // written while there is one thread
+COLD void runtime_start_late(void);
+ALWAYS_INLINE void runtime_enter_late(void) {
+    if (UNLIKELY(runtime_late))
+        runtime_start_late();
+}
 
-// runtime_started says whether the heap is usable; cheap.
+// runtime_set_started makes the heap usable, in this process number pid;
+// runtime_started says whether that was done: one load.
+void runtime_set_started(int pid);
 bool runtime_started(void);
 
-// enum runtime_mode: whose blocks this process has. Set once by the constructor
-// of preload/; from UNCALLED it goes on to BEHIND, never elsewhere.
-enum runtime_mode {
-    RUNTIME_ALONE = 0, // ours
-    RUNTIME_BEHIND,    // another malloc stands in front and passes on to us: we
-                       // serve, and a block that is not ours is the next one's
-    RUNTIME_UNCALLED,  // another malloc stands in front and has not passed on
-    // yet: passive, until one of its names is called here
-    RUNTIME_PASSIVE, // MOUND_OFF, a sanitizer, valgrind: every call passes on
-};
-extern _Atomic uint8_t runtime_mode HIDDEN;
-ALWAYS_INLINE enum runtime_mode runtime_mode_now(void) {
-    // acquire: who sees it sees where to pass on to; partner: release in
-    // runtime_set_mode
-    return atomic_load_explicit(&runtime_mode, memory_order_acquire);
-}
-
-// runtime_mixed says whether a block may be another allocator's.
-ALWAYS_INLINE bool runtime_mixed(void) {
-    return runtime_mode_now() != RUNTIME_ALONE;
-}
-
-// runtime_passive says whether another allocator serves the program.
-ALWAYS_INLINE bool runtime_passive(void) {
-    return runtime_mode_now() >= RUNTIME_UNCALLED;
-}
-
-// enum runtime_name: names that a malloc in front of us has or lacks.
-enum runtime_name { NAME_MALLOC = 1, NAME_CALLOC = 2, NAME_REALLOC = 4 };
-
-// runtime_passes_on is runtime_passive for the three. That one was called which the
-// malloc in front has, too, tells that it passes on to us. It is not called to find
-// that out, for it may not be ready.
-COLD bool runtime_passes_on_slow(enum runtime_name name);
-ALWAYS_INLINE bool runtime_passes_on(enum runtime_name name) {
-    return UNLIKELY(runtime_passive()) && runtime_passes_on_slow(name);
-}
-
-// struct runtime_next is the next allocator, mostly the C library's. Filled by
-// preload/startup.c before runtime_set_mode.
-struct runtime_next {
-    void *(*malloc)(size_t);
-    void (*free)(void *);
-    void *(*calloc)(size_t, size_t);
-    void *(*realloc)(void *, size_t);
-    void *(*memalign)(size_t, size_t);
-    size_t (*malloc_usable_size)(void *);
-    int (*malloc_trim)(size_t);
-    unsigned front; // of enum runtime_name: what a malloc in front of us has
-};
-extern struct runtime_next runtime_next;
-void runtime_set_mode(enum runtime_mode mode, const struct runtime_next *next);
-
-// runtime_before_fork takes every lock, so that the child finds every shared
-// record whole; the others undo it.
-void runtime_before_fork(void);
-void runtime_after_fork_parent(void);
-void runtime_after_fork_child(void);
-
-// runtime_forks counts the forks between the first process and this one.
-unsigned runtime_forks(void);
+// After the start.
+enum runtime_state runtime_state(void);
+void runtime_set_state(enum runtime_state state);
 
 // runtime_pid is the number of the process this memory belongs to. A child of
-// vfork, which only borrows it, has another.
+// vfork, which only borrows it, has another. 0: nobody will look at it.
 int runtime_pid(void);
+void runtime_set_pid(int pid);
 
 // runtime_reclaim empties what can be emptied, for an allocation that found no
 // memory: the stores of all classes.

@@ -4,13 +4,8 @@
 #include "base/mutex.h"
 #include "runtime/emergency.h"
 #include "os/threadexit.h"
+#include "runtime/options.h"
 #include "runtime/runtime.h"
-
-enum {
-    // Rounds of destructors of thread-specific data. In the early ones others
-    // may still allocate and free, so we ask for another; then we give back.
-    LAST_ROUND = 3,
-};
 
 __thread struct thread_tls thread_tls TLS_MODEL;
 
@@ -61,6 +56,37 @@ void thread_run_deferred(void) {
         atomic_signal_fence(memory_order_seq_cst);
         emergency_free_deferred(deferred);
     }
+}
+
+uint64_t *thread_random(void) {
+    struct thread_tls *t = &thread_tls;
+    if (UNLIKELY(t->random == 0))
+        t->random = sys_ticks() ^ (uintptr_t)t ^ (uint64_t)sys_pid() << 32;
+    return &t->random;
+}
+
+void thread_see_epoch(void) {
+    struct thread_tls *t = &thread_tls;
+    // Until the C library is ready there are no hits: the next call is to begin.
+    if (runtime_late && !sys_libc_ready())
+        return;
+    t->epoch = sampling_epoch_now();
+    if (!sampling_on())
+        return; // what is due finds that out for itself
+    sampler_start(&t->sampler, thread_random());
+    if (t->own != NULL)
+        sampling_arm(t->own, thread_random());
+}
+
+void thread_slow_once(void) {
+    struct thread_tls *t = &thread_tls;
+    t->epoch = UINT16_MAX; // no epoch has it so soon
+    t->cache_distance = 0;
+}
+
+void thread_start_anew(void) {
+    thread_tls.random = 0;
+    thread_slow_once();
 }
 
 // adopt looks for a cache of this thread that its thread-local memory does not
@@ -128,8 +154,7 @@ static void attach(void) {
     if (c != NULL)
         c->owner_tls = t; // one that was adopted knew another
     t->own = c;
-    t->epoch =
-        (uint16_t)~atomic_load_explicit(&profile_epoch, memory_order_relaxed);
+    t->epoch = (uint16_t)~sampling_epoch_now();
     t->state = c != NULL ? THREAD_LIVE : THREAD_BARE;
 }
 
@@ -154,22 +179,9 @@ void thread_drop_cache(void) {
     thread_tls.state = THREAD_BARE;
 }
 
-// at_exit runs as a destructor of thread-specific data, in any order with those
-// of others. Afterwards the thread is served one slot at a time.
-static void at_exit(void) {
+void thread_init_exit(void (*at_end)(void)) {
     struct thread_tls *t = &thread_tls;
-    if (++t->nrounds < LAST_ROUND && threadexit_arm())
-        return;
-    if (!thread_enter())
-        return;
-    thread_drop_cache();
-    t->state = THREAD_DEAD;
-    thread_leave();
-}
-
-void thread_init_exit(void) {
-    struct thread_tls *t = &thread_tls;
-    threadexit_init(at_exit);
+    threadexit_init(at_end);
     // The thread-local memory of this thread may have been set up again since
     // its first malloc.
     if (runtime_started() && t->state == THREAD_NEW && thread_enter()) {

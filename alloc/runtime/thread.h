@@ -4,7 +4,7 @@
 
 #include "heap/mcache.h"
 #include "prof/sample.h"
-#include "watch/profile.h"
+#include "runtime/sampling.h"
 
 enum thread_state {
     THREAD_NEW = 0,   // no slow path yet
@@ -21,7 +21,7 @@ enum { DEFERRED_MAX = 32 };
 // malloc before it has copied the initial values of thread-local memory. So the
 // cache is held as its distance from mcache_none, whose zero is "none".
 struct thread_tls {
-    uintptr_t cache_distance; // others may set it to 0, see profile.c: an
+    uintptr_t cache_distance; // others may set it to 0, see hide_caches: an
                               // atomic load would cost the fast paths one more
                               // instruction, and no compiler tears this one
     struct mcache *own;       // the cache, while slow paths hide it; or NULL
@@ -30,7 +30,7 @@ struct thread_tls {
     uint8_t nrounds;          // times the destructor of our key has run
     bool unwinding;           // what it allocates now is not sampled
     uint16_t nticks;          // slow paths since the scavenger was asked
-    uint16_t epoch;           // the profile_epoch that was seen
+    uint16_t epoch;           // the sampling_epoch that was seen
     void **deferred;          // frees of signal handlers that interrupted us
     struct sampler sampler;   // of what is allocated outside of magazines
     uint64_t random;          // state of fastrand; 0: not yet seeded
@@ -65,23 +65,25 @@ ALWAYS_INLINE bool thread_enter(void) {
 // thread_run_deferred does what handlers left for us.
 COLD void thread_run_deferred(void);
 
+// thread_see_epoch is for a thread that has not seen the present sampling_epoch: its
+// next sampled malloc is chosen. With its cache hidden.
+COLD void thread_see_epoch(void);
+
 ALWAYS_INLINE void thread_leave(void) {
     struct thread_tls *t = &thread_tls;
     if (UNLIKELY(t->deferred != NULL))
         thread_run_deferred();
     // While the cache is hidden: a handler's hit would change the counts.
-    if (UNLIKELY(atomic_load_explicit(&profile_epoch, memory_order_relaxed) !=
-                 t->epoch))
-        profile_prepare_thread();
+    if (UNLIKELY(sampling_epoch_now() != t->epoch))
+        thread_see_epoch();
     atomic_signal_fence(memory_order_seq_cst);
     if (t->own != NULL)
         __atomic_store_n(&t->cache_distance,
                          (uintptr_t)t->own - (uintptr_t)mcache_none,
                          __ATOMIC_RELAXED);
-    // After the store: see profile_start.
+    // After the store: see hide_caches (watch/profile.c).
     atomic_signal_fence(memory_order_seq_cst);
-    if (UNLIKELY(atomic_load_explicit(&profile_epoch, memory_order_relaxed) !=
-                 t->epoch))
+    if (UNLIKELY(sampling_epoch_now() != t->epoch))
         __atomic_store_n(&t->cache_distance, 0, __ATOMIC_RELAXED);
     t->depth = 0;
 }
@@ -115,9 +117,19 @@ void thread_unlock_list(void);
 struct list *thread_list(void);
 size_t thread_count(void);
 
-// thread_init_exit makes sure that caches come back when threads end. Called
-// once by the constructor, which may allocate.
-void thread_init_exit(void);
+// thread_init_exit makes at_end run when a thread with a cache ends. Called once by
+// the constructor, which may allocate.
+void thread_init_exit(void (*at_end)(void));
+
+// thread_random is the state of this thread's random numbers, seeded.
+uint64_t *thread_random(void);
+
+// thread_start_anew makes this thread, which goes on in a child of a fork, choose
+// its samples anew: siblings are not all to sample the same calls.
+void thread_start_anew(void);
+
+// thread_slow_once makes this thread's next call take the slow path.
+void thread_slow_once(void);
 
 // Orphans are the caches of threads that do not exist in this process, since it
 // was forked. They stay as they are, for most children exec or exit soon: a child

@@ -20,7 +20,7 @@ static _Atomic(void *) *sample_at(const void *p) {
     return &samples[slot < NSLOTS ? slot : NSLOTS - 1];
 }
 
-static bool seen(uintptr_t addr, uintptr_t pc, const void *context) {
+bool guards_fault(uintptr_t addr, uintptr_t pc, const void *context) {
     struct thread_tls *t = &thread_tls;
     bool unwinding = t->unwinding;
     (void)pc;
@@ -30,9 +30,8 @@ static bool seen(uintptr_t addr, uintptr_t pc, const void *context) {
     return ours;
 }
 
-void guards_init(void) {
-    if (guard_init(&guards_pool, NSLOTS))
-        fault_watch(seen);
+bool guards_init(void) {
+    return guard_init(&guards_pool, NSLOTS);
 }
 
 static void count(uint64_t *counter, uint64_t n) {

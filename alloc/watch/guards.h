@@ -6,9 +6,12 @@
 
 extern struct guard_pool guards_pool HIDDEN;
 
-// guards_init makes the pool and watches for faults. Once; without memory, or a
-// second time, it does nothing.
-void guards_init(void);
+// guards_init makes the pool. Once. It returns false without memory.
+bool guards_init(void);
+
+// guards_fault, for fault_watch (os/fault.h), reports a fault if it was at a guard, and
+// says whether it was.
+bool guards_fault(uintptr_t addr, uintptr_t pc, const void *context);
 
 static inline bool guards_own(const void *p) {
     return guard_owns(&guards_pool, p);

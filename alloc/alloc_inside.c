@@ -1,0 +1,114 @@
+// alloc_inside.c: see alloc_inside.h.
+#include "alloc_inside.h"
+
+#include "block.h"
+#include "heap/large.h"
+#include "largewait.h"
+#include "runtime/options.h"
+#include "runtime/sampling.h"
+#include "slowpath.h"
+#include "watch/sampled.h"
+
+// asked_size is the size without marks: guarded objects need none.
+static COLD size_t asked_size(size_t size, size_t align) {
+    return options->hardened > 1 ? size - block_marks(align) : size;
+}
+
+// small_due does what a due malloc is for. NULL: allocate as always.
+static void *small_due(struct mcache *c, unsigned sizeclass, size_t size,
+                       size_t align) {
+    if (sampling_on()) {
+        mcache_check_next(c, sizeclass);
+        return sampled_small_due(c, sizeclass, asked_size(size, align), align);
+    }
+    if (mcache_come_by(c, &mound_heap, sizeclass))
+        slowpath_tick_now();
+    return NULL;
+}
+
+static void *small_alloc(unsigned sizeclass, size_t size, size_t align) {
+    struct mcache *c = thread_mcache();
+    void *p = NULL;
+    if (c == NULL) {
+        if (UNLIKELY(sampled_wants(sizeclass_bytes[sizeclass])))
+            p = sampled_small(sizeclass, asked_size(size, align), align);
+        return p != NULL
+                   ? p
+                   : mcentral_alloc_one(mheap_class(&mound_heap, sizeclass));
+    }
+    // A cache that was made just now, or a start that was not seen yet.
+    if (UNLIKELY(sampling_epoch_now() != thread_tls.epoch))
+        thread_see_epoch();
+    if (UNLIKELY(mcache_sample_due(c, sizeclass)))
+        p = small_due(c, sizeclass, size, align);
+    // Aligned requests and realloc come here without having tried a hit.
+    if (p == NULL)
+        p = mcache_alloc(c, sizeclass);
+    return p != NULL ? p : mcache_refill(c, &mound_heap, sizeclass);
+}
+
+// reclaim empties this thread's cache and the shared stores.
+static void reclaim(void) {
+    struct mcache *c = thread_tls.own;
+    if (c != NULL)
+        mcache_flush(c, &mound_heap);
+    runtime_reclaim();
+}
+
+static struct mspan *large_alloc(size_t size, size_t align) {
+    size_t npages = large_pages(size);
+    if (npages == 0 || size > PTRDIFF_MAX)
+        return NULL;
+    size_t align_pages = max_size(align >> PAGE_SHIFT, 1);
+    if (npages >= ALLOC_RECLAIM_PAGES && mheap_may_find(&mound_heap, npages)) {
+        // Before address space is taken for this, slots that only wait in
+        // caches go back: their spans may stand between free runs.
+        struct mspan *s = mheap_alloc_large(&mound_heap, npages, align_pages,
+                                            /* may_reserve= */ false);
+        if (s != NULL)
+            return s;
+        reclaim();
+    }
+    return mheap_alloc_large(&mound_heap, npages, align_pages,
+                             /* may_reserve= */ true);
+}
+
+// reclaim_more does what can still be done for a request that found no memory, and
+// says whether that is worth another attempt: a large request has reclaimed
+// already, or nothing that is held could serve it.
+static COLD bool reclaim_more(size_t size) {
+    bool more = largewait_release(/* all= */ true); // in hardened mode
+    more |= large_pages(size) < ALLOC_RECLAIM_PAGES;
+    if (!more && !mheap_may_find(&mound_heap, large_pages(size)))
+        return false;
+    while (thread_drain_orphan())
+        more = true;
+    if (more)
+        reclaim();
+    return more;
+}
+
+static void *alloc_once(size_t size, size_t align, bool *ret_zero) {
+    *ret_zero = false;
+    unsigned sizeclass = sizeclass_for_aligned(size, align);
+    if (sizeclass != 0)
+        return small_alloc(sizeclass, size, align);
+    struct mspan *s = large_alloc(max_size(size, 1), align);
+    if (s == NULL)
+        return NULL;
+    struct mcache *c = thread_mcache();
+    if (c != NULL)
+        mcache_trim(c, &mound_heap);
+    *ret_zero = !s->needzero;
+    if (UNLIKELY(sampling_on()))
+        sampled_large(s);
+    return (void *)mspan_start(s);
+}
+
+void *alloc_inside(size_t size, size_t align, bool *ret_zero) {
+    void *p = alloc_once(size, align, ret_zero);
+    if (LIKELY(p != NULL) || size > PTRDIFF_MAX)
+        return p;
+    // At a limit: what caches and the shared stores hold may be what is missing.
+    return reclaim_more(size) ? alloc_once(size, align, ret_zero) : NULL;
+}

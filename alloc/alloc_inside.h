@@ -1,0 +1,14 @@
+// alloc_inside.h: to allocate within a slow path.
+#ifndef MOUND_ALLOC_INSIDE_H
+#define MOUND_ALLOC_INSIDE_H
+
+#include "heap/mheap.h"
+
+enum { ALLOC_RECLAIM_PAGES = (1 << 20) / PAGE_SIZE };
+
+// alloc_inside returns a block of size bytes aligned to align (a power of two, at
+// least MIN_ALIGN) and in *ret_zero whether it is known to be zero; or NULL: there is
+// no memory, after all that is held back was tried.
+void *alloc_inside(size_t size, size_t align, bool *ret_zero);
+
+#endif // MOUND_ALLOC_INSIDE_H

@@ -1,0 +1,26 @@
+// largewait.h: large objects that were freed in hardened mode, of either level, and
+// wait where they cannot be touched before their pages serve again.
+#ifndef MOUND_LARGEWAIT_H
+#define MOUND_LARGEWAIT_H
+
+#include "base/compiler.h"
+
+struct mspan;
+
+// largewait_init is for the start, in hardened mode.
+void largewait_init(void);
+
+// largewait_put frees the large object p of s into this place, where it takes no
+// memory, or returns false. Within a slow path.
+bool largewait_put(struct mspan *s, void *p);
+
+// largewait_release frees the pages of those that have waited long enough, or of all;
+// it returns whether there were any. Within a slow path.
+bool largewait_release(bool all);
+
+// For forks; largewait_repair is for a child that was made without handlers.
+void largewait_lock(void);
+void largewait_unlock(void);
+void largewait_repair(void);
+
+#endif // MOUND_LARGEWAIT_H

@@ -1,0 +1,105 @@
+// exit.c: what runs when a process ends, in order:
+//
+//   process_exiting   whichever way it ends, once: the last profile
+//                     (profilefile_at_exit), then the statistics (dump_at_exit)
+//   finish            after exit() and the destructors of others, to find misuse: this
+//                     thread's cache goes back to its spans; in hardened mode what
+//                     waits out of use does, and live objects are looked at; the
+//                     stores of all classes go back
+//
+// A process that a signal ends runs nothing.
+#include "life/exit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/str.h"
+#include "base/turn.h"
+#include "hardened.h"
+#include "life/process.h"
+#include "os/filter.h"
+#include "os/sys.h"
+#include "out/outfile.h"
+#include "runtime/options.h"
+#include "runtime/runtime.h"
+#include "runtime/thread.h"
+#include "watch/dump.h"
+#include "watch/endcheck.h"
+#include "watch/profilefile.h"
+
+#ifdef MOUND_LOCK_COUNTS
+static const char *lock_counts; // where to, or NULL
+
+void exit_find_lock_counts(char **envp) {
+    static const char name[] = "MOUND_LOCK_COUNTS=";
+    for (; envp != NULL && *envp != NULL; envp++)
+        if (str_after(*envp, name) != NULL)
+            lock_counts = str_after(*envp, name);
+}
+
+static void write_lock_counts(void) {
+    if (lock_counts != NULL)
+        lockcount_write(lock_counts);
+}
+#else
+void exit_find_lock_counts(char **envp) {
+    (void)envp;
+}
+
+static void write_lock_counts(void) {
+}
+#endif
+
+void exit_start(void) {
+    at_quick_exit(process_exiting);
+}
+
+// end_once writes what is to be written when this process ends, unless a thread of
+// it has done so: whoever comes while that goes on waits for it, since the process
+// is gone with all its threads when the first of them leaves.
+static void end_once(void) {
+    static struct turn turn;
+    static int ended_pid; // whose turn it is
+    int pid = sys_pid();
+    if (pid != runtime_pid())
+        return; // a child of vfork, in its parent's memory
+    int error = turn_take(&turn, OUTFILE_WAIT_NS);
+    if (error == -EDEADLK)
+        outfile_abandon(); // a handler that ends the process interrupted us
+    if (error != 0)
+        return;
+    if (ended_pid != pid) {
+        profilefile_at_exit();
+        dump_at_exit();
+    }
+    ended_pid = pid;
+    turn_give(&turn);
+}
+
+void process_exiting(void) {
+    write_lock_counts();
+    if (!runtime_started() ||
+        (options->stats == STATS_OFF && !profilefile_is_due_at_exit()))
+        return;
+    runtime_enter();
+    if (filter_came())
+        return;
+    end_once();
+}
+
+// What this thread and the shared stores hold goes back to its spans: there a double
+// free is seen.
+__attribute__((destructor)) static void finish(void) {
+    process_exiting();
+    if (!runtime_started() || runtime_passive() || !thread_enter())
+        return;
+    struct mcache *c = thread_tls.own;
+    if (c != NULL)
+        mcache_flush(c, &mound_heap);
+    if (options->hardened > 1) {
+        hardened_release(/* all= */ true);
+        endcheck_live();
+    }
+    runtime_reclaim();
+    thread_leave();
+}

@@ -1,0 +1,180 @@
+// start.c: what runs when a process starts, in three steps. Each comes when it is
+// needed first, and once:
+//
+//   start_heap           by the first call of the malloc family or by the
+//                        constructor, whichever comes first; mostly that call is
+//                        the loader's or a constructor's of the C library
+//   process_start        by the constructor: what the process around the heap is
+//                        told and told of
+//   runtime_start_late   by the first slow path after the C library's own
+//                        constructor: what needs the loader
+#include <pthread.h>
+
+#include "base/check.h"
+#include "base/stdfd.h"
+#include "hardened.h"
+#include "heap/hugepages.h"
+#include "life/exit.h"
+#include "life/fork.h"
+#include "life/process.h"
+#include "life/signals.h"
+#include "life/threadend.h"
+#include "malloc_slow.h"
+#include "os/filter.h"
+#include "os/memname.h"
+#include "os/memwatch.h"
+#include "os/sys.h"
+#include "prof/report.h"
+#include "runtime/emergency.h"
+#include "runtime/options.h"
+#include "runtime/runtime.h"
+#include "runtime/thread.h"
+#include "watch/dump.h"
+#include "watch/guards.h"
+#include "watch/origin.h"
+#include "watch/profile.h"
+#include "watch/profilefile.h"
+#include "watch/unwinder.h"
+
+extern char **environ;
+
+// 1. The heap.
+
+static void set_options(struct mheap *h) {
+    h->half_life_ns = options->half_life_ns;
+    memlimit_set(h, options->memlimit);
+    h->help_always = options->help_always;
+    h->trace = options->trace_scav;
+    h->helper.open = options->trace_scav; // it prints
+    h->holes.off = options->hardened > 1; // see holes.h
+}
+
+static COLD void start_heap(char **envp) {
+    static AT_START _Atomic bool begun;
+    // acquire: pairs with nothing but other starters; the heap is seen by
+    // runtime_started
+    if (atomic_exchange_explicit(&begun, true, memory_order_acquire)) {
+        // Another thread is at it. (Threads before the first malloc: only a
+        // program that makes them by raw system calls can have those.)
+        while (!runtime_started())
+            sys_spin();
+        return;
+    }
+    options_read(envp);
+    if (options->names)
+        memname_start();
+    mheap_init(&mound_heap, &mound_stats, sizeof(struct mcache));
+    set_options(&mound_heap);
+    mound_heap.misuse = slow_misuse;
+    hugepages_init(&mound_heap, options->thp);
+    emergency_init(slow_free_inside);
+    hardened_init(sys_secret());
+    report_set_action(options->misuse);
+    runtime_set_started(sys_pid());
+}
+
+// What start_heap calls may be interposed and allocate. This thread is in a slow path
+// then, here as in malloc, so that it is served without the heap and never comes
+// to wait for itself.
+static void start_heap_first(char **envp) {
+    if (runtime_started())
+        return;
+    bool entered = thread_enter();
+    start_heap(envp);
+    if (entered)
+        thread_leave();
+}
+
+void runtime_enter_slow(void) {
+    if (!runtime_started())
+        start_heap(environ);
+    switch (runtime_state()) {
+    case RUNTIME_FORKED:
+        fork_repair_child();
+        break;
+    case RUNTIME_ORPHANS:
+        runtime_set_state(RUNTIME_GOOD);
+        thread_orphan_others();
+        break;
+    case RUNTIME_GOOD:
+        break;
+    }
+}
+
+// 2. The process.
+
+// keep_stderr keeps copies of standard error for what will be written to it when the
+// program may have closed it.
+static void keep_stderr(void) {
+    if (options->off)
+        return;
+    if (options->misuse == REPORT_GO_ON || options->hardened > 0 ||
+        options->guard > 0)
+        stdfd_keep(2, /* waiters= */ true); // for reports
+    if (options->trace_scav)
+        stdfd_keep(2, /* waiters= */ false);
+}
+
+// want_late asks for the third step if there is something to do in it.
+static void want_late(void) {
+    if (!profile_wanted() && !options->unwind_asked)
+        return;
+    outname_init();
+    profilefile_look();
+    signals_start();
+    runtime_late = true;
+    thread_slow_once();
+    runtime_start_late();
+}
+
+void process_start(char **envp) {
+    static AT_START bool done; // constructors run one after the other
+    if (done)
+        return;
+    done = true;
+    start_heap_first(envp);
+    exit_find_lock_counts(envp);
+    threadend_start();
+    memwatch_start(thread_go_away, thread_come_back);
+    stdfd_start();
+    keep_stderr();
+    dump_init();
+    filter_start();
+    fork_start();
+    exit_start();
+    report_set_describe(origin_describe);
+    want_late();
+}
+
+// With -z initfirst this runs before every other constructor, libc's included;
+// malloc may have been called before all the same. Any slow path refers to this file
+// (runtime_enter_slow), so every program that links the archive has it.
+__attribute__((constructor)) static void start(int argc, char **argv,
+                                               char **envp) {
+    (void)argc;
+    (void)argv;
+    process_start(envp);
+}
+
+// 3. What needs the loader.
+
+// With -z initfirst our constructor runs before the C library's own. To load a
+// library then would have that one run, too, but without arguments and environment,
+// and never again. So the first slow path after it loads libunwind.
+void runtime_start_late(void) {
+    // The loader needs some stack, and this may be a signal handler's.
+    // While another malloc serves, ours may still be called later.
+    if (!sys_libc_ready() || thread_tls.depth > 0 || !sys_on_first_stack() ||
+        runtime_passive())
+        return;
+    runtime_late = false;
+    if (filter_noted())
+        return;
+    unwinder_load();
+    if (!profile_wanted())
+        return;
+    if (options->guard != 0 && guards_init())
+        signals_watch_faults();
+    profile_start(options->profile_rate);
+    profilefile_look_at_growth();
+}

@@ -1,0 +1,30 @@
+// threadend.c: what runs when a thread ends. It is a destructor of thread-specific
+// data, in any order with those of others, so the C library runs it in rounds:
+//
+//   rounds 1 and 2   nothing: others may still allocate and free
+//   round 3          the cache goes back (thread_drop_cache); then, on the way out of
+//                    that slow path, what handlers left to be freed. From now on
+//                    the thread is served one slot at a time
+//
+// A thread that ends by a raw system call runs nothing; its cache is lost.
+#include "life/threadend.h"
+
+#include "os/threadexit.h"
+#include "runtime/thread.h"
+
+enum { LAST_ROUND = 3 };
+
+static void at_end(void) {
+    struct thread_tls *t = &thread_tls;
+    if (++t->nrounds < LAST_ROUND && threadexit_arm())
+        return;
+    if (!thread_enter())
+        return;
+    thread_drop_cache();
+    t->state = THREAD_DEAD;
+    thread_leave();
+}
+
+void threadend_start(void) {
+    thread_init_exit(at_end);
+}

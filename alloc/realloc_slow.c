@@ -1,0 +1,226 @@
+// realloc_slow.c: see realloc_slow.h. The first of these that can does it:
+//
+//   an object of as many pages stays where it is        realloc_slow
+//   a live small object, in this thread's reach         realloc_small
+//   a large object grows or shrinks, or its pages move  realloc_large
+//   all else: it stays, or is copied                    realloc_whole
+//
+// With MOUND_HARDENED=2 every object moves, to new marks: realloc_marked.
+#include "realloc_slow.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "block.h"
+#include "heap/large.h"
+#include "malloc_slow.h"
+#include "mound.h"
+#include "os/mem.h"
+#include "runtime/mode.h"
+#include "runtime/options.h"
+#include "slowpath.h"
+#include "usable.h"
+#include "watch/guards.h"
+#include "watch/sampled.h"
+
+// resize_in_place does what a large object can do where it is; and tells how
+// the object may move otherwise.
+enum resize { RESIZED, MOVE_PAGES, MOVE_BYTES };
+
+static enum resize resize_in_place(struct mspan *s, size_t size) {
+    size_t npages = large_pages(size);
+    size_t old = s->npages;
+    if (size <= MAX_SMALL_SIZE || npages == 0 || size > PTRDIFF_MAX)
+        return MOVE_BYTES;
+    if (npages == old)
+        return RESIZED;
+    if (mheap_resize_large(&mound_heap, s, npages)) {
+        sampled_resized(s, (void *)mspan_start(s));
+        return RESIZED;
+    }
+    return npages > old && large_moves(old) ? MOVE_PAGES : MOVE_BYTES;
+}
+
+// move_pages moves a very large object by mremap; NULL: copy it.
+static void *move_pages(struct mspan *s, size_t size) {
+    const void *old = (void *)mspan_start(s);
+    struct mspan *new = large_move(&mound_heap, s, large_pages(size));
+    if (new == NULL)
+        return NULL;
+    sampled_resized(new, old);
+    return (void *)mspan_start(new);
+}
+
+// realloc_large returns p where it is or moved, or NULL: copy it, or it is no live
+// large object.
+static void *realloc_large(void *p, const struct block *b, size_t size) {
+    if (b->misuse != MISUSE_NONE || b->span == NULL || size == 0 ||
+        mspan_state(b->span) != MSPAN_LARGE)
+        return NULL;
+    switch (resize_in_place(b->span, size)) {
+    case RESIZED:
+        return p;
+    case MOVE_PAGES:
+        return move_pages(b->span, size);
+    default:
+        return NULL;
+    }
+}
+
+// fits_as_it_is says whether p is a live large object of as many pages as size
+// bytes take. Its owner alone changes that, so no lock is needed.
+static bool fits_as_it_is(const void *p, size_t size) {
+    struct mspan *s = pagemap_span(&mound_heap.pagemap, (uintptr_t)p);
+    return s != NULL && mspan_state(s) == MSPAN_LARGE &&
+           mspan_start(s) == (uintptr_t)p && size > MAX_SMALL_SIZE &&
+           large_pages(size) == s->npages;
+}
+
+// copy copies the contents of an object. What nobody has written to of a large one
+// stays without memory, as when it is moved.
+static void copy(void *new, const void *p, size_t nbytes) {
+    const struct mspan *s =
+        large_moves(nbytes >> PAGE_SHIFT) && nbytes % PAGE_SIZE == 0
+            ? pagemap_span(&mound_heap.pagemap, (uintptr_t) new)
+            : NULL;
+    if (s != NULL && mspan_state(s) == MSPAN_LARGE &&
+        mspan_start(s) == (uintptr_t) new && !mem_release_is_told() &&
+        (!s->needzero || mem_release((uintptr_t) new, s->npages << PAGE_SHIFT)))
+        mem_copy_sparse(new, p, nbytes);
+    else
+        memcpy(new, p, nbytes);
+}
+
+// freed_lately says whether a small slot is among those that this thread freed last.
+static bool freed_lately(const struct block *b, const void *p) {
+    struct mcache *c = thread_tls.own;
+    return c != NULL && b->span != NULL && b->span->sizeclass != 0 &&
+           mcache_holds(c, b->span->sizeclass, p);
+}
+
+// slot_serves says whether a slot of usable bytes serves an object of size bytes: it
+// wastes less than half, or no smaller one would do.
+static bool slot_serves(size_t usable, size_t size) {
+    return size <= usable && (size > usable / 2 ||
+                              sizeclass_bytes[sizeclass_for(size)] == usable);
+}
+
+// stays says whether the object may stay in its block. Right behind a guarded object
+// stands its guard.
+static bool stays(const struct block *b, const void *p, size_t size) {
+    return b->usable <= MAX_SMALL_SIZE && slot_serves(b->usable, size) &&
+           (!guards_own(p) || size == b->usable);
+}
+
+static SLOW void *realloc_whole(void *p, size_t size) {
+    struct block b;
+    void *new = NULL;
+    if (slowpath_enter()) {
+        b = block_find_locked(p);
+        if (b.misuse == MISUSE_NONE && UNLIKELY(freed_lately(&b, p)))
+            b.misuse = MISUSE_DOUBLE_FREE;
+        new = realloc_large(p, &b, size);
+        slowpath_leave();
+    } else {
+        b = block_find(p);
+    }
+    if (new != NULL)
+        return new;
+    if (UNLIKELY(b.misuse != MISUSE_NONE)) {
+        block_report("realloc", &b, p, size);
+        errno = EINVAL;
+        return NULL;
+    }
+    if (size == 0) { // as glibc: the block is freed and NULL comes back
+        free_slow(p);
+        return NULL;
+    }
+    if (stays(&b, p, size))
+        return p;
+    new = malloc_slow(size);
+    if (new == NULL) // shrinking cannot fail
+        return size <= b.usable ? p : NULL;
+    copy(new, p, min_size(size, b.usable));
+    free_slow(p);
+    return new;
+}
+
+// realloc_marked is realloc_whole with MOUND_HARDENED=2.
+static COLD void *realloc_marked(void *p, size_t size) {
+    bool inside = slowpath_enter();
+    struct block b =
+        inside ? block_find_size(p) : block_with_size(p, block_find(p));
+    if (inside)
+        slowpath_leave();
+    if (b.misuse != MISUSE_NONE)
+        block_report("realloc", &b, p, size);
+    // What ran over its ends moves, too; its memory is not handed out again.
+    bool overwritten = block_is_overwritten(&b);
+    if (b.misuse != MISUSE_NONE && !overwritten) {
+        errno = EINVAL;
+        return NULL;
+    }
+    void *new = size != 0 ? malloc_slow(size) : NULL;
+    if (new != NULL)
+        copy(new, p, min_size(size, b.usable));
+    else if (size != 0)
+        return NULL;
+    if (overwritten)
+        block_forget(&b, p);
+    else
+        free_slow(p);
+    return new;
+}
+
+static void *realloc_any(void *p, size_t size) {
+    return UNLIKELY(options->hardened > 1) ? realloc_marked(p, size)
+                                           : realloc_whole(p, size);
+}
+
+// realloc_mixed is realloc where there may be blocks of either heap. One that is
+// not ours stays where it is; while we are passive, ours move to the next heap.
+static COLD void *realloc_mixed(void *p, size_t size) {
+    if (p != NULL && !block_owns(p))
+        return runtime_next.realloc(p, size);
+    if (!runtime_passes_on(NAME_REALLOC))
+        return p == NULL ? malloc_slow(size) : realloc_any(p, size);
+    if (p == NULL)
+        return runtime_next.realloc(NULL, size);
+    void *new = runtime_next.malloc(size);
+    if (new != NULL) {
+        memcpy(new, p, min_size(size, block_find(p).usable));
+        free_slow(p);
+    }
+    return new;
+}
+
+// realloc_small is realloc_slow for a live small object: by the hits of malloc and
+// free, and so without a lock.
+static SLOW void *realloc_small(void *p, size_t size, size_t usable) {
+    if (slot_serves(usable, size))
+        return p;
+    void *new = mound_malloc(size);
+    if (new == NULL) // shrinking cannot fail
+        return size <= usable ? p : NULL;
+    memcpy(new, p, min_size(size, usable));
+    mound_free(p);
+    return new;
+}
+
+// A buffer that grows by little stays where it is nearly always: that takes no
+// more than the page map, and no register to be saved.
+void *realloc_slow(void *p, size_t size) {
+    if (UNLIKELY(runtime_mixed()))
+        return realloc_mixed(p, size);
+    if (p == NULL)
+        return malloc_slow(size);
+    if (UNLIKELY(options->hardened > 1))
+        return realloc_marked(p, size);
+    if (fits_as_it_is(p, size))
+        return p;
+    size_t usable = usable_hit(p);
+    if (usable - 1 < MAX_SMALL_SIZE && size != 0 &&
+        !mcache_holds(thread_cache(), sizeclass_for(usable), p))
+        return realloc_small(p, size, usable);
+    return realloc_whole(p, size);
+}

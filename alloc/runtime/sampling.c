@@ -1,0 +1,42 @@
+// sampling.c: see sampling.h.
+#include "runtime/sampling.h"
+
+#include <string.h>
+
+#include "heap/mcache.h"
+#include "prof/sample.h"
+#include "runtime/runtime.h"
+
+_Atomic uint16_t sampling_epoch;
+
+// As bits of a double: one thread may change the rate while others read.
+static _Atomic uint64_t class_chances[NUM_SIZECLASSES];
+
+void sampling_turn(bool on) {
+    uint16_t epoch = sampling_epoch_now();
+    epoch = (uint16_t)(epoch + ((epoch & 1) == on ? 2 : 1));
+    atomic_store_explicit(&sampling_epoch, epoch, memory_order_relaxed);
+}
+
+void sampling_set_rate(uint64_t rate) {
+    for (unsigned i = 1; i < NUM_SIZECLASSES; i++) {
+        double chance = sample_chance(sizeclass_bytes[i], rate);
+        uint64_t bits;
+        memcpy(&bits, &chance, sizeof bits);
+        atomic_store_explicit(&class_chances[i], bits, memory_order_relaxed);
+    }
+}
+
+double sampling_class_chance(unsigned sizeclass) {
+    uint64_t bits =
+        atomic_load_explicit(&class_chances[sizeclass], memory_order_relaxed);
+    double chance;
+    memcpy(&chance, &bits, sizeof chance);
+    return chance;
+}
+
+void sampling_arm(struct mcache *c, uint64_t *random) {
+    for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
+        mcache_sample_after(c, &mound_heap, i,
+                            sample_first(random, sampling_class_chance(i)));
+}

@@ -1,0 +1,23 @@
+// profilefile.h: when this process writes its heap profile to a file, as
+// MOUND_PROFILE and its like say: at its end, on a signal, when the heap has grown.
+#ifndef MOUND_PROFILEFILE_H
+#define MOUND_PROFILEFILE_H
+
+#include <stdbool.h>
+
+// profilefile_look, in the constructor, complains if the file cannot be written.
+void profilefile_look(void);
+
+// profilefile_on_signal, a signal handler, writes one with the next number.
+void profilefile_on_signal(int signal);
+
+// profilefile_look_at_growth writes one with the next number when the heap has grown
+// by MOUND_PROFILE_EVERY since the last one was due. Not within a slow path's locks.
+void profilefile_look_at_growth(void);
+
+// profilefile_is_due_at_exit says whether one is to be written at the end, and
+// profilefile_at_exit writes it: process_exiting calls it, once in each process.
+bool profilefile_is_due_at_exit(void);
+void profilefile_at_exit(void);
+
+#endif // MOUND_PROFILEFILE_H
