@@ -19,7 +19,8 @@
 //   1. n up to 32 KiB: its class by one load from a table of 4 KiB.
 //   2. This thread's magazine of the class: pop the newest pointer, count one.
 //      That is all (mound_malloc below). The object is not touched.
-//   3. The magazine is dry: mcache_refill takes the class's lock and brings a
+//   3. The magazine is dry: malloc_slow enters the slow path (slowpath.h), and
+//      alloc_inside calls mcache_refill, which takes the class's lock and brings a
 //      batch from mcentral's transfer store, or free slots of its fullest spans.
 //   4. No slot is free: mcentral_grow asks mheap for a run of pages, cuts it
 //      into slots, all free, and publishes it in the page map.
@@ -28,11 +29,12 @@
 //      (mcache_use_large), else steps 4 and 5 for one (mheap_alloc_large).
 //
 // One free(p):
-//   1. The class byte of p's page, by two loads that any value of p may ask for.
+//   1. The class byte of p's page, by two loads that are safe for any value of p.
 //      0 says: large, or not ours, or nothing at all; that is a slow path.
 //   2. The magazine of the class has room, and p is not its newest slot already:
 //      push p. That is all (mound_free).
-//   3. It is full: mcache_overflow gives the older half to the transfer store. Or
+//   3. It is full: free_slow enters the slow path, and free_inside calls
+//      mcache_overflow, which gives the older half to the transfer store. Or
 //      this free is one of those that are checked: the limit was lowered for it.
 //   4. That is full too: each slot is looked up, its bit in its span is set; a
 //      bit that was set before is a double free, a remainder in the division an
@@ -49,6 +51,9 @@
 // of a slow path) has MCACHE_NONE, whose magazines are empty and full at once:
 // the fast paths need no test for it. Nothing is counted on the way but the
 // mallocs of each magazine; heapstats.h says how the rest follows from that.
+//
+// The first slow path starts the heap (life/start.c, where the start of a process
+// stands as a list, as its forks and its end do beside it). README.md has the floors.
 //
 // The fast paths must stay short: tests/golden/ holds their instructions.
 #include "mound.h"
