@@ -18,8 +18,9 @@
 // made for the worst case would multiply their memory. So guesses have a bound
 // (hugepages_guess_locked), and are spent on the beginning of an object, where buffers
 // are filled first. With huge pages in all of them xz -T2 took 20.6 to 21.3 MiB and sort
-// 28.3; with guesses 18.3 and 26.9, as without any, and of 6 200 and 6 500 faults 3 800
-// and 3 900 are left; python3, in 47 to 48 MiB for 45, has 1 800 instead of 4 500.
+// 28.3; with guesses 20.0 and 26.9, without any 18.3 and 26.9, and of 6 200 and 6 500
+// faults 3 700 and 3 900 are left; python3, in 46 to 48 MiB for 45, has 1 800 to 2 800
+// instead of 4 500.
 //
 // MADV_COLLAPSE is not used: it waits until every CPU has drained its lists of
 // pages, and copies what is there.
@@ -34,7 +35,7 @@ enum {
     GROWN_PAGES = 4 * REGION_PAGES, // of an object: see hugepages_grown
     // See hugepages_guess_locked.
     GUESS_SMALL_SHARE = 8,
-    GUESS_LARGE_SHARE = 2,
+    GUESS_LARGE_SHARE = 4,
     GUESS_LARGE_PAGES = (16 << 20) / PAGE_SIZE,
     // The stall guard: filling a region took longer than this many steps of
     // SYS_TICKS_STEP (0.2 to 20 ms), so the kernel had to compact memory, or the
@@ -116,30 +117,52 @@ void hugepages_wish(struct mheap *h, uintptr_t addr, size_t npages) {
     mem_hugepages(start, end - start);
 }
 
-// guess_left_locked returns how many pages more may be guessed, with an object of
+// guesses_left_locked returns how many regions more may be guessed, with an object of
 // npages that is in use but not counted as a large one yet.
-static size_t guess_left_locked(const struct mheap *h, size_t npages) {
+static size_t guesses_left_locked(const struct mheap *h, size_t npages) {
     uint64_t inuse = h->stats->inuse_pages;
     uint64_t large = (h->stats->large.alloc_bytes >> PAGE_SHIFT) + npages;
     large = min_size(large, inuse);
     uint64_t most = (inuse - large) / GUESS_SMALL_SHARE +
                     min_size(large / GUESS_LARGE_SHARE, GUESS_LARGE_PAGES);
-    return most > h->guessed_pages ? most - h->guessed_pages : 0;
+    most /= REGION_PAGES;
+    return most > h->nguessed ? most - h->nguessed : 0;
 }
 
-size_t hugepages_guess_locked(struct mheap *h, size_t npages) {
-    size_t n = min_size(npages, guess_left_locked(h, npages));
-    h->guessed_pages += n;
+size_t hugepages_guess_locked(struct mheap *h, uintptr_t first, uintptr_t end,
+                              size_t npages) {
+    size_t left = guesses_left_locked(h, npages);
+    size_t n = 0;
+    for (uintptr_t addr = first; addr < end && n < left; addr += HUGE_BYTES) {
+        struct region r = region_at(h, addr);
+        if (r.a == NULL || r.a->guessed[r.word] & r.bit)
+            break;
+        r.a->guessed[r.word] |= r.bit;
+        n++;
+    }
+    h->nguessed += n;
     return n;
 }
 
-void hugepages_unguess_locked(struct mheap *h, size_t npages) {
-    h->guessed_pages -= npages;
+static void unguess_locked(struct mheap *h, struct region r) {
+    h->nguessed -= (r.a->guessed[r.word] & r.bit) != 0;
+    r.a->guessed[r.word] &= ~r.bit;
+}
+
+void hugepages_small_locked(struct mheap *h, uintptr_t addr, size_t npages) {
+    uintptr_t end = addr + (npages << PAGE_SHIFT);
+    if (h->nguessed == 0)
+        return;
+    for (addr = align_down(addr, HUGE_BYTES); addr < end; addr += HUGE_BYTES) {
+        struct region r = region_at(h, addr);
+        if (r.a != NULL)
+            unguess_locked(h, r);
+    }
 }
 
 static bool may_guess(struct mheap *h, size_t npages) {
     mutex_lock(&h->lock);
-    bool may = npages <= guess_left_locked(h, 0);
+    bool may = npages <= guesses_left_locked(h, 0) * REGION_PAGES;
     mutex_unlock(&h->lock);
     return may;
 }
@@ -180,8 +203,10 @@ hugepages_released_locked(struct mheap *h, uintptr_t addr, size_t npages) {
     for (uintptr_t start = align_down(addr, HUGE_BYTES); start < limit;
          start += HUGE_BYTES) {
         struct region r = region_at(h, start);
-        if (r.a == NULL || r.a->forbidden[r.word] & r.bit ||
-            h->nforbidden >= FORBIDDEN_MAX)
+        if (r.a == NULL)
+            continue;
+        unguess_locked(h, r);
+        if (r.a->forbidden[r.word] & r.bit || h->nforbidden >= FORBIDDEN_MAX)
             continue;
         bool advised = r.a->huge[r.word] & r.bit;
         if (!advised && !h->thp_unasked)
@@ -212,7 +237,9 @@ void hugepages_unmapped_locked(struct mheap *h, uintptr_t addr, size_t npages) {
     for (uintptr_t start = align_down(addr, HUGE_BYTES); start < limit;
          start += HUGE_BYTES) {
         struct region r = region_at(h, start);
-        if (r.a != NULL)
-            r.a->huge[r.word] &= ~r.bit;
+        if (r.a == NULL)
+            continue;
+        unguess_locked(h, r);
+        r.a->huge[r.word] &= ~r.bit;
     }
 }

@@ -29,13 +29,15 @@ bool hugepages_growing_locked(const struct mheap *h);
 bool hugepages_ahead_locked(struct mheap *h, uintptr_t addr, size_t npages,
                             size_t *ret_nahead);
 
-// hugepages_guess_locked returns how many pages of a large object of npages, from its
-// first on, are to be treated as if they were going to be touched; the object is in
-// fresh pages that are counted as in use already. They are noted until
-// hugepages_unguess_locked: of all objects together so many are at most 1/8 of what
-// small objects take, and 1/2 of what large ones do, of that up to 16 MiB.
-size_t hugepages_guess_locked(struct mheap *h, size_t npages);
-void hugepages_unguess_locked(struct mheap *h, size_t npages);
+// hugepages_guess_locked returns how many of the regions that begin in [first, end)
+// are to be treated as if all of them were going to be touched, from the first on. They
+// are of a fresh large object of npages, which are counted as in use already. A region
+// is one of a guess until it gives memory back, or small objects get pages of it:
+// hugepages_small_locked. So much memory is in such regions at most: 1/8 of what small
+// objects take, and a quarter of what large ones do, of that up to 16 MiB.
+size_t hugepages_guess_locked(struct mheap *h, uintptr_t first, uintptr_t end,
+                              size_t npages);
+void hugepages_small_locked(struct mheap *h, uintptr_t addr, size_t npages);
 
 // hugepages_populate makes pages Ready, by huge pages where whole regions are in
 // the range. It returns false if they are not known to be Ready. Without locks.

@@ -232,7 +232,7 @@ struct run {
     size_t nahead;     // pages behind it, to be populated and freed
     size_t npopulate;  // pages to populate: the first, or those before nahead
     bool fills;        // a region of huge pages
-    size_t guessed;    // pages to be touched, as hugepages_guess_locked says
+    size_t nguessed; // regions that begin in it, as hugepages_guess_locked says
 };
 
 // plan_fill_locked has a run fill the region of huge pages that it begins, if it
@@ -258,13 +258,20 @@ static void plan_guess_locked(struct mheap *h, struct run *run) {
     if (first >= end || run->nscavenged < (end - first) >> PAGE_SHIFT ||
         !hugepages_growing_locked(h))
         return;
-    run->guessed = hugepages_guess_locked(h, run->npages);
-    if (last < end && run->guessed == run->npages &&
+    run->nguessed = hugepages_guess_locked(h, first, end, run->npages);
+    if (last < end && run->nguessed > (last - first) / HUGE_BYTES &&
         hugepages_ahead_locked(h, last, (end - last) >> PAGE_SHIFT,
                                &run->nahead)) {
         run->npopulate = (end - last) >> PAGE_SHIFT;
         run->fills = true;
     }
+}
+
+// wished_pages returns how many pages of a run come before the end of what is guessed.
+static size_t wished_pages(const struct run *run) {
+    uintptr_t end =
+        align_up(run->addr, HUGE_BYTES) + run->nguessed * HUGE_BYTES;
+    return (end - run->addr) >> PAGE_SHIFT;
 }
 
 // is_quiet_locked says whether this is a child of fork that is left alone, and
@@ -609,6 +616,7 @@ size_t mheap_alloc_spans(struct mheap *h, unsigned sizeclass, size_t npages,
         if (n == 0)
             goto out;
     }
+    hugepages_small_locked(h, run.addr, run.npages);
     plan_populate_locked(h, &run);
 out:
     mutex_unlock(&h->lock);
@@ -731,7 +739,6 @@ static struct mspan *alloc_large(struct mheap *h, size_t npages, size_t align,
     s->nfree = 0;
     s->samples = NULL;
     s->moved = false;
-    s->guessed = (uint32_t)run.guessed;
     s->needzero = run.nscavenged < npages;
     atomic_store_explicit(&s->home, NULL, memory_order_relaxed);
     pagemap_set(&h->pagemap, s);
@@ -743,9 +750,10 @@ static struct mspan *alloc_large(struct mheap *h, size_t npages, size_t align,
     atomic_store_explicit(&s->state, MSPAN_LARGE, memory_order_release);
 out:
     mutex_unlock(&h->lock);
-    if (s != NULL && run.nscavenged > 0)
-        hugepages_wish(h, run.addr,
-                       h->thp == THP_ALWAYS ? run.npages : run.guessed);
+    if (s != NULL && run.nscavenged > 0 && h->thp == THP_ALWAYS)
+        hugepages_wish(h, run.addr, run.npages);
+    else if (s != NULL && run.nguessed > 0)
+        hugepages_wish(h, run.addr, min_size(run.npages, wished_pages(&run)));
     if (s != NULL)
         populate(h, &run);
     if (trade > 0)
@@ -817,17 +825,11 @@ void mheap_free_span(struct mheap *h, struct mspan *s) {
     after_free(h, left);
 }
 
-static void forget_guess_locked(struct mheap *h, struct mspan *s) {
-    hugepages_unguess_locked(h, s->guessed);
-    s->guessed = 0;
-}
-
 // drop_large_locked takes a large object out of the heap, and says whether its
 // pages were kept.
 static bool drop_large_locked(struct mheap *h, struct mspan *s,
                               bool scavenged) {
     h->stats->large.alloc_bytes -= s->npages << PAGE_SHIFT;
-    forget_guess_locked(h, s);
     atomic_store_explicit(&s->state, MSPAN_DEAD, memory_order_relaxed);
     return take_out_locked(h, s, scavenged);
 }
@@ -893,7 +895,6 @@ void mheap_lose_large(struct mheap *h, struct mspan *s) {
     stats->nmallocs--;
     stats->total_alloc_bytes -= npages << PAGE_SHIFT;
     stats->alloc_bytes -= npages << PAGE_SHIFT;
-    forget_guess_locked(h, s);
     atomic_store_explicit(&s->state, MSPAN_DEAD, memory_order_relaxed);
     h->stats->sys_pages -= npages;
     note_pages(h, -(int64_t)npages);
@@ -943,7 +944,6 @@ bool mheap_resize_large(struct mheap *h, struct mspan *s, size_t npages) {
         left = leftover_locked(h, less);
     }
     if (done) {
-        forget_guess_locked(h, s); // that it grew says more
         s->npages = npages;
         stats->alloc_bytes += (npages - old) << PAGE_SHIFT;
     }

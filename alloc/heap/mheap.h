@@ -98,7 +98,7 @@ struct mheap {
     // them still to come, and regions whose advice was taken back.
     _Atomic uint32_t skip; // (a) relaxed
     uint32_t nskip;        // (h)
-    size_t guessed_pages;  // (h) of large objects: see hugepages_guess_locked
+    size_t nguessed;       // (h) regions: see hugepages_guess_locked
     uint32_t nforbidden;   // (h)
     uint32_t
         nmoved; // (h) of large.c: places that mremap made mappings of, about

@@ -52,10 +52,7 @@ struct mspan {
     uint16_t nfree;    // (l) set bits
     uint16_t nhollow;  // (l) of them, slots that overlap a released page
     uint32_t elemsize; // (c) bytes of a slot; small spans only
-    union {
-        uint32_t magic;   // (c) of a small span: sizeclass_magic
-        uint32_t guessed; // (h) of a large one: as hugepages_guess_locked
-    };
+    uint32_t magic;    // (c) sizeclass_magic
     uint32_t released; // (l) pages of the system without memory, by number
     // What prof/ knows of sampled objects, or NULL. Of a large one, here, (h) but
     // for its owner; of the slots of a span for sampled objects, which has class

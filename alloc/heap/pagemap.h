@@ -54,7 +54,9 @@ struct arena {
     // pages, or none; neither bit: nothing.
     uint64_t huge[ARENA_REGIONS / WORD_BITS];
     uint64_t forbidden[ARENA_REGIONS / WORD_BITS];
-    uintptr_t base; // constant
+    uint64_t
+        guessed[ARENA_REGIONS / WORD_BITS]; // (h) see hugepages_guess_locked
+    uintptr_t base;                         // constant
 };
 
 // struct pagemap: entry i is the distance in bytes from pagemap_none to the

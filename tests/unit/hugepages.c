@@ -73,19 +73,35 @@ Test(hugepages, large_objects_of_a_small_heap_fill_nothing) {
     cr_assert(zero(u64, mem_fake_calls(MEM_HUGEPAGES)));
 }
 
-Test(hugepages, of_large_objects_half_is_guessed_and_no_more_than_16_mib) {
+Test(hugepages, of_large_objects_a_quarter_is_guessed_and_no_more_than_16_mib) {
     struct fixture f = start(THP_AUTO);
 
     struct mspan *s = fixture_large(&f, 8 * REGION_PAGES, REGION_PAGES);
-    cr_assert(eq(sz, mem_fake_advised(), 4 * HUGE_BYTES));
-    fixture_large(&f, 24 * REGION_PAGES, 1);
-    cr_assert(eq(sz, f.heap->guessed_pages, 8 * REGION_PAGES));
-    fixture_large(&f, 24 * REGION_PAGES, 1);
-    cr_assert(eq(sz, f.heap->guessed_pages, 8 * REGION_PAGES));
+    cr_assert(eq(sz, mem_fake_advised(), 2 * HUGE_BYTES));
+    fixture_large(&f, 32 * REGION_PAGES, REGION_PAGES);
+    cr_assert(eq(sz, mem_fake_advised(), 8 * HUGE_BYTES));
+    fixture_large(&f, 32 * REGION_PAGES, REGION_PAGES);
+    cr_assert(eq(sz, f.heap->nguessed, 8));
 
+    // Guessed it is as long as the memory is there.
+    f.heap->half_life_ns = SCAVENGE_NEVER;
     fixture_free_large(&f, s);
-    cr_assert(eq(sz, f.heap->guessed_pages, 4 * REGION_PAGES));
+    cr_assert(eq(sz, f.heap->nguessed, 8));
+    scavenger_release(f.heap, SIZE_MAX);
+    cr_assert(eq(sz, f.heap->nguessed, 6));
     fixture_verify(&f);
+}
+
+Test(hugepages, a_region_that_small_objects_get_is_guessed_no_more) {
+    struct fixture f = start(THP_AUTO);
+    struct mspan *s = fixture_large(&f, 4 * REGION_PAGES, REGION_PAGES);
+    cr_assert(eq(sz, f.heap->nguessed, 1));
+    f.heap->half_life_ns = SCAVENGE_NEVER;
+    fixture_free_large(&f, s);
+
+    grow_to(&f, 4 * REGION_PAGES);
+
+    cr_assert(zero(sz, f.heap->nguessed));
 }
 
 Test(hugepages,
