@@ -173,36 +173,69 @@ static bool are_aligned(void *const *slots, size_t n, unsigned sizeclass) {
     return (bits & ((elemsize & -elemsize) - 1)) == 0;
 }
 
+// drop_oldest_locked takes the n oldest slots out of a magazine.
+static void drop_oldest_locked(struct magazine *m, size_t n) {
+    void **bottom = load(&m->bottom);
+    size_t depth = depth_of(m) - n;
+    memmove(bottom, bottom + n, depth * sizeof *bottom);
+    store(&m->top, bottom + depth);
+}
+
+// store_oldest passes on as many of the n oldest slots of a magazine as the store has
+// room for, and returns how many. What is no slot is not passed on: looked at one by
+// one, it is reported.
+static size_t store_oldest(struct magazine *m, struct magazine_shape *shape,
+                           struct mcentral *mc, size_t n) {
+    mutex_lock(&mc->lock);
+    void **bottom = load(&m->bottom);
+    size_t most = min_size(n, mcentral_room_locked(mc));
+    if (most == 0 || !are_aligned(bottom, most, mc->sizeclass) ||
+        !mcentral_store_locked(mc, bottom, most))
+        most = 0;
+    drop_oldest_locked(m, most);
+    shape->no_room = most < n;
+    mutex_unlock(&mc->lock);
+    return most;
+}
+
+// put_some does so under the lock: see mcentral_put_locked.
+static NOINLINE size_t put_some(struct magazine *m,
+                                struct magazine_shape *shape,
+                                struct mcentral *mc, size_t n,
+                                struct giveback *ret) {
+    struct apart apart;
+    void **bottom = load(&m->bottom);
+    size_t found = mcentral_find(mc, bottom, n, &apart);
+    mutex_lock(&mc->lock);
+    n = mcentral_put_locked(mc, bottom, &apart, ret);
+    drop_oldest_locked(m, n);
+    shape->no_room = mcentral_room_locked(mc) < found;
+    mutex_unlock(&mc->lock);
+    return n;
+}
+
+// put_oldest gives some of the n oldest slots of a magazine back to their spans,
+// and returns how many.
+static size_t put_oldest(struct magazine *m, struct magazine_shape *shape,
+                         struct mcentral *mc, size_t n) {
+    struct giveback rest;
+    n = put_some(m, shape, mc, n, &rest);
+    mcentral_put_rest(mc, &rest);
+    return n;
+}
+
 // give_older moves the n oldest slots of a magazine to mcentral: all at once, if
-// the store has room, so that larger magazines come by less often.
+// the store has room, so that larger magazines come by less often. One lock mostly,
+// and another for each 32 slots or more that go to their spans.
 static void give_older(struct mcache *c, struct mheap *h, unsigned sizeclass,
                        size_t n) {
     struct magazine *m = &c->magazines[sizeclass];
+    struct magazine_shape *shape = &c->shapes[sizeclass];
     struct mcentral *mc = mheap_class(h, sizeclass);
-    while (n > 0) {
-        void *batch[BATCH_MAX];
-        size_t now = n;
-        mutex_lock(&mc->lock);
-        void **bottom = load(&m->bottom);
-        size_t depth = depth_of(m);
-        // What is no slot is not passed on: looked at one by one, it is reported.
-        bool good = are_aligned(bottom, now, sizeclass);
-        bool stored = good && mcentral_store_locked(mc, bottom, now);
-        if (!stored) {
-            now = min_size(n, mc->batch);
-            stored = good && mcentral_store_locked(mc, bottom, now);
-        }
-        if (!stored) {
-            memcpy(batch, bottom, now * sizeof *batch);
-            mc->stats->ntransfer += now; // in flight, until taken apart
-        }
-        memmove(bottom, bottom + now, (depth - now) * sizeof *bottom);
-        store(&m->top, bottom + (depth - now));
-        mutex_unlock(&mc->lock);
-        if (!stored)
-            mcentral_give_back(mc, batch, now, /* in_flight= */ true);
-        n -= now;
-    }
+    if (n > 0 && !shape->no_room)
+        n -= store_oldest(m, shape, mc, n);
+    while (n > 0)
+        n -= put_oldest(m, shape, mc, n);
 }
 
 // set_array gives a magazine an array of 1 << log2 pointers, moving what it
@@ -225,7 +258,7 @@ static bool set_array(struct mcache *c, struct mheap *h, unsigned sizeclass,
     set_limit(m, shape);
     // Under the lock as well: a child of fork flushes what it finds.
     unsigned old_log2 = shape->array_log2;
-    shape->array_log2 = (uint8_t)log2;
+    shape->array_log2 = log2 & 15;
     mutex_unlock(&mc->lock);
     if (old_log2 != 0)
         mheap_free_slotarray(h, old, old_log2);
@@ -677,10 +710,12 @@ void mcache_overflow(struct mcache *c, struct mheap *h, unsigned sizeclass,
         push(m, p);
         return;
     }
+    bool again = shape->last == MAGAZINE_WAS_FULL;
     adapt(c, h, sizeclass, MAGAZINE_WAS_FULL);
     size_t depth = depth_of(m);
+    // A program that only frees has no use for much of it.
     if (depth > 0 && depth == shape->cap)
-        give_older(c, h, sizeclass, (depth + 1) / 2);
+        give_older(c, h, sizeclass, depth - depth / (again ? 4 : 2));
     // A first slot may be one of a line that another thread writes to: it is not
     // to be the next that is handed out here.
     if (shape->cap == 0 ||
@@ -697,7 +732,7 @@ static void strip_locked(struct magazine *m, struct magazine_shape *shape,
     unsigned log2 = shape->array_log2;
     *shape = (struct magazine_shape){0};
     if (log2 != 0 && log2 <= keep_log2) {
-        shape->array_log2 = (uint8_t)log2;
+        shape->array_log2 = log2 & 15;
         store(&m->limit, load(&m->bottom));
         return;
     }
@@ -711,33 +746,30 @@ static void strip_locked(struct magazine *m, struct magazine_shape *shape,
 static void empty_class(struct mcache *c, struct mheap *h, unsigned sizeclass,
                         bool ends, struct slotarrays *arrays) {
     struct magazine *m = &c->magazines[sizeclass];
+    struct magazine_shape *shape = &c->shapes[sizeclass];
     struct mcentral *mc = mheap_class(h, sizeclass);
-    bool empty;
-    do {
-        void *batch[BATCH_MAX];
+    size_t depth = depth_of(m);
+    if (!ends)
+        while (depth > 0)
+            depth -= put_oldest(m, shape, mc, depth);
+    for (bool empty = false; !empty;) {
         mutex_lock(&mc->lock);
         void **bottom = load(&m->bottom);
-        size_t depth = depth_of(m);
-        size_t n = min_size(depth, BATCH_MAX);
         // A store is not made for this: it would take more than is stored.
-        if (ends && mc->transfer != NULL &&
+        if (depth > 0 && mc->transfer != NULL &&
             are_aligned(bottom, depth, sizeclass) &&
             mcentral_store_locked(mc, bottom, depth))
-            depth = n = 0;
-        depth -= n;
-        memcpy(batch, bottom + depth, n * sizeof *batch);
-        mc->stats->ntransfer += n;
-        store(&m->top, bottom + depth);
+            drop_oldest_locked(m, depth);
+        depth = depth_of(m);
         empty = depth == 0;
         if (empty)
-            strip_locked(m, &c->shapes[sizeclass], arrays,
-                         ends ? KEPT_ARRAY_LOG2 : 0);
+            strip_locked(m, shape, arrays, ends ? KEPT_ARRAY_LOG2 : 0);
         if (empty && ends)
             set_count_locked(mc, m, 0);
         mutex_unlock(&mc->lock);
-        if (n > 0)
-            mcentral_give_back(mc, batch, n, /* in_flight= */ true);
-    } while (!empty);
+        while (depth > 0)
+            depth -= put_oldest(m, shape, mc, depth);
+    }
 }
 
 static void empty_all(struct mcache *c, struct mheap *h, bool ends) {

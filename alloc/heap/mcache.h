@@ -36,9 +36,10 @@ struct magazine {
 
 // struct magazine_shape is what only slow paths need to know of a magazine.
 struct magazine_shape {
-    uint16_t cap;        // slots it may hold now
-    uint8_t array_log2;  // pointers in its array; 0: it has none
-    uint8_t last : 2;    // what its last slow path was: MAGAZINE_WAS_...
+    uint16_t cap;           // slots it may hold now
+    uint8_t array_log2 : 4; // pointers in its array; 0: it has none
+    bool no_room : 1;       // the transfer store was full last time
+    uint8_t last : 2;       // what its last slow path was: MAGAZINE_WAS_...
     uint8_t nalike : 4;  // slow paths of that kind in a row, since it last grew
     bool had_lines : 1;  // got slots on cache lines of their own
     bool check : 1;      // the next free is to be checked

@@ -14,10 +14,8 @@ enum {
     GROW_SHARE = 16,        // new spans: 1/16 of those the class has
     GROW_BYTES = 256 << 10, // but no more than this at once
     GROW_SPANS = GROW_BYTES / PAGE_SIZE,
-    PATIENCE = 200,   // batches until memory for the store is asked for again
-    EMPTY_SHARE = 16, // the reserve of empty spans: 1/16 of the class's
-    // Slots taken apart between two visits of the lock: bounds the stack used.
-    APART = 32,
+    PATIENCE = 200,    // batches until memory for the store is asked for again
+    EMPTY_SHARE = 16,  // the reserve of empty spans: 1/16 of the class's
     RETIRE_SPANS = 64, // under one lock
     // A refill does not walk more spans than this for a full batch: with one
     // free slot each, every one of them would cost a cache miss.
@@ -73,10 +71,8 @@ static void unlist(struct mcentral *mc, struct mspan *s) {
         mc->nempty--;
 }
 
-// relist puts a span whose slots came or went into the list that is right for it.
-static void relist(struct mcentral *mc, struct mspan *s) {
+static NOINLINE void relist_slow(struct mcentral *mc, struct mspan *s) {
     unsigned bucket = bucket_of(s);
-    s->warm = 1;
     if (bucket == s->bucket || s->bucket == IN_HANDS)
         return;
     unlist(mc, s);
@@ -90,6 +86,16 @@ static void relist(struct mcentral *mc, struct mspan *s) {
         list_push(&mc->hollow, &s->link);
     }
     s->bucket = (uint8_t)bucket;
+}
+
+// relist puts a span whose slots came or went into the list that is right for it:
+// mostly the one it is in.
+static inline void relist(struct mcentral *mc, struct mspan *s) {
+    unsigned nbacked = s->nfree - s->nhollow;
+    s->warm = 1;
+    if (s->bucket >= PARTIAL_LISTS || nbacked >> s->bucket != 1 ||
+        s->nfree == s->nelems)
+        relist_slow(mc, s);
 }
 
 static struct mspan *fullest(struct mcentral *mc) {
@@ -117,14 +123,6 @@ static void count_used(struct mcentral *mc, const struct mspan *s,
         count_regained(mc, mspan_bytes_of(released & ~s->released));
 }
 
-static void reverse(void **slots, size_t n) {
-    for (size_t i = 0; i + 1 < n - i; i++) {
-        void *slot = slots[i];
-        slots[i] = slots[n - 1 - i];
-        slots[n - 1 - i] = slot;
-    }
-}
-
 static uint64_t fresh_now(const struct mcentral *mc) {
     return atomic_load_explicit(&mc->heap->fresh_bytes, memory_order_relaxed);
 }
@@ -140,18 +138,20 @@ size_t mcentral_take_locked(struct mcentral *mc, void **ret, size_t want) {
         memcpy(ret, mc->transfer + mc->ntransfer, n * sizeof *ret);
         return n;
     }
+    // From the end on, so that the lowest of the fullest span leaves first.
     size_t n = 0;
     for (int visits = 0; n < want && visits < REFILL_SPANS; visits++) {
         struct mspan *s = fullest(mc);
         if (s == NULL)
             break;
         uint32_t released = s->released;
-        n += mspan_take(s, ret + n, want - n);
+        n += mspan_take(s, ret + want - n, want - n);
         count_used(mc, s, released);
         relist(mc, s);
     }
     mc->stats->nfree -= n;
-    reverse(ret, n);
+    if (n < want)
+        memmove(ret, ret + want - n, n * sizeof *ret);
     return n;
 }
 
@@ -169,13 +169,12 @@ size_t mcentral_take_lines_locked(struct mcentral *mc, void *ret[LINE_SLOTS]) {
     if (s == NULL)
         return 0;
     uint32_t released = s->released;
-    size_t n = mspan_take_lines(s, ret);
+    size_t n = mspan_take_lines(s, ret + LINE_SLOTS);
     count_used(mc, s, released);
     mc->activity++;
     mc->fresh_seen = fresh_now(mc);
     mc->stats->nfree -= n;
     relist(mc, s);
-    reverse(ret, n);
     return n;
 }
 
@@ -184,10 +183,14 @@ static size_t transfer_room(const struct mcentral *mc) {
     return min_size(TRANSFER_BYTES / mc->elemsize, TRANSFER_SLOTS);
 }
 
+size_t mcentral_room_locked(const struct mcentral *mc) {
+    return transfer_room(mc) - mc->ntransfer;
+}
+
 bool mcentral_store_locked(struct mcentral *mc, void *const *slots, size_t n) {
     mutex_assert_held(&mc->lock);
     mc->activity++;
-    if (mc->ntransfer + n > transfer_room(mc))
+    if (n > mcentral_room_locked(mc))
         return false;
     if (mc->transfer == NULL) {
         // At a limit each question costs a system call that fails.
@@ -285,25 +288,6 @@ static uint32_t empty_reserve(const struct mcentral *mc) {
     return (uint32_t)(mc->stats->nspans / EMPTY_SHARE) + one;
 }
 
-// struct apart is some slots on their way back to their spans.
-struct apart {
-    struct mspan *spans[APART];
-    uint16_t slots[APART]; // SLOT_NONE: not a slot of this class
-};
-
-// find_slots does what needs no lock: page map and division.
-static void find_slots(struct mcentral *mc, void *const *slots, size_t n,
-                       struct apart *ret) {
-    for (size_t i = 0; i < n; i++) {
-        uintptr_t addr = (uintptr_t)slots[i];
-        struct mspan *s = pagemap_span(&mc->heap->pagemap, addr);
-        ret->spans[i] = s;
-        ret->slots[i] = SLOT_NONE;
-        if (s != NULL && mspan_state(s) == MSPAN_SMALL && mspan_home(s) == mc)
-            ret->slots[i] = (uint16_t)mspan_slot_of(s, addr);
-    }
-}
-
 bool mcentral_is_live(struct mcentral *mc, void *p) {
     struct mspan *s = pagemap_span(&mc->heap->pagemap, (uintptr_t)p);
     if (s == NULL)
@@ -320,27 +304,6 @@ bool mcentral_is_live(struct mcentral *mc, void *p) {
     return live;
 }
 
-// set_bits_locked returns a mask of the slots that were misused.
-static uint32_t set_bits_locked(struct mcentral *mc, struct apart *apart,
-                                size_t n) {
-    uint32_t misused = 0;
-    for (size_t i = 0; i < n; i++) {
-        struct mspan *s = apart->spans[i];
-        unsigned slot = apart->slots[i];
-        // The span may have left the class since find_slots; a good slot keeps
-        // its span, so this is misuse too.
-        if (slot == SLOT_NONE || mspan_home(s) != mc || slot >= s->nelems ||
-            mspan_is_free(s, slot)) {
-            misused |= (uint32_t)1 << i;
-            continue;
-        }
-        mspan_set_free(s, slot);
-        mc->stats->nfree++;
-        relist(mc, s);
-    }
-    return misused;
-}
-
 // freed_much_locked says whether much was freed since holes were last looked for.
 static bool freed_much_locked(const struct mcentral *mc) {
     enum { MUCH_BYTES = 4 << 20 };
@@ -348,34 +311,73 @@ static bool freed_much_locked(const struct mcentral *mc) {
     return more * (int64_t)mc->elemsize >= MUCH_BYTES;
 }
 
-void mcentral_give_back(struct mcentral *mc, void *const *slots, size_t n,
-                        bool in_flight) {
-    struct list retired;
-    list_init(&retired);
-    bool much = false;
-    while (n > 0) {
-        struct apart apart;
-        size_t now = min_size(n, APART);
-        find_slots(mc, slots, now, &apart);
+size_t mcentral_find(const struct mcentral *mc, void *const *slots, size_t n,
+                     struct apart *ret) {
+    return apart_find(ret, &mc->heap->pagemap, mc, mc->sizeclass, slots, n);
+}
 
-        mutex_lock(&mc->lock);
-        uint32_t misused = set_bits_locked(mc, &apart, now);
-        if (in_flight)
-            mc->stats->ntransfer -= now;
-        retire_excess_locked(mc, empty_reserve(mc), &retired);
-        much |= freed_much_locked(mc);
-        mutex_unlock(&mc->lock);
+// put_each_locked is mcentral_put_locked for a piece of which some slot is misused.
+static COLD size_t put_each_locked(struct mcentral *mc,
+                                   const struct piece *piece,
+                                   void *const *slots, size_t i,
+                                   struct misused *misused) {
+    i = apart_set_each_locked(piece, mc, slots, i, misused);
+    if (piece->span != NULL && mspan_home(piece->span) == mc)
+        relist(mc, piece->span);
+    return i;
+}
 
-        free_retired(mc->heap, &retired);
-        while (UNLIKELY(misused != 0)) {
-            mheap_report_misuse(mc->heap, slots[__builtin_ctz(misused)]);
-            misused &= misused - 1;
+size_t mcentral_put_locked(struct mcentral *mc, void *const *slots,
+                           const struct apart *apart, struct giveback *ret) {
+    mutex_assert_held(&mc->lock);
+    const struct piece *piece = apart->pieces;
+    const struct piece *end = piece + apart->npieces;
+    size_t n = 0;
+    ret->misused.n = 0;
+    list_init(&ret->retired);
+    for (; piece < end; piece++) {
+        if (UNLIKELY(!apart_set_locked(piece, mc, n))) {
+            n = put_each_locked(mc, piece, slots, n, &ret->misused);
+            if (ret->misused.n == APART_MISUSED)
+                break;
+            continue;
         }
+        n = piece->end;
+        if (piece[1].span != piece->span)
+            relist(mc, piece->span);
+    }
+    mc->stats->nfree += n - ret->misused.n;
+    retire_excess_locked(mc, empty_reserve(mc), &ret->retired);
+    ret->much = freed_much_locked(mc);
+    return n;
+}
+
+void mcentral_put_rest(struct mcentral *mc, struct giveback *rest) {
+    free_retired(mc->heap, &rest->retired);
+    for (unsigned i = 0; i < rest->misused.n; i++)
+        mheap_report_misuse(mc->heap, rest->misused.slots[i]);
+    if (UNLIKELY(rest->much))
+        scavenger_holes_made(mc->heap);
+}
+
+static NOINLINE size_t put(struct mcentral *mc, void *const *slots, size_t n,
+                           struct giveback *ret) {
+    struct apart apart;
+    mcentral_find(mc, slots, n, &apart);
+    mutex_lock(&mc->lock);
+    n = mcentral_put_locked(mc, slots, &apart, ret);
+    mutex_unlock(&mc->lock);
+    return n;
+}
+
+void mcentral_give_back(struct mcentral *mc, void *const *slots, size_t n) {
+    struct giveback rest;
+    while (n > 0) {
+        size_t now = put(mc, slots, n, &rest);
+        mcentral_put_rest(mc, &rest);
         slots += now;
         n -= now;
     }
-    if (UNLIKELY(much))
-        scavenger_holes_made(mc->heap);
 }
 
 bool mcentral_grow(struct mcentral *mc) {
@@ -409,37 +411,37 @@ bool mcentral_grow(struct mcentral *mc) {
     return true;
 }
 
-// take_transfer_locked moves up to BATCH_MAX slots out of the store; they stay
-// counted as in transfer.
-static size_t take_transfer_locked(struct mcentral *mc, void **ret) {
-    size_t n = min_size(mc->ntransfer, BATCH_MAX);
-    mc->ntransfer = (uint16_t)(mc->ntransfer - n);
-    if (n > 0)
-        memcpy(ret, mc->transfer + mc->ntransfer, n * sizeof *ret);
-    return n;
+// put_stored_locked takes some of what is in the transfer store apart, in place: few
+// slots, for they are looked up under the lock.
+static NOINLINE void put_stored_locked(struct mcentral *mc,
+                                       struct giveback *ret) {
+    struct apart apart;
+    size_t n = min_size(mc->ntransfer, APART_PIECES);
+    void **slots = mc->transfer + mc->ntransfer - n;
+    mcentral_find(mc, slots, n, &apart);
+    size_t now = mcentral_put_locked(mc, slots, &apart, ret);
+    memmove(slots, slots + now, (n - now) * sizeof *slots);
+    mc->ntransfer = (uint16_t)(mc->ntransfer - now);
+    mc->stats->ntransfer -= now;
 }
 
-// drain_step takes a batch of the transfer store apart if that holds nbytes or more,
+// drain_step takes some of the transfer store apart if that holds nbytes or more,
 // or returns some empty spans beyond one in keep_share of all (0: none is kept), and
 // says whether there is more to do.
 static bool drain_step(struct mcentral *mc, size_t nbytes,
                        unsigned keep_share) {
-    struct list retired;
-    list_init(&retired);
-    void *slots[BATCH_MAX];
-    size_t n = 0;
+    struct giveback rest = {.much = false};
+    list_init(&rest.retired);
     bool more = true;
     mutex_lock(&mc->lock);
-    if ((size_t)mc->ntransfer * mc->elemsize >= nbytes)
-        n = take_transfer_locked(mc, slots);
     uint32_t keep =
         keep_share > 0 ? (uint32_t)(mc->stats->nspans / keep_share) : 0;
-    if (n == 0)
-        more = retire_excess_locked(mc, keep, &retired);
+    if (mc->ntransfer > 0 && (size_t)mc->ntransfer * mc->elemsize >= nbytes)
+        put_stored_locked(mc, &rest);
+    else
+        more = retire_excess_locked(mc, keep, &rest.retired);
     mutex_unlock(&mc->lock);
-    if (n > 0)
-        mcentral_give_back(mc, slots, n, /* in_flight= */ true);
-    free_retired(mc->heap, &retired);
+    mcentral_put_rest(mc, &rest);
     return more;
 }
 
@@ -479,7 +481,7 @@ void *mcentral_alloc_one(struct mcentral *mc) {
 }
 
 void mcentral_free_one(struct mcentral *mc, void *p) {
-    mcentral_give_back(mc, &p, 1, false);
+    mcentral_give_back(mc, &p, 1);
 }
 
 uint64_t mcentral_slack_locked(struct mcentral *mc) {

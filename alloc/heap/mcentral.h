@@ -10,6 +10,7 @@
 #define MOUND_HEAP_MCENTRAL_H
 
 #include "base/mutex.h"
+#include "heap/apart.h"
 #include "heap/heapstats.h"
 #include "heap/mspan.h"
 
@@ -63,18 +64,32 @@ size_t mcentral_take_locked(struct mcentral *mc, void **ret, size_t want);
 size_t mcentral_take_lines_locked(struct mcentral *mc, void *ret[LINE_SLOTS]);
 
 // mcentral_store_locked keeps n slots, all from one magazine, in the transfer
-// store if there is room. Nothing is checked: they are looked at when taken
-// apart. It returns false, with nothing changed, if there is no room.
+// store if there is room: for mcentral_room_locked of them. Nothing is checked: they
+// are looked at when taken apart. It returns false, with nothing changed, if there is
+// no room, or no memory for a store.
 bool mcentral_store_locked(struct mcentral *mc, void *const *slots, size_t n);
+size_t mcentral_room_locked(const struct mcentral *mc);
 
-// mcentral_give_back sets the bits of n slots. in_flight says that they were
-// counted as in transfer (as mcache does while it holds no lock); else they
-// were live objects. Slots that are no slots, and those already free, are
-// reported as misuse and dropped. Spans that end up empty go to mheap beyond a
-// small reserve. Takes the lock itself; the slots are found before, and looked
-// at again under it.
-void mcentral_give_back(struct mcentral *mc, void *const *slots, size_t n,
-                        bool in_flight);
+// Slots go back to their spans in three steps. mcentral_find, without the lock, takes on
+// as many of n slots as it can and returns how many. mcentral_put_locked sets their bits,
+// and returns how many of them it has dealt with: at least one, and fewer only if many
+// were misused. mcentral_put_rest, once the lock is free, gives the spans that are empty
+// beyond a small reserve to mheap, and reports what is no slot or was free already,
+// which is dropped. It is the one that goes deep: struct apart, which is large, should
+// be off the stack by then.
+struct giveback {
+    struct misused misused;
+    struct list retired;
+    bool much; // was freed since holes were last looked for
+};
+size_t mcentral_find(const struct mcentral *mc, void *const *slots, size_t n,
+                     struct apart *ret);
+size_t mcentral_put_locked(struct mcentral *mc, void *const *slots,
+                           const struct apart *apart, struct giveback *ret);
+void mcentral_put_rest(struct mcentral *mc, struct giveback *rest);
+
+// mcentral_give_back does the three for n slots.
+void mcentral_give_back(struct mcentral *mc, void *const *slots, size_t n);
 
 // mcentral_is_live says whether p is a slot of this class that is not free, nor
 // among those that came back last. It may be in the magazine of some thread.

@@ -122,7 +122,7 @@ static void use_pages(struct mspan *s, unsigned slot) {
 }
 
 // take_around is mspan_take for a span with released pages.
-static COLD size_t take_around(struct mspan *s, void **ret, size_t want) {
+static COLD size_t take_around(struct mspan *s, void **end, size_t want) {
     uintptr_t start = mspan_start(s);
     bool backed = s->nfree > s->nhollow;
     size_t n = 0;
@@ -134,7 +134,8 @@ static COLD size_t take_around(struct mspan *s, void **ret, size_t want) {
             unsigned bit = (unsigned)__builtin_ctzl(bits);
             unsigned slot = w * WORD_BITS + bit;
             s->freebits[w] &= ~((uint64_t)1 << bit);
-            ret[n++] = (void *)(start + slot * (uintptr_t)s->elemsize);
+            *--end = (void *)(start + slot * (uintptr_t)s->elemsize);
+            n++;
             if (!backed)
                 use_pages(s, slot);
         }
@@ -144,20 +145,45 @@ static COLD size_t take_around(struct mspan *s, void **ret, size_t want) {
     return n;
 }
 
-size_t mspan_take(struct mspan *s, void **ret, size_t want) {
+// take_run takes the lowest want slots of a word whose free ones stand side by side,
+// as those of a new span do, or all of them. addr is that of the word's first slot.
+// It returns how many.
+static inline size_t take_run(uint64_t *word, uintptr_t addr, size_t elemsize,
+                              void **end, size_t want) {
+    unsigned first = (unsigned)__builtin_ctzl(*word);
+    unsigned n = WORD_BITS - (unsigned)__builtin_clzl(*word) - first;
+    if (n > want)
+        n = (unsigned)want;
+    *word &= ~word_range(first, n);
+    addr += first * elemsize;
+    for (unsigned i = 0; i < n; i++, addr += elemsize)
+        *--end = (void *)addr;
+    return n;
+}
+
+size_t mspan_take(struct mspan *s, void **end, size_t want) {
     if (UNLIKELY(s->released != 0))
-        return take_around(s, ret, want);
-    uintptr_t start = mspan_start(s);
-    size_t n = 0;
-    for (unsigned w = 0; w < s->nwords && n < want && n < s->nfree; w++) {
-        uint64_t bits = s->freebits[w];
-        while (bits != 0 && n < want) {
-            unsigned bit = (unsigned)__builtin_ctzl(bits);
-            bits &= bits - 1;
-            uintptr_t slot = w * WORD_BITS + bit;
-            ret[n++] = (void *)(start + slot * s->elemsize);
+        return take_around(s, end, want);
+    size_t elemsize = s->elemsize;
+    size_t left = min_size(want, s->nfree);
+    size_t n = left;
+    uintptr_t addr = mspan_start(s);
+    for (uint64_t *word = s->freebits; left > 0;
+         word++, addr += WORD_BITS * elemsize) {
+        uint64_t bits = *word;
+        if (bits == 0)
+            continue;
+        if ((bits & (bits + (bits & -bits))) == 0) { // one run
+            size_t run = take_run(word, addr, elemsize, end, left);
+            end -= run;
+            left -= run;
+            continue;
         }
-        s->freebits[w] = bits;
+        do {
+            *--end = (void *)(addr + (unsigned)__builtin_ctzl(bits) * elemsize);
+            bits &= bits - 1;
+        } while (--left > 0 && bits != 0);
+        *word = bits;
     }
     s->nfree = (uint16_t)(s->nfree - n);
     return n;
@@ -179,7 +205,7 @@ static unsigned find_lines(const struct mspan *s, bool backed) {
     return SLOT_NONE;
 }
 
-size_t mspan_take_lines(struct mspan *s, void *ret[LINE_SLOTS]) {
+size_t mspan_take_lines(struct mspan *s, void **end) {
     unsigned first = find_lines(s, /* backed= */ true);
     if (first == SLOT_NONE && s->released != 0)
         first = find_lines(s, /* backed= */ false);
@@ -189,7 +215,7 @@ size_t mspan_take_lines(struct mspan *s, void *ret[LINE_SLOTS]) {
         ~word_range(first % WORD_BITS, LINE_SLOTS);
     s->nfree = (uint16_t)(s->nfree - LINE_SLOTS);
     for (unsigned i = 0; i < LINE_SLOTS; i++) {
-        ret[i] =
+        *--end =
             (void *)(mspan_start(s) + (first + i) * (uintptr_t)s->elemsize);
         if (s->released != 0)
             use_pages(s, first + i);

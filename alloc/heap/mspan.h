@@ -114,9 +114,11 @@ mspan_peek_free(const struct mspan *s, unsigned slot) {
     return word >> (slot % WORD_BITS) & 1;
 }
 
-static inline void mspan_set_free(struct mspan *s, unsigned slot) {
-    s->freebits[slot / WORD_BITS] |= (uint64_t)1 << (slot % WORD_BITS);
-    s->nfree++;
+// mspan_set_free makes n slots free whose bits are in one word, and were clear.
+static inline void mspan_set_free(struct mspan *s, unsigned word, uint64_t bits,
+                                  unsigned n) {
+    s->freebits[word] |= bits;
+    s->nfree = (uint16_t)(s->nfree + n);
 }
 
 // mspan_init_slots cuts a run of pages into slots of a class, all free. The
@@ -136,16 +138,17 @@ uint64_t mspan_bytes_of(uint32_t pages);
 // until a slot that overlaps one is taken.
 void mspan_set_released(struct mspan *s, uint32_t holes);
 
-// mspan_take takes up to want free slots, lowest first, and writes their
-// addresses to ret. It returns how many: at least one if there is one and want is
-// not 0, but those that need a released page only once there are no others.
-size_t mspan_take(struct mspan *s, void **ret, size_t want);
+// mspan_take takes up to want free slots, lowest first, and writes their addresses to
+// end[-1], end[-2], ...: as a magazine is popped, the lowest comes first. It returns
+// how many: at least one if there is one and want is not 0, but those that need a
+// released page only once there are no others.
+size_t mspan_take(struct mspan *s, void **end, size_t want);
 
 // mspan_take_lines takes LINE_SLOTS free slots side by side that share no cache
-// line with others, lowest first, of a class whose slots are smaller than a line.
-// It returns how many: 0 if there are none.
+// line with others, of a class whose slots are smaller than a line, and writes them as
+// mspan_take does. It returns how many: 0 if there are none.
 enum { LINE_BYTES = 64, LINE_SLOTS = 8 };
-size_t mspan_take_lines(struct mspan *s, void *ret[LINE_SLOTS]);
+size_t mspan_take_lines(struct mspan *s, void **end);
 
 // mspan_recount makes the counts and the released pages what the free bits allow.
 void mspan_recount(struct mspan *s);

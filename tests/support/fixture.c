@@ -19,6 +19,10 @@ size_t fixture_misused(void) {
     return nmisused;
 }
 
+void fixture_forget_misused(void) {
+    nmisused = 0;
+}
+
 void *fixture_misused_at(size_t i) {
     return misused[i];
 }

@@ -40,8 +40,9 @@ void fixture_free_large(struct fixture *f, struct mspan *s);
 struct mspan *fixture_span_of(struct fixture *f, const void *p);
 
 // fixture_misused returns how many pointers were reported as misused so far,
-// fixture_misused_at the i-th of them.
+// fixture_misused_at the i-th of them; fixture_forget_misused begins anew.
 size_t fixture_misused(void);
+void fixture_forget_misused(void);
 void *fixture_misused_at(size_t i);
 
 // struct fixture_count is one class, counted by heapstats.h's arithmetic.

@@ -19,7 +19,7 @@ static struct mcentral *central_of(struct fixture *f, const struct mspan *s) {
 
 static void free_slot(struct fixture *f, struct mspan *s, unsigned slot) {
     void *p = fixture_slot(s, slot);
-    mcentral_give_back(central_of(f, s), &p, 1, /* in_flight= */ false);
+    mcentral_give_back(central_of(f, s), &p, 1);
 }
 
 static size_t take(struct fixture *f, unsigned sizeclass, void **ret,

@@ -29,7 +29,7 @@ static bool store(struct mcentral *mc, void *const *slots, size_t n) {
 }
 
 static void give_back(struct mcentral *mc, void *const *slots, size_t n) {
-    mcentral_give_back(mc, slots, n, /* in_flight= */ false);
+    mcentral_give_back(mc, slots, n);
 }
 
 Test(mcentral, an_empty_class_has_no_slot_until_it_grows) {
@@ -299,6 +299,154 @@ Test(mcentral, good_slots_among_wrong_ones_are_taken_back) {
     fixture_verify(&f);
 }
 
+static uint64_t nlocks(void) {
+    return atomic_load(&lockcounts[LOCKRANK_MCENTRAL][LOCKCOUNT_TAKEN]);
+}
+
+Test(mcentral, slots_of_a_few_spans_come_back_under_one_lock) {
+    enum { NSPANS = 3, EACH = 80 };
+    struct fixture f = fixture_start();
+    struct mcentral *mc = central_for(&f, 64);
+    void *slots[NSPANS * EACH];
+    for (unsigned k = 0; k < NSPANS; k++) {
+        struct mspan *s = fixture_full_span(&f, mc->sizeclass);
+        for (unsigned i = 0; i < EACH; i++)
+            slots[k * EACH + i] = fixture_slot(s, i);
+    }
+    uint64_t before = nlocks();
+
+    give_back(mc, slots, NSPANS * EACH);
+
+    cr_assert(eq(u64, nlocks() - before, 1));
+    cr_assert(eq(u64, mc->stats->nfree, NSPANS * EACH));
+    cr_assert(zero(sz, fixture_misused()));
+    fixture_verify(&f);
+}
+
+Test(mcentral, a_whole_batch_of_misused_slots_is_reported_in_order) {
+    struct fixture f = fixture_start();
+    struct mcentral *mc = central_for(&f, 64);
+    struct mspan *s = fixture_full_span(&f, mc->sizeclass);
+    void *slots[50];
+    for (unsigned i = 0; i < 50; i++)
+        slots[i] = fixture_slot(s, i);
+    give_back(mc, slots, 50);
+    cr_assert(zero(sz, fixture_misused()));
+
+    give_back(mc, slots, 50);
+
+    cr_assert(eq(sz, fixture_misused(), 50));
+    for (unsigned i = 0; i < 50; i++)
+        cr_assert(eq(ptr, fixture_misused_at(i), slots[i]));
+    cr_assert(eq(u32, s->nfree, 50));
+    fixture_verify(&f);
+}
+
+Test(mcentral, slots_whose_span_left_while_they_were_on_their_way_are_misused) {
+    struct fixture f = fixture_start();
+    struct mcentral *mc = central_for(&f, 64);
+    struct mspan *s = fixture_full_span(&f, mc->sizeclass);
+    unsigned nelems = s->nelems;
+    void *slots[MAX_SLOTS];
+    for (unsigned i = 0; i < nelems; i++)
+        slots[i] = fixture_slot(s, i);
+    struct giveback rest;
+    struct apart apart;
+    cr_assert(eq(sz, mcentral_find(mc, slots, 4, &apart), 4));
+
+    // They come back by another way, and the whole span with them.
+    give_back(mc, slots, nelems);
+    mcentral_drain(mc);
+    cr_assert(zero(u64, mc->stats->nspans));
+    mutex_lock(&mc->lock);
+    size_t n = mcentral_put_locked(mc, slots, &apart, &rest);
+    mutex_unlock(&mc->lock);
+    mcentral_put_rest(mc, &rest);
+
+    cr_assert(eq(sz, n, 4));
+    cr_assert(eq(sz, fixture_misused(), 4));
+    cr_assert(zero(u64, mc->stats->nfree));
+    fixture_verify(&f);
+}
+
+// wrong_pointer returns an address near a slot that is none, or of another class.
+static void *wrong_pointer(struct random *r, struct mspan *s, void *other) {
+    char *slot = fixture_slot(s, (unsigned)random_below(r, s->nelems));
+    switch (random_below(r, 4)) {
+    case 0:
+        return slot + 8;
+    case 1:
+        return fixture_slot(s, s->nelems); // behind the last
+    case 2:
+        return other;
+    default:
+        return NULL;
+    }
+}
+
+Test(mcentral, of_random_batches_exactly_what_is_misused_is_reported) {
+    enum { NSPANS = 4, STEPS = 3000, MOST = 60 };
+    struct random r = random_from(23);
+    struct fixture f = fixture_start();
+    struct mcentral *mc = central_for(&f, 48); // 170 slots, and a tail
+    struct mspan *other = fixture_full_span(&f, sizeclass_for(64));
+    struct mspan *spans[NSPANS];
+    bool is_free[NSPANS][MAX_SLOTS] = {{false}};
+    for (unsigned k = 0; k < NSPANS; k++)
+        spans[k] = fixture_full_span(&f, mc->sizeclass);
+    size_t nreported = 0;
+    for (unsigned step = 0; step < STEPS; step++) {
+        void *slots[MOST], *misused[MOST];
+        size_t n = 1 + random_below(&r, MOST), nmisused = 0;
+        unsigned k = 0, i = 0;
+        for (size_t at = 0; at < n; at++) {
+            if (random_below(&r, 4) == 0) // else side by side
+                k = (unsigned)random_below(&r, NSPANS);
+            i = random_below(&r, 4) == 0
+                    ? (unsigned)random_below(&r, spans[k]->nelems)
+                    : (i + 1) % spans[k]->nelems;
+            slots[at] = fixture_slot(spans[k], i);
+            bool wrong = random_below(&r, 50) == 0;
+            if (wrong)
+                slots[at] = wrong_pointer(&r, spans[k], fixture_slot(other, 0));
+            if (wrong || is_free[k][i])
+                misused[nmisused++] = slots[at];
+            else
+                is_free[k][i] = true;
+        }
+        // Of 64 reports the fixture keeps the first: so each step looks anew.
+        fixture_forget_misused();
+        give_back(mc, slots, n);
+
+        if (fixture_misused() != nmisused)
+            cr_fatal("step %u: %zu misused, %zu reported", step, nmisused,
+                     fixture_misused());
+        for (size_t at = 0; at < nmisused; at++)
+            cr_assert(eq(ptr, fixture_misused_at(at), misused[at]));
+        nreported += nmisused;
+        // Some of the free ones are taken again; never all of a span are free.
+        void *taken[256];
+        size_t ntaken = take(mc, taken, 50 + random_below(&r, 200));
+        for (size_t at = 0; at < ntaken; at++)
+            for (unsigned j = 0; j < NSPANS; j++) {
+                unsigned slot = mspan_slot_of(spans[j], (uintptr_t)taken[at]);
+                if (slot != SLOT_NONE)
+                    is_free[j][slot] = false;
+            }
+        for (unsigned j = 0; j < NSPANS; j++) {
+            if (mspan_state(spans[j]) != MSPAN_SMALL)
+                cr_fatal("step %u: a span left", step);
+            for (unsigned slot = 0; slot < spans[j]->nelems; slot++)
+                if (is_free[j][slot] != mspan_is_free(spans[j], slot))
+                    cr_fatal("step %u: span %u, slot %u", step, j, slot);
+        }
+        if (step % 100 == 0)
+            fixture_verify(&f);
+    }
+    cr_assert(gt(sz, nreported, 1000));
+    fixture_verify(&f);
+}
+
 Test(mcentral, a_slot_of_a_span_that_left_is_reported) {
     struct fixture f = fixture_start();
     struct mcentral *mc = central_for(&f, 64);
@@ -310,22 +458,6 @@ Test(mcentral, a_slot_of_a_span_that_left_is_reported) {
     give_back(mc, &p, 1);
 
     cr_assert(eq(sz, fixture_misused(), 1));
-    fixture_verify(&f);
-}
-
-Test(mcentral, in_flight_slots_are_counted_out_of_transfer) {
-    struct fixture f = fixture_start();
-    struct mcentral *mc = central_for(&f, 64);
-    struct mspan *s = fixture_full_span(&f, mc->sizeclass);
-    void *slots[40];
-    for (unsigned i = 0; i < 40; i++)
-        slots[i] = fixture_slot(s, i);
-    mc->stats->ntransfer += 40;
-
-    mcentral_give_back(mc, slots, 40, /* in_flight= */ true);
-
-    cr_assert(zero(u64, mc->stats->ntransfer));
-    cr_assert(eq(u64, mc->stats->nfree, 40));
     fixture_verify(&f);
 }
 

@@ -37,15 +37,16 @@ Test(mspan, slots_are_taken_upwards_and_each_once) {
         size_t n = 0;
 
         for (size_t want = 1; s->nfree > 0; want = want * 2 % 61 + 1) {
-            n += mspan_take(s, slots + n, want);
+            n += mspan_take(s, slots + MAX_SLOTS - n, want);
             cr_assert(zero(u32, mspan_verify(s)));
         }
 
         cr_assert(eq(sz, n, s->nelems));
         for (size_t i = 0; i < n; i++)
-            if ((uintptr_t)slots[i] != START + i * s->elemsize)
-                cr_fatal("class %u: slot %zu is %p", c, i, slots[i]);
-        cr_assert(zero(sz, mspan_take(s, slots, 1)));
+            if ((uintptr_t)slots[MAX_SLOTS - 1 - i] != START + i * s->elemsize)
+                cr_fatal("class %u: slot %zu is %p", c, i,
+                         slots[MAX_SLOTS - 1 - i]);
+        cr_assert(zero(sz, mspan_take(s, slots + 1, 1)));
     }
 }
 
@@ -53,11 +54,11 @@ Test(mspan, no_more_than_asked_for_is_taken) {
     struct mspan *s = span_of_class(sizeclass_for(64));
     void *slots[8] = {NULL};
 
-    size_t n = mspan_take(s, slots, 3);
+    size_t n = mspan_take(s, slots + 8, 3);
 
     cr_assert(eq(sz, n, 3));
     cr_assert(eq(u32, s->nfree, s->nelems - 3));
-    cr_assert(eq(ptr, slots[3], NULL));
+    cr_assert(eq(ptr, slots[4], NULL));
 }
 
 Test(mspan, only_the_first_byte_of_a_slot_is_its_address) {
@@ -89,16 +90,16 @@ Test(mspan, addresses_outside_the_span_are_no_slots) {
 Test(mspan, a_slot_that_came_back_is_the_next_to_leave) {
     struct mspan *s = span_of_class(sizeclass_for(64));
     void *slots[MAX_SLOTS];
-    mspan_take(s, slots, s->nelems);
+    mspan_take(s, slots + s->nelems, s->nelems);
 
     cr_assert(not(mspan_is_free(s, 77)));
-    mspan_set_free(s, 77);
+    mspan_set_free(s, 77 / WORD_BITS, (uint64_t)1 << 77 % WORD_BITS, 1);
 
     cr_assert(mspan_is_free(s, 77));
     cr_assert(eq(u32, s->nfree, 1));
     cr_assert(zero(u32, mspan_verify(s)));
-    cr_assert(eq(sz, mspan_take(s, slots, 5), 1));
-    cr_assert(eq(uptr, (uintptr_t)slots[0], START + 77 * 64));
+    cr_assert(eq(sz, mspan_take(s, slots + 5, 5), 1));
+    cr_assert(eq(uptr, (uintptr_t)slots[4], START + 77 * 64));
 }
 
 Test(mspan, verify_sees_a_wrong_count_and_bits_beyond_the_last_slot) {
@@ -123,9 +124,9 @@ Test(mspan, random_taking_and_giving_back_agrees_with_a_byte_for_each_slot) {
     for (int step = 0; step < 20000; step++) {
         if (random_below(&r, 2) == 0) {
             void *slots[16];
-            size_t n = mspan_take(s, slots, 1 + random_below(&r, 16));
+            size_t n = mspan_take(s, slots + 16, 1 + random_below(&r, 16));
             for (size_t i = 0; i < n; i++) {
-                unsigned slot = mspan_slot_of(s, (uintptr_t)slots[i]);
+                unsigned slot = mspan_slot_of(s, (uintptr_t)slots[15 - i]);
                 if (slot == SLOT_NONE || taken[slot])
                     cr_fatal("step %d: slot %u twice", step, slot);
                 taken[slot] = true;
@@ -135,7 +136,8 @@ Test(mspan, random_taking_and_giving_back_agrees_with_a_byte_for_each_slot) {
             if (mspan_is_free(s, slot) == taken[slot])
                 cr_fatal("step %d: slot %u", step, slot);
             if (taken[slot])
-                mspan_set_free(s, slot);
+                mspan_set_free(s, slot / WORD_BITS,
+                               (uint64_t)1 << slot % WORD_BITS, 1);
             taken[slot] = false;
         }
         if (mspan_verify(s) != 0)

@@ -1,0 +1,93 @@
+// apart.c: see apart.h.
+#include "heap/apart.h"
+
+// span_at returns the span of a class that addr is in, or NULL.
+static inline struct mspan *
+span_at(const struct pagemap *pm, const struct mcentral *home, uintptr_t addr) {
+    struct mspan *s = pagemap_span(pm, addr);
+    return s != NULL && mspan_home(s) == home ? s : NULL;
+}
+
+size_t apart_find(struct apart *a, const struct pagemap *pm,
+                  const struct mcentral *home, unsigned sizeclass,
+                  void *const *slots, size_t n) {
+    enum { NO_WORD = MSPAN_WORDS };
+    uint64_t magic = sizeclass_magic[sizeclass];
+    uint64_t elemsize = sizeclass_bytes[sizeclass];
+    struct mspan *s = NULL;
+    uintptr_t start = 0;
+    size_t nbytes = 0; // of its slots
+    // Of the piece that grows:
+    struct piece *piece = a->pieces - 1;
+    struct piece *last = a->pieces + APART_PIECES - 1;
+    uint64_t word = NO_WORD;
+    uint64_t bits = 0;
+    size_t i;
+    n = min_size(n, APART_SLOTS);
+    for (i = 0; i < n; i++) {
+        uintptr_t addr = (uintptr_t)slots[i];
+        uint64_t offset = addr - start;
+        if (offset >= nbytes) {
+            word = NO_WORD;
+            start = nbytes = 0;
+            s = span_at(pm, home, addr);
+            if (LIKELY(s != NULL)) {
+                start = mspan_start(s);
+                nbytes = s->nelems * elemsize;
+            }
+            offset = addr - start;
+        }
+        uint64_t slot = offset * magic >> 32;
+        uint64_t bit = (uint64_t)1 << slot % WORD_BITS;
+        uint64_t at = slot / WORD_BITS;
+        if (UNLIKELY(offset >= nbytes || slot * elemsize != offset)) {
+            s = NULL; // a piece by itself, and the next one is another
+            nbytes = 0;
+            at = NO_WORD;
+            word = 0;
+        }
+        // Twice in a word: the other is a piece by itself.
+        if (at != word || bits & bit) {
+            if (piece == last)
+                break;
+            piece++;
+            piece->span = s;
+            piece->page = apart_page(start);
+            piece->nelems = s != NULL ? s->nelems : 0;
+            piece->word = (uint8_t)at;
+            word = at;
+            bits = 0;
+        }
+        bits |= bit;
+        piece->bits = bits;
+        piece->end = (uint8_t)(i + 1);
+    }
+    a->npieces = (unsigned)(piece - a->pieces + 1);
+    a->pieces[a->npieces].span = NULL;
+    return i;
+}
+
+// is_at says whether a span of the class begins where that of a piece did.
+static bool is_at(const struct piece *piece, const struct mcentral *home) {
+    const struct mspan *s = piece->span;
+    return s != NULL && mspan_home(s) == home &&
+           apart_page(mspan_start(s)) == piece->page;
+}
+
+COLD size_t apart_set_each_locked(const struct piece *piece,
+                                  const struct mcentral *home,
+                                  void *const *slots, size_t i,
+                                  struct misused *misused) {
+    struct mspan *s = is_at(piece, home) ? piece->span : NULL;
+    for (; i < piece->end && misused->n < APART_MISUSED; i++) {
+        unsigned slot = SLOT_NONE;
+        if (s != NULL)
+            slot = mspan_slot_of(s, (uintptr_t)slots[i]);
+        if (slot == SLOT_NONE || mspan_is_free(s, slot))
+            misused->slots[misused->n++] = slots[i];
+        else
+            mspan_set_free(s, slot / WORD_BITS, (uint64_t)1 << slot % WORD_BITS,
+                           1);
+    }
+    return i;
+}
