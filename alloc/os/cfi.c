@@ -14,6 +14,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "os/cfi_entry.h"
+#include "os/cfi_expression.h"
 #include "os/cfi_read.h"
 #include "os/loaded.h"
 

@@ -7,25 +7,11 @@
 #ifndef MOUND_OS_CFI_H
 #define MOUND_OS_CFI_H
 
+#include "os/cfi_registers.h"
 #include "os/loaded.h"
 #include "os/stack.h"
 
-enum {
-    CFI_REGISTERS = 17, // as DWARF numbers them
-    CFI_RBX = 3,
-    CFI_RBP = 6,
-    CFI_RSP = 7,
-    CFI_R12 = 12,
-    CFI_RIP = 16,
-    CFI_STACK_BYTES = 1536,
-};
-
-// struct cfi_registers are those of a frame; known has a bit for each value that
-// means something.
-struct cfi_registers {
-    uintptr_t value[CFI_REGISTERS];
-    uint32_t known;
-};
+enum { CFI_STACK_BYTES = 1536 };
 
 // struct cfi_walk: the first three are the caller's to fill in, and are used up.
 struct cfi_walk {

@@ -1,8 +1,10 @@
-// cfi_read.h: the tables that cfi.c walks by: what .eh_frame says of an address.
+// cfi_read.h: what the instructions in .eh_frame say of an address: where its caller's
+// registers are.
 #ifndef MOUND_OS_CFI_READ_H
 #define MOUND_OS_CFI_READ_H
 
-#include "os/cfi.h"
+#include "os/cfi_registers.h"
+#include "os/loaded.h"
 
 // Where the caller's value of a register is.
 enum cfi_rule {
@@ -30,15 +32,5 @@ struct cfi_row {
 // understood. *ret_table is where that begins.
 bool cfi_find(const struct loaded *object, uintptr_t pc,
               struct cfi_row *ret_row, uintptr_t *ret_table);
-
-// cfi_checksum sums the table that begins at a distance from the start of the
-// object; false if none can begin there.
-bool cfi_checksum(const struct loaded *object, uint64_t distance,
-                  uint32_t *ret_sum);
-
-// cfi_evaluate evaluates an expression, on *cfa unless that is NULL.
-bool cfi_evaluate(const struct loaded *object, int32_t distance,
-                  const struct cfi_registers *r, struct stack_view *view,
-                  const uintptr_t *cfa, uintptr_t *ret_value);
 
 #endif // MOUND_OS_CFI_READ_H

@@ -1,5 +1,5 @@
-// cfi.c: cfi.c and cfi_read.c at every instruction of code that is hard to unwind,
-// against libunwind, and with tables that are damaged.
+// cfi.c: cfi.c and the files that read tables for it, at every instruction of code
+// that is hard to unwind, against libunwind, and with tables that are damaged.
 #include "os/cfi_read.h"
 
 #include <criterion/criterion.h>
@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/cfi_entry.h"
+#include "os/cfi_expression.h"
 #include "os/unwind.h"
 
 #if defined(__x86_64__)

@@ -1,0 +1,15 @@
+// cfi_expression.h: expressions in unwind tables, of a machine with a stack.
+#ifndef MOUND_OS_CFI_EXPRESSION_H
+#define MOUND_OS_CFI_EXPRESSION_H
+
+#include "os/cfi_registers.h"
+#include "os/loaded.h"
+#include "os/stack.h"
+
+// cfi_evaluate evaluates the expression at a distance from the start of the object, on
+// *cfa unless that is NULL. It returns false if that cannot be done.
+bool cfi_evaluate(const struct loaded *object, int32_t distance,
+                  const struct cfi_registers *r, struct stack_view *view,
+                  const uintptr_t *cfa, uintptr_t *ret_value);
+
+#endif // MOUND_OS_CFI_EXPRESSION_H

@@ -1,0 +1,23 @@
+// cfi_registers.h: the registers that a walk by unwind tables knows.
+#ifndef MOUND_OS_CFI_REGISTERS_H
+#define MOUND_OS_CFI_REGISTERS_H
+
+#include "base/compiler.h"
+
+enum {
+    CFI_REGISTERS = 17, // as DWARF numbers them
+    CFI_RBX = 3,
+    CFI_RBP = 6,
+    CFI_RSP = 7,
+    CFI_R12 = 12,
+    CFI_RIP = 16,
+};
+
+// struct cfi_registers are those of a frame; known has a bit for each value that
+// means something.
+struct cfi_registers {
+    uintptr_t value[CFI_REGISTERS];
+    uint32_t known;
+};
+
+#endif // MOUND_OS_CFI_REGISTERS_H
