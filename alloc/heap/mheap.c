@@ -2,8 +2,8 @@
 //
 // Growing and populating. Address space is reserved in large pieces, committed
 // as needed, and made Ready (populated) ahead of use: by regions of huge pages
-// (hugepages.c), and where there are none in steps of 1/64 of what is in use, or of
-// 1/16 up to 64 KiB. The pages ahead are allocated while they are populated, without the lock, and
+// (hugepages.c), and where there are none in steps of 1/64 of what is in use. The
+// pages ahead are allocated while they are populated, without the lock, and
 // become free and backed afterwards; address-ordered first fit hands them out
 // next. Of large objects only the region that some of them end in is populated: how
 // much of one will be touched is not known.
@@ -27,8 +27,6 @@ enum {
     POPULATE_MIN = 16 << 10,
     POPULATE_MAX = 4 << 20,
     POPULATE_SHARE = 64,
-    POPULATE_SMALL = 64 << 10, // up to this, 1/16
-    POPULATE_SMALL_SHARE = 16,
     KEEP_MIN_PAGES = (16 << 20) / PAGE_SIZE,  // of all kept spans together; or
     KEEP_SHARE = 16,                          // 1/16 of what is in use
     KEEP_LARGE_PAGES = (2 << 20) / PAGE_SIZE, // with those above
@@ -216,9 +214,7 @@ static bool grow_locked(struct mheap *h, size_t npages, bool may_reserve) {
 // touches few of the pages of its first spans.
 static size_t populate_step(const struct mheap *h) {
     size_t inuse = h->stats->inuse_pages << PAGE_SHIFT;
-    size_t step =
-        max_size(min_size(inuse / POPULATE_SHARE, POPULATE_MAX),
-                 min_size(inuse / POPULATE_SMALL_SHARE, POPULATE_SMALL));
+    size_t step = min_size(inuse / POPULATE_SHARE, POPULATE_MAX);
     if (memlimit_near_locked(h))
         return 0;
     return step < POPULATE_MIN ? 0 : step >> PAGE_SHIFT;
