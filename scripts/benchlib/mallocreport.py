@@ -6,6 +6,7 @@
 # that is only fast takes, or the live bytes.
 
 import math
+import re
 import statistics
 
 from . import releases, suite, table
@@ -185,11 +186,43 @@ class Report:
                  for field in workload['peers'][n] if field.startswith(NOTE)]
         return list(dict.fromkeys(names))
 
+    def tails(self, workload):
+        """What is noted of the durations of single calls: by call, the fields of
+        its shares, in their order."""
+        found = {}
+        for field in self.notes(workload):
+            match = re.fullmatch(NOTE + r'([a-z]+)_(p[0-9.]+|on-core|worst)_ns',
+                                 field)
+            if match:
+                found.setdefault(match[1], {})[match[2]] = field
+        return found
+
+    def print_tails(self):
+        lines = []
+        for name, w in self.workloads.items():
+            for call, fields in self.tails(w).items():
+                lines.append([name, call, 'allocator', *fields])
+                for n in self.names:
+                    medians = [self.median(w, n, f) for f in fields.values()]
+                    lines.append(['', '', n[:WIDEST],
+                                  *('-' if m is None else suite.form_time(m)
+                                    for m in medians)])
+        if lines:
+            print('\nhow long single calls take: half of them, 99 of 100 and so on '
+                  'at most that. worst:\nmostly of the machine, which took the '
+                  'core away. on-core: the worst in which the\nkernel did not; a '
+                  'hypervisor may have\n')
+            table.print_table(lines, left=3)
+
     def print_notes(self):
         lines = [['workload', 'its own figure',
                   *(n[:WIDEST] for n in self.names)], None]
         for name, w in self.workloads.items():
+            tails = {field for fields in self.tails(w).values()
+                     for field in fields.values()}
             for field in self.notes(w):
+                if field in tails:
+                    continue
                 what, _, unit = field.removeprefix(NOTE).rpartition('_')
                 form = form_memory if unit == 'kib' else suite.form_time
                 medians = [self.median(w, n, field) for n in self.names]
@@ -197,7 +230,7 @@ class Report:
                               *('-' if m is None else form(m)
                                 for m in medians)])
         if len(lines) > 2:
-            print('\nsingle calls and memory at given moments, as the workloads '
+            print('\nmemory and processor time at given moments, as the workloads '
                   'note them\n')
             table.print_table(lines, left=2)
 
@@ -237,6 +270,7 @@ class Report:
             'peer', self.rss, 'live', form_memory)
         self.print_figures('operations a second, as the client counts them',
                            'rate', lambda r: f'{r:.0f}')
+        self.print_tails()
         self.print_notes()
         self.print_faults()
         print(f'\n{LIFO}: an allocator that is only fast; live: the bytes asked '

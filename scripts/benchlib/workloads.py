@@ -12,7 +12,7 @@ THREADS = 2   # of the workloads that have several
 STARTS = 200  # of /bin/true in one run of startup
 COUNT = object()
 NOTE = 'note '
-IDLE_S = 10
+IDLE_S, IDLE_FULL_S = 10, 60
 
 # A share of the operations that a long run does, by the kind of run.
 SHARES = {'quick': 20, 'normal': 2, 'full': 1}
@@ -100,8 +100,14 @@ class Idle(Workload):
 
     def __init__(self, how, what):
         super().__init__(f'idle-{how}', '128 MiB of small objects are made and '
-                         f'nearly all freed; then {IDLE_S} s {what}', 'idle',
-                         [128, IDLE_S, how], 1, modes=('normal', 'full'))
+                         f'nearly all freed; then {IDLE_S} s {what} '
+                         f'({IDLE_FULL_S} s with --full)', 'idle',
+                         [128, COUNT, how], IDLE_FULL_S,
+                         modes=('normal', 'full'))
+
+    def argv(self, build, share):
+        self.count = IDLE_FULL_S if share == SHARES['full'] else IDLE_S
+        return super().argv(build, 1)
 
 
 class Startup(Workload):

@@ -297,7 +297,10 @@ class Harness(unittest.TestCase):
                 'p50', 'p99', 'p99.9', 'p99.99', 'worst')]
             self.assertEqual(tail, sorted(tail))
             self.assertGreater(tail[0], 0)
-            self.assertIn(f'latency   {call} p99.99 ', run.stdout)
+            on_core = figures[f'note {call}_on-core_ns']
+            self.assertTrue(tail[1] <= on_core <= tail[4], (on_core, tail))
+            self.assertRegex(run.stdout, rf'latency +{call} +allocator +p50 +p99 '
+                             r'+p99.9 +p99.99 +on-core +worst\n +glibc +\d')
         self.assertIn('leak      rss at the end ', run.stdout)
         # 20 live objects of 15 MiB on average, and what comes beside them
         self.assertGreater(workloads['bulk']['live_kib'], 200 * 1024)
@@ -312,6 +315,17 @@ class Harness(unittest.TestCase):
         self.assertEqual(list(notes), [
             'rss_at_the_peak_kib', 'rss_after_the_frees_kib',
             'rss_after_1_s_kib', 'cpu_in_the_sleep_ns'])
+        self.assertGreater(notes['rss_at_the_peak_kib'], 32 * 1024)
+
+    def test_after_a_longer_sleep_it_tells_moments_in_between(self):
+        run = subprocess.run(
+            [os.path.join(BUILD, 'tests', 'bench', 'bench-idle'), '32', '2',
+             'still'],
+            stdout=subprocess.PIPE, check=True)
+        notes = json.loads(run.stdout)['notes']
+        self.assertEqual(list(notes), [
+            'rss_at_the_peak_kib', 'rss_after_the_frees_kib',
+            'rss_after_1_s_kib', 'rss_after_2_s_kib', 'cpu_in_the_sleep_ns'])
         self.assertGreater(notes['rss_at_the_peak_kib'], 32 * 1024)
 
     def test_littered_heaps_hold_litter_and_its_cost_is_taken_off(self):
