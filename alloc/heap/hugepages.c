@@ -58,7 +58,7 @@ void hugepages_init(struct mheap *h, enum thp_mode mode) {
 
 bool hugepages_growing_locked(const struct mheap *h) {
     return h->thp != THP_NEVER && h->stats->inuse_pages >= GROWING_PAGES &&
-           !memlimit_near_locked(h);
+           memlimit_has_room_locked(h, REGION_PAGES);
 }
 
 // struct region is where the bits of a region are.
@@ -112,9 +112,12 @@ void hugepages_wish(struct mheap *h, uintptr_t addr, size_t npages) {
     if (h->thp == THP_NEVER || start >= end)
         return;
     mutex_lock(&h->lock);
-    allow_locked(h, start, end);
+    bool wished = memlimit_has_room_locked(h, REGION_PAGES);
+    if (wished)
+        allow_locked(h, start, end);
     mutex_unlock(&h->lock);
-    mem_hugepages(start, end - start);
+    if (wished)
+        mem_hugepages(start, end - start);
 }
 
 // guesses_left_locked returns how many regions more may be guessed, with an object of

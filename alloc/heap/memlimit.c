@@ -6,6 +6,7 @@
 
 enum {
     NEAR_PCT = 90,
+    GUESS_SHARE = 32,
     WINDOW_STEPS = 16, // of SYS_TICKS_STEP: a fifth of a second
     GRACE_STEPS = 1,   // at the beginning of a window
     // A page's first touch: two faults, 1 to 5 us in all.
@@ -16,9 +17,21 @@ void memlimit_set(struct mheap *h, uint64_t nbytes) {
     h->memlimit.pages = nbytes >> PAGE_SHIFT;
 }
 
+static uint64_t load(const _Atomic uint64_t *nbytes) {
+    return atomic_load_explicit(nbytes, memory_order_relaxed);
+}
+
+// record_bytes is a little more than records take: some are not touched yet.
+static uint64_t record_bytes(const struct mheap *h) {
+    return load(&h->small_spans.sys_bytes) + load(&h->large_spans.sys_bytes) +
+           load(&h->caches.sys_bytes) + load(&h->pages.sys_bytes) +
+           load(&h->slotarray_sys) + load(&h->other_sys) +
+           (h->profile_sys == NULL ? 0 : load(h->profile_sys));
+}
+
 static uint64_t footprint_locked(const struct mheap *h) {
     return h->stats->inuse_pages + h->pages.nbacked + h->kept_pages +
-           h->first_pages.n;
+           h->first_pages.n + (record_bytes(h) >> PAGE_SHIFT);
 }
 
 void memlimit_note_locked(struct mheap *h) {
@@ -35,6 +48,12 @@ void memlimit_note_locked(struct mheap *h) {
 bool memlimit_near_locked(const struct mheap *h) {
     uint64_t pages = h->memlimit.pages;
     return UNLIKELY(pages != 0) && footprint_locked(h) > pages / 100 * NEAR_PCT;
+}
+
+bool memlimit_has_room_locked(const struct mheap *h, size_t npages) {
+    uint64_t pages = h->memlimit.pages;
+    return pages == 0 ||
+           (npages <= pages / GUESS_SHARE && !memlimit_near_locked(h));
 }
 
 bool memlimit_may_spend(struct mheap *h) {

@@ -3,9 +3,9 @@
 // no free page is kept for later, and free pages go back at once. Above it allocation
 // goes on; how often the heap came there is counted.
 //
-// What counts is what a heap has of the system for objects: pages in spans, and free
-// ones with memory. The tenth is for what is not seen here: records, stacks, code,
-// mappings of the program's own.
+// What counts is what a heap has of the system: pages in spans, free ones with memory,
+// and records. The tenth is for what is not seen here: stacks, code, mappings of the
+// program's own.
 //
 // What is given back at the limit may have to be taken again at once. So at most half
 // of the time goes into both, as in Go's collector at its limit: see
@@ -35,6 +35,11 @@ void memlimit_note_locked(struct mheap *h);
 
 // memlimit_near_locked says whether the heap is above 90 % of the limit.
 bool memlimit_near_locked(const struct mheap *h);
+
+// memlimit_has_room_locked says whether so many pages may be filled of which it is not
+// known that they will be used: not near the limit, nor where they are more than 1/32
+// of it. (Huge pages: not below 64 MiB, where a program of 16 MiB had 2 of 4 too many.)
+bool memlimit_has_room_locked(const struct mheap *h, size_t npages);
 
 // memlimit_may_spend says whether more time may go into returning memory;
 // memlimit_spent adds what did, for so many pages: also what it takes to touch them

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """What of a process's memory is seen from outside: by the dump beside the kernel's
-own figures, by the names of mappings. TAP."""
+own figures, by the names of mappings, by the peaks of real programs. TAP."""
 import ctypes
 import json
 import mmap
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -136,12 +137,80 @@ def every_mapping_of_ours_is_given_a_name(folder):
              hex(min(unnamed, default=0) * mmap.PAGESIZE))
 
 
+# Real programs and what they do; all of it through malloc.
+PYTHON = """
+import json
+rows = [{'id': i, 'name': 'x%d' % i, 'tags': [str(i * j) for j in range(6)]}
+        for i in range(40000)]
+text = json.dumps(rows)
+back = json.loads(text)
+del rows
+more = [s[::-1] for s in text.split(',')]
+"""
+PERL = """
+my %h;
+for my $i (1 .. 120000) { $h{'k' . ($i * 7919 % 120000)} = [$i, "v$i"]; }
+my @sorted = sort { $h{$a}[0] <=> $h{$b}[0] } keys %h;
+my $text = join ',', map { "$_=$h{$_}[1]" } @sorted;
+delete $h{$_} for @sorted[0 .. 60000];
+my @parts = split /,/, $text;
+"""
+JQ = ('[range(200000) | {a: ., b: "x\\(.)"}] | group_by(.a % 1000) | '
+      'map(length) | add')
+SQL = """
+pragma cache_size = -60000;
+create table t(a integer primary key, b text, c real);
+with recursive n(i) as (select 1 union all select i + 1 from n
+                        where i < 200000)
+insert into t select i, 'row ' || (i * 7919 % 200000), i * 1.5 from n;
+create index tb on t(b);
+"""
+
+
+def peak_kib(argv, **env):
+    """The peak of a program's memory (VmHWM)."""
+    if not shutil.which(argv[0]):
+        raise Skipped(argv[0] + ' is not there')
+    child = subprocess.Popen(argv, stdout=subprocess.DEVNULL,
+                             env={**os.environ, **env})
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    must(child.returncode == 0, argv[0], child.returncode)
+    return usage.ru_maxrss
+
+
+def within(percent, argv, **env):
+    """Whether a program stays within so much more than glibc's peak, if that is
+    its limit. What a control group would count beside it, page tables and pages
+    of files that it can drop, is left out on both sides."""
+    glibc = peak_kib(argv, **env)
+    limit = glibc * (100 + percent) // 100
+    mound = peak_kib(argv, LD_PRELOAD=LIB, MOUND_MEMLIMIT='%dKiB' % limit,
+                     **env)
+    print('# %s: glibc %d KiB, limit %d, mound %d (%.3f)' % (
+        os.path.basename(argv[0]), glibc, limit, mound, mound / glibc))
+    must(mound <= limit, argv[0], mound, 'KiB, glibc', glibc)
+
+
+def programs_run_in_the_peak_of_glibc_and_5_percent(_):
+    within(5, ['/usr/bin/python3', '-c', PYTHON], PYTHONMALLOC='malloc')
+    within(5, ['/usr/bin/perl', '-e', PERL])
+    within(5, ['/usr/bin/jq', '-n', JQ])
+
+
+def where_rounding_takes_more_it_is_no_more_than_that(_):
+    """SQLite's pages of 4.3 KiB are in slots of 4.75."""
+    within(15, ['/usr/bin/sqlite3', ':memory:', SQL])
+
+
 TESTS = [
     the_dump_tells_what_of_huge_pages_is_unused,
     without_huge_pages_none_are_told_of,
     the_figures_in_json_are_those_of_the_table,
     mappings_bear_names,
     every_mapping_of_ours_is_given_a_name,
+    programs_run_in_the_peak_of_glibc_and_5_percent,
+    where_rounding_takes_more_it_is_no_more_than_that,
 ]
 
 if __name__ == '__main__':
