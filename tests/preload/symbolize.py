@@ -17,7 +17,8 @@ import time
 import traceback
 import zlib
 
-SCRIPT = os.path.join(os.environ['MOUND_SOURCE'], 'preload', 'mound-symbolize')
+SCRIPT = os.path.join(os.path.dirname(os.environ['MOUND_LIB']), 'symbolize',
+                      'mound-symbolize')
 PROGRAM = os.path.abspath(sys.argv[1])
 TIMEOUT_S = 120
 U64 = (1 << 64) - 1
