@@ -10,7 +10,7 @@
 #include "heap/holes.h"
 #include "heap/mcentral.h"
 #include "heap/memlimit.h"
-#include "heap/pagealloc.h"
+#include "heap/pagecursor.h"
 #include "os/helper.h"
 
 enum {
@@ -126,6 +126,7 @@ struct mheap {
     uint32_t nrefused;           // releases refused since one was not
     struct pagecursor sweep;     // (h)
     size_t sweep_min;            // (h) pages of the runs of this sweep
+    uint64_t short_ticks;        // (h) when a free gave back short runs, last
     struct holes holes;
     _Atomic bool holes_first; // (a) relaxed: whose turn it is
     _Atomic bool trades;      // (a) relaxed: fresh memory is traded for holes,

@@ -313,11 +313,19 @@ bool pagealloc_alloc_at(struct pagealloc *pa, uintptr_t addr, size_t npages,
     return true;
 }
 
-// backed_pages writes the bits of a chunk's free pages that have memory.
-static void backed_pages(const struct arena *a, unsigned chunk,
-                         uint64_t ret[CHUNK_WORDS]) {
-    for (unsigned w = 0; w < CHUNK_WORDS; w++)
-        ret[w] = a->chunks[chunk].free[w] & ~a->chunks[chunk].scavenged[w];
+void pagealloc_backed_known(struct pagealloc *pa, struct arena *a,
+                            unsigned chunk, const uint64_t bits[CHUNK_WORDS]) {
+    if (resum_chunk(a, chunk, pallocbits_summarize(bits).max))
+        resum_above(pa, a, chunk, chunk);
+}
+
+uint32_t pagealloc_backed_most(const struct pagealloc *pa) {
+    uint32_t most = 0;
+    if (pagetree_is(&pa->tree))
+        return pagetree_backed_most(&pa->tree);
+    for (size_t i = 0; i < pa->narenas; i++)
+        most = (uint32_t)max_size(most, pa->arenas[i]->sum.backed);
+    return most;
 }
 
 // backed_from returns the lowest arena at or above the one at base that may have a run
@@ -344,12 +352,10 @@ uintptr_t pagealloc_alloc_backed(struct pagealloc *pa, size_t npages,
             if (a->chunk_sums[chunk].backed < npages)
                 continue;
             nchunks--;
-            backed_pages(a, chunk, backed);
+            pagealloc_backed_bits(a, chunk, backed);
             unsigned page = pallocbits_find(backed, npages);
             if (page == CHUNK_PAGES) {
-                // Known now: nobody looks here again for such a run.
-                if (resum_chunk(a, chunk, pallocbits_summarize(backed).max))
-                    resum_above(pa, a, chunk, chunk);
+                pagealloc_backed_known(pa, a, chunk, backed);
                 continue;
             }
             uintptr_t addr = a->base + (((uintptr_t)chunk * CHUNK_PAGES + page)
@@ -411,84 +417,6 @@ uintptr_t pagealloc_take_run(struct pagealloc *pa, uintptr_t from, size_t min,
     return 0;
 }
 
-// highest_run finds, in the free backed pages of a chunk, the highest run of at
-// least min pages that is aligned to align at both ends and has at most most
-// pages. Returns its length, 0 if there is none.
-static unsigned highest_run(const struct arena *a, unsigned chunk,
-                            unsigned align, unsigned min, unsigned most,
-                            unsigned *ret_page) {
-    uint64_t backed[CHUNK_WORDS];
-    backed_pages(a, chunk, backed);
-    unsigned end = CHUNK_PAGES;
-    while (end > 0) {
-        while (end > 0 &&
-               !(backed[(end - 1) / WORD_BITS] >> ((end - 1) % WORD_BITS) & 1))
-            end--;
-        unsigned start = end;
-        while (start > 0 &&
-               backed[(start - 1) / WORD_BITS] >> ((start - 1) % WORD_BITS) & 1)
-            start--;
-        unsigned top = (unsigned)align_down(end, align);
-        unsigned bottom = (unsigned)align_up(start, align);
-        if (top > bottom && top - bottom >= min) {
-            unsigned n = top - bottom;
-            if (n > most)
-                n = most;
-            *ret_page = top - n;
-            return n;
-        }
-        end = start;
-    }
-    return 0;
-}
-
-void pagealloc_search_all(const struct pagealloc *pa, struct pagecursor *c) {
-    c->narenas = pa->narenas;
-    c->nchunks = ARENA_CHUNKS;
-}
-
-uintptr_t pagealloc_take_backed(struct pagealloc *pa, struct pagecursor *c,
-                                size_t align, size_t min, size_t most,
-                                int32_t age, unsigned *steps,
-                                size_t *ret_npages) {
-    unsigned unit = (unsigned)max_size(align, min);
-    if (unit > CHUNK_PAGES)
-        unit = CHUNK_PAGES; // larger pages than that are never split anyway
-    unsigned cut = (unsigned)align_down(min_size(most, CHUNK_PAGES), unit);
-    while (c->narenas > 0 && *steps > 0) {
-        struct arena *a = pa->arenas[c->narenas - 1];
-        (*steps)--;
-        if (c->nchunks == 0 || a->nbacked_total < unit) {
-            c->narenas--;
-            c->nchunks = ARENA_CHUNKS;
-            continue;
-        }
-        unsigned chunk = c->nchunks - 1;
-        unsigned page = 0;
-        unsigned n = 0;
-        if (cut > 0 && a->nbacked[chunk] >= unit &&
-            (int32_t)(pa->now - a->taken[chunk]) >= age)
-            n = highest_run(a, chunk, unit, unit, cut, &page);
-        if (n == 0) {
-            c->nchunks--;
-            continue;
-        }
-        uintptr_t addr =
-            a->base + (((uintptr_t)chunk * CHUNK_PAGES + page) << PAGE_SHIFT);
-        uint32_t taken = a->taken[chunk];
-        take(pa, addr, n);
-        a->taken[chunk] = taken; // not by a program
-        *ret_npages = n;
-        return addr;
-    }
-    return 0;
-}
-
-void pagealloc_spare(struct pagealloc *pa, uintptr_t addr, uint32_t age) {
-    struct part part = part_at(pa, addr, 1);
-    part.a->taken[part.chunk] = pa->now + age;
-}
-
 bool pagealloc_is_free(const struct pagealloc *pa, uintptr_t addr) {
     struct part part = part_at(pa, addr, 1);
     return part.a != NULL &&
@@ -524,7 +452,7 @@ void pagealloc_rebuild(struct pagealloc *pa) {
 // verify_sum returns the number of contradictions in the summary of a chunk.
 static unsigned verify_sum(const struct arena *a, unsigned chunk) {
     uint64_t backed[CHUNK_WORDS];
-    backed_pages(a, chunk, backed);
+    pagealloc_backed_bits(a, chunk, backed);
     struct palloc_sum have = a->chunk_sums[chunk];
     struct palloc_sum want = pallocbits_summarize(a->chunks[chunk].free);
     want.backed = have.backed;

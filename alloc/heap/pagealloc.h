@@ -74,30 +74,21 @@ uintptr_t pagealloc_take_run(struct pagealloc *pa, uintptr_t from, size_t min,
 size_t pagealloc_unbacked_run(struct pagealloc *pa, uintptr_t addr,
                               size_t most);
 
-// struct pagecursor is how far down a search over all chunks has come: the chunks
-// of the lowest narenas arenas are left, and of the last of these the lowest
-// nchunks. All zero: at the end.
-struct pagecursor {
-    size_t narenas;
-    unsigned nchunks;
-};
+// pagealloc_backed_bits writes which pages of a chunk are free and have memory.
+static inline void pagealloc_backed_bits(const struct arena *a, unsigned chunk,
+                                         uint64_t ret[CHUNK_WORDS]) {
+    for (unsigned w = 0; w < CHUNK_WORDS; w++)
+        ret[w] = a->chunks[chunk].free[w] & ~a->chunks[chunk].scavenged[w];
+}
 
-void pagealloc_search_all(const struct pagealloc *pa, struct pagecursor *c);
+// pagealloc_backed_known is for who looked at those bits: a bound that the summaries
+// have of the longest run may be too high, and is right then.
+void pagealloc_backed_known(struct pagealloc *pa, struct arena *a,
+                            unsigned chunk, const uint64_t bits[CHUNK_WORDS]);
 
-// pagealloc_take_backed allocates a run of free backed pages for the scavenger,
-// which will free it as scavenged: the highest run at or below the cursor of at
-// least min pages (rounded up to align) that begins and ends at multiples of
-// that, has at most most pages and lies in one chunk from which no page was taken
-// since now - age. It returns 0 when the cursor has come to its end, or when
-// *steps, counted down for each chunk looked at, is 0.
-uintptr_t pagealloc_take_backed(struct pagealloc *pa, struct pagecursor *c,
-                                size_t align, size_t min, size_t most,
-                                int32_t age, unsigned *steps,
-                                size_t *ret_npages);
-
-// pagealloc_spare keeps the scavenger away from the chunk at addr for so long,
-// in the unit of now.
-void pagealloc_spare(struct pagealloc *pa, uintptr_t addr, uint32_t age);
+// pagealloc_backed_most returns a length that no run of free pages with memory within
+// a chunk has more of.
+uint32_t pagealloc_backed_most(const struct pagealloc *pa);
 
 // pagealloc_arena_from returns the lowest arena that ends above addr, or NULL.
 struct arena *pagealloc_arena_from(const struct pagealloc *pa, uintptr_t addr);

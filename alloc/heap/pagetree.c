@@ -94,6 +94,13 @@ uintptr_t pagetree_backed_from(const struct pagetree *t, uintptr_t base,
     return i << ARENA_SHIFT;
 }
 
+uint32_t pagetree_backed_most(const struct pagetree *t) {
+    uint32_t most = 0;
+    for (unsigned i = 0; i < TOP_ENTRIES; i++)
+        most = (uint32_t)max_size(most, level_of(t, TOP)[i].backed);
+    return most;
+}
+
 unsigned pagetree_verify(const struct pagetree *t, uintptr_t base,
                          struct palloc_sum sum) {
     unsigned nwrong = 0;

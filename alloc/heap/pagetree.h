@@ -41,6 +41,9 @@ enum palloc_found pagetree_find(const struct pagetree *t, size_t npages,
 uintptr_t pagetree_backed_from(const struct pagetree *t, uintptr_t base,
                                size_t npages);
 
+// pagetree_backed_most returns the highest such bound of all.
+uint32_t pagetree_backed_most(const struct pagetree *t);
+
 // pagetree_verify returns the number of contradictions in and above the entry of an
 // arena whose summary is sum.
 unsigned pagetree_verify(const struct pagetree *t, uintptr_t base,

@@ -126,6 +126,28 @@ unsigned pallocbits_ones(const uint64_t bits[CHUNK_WORDS], unsigned page,
     return n < most ? n : most;
 }
 
+// end_of_last returns the page behind the last one below limit whose bit is set, once
+// all bits are flipped by such words, or 0.
+static unsigned end_of_last(const uint64_t bits[CHUNK_WORDS], unsigned limit,
+                            uint64_t flip) {
+    while (limit > 0) {
+        unsigned word = (limit - 1) / WORD_BITS;
+        uint64_t x =
+            (bits[word] ^ flip) & word_range(0, (limit - 1) % WORD_BITS + 1);
+        if (x != 0)
+            return (word + 1) * WORD_BITS - (unsigned)__builtin_clzl(x);
+        limit = word * WORD_BITS;
+    }
+    return 0;
+}
+
+bool pallocbits_run_below(const uint64_t bits[CHUNK_WORDS], unsigned limit,
+                          unsigned *ret_start, unsigned *ret_end) {
+    *ret_end = end_of_last(bits, limit, 0);
+    *ret_start = end_of_last(bits, *ret_end, ~(uint64_t)0);
+    return *ret_end > 0;
+}
+
 struct palloc_sum palloc_sum_merge(const struct palloc_sum *parts,
                                    unsigned nparts, uint32_t unit) {
     struct palloc_sum sum = {0};

@@ -42,6 +42,11 @@ unsigned pallocbits_count(const uint64_t bits[CHUNK_WORDS], unsigned page,
 unsigned pallocbits_ones(const uint64_t bits[CHUNK_WORDS], unsigned page,
                          unsigned most);
 
+// pallocbits_run_below finds the highest run of set pages below page limit, which may
+// cut it, or returns false.
+bool pallocbits_run_below(const uint64_t bits[CHUNK_WORDS], unsigned limit,
+                          unsigned *ret_start, unsigned *ret_end);
+
 // palloc_sum_merge joins the summaries of nparts stretches that lie one behind
 // the other, each of unit pages.
 struct palloc_sum palloc_sum_merge(const struct palloc_sum *parts,

@@ -51,6 +51,8 @@ enum {
     SLACK_SHARE = 16,
     TICK_NS = 50 * 1000 * 1000,
     HUGE_PAGES = HUGE_BYTES / PAGE_SIZE,
+    LONG_PAGES = (32 << 10) / PAGE_SIZE,
+    SHORT_RANGES = 64, // that are shorter: of a free, in SYS_TICKS_STEP
     // What is taken under one lock: 50 to 300 us to release, of pages of 4 KiB.
     RELEASE_PAGES = CHUNK_PAGES,
     SCAVENGE_RANGES = 32,
@@ -124,12 +126,24 @@ static uint64_t keep_now_locked(struct mheap *h, uint64_t idle) {
     return max_size(keep, min_size(reused, most));
 }
 
+// at_once_locked says whether all that is too much goes back at once, whatever that
+// costs.
+static bool at_once_locked(const struct mheap *h) {
+    return h->half_life_ns == 0 || memlimit_near_locked(h);
+}
+
+// short_due_locked says whether a free may give short runs back: not so soon again.
+static bool short_due_locked(const struct mheap *h) {
+    return at_once_locked(h) || sys_ticks() - h->short_ticks > SYS_TICKS_STEP;
+}
+
 size_t scavenger_excess_locked(struct mheap *h) {
     if (h->half_life_ns == SCAVENGE_NEVER && !memlimit_near_locked(h))
         return 0;
     uint64_t idle = h->pages.nbacked + h->kept_pages + h->first_pages.n;
     uint64_t keep = keep_now_locked(h, idle);
-    if (idle <= keep)
+    if (idle <= keep ||
+        (pagealloc_backed_most(&h->pages) < LONG_PAGES && !short_due_locked(h)))
         return 0;
     uint64_t more = max_size(keep / HYSTERESIS_SHARE, HYSTERESIS_PAGES);
     return min_size(idle - keep + more, h->pages.nbacked);
@@ -147,7 +161,8 @@ size_t scavenger_trade_locked(struct mheap *h, size_t nfresh) {
 }
 
 // A visit gives back what it finds on its way down over all chunks, first in runs of
-// whole huge pages, then any; the next visit goes on where it ended. Under the
+// whole huge pages, then of 32 KiB or more, then any; the next visit goes on where it
+// ended. Under the
 // lock it takes a few ranges, out of a few chunks; it returns them without it. They
 // are allocated meanwhile: nobody else can have them.
 //
@@ -157,7 +172,9 @@ size_t scavenger_trade_locked(struct mheap *h, size_t nfresh) {
 // struct visit is what one may do, and has done.
 struct visit {
     size_t npages;         // to be given back
-    int32_t age;           // of chunks: see pagealloc_take_backed
+    size_t least;          // in runs of so many pages or more
+    size_t nshort;         // and of the short ones no more than so many
+    int32_t age;           // of chunks: see pagecursor_take
     uint64_t budget_ticks; // 0: no limit
     uint64_t begin_ticks;
     const char *who; // for traces
@@ -167,9 +184,9 @@ struct visit {
 };
 
 enum {
-    // A visit that has come to the end three times has seen every chunk in both
+    // A visit that has come to the end four times has seen every chunk in all three
     // ways, wherever it began.
-    ALL_TURNS = 3,
+    ALL_TURNS = 4,
     LOOK_CHUNKS = 128, // under one lock: 10 to 30 us
     VISIT_TICKS = SYS_TICKS_STEP / 64,
     HELPER_TICKS = SYS_TICKS_STEP / 4, // of a thread that nobody waits for
@@ -197,10 +214,14 @@ static bool late(const struct visit *v) {
            sys_ticks() - v->begin_ticks > v->budget_ticks;
 }
 
-// turn_locked lets the cursor begin at the top, for the other kind of runs.
-static void turn_locked(struct mheap *h) {
-    h->sweep_min = h->sweep_min == HUGE_PAGES ? 1 : HUGE_PAGES;
-    pagealloc_search_all(&h->pages, &h->sweep);
+// turn_locked lets the cursor begin at the top, for shorter runs, or, after the
+// shortest, for the longest.
+static void turn_locked(struct mheap *h, size_t least) {
+    if (h->sweep_min <= least)
+        h->sweep_min = HUGE_PAGES;
+    else
+        h->sweep_min = h->sweep_min == HUGE_PAGES ? LONG_PAGES : 1;
+    pagecursor_to_top(&h->sweep, &h->pages);
 }
 
 static void take_batch(struct mheap *h, struct visit *v, struct batch *ret) {
@@ -210,21 +231,25 @@ static void take_batch(struct mheap *h, struct visit *v, struct batch *ret) {
     ret->n = ret->nforbid = 0;
     mutex_lock(&h->lock);
     while (ret->n < SCAVENGE_RANGES && ret->nforbid < FORBID_RANGES &&
-           most > 0) {
-        size_t min = most < HUGE_PAGES ? 1 : h->sweep_min;
+           most >= v->least) {
+        if (h->sweep_min < v->least)
+            turn_locked(h, v->least);
+        size_t min = most < h->sweep_min ? v->least : h->sweep_min;
         size_t n;
-        uintptr_t addr = pagealloc_take_backed(&h->pages, &h->sweep, os_pages,
-                                               min, most, v->age, &steps, &n);
+        uintptr_t addr = pagecursor_take(&h->sweep, &h->pages, os_pages, min,
+                                         most, v->age, &steps, &n);
         if (addr == 0 && steps == 0)
             break;
         if (addr == 0) {
-            turn_locked(h);
+            turn_locked(h, v->least);
             if (++v->nturns >= ALL_TURNS)
                 break;
             continue;
         }
         ret->ranges[ret->n++] = (struct range){addr, n};
         most -= n;
+        if (n < LONG_PAGES && --v->nshort == 0)
+            v->least = LONG_PAGES;
         ret->forbid[ret->nforbid] = hugepages_released_locked(h, addr, n);
         ret->nforbid += ret->forbid[ret->nforbid].nbytes > 0;
     }
@@ -235,7 +260,7 @@ static void take_batch(struct mheap *h, struct visit *v, struct batch *ret) {
 // it stays as it is, and its chunk is left alone for a while. Only when all are
 // refused is it for good; malloc_trim tries again.
 static void refused_locked(struct mheap *h, uintptr_t addr) {
-    pagealloc_spare(&h->pages, addr, REFUSED_AGE);
+    pagecursor_spare(&h->pages, addr, REFUSED_AGE);
     if (++h->nrefused >= REFUSED_MAX)
         atomic_store_explicit(&h->release_refused, true, memory_order_relaxed);
 }
@@ -307,8 +332,8 @@ static size_t visit(struct mheap *h, struct visit v) {
         struct batch b;
         take_batch(h, &v, &b);
         release_batch(h, &b, &v);
-    } while (v.released < v.npages && v.nturns < ALL_TURNS && can_release(h) &&
-             !late(&v));
+    } while (v.npages - v.released >= v.least && v.nturns < ALL_TURNS &&
+             can_release(h) && !late(&v));
     leave(h, quick);
     if (UNLIKELY(h->memlimit.pages != 0))
         memlimit_spent(h, sys_ticks() - v.begin_ticks, v.released);
@@ -392,15 +417,28 @@ size_t scavenger_release(struct mheap *h, size_t npages) {
     // Of chunks that are left alone only those of which a range was refused just
     // now: the same visit would come to it again.
     return visit(h, (struct visit){.npages = npages,
+                                   .least = 1,
+                                   .nshort = SIZE_MAX,
                                    .age = 1 - REFUSED_AGE,
                                    .who = "trim"});
 }
 
 void scavenger_release_excess(struct mheap *h, size_t excess, size_t freed) {
     bool own = excess <= 2 * freed;
-    visit(h, (struct visit){.npages = excess,
-                            .who = "free",
-                            .budget_ticks = own ? 0 : VISIT_TICKS});
+    struct visit v = {
+        .npages = excess,
+        .least = LONG_PAGES,
+        .who = "free",
+        .budget_ticks = own ? 0 : VISIT_TICKS,
+    };
+    mutex_lock(&h->lock);
+    if (short_due_locked(h)) {
+        v.least = 1;
+        v.nshort = at_once_locked(h) ? SIZE_MAX : SHORT_RANGES;
+        h->short_ticks = sys_ticks();
+    }
+    mutex_unlock(&h->lock);
+    visit(h, v);
 }
 
 void scavenger_forked(struct mheap *h) {
@@ -467,6 +505,8 @@ static uint64_t give_back(struct mheap *h, uint64_t now_ns, uint64_t goal,
     if (nbacked > goal)
         nbacked -= visit(h, (struct visit){
                                 .npages = min_size(nbacked - goal, TICK_PAGES),
+                                .least = 1,
+                                .nshort = SIZE_MAX,
                                 .age = AGE_TICKS,
                                 .who = "tick",
                                 .begin_ticks = begin,

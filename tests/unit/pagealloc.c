@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "fixture.h"
+#include "heap/pagecursor.h"
 #include "mem_fake.h"
 
 // Pages are numbered from BASE, which begins an arena.
@@ -44,9 +45,8 @@ static uintptr_t take_backed(struct pagealloc *all, size_t align, size_t min,
                              size_t most, size_t *ret_npages) {
     struct pagecursor c;
     unsigned steps = UINT_MAX;
-    pagealloc_search_all(all, &c);
-    return pagealloc_take_backed(all, &c, align, min, most, 0, &steps,
-                                 ret_npages);
+    pagecursor_to_top(&c, all);
+    return pagecursor_take(&c, all, align, min, most, 0, &steps, ret_npages);
 }
 
 static size_t alloc(size_t npages) {

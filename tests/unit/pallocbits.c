@@ -238,3 +238,30 @@ Test(pallocbits, freeing_one_page_a_range_or_all_gives_back_those_bits) {
 
     cr_assert(zero(int, memcmp(bits, all, sizeof all)));
 }
+
+Test(pallocbits, the_highest_run_below_a_page_is_found) {
+    struct random r = random_from(27);
+    for (int round = 0; round < 300; round++) {
+        chunk bits;
+        for (unsigned w = 0; w < CHUNK_WORDS; w++) {
+            unsigned kind = (unsigned)random_below(&r, 4);
+            bits[w] = kind == 0   ? 0
+                      : kind == 1 ? ~(uint64_t)0
+                                  : random_next(&r);
+        }
+        unsigned limit = (unsigned)random_below(&r, CHUNK_PAGES + 1);
+        unsigned want_end = limit;
+        while (want_end > 0 && !bit(bits, want_end - 1))
+            want_end--;
+        unsigned want_start = want_end;
+        while (want_start > 0 && bit(bits, want_start - 1))
+            want_start--;
+        unsigned start, end;
+
+        bool found = pallocbits_run_below(bits, limit, &start, &end);
+
+        cr_assert(eq(int, found, want_end > 0));
+        cr_assert(eq(u32, end, want_end));
+        cr_assert(eq(u32, start, want_start));
+    }
+}

@@ -16,6 +16,8 @@ enum {
     FLOOR_PAGES = MIB_PAGES / 2,
     HUGE_PAGES = 2 * MIB_PAGES,
     TICK_PAGES = 16 * MIB_PAGES,
+    LONG_PAGES = 4, // a run that is not short
+    SHORT_RANGES = 64,
 };
 
 static uint64_t goal_at(struct fixture *f, uint64_t now_ns) {
@@ -432,7 +434,7 @@ Test(scavenger,
     cr_assert(eq(u64, f.heap->pages.nbacked, left));
     f.heap->pages.now -= 10; // as if the refusal had been before
     struct pagecursor top;
-    pagealloc_search_all(&f.heap->pages, &top);
+    pagecursor_to_top(&top, &f.heap->pages);
     for (size_t i = 0; i < f.heap->pages.narenas; i++)
         for (int c = 0; c < ARENA_CHUNKS; c++)
             f.heap->pages.arenas[i]->taken[c] -= 10;
@@ -464,7 +466,8 @@ Test(scavenger, only_one_thread_is_at_it) {
     cr_assert(gt(sz, scavenger_release(f.heap, SIZE_MAX), 0));
 }
 
-Test(scavenger, scattered_pages_go_in_few_calls_and_bounded_steps) {
+// scattered_start is a heap of which every second page is free.
+static struct fixture scattered_start(void) {
     enum { N = 20000 };
     struct fixture f = busy_start();
     static struct mspan *s[N];
@@ -473,6 +476,49 @@ Test(scavenger, scattered_pages_go_in_few_calls_and_bounded_steps) {
     for (int i = 0; i < N; i += 2)
         mheap_free_large(f.heap, s[i], mspan_start(s[i]), false, NULL);
     mheap_drop_kept(f.heap);
+    return f;
+}
+
+Test(scavenger, a_free_gives_back_few_short_runs_and_a_tick_the_others) {
+    enum { FREES = 1000 };
+    struct fixture f = scattered_start();
+    f.heap->short_ticks = sys_ticks() - 2 * (uint64_t)SYS_TICKS_STEP;
+    uint64_t begin = sys_ticks();
+    uint64_t before = mem_fake_calls(MEM_RELEASE);
+
+    for (int i = 0; i < FREES; i++)
+        scavenger_release_excess(f.heap, f.heap->pages.nbacked, 1);
+
+    uint64_t nsteps = 2 + (sys_ticks() - begin) / SYS_TICKS_STEP;
+    uint64_t ncalls = mem_fake_calls(MEM_RELEASE) - before;
+    cr_assert(ge(u64, ncalls, SHORT_RANGES));
+    cr_assert(le(u64, ncalls, SHORT_RANGES * nsteps));
+
+    // Long ones go at any time.
+    f.heap->short_ticks = sys_ticks();
+    uintptr_t start = free_run(&f, LONG_PAGES);
+    mutex_lock(&f.heap->lock);
+    f.heap->peak_pages = 0;
+    mutex_unlock(&f.heap->lock);
+    mheap_drop_held(f.heap);
+    scavenger_release_excess(f.heap, LONG_PAGES, 1);
+    cr_assert(eq(sz,
+                 mem_fake_bytes(start, LONG_PAGES * PAGE_SIZE, MEM_RELEASED),
+                 LONG_PAGES * (size_t)PAGE_SIZE));
+
+    f.heap->pages.now += 100;
+    uint64_t nbacked = f.heap->pages.nbacked;
+    f.heap->peak_pages = 0;
+    make_due(&f);
+    scavenger_tick(f.heap);
+    cr_assert(lt(u64, f.heap->pages.nbacked, nbacked));
+    fixture_verify(&f);
+}
+
+Test(scavenger, scattered_pages_go_in_few_calls_and_bounded_steps) {
+    enum { N = 20000 };
+    struct fixture f = scattered_start();
+    f.heap->half_life_ns = 0; // at once
     uint64_t nbacked = f.heap->pages.nbacked;
 
     size_t released = 0;

@@ -1,0 +1,33 @@
+// pagecursor.h: the scavenger's search for free pages with memory: downwards over all
+// chunks, from where it was, and past those of which the summaries say that no run is
+// long enough. All calls need mheap.lock.
+#ifndef MOUND_HEAP_PAGECURSOR_H
+#define MOUND_HEAP_PAGECURSOR_H
+
+#include "heap/pagealloc.h"
+
+// struct pagecursor is how far down it has come: the chunks of the lowest narenas
+// arenas are left, and of the last of these the lowest nchunks. All zero: at the end.
+struct pagecursor {
+    size_t narenas;
+    unsigned nchunks;
+};
+
+// pagecursor_to_top lets it begin anew.
+void pagecursor_to_top(struct pagecursor *c, const struct pagealloc *pa);
+
+// pagecursor_take allocates a run of free backed pages for the scavenger, which will
+// free it as scavenged: the highest run at or below the cursor of at least min pages
+// (rounded up to align) that begins and ends at multiples of that, has at most most
+// pages and lies in one chunk from which no page was taken since now - age. It returns
+// 0 when the cursor has come to its end, or when *steps, counted down for each arena,
+// group or chunk looked at, is 0.
+uintptr_t pagecursor_take(struct pagecursor *c, struct pagealloc *pa,
+                          size_t align, size_t min, size_t most, int32_t age,
+                          unsigned *steps, size_t *ret_npages);
+
+// pagecursor_spare keeps the scavenger away from the chunk at addr for so long, in the
+// unit of now.
+void pagecursor_spare(struct pagealloc *pa, uintptr_t addr, uint32_t age);
+
+#endif // MOUND_HEAP_PAGECURSOR_H
