@@ -137,6 +137,11 @@ struct mound_memstats {
                          // whole; not in heap_released
     uint64_t mem_limit;  // MOUND_MEMLIMIT in bytes; 0: none
     uint64_t mem_limit_exceeded; // times the heap came above it
+    uint64_t
+        huge_stalls; // times that filling a huge page took so long that the
+                     // next ones were left out
+    uint64_t release_refused; // 1: the system took nothing back any more, so
+                              // it is not tried again but by malloc_trim
 };
 
 // mound_read_memstats fills the first size bytes of *ret_stats; pass sizeof

@@ -188,6 +188,7 @@ static void back_off(struct mheap *h, bool stalled) {
         return;
     mutex_lock(&h->lock);
     h->nskip = (uint32_t)skip;
+    h->nstalls++;
     mutex_unlock(&h->lock);
 }
 

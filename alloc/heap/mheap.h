@@ -95,11 +95,12 @@ struct mheap {
     struct memlimit memlimit;
     bool trace; // a line on stderr for each visit
     // Of hugepages.c: regions that are not filled after the last stall, those of
-    // them still to come, and regions whose advice was taken back.
+    // them still to come, regions whose advice was taken back, and stalls ever.
     _Atomic uint32_t skip; // (a) relaxed
     uint32_t nskip;        // (h)
     size_t nguessed;       // (h) regions: see hugepages_guess_locked
     uint32_t nforbidden;   // (h)
+    uint64_t nstalls;      // (h)
     uint32_t
         nmoved; // (h) of large.c: places that mremap made mappings of, about
     // (h) Dead spans whose pages were not given back, by npages - 1, the newest

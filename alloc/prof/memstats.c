@@ -134,6 +134,9 @@ static void read_heap_locked(struct mheap *h, struct mound_memstats *ret) {
     ret->mem_limit = h->memlimit.pages << PAGE_SHIFT;
     ret->mem_limit_exceeded = h->memlimit.nexceeded;
     ret->other_sys = load(&h->slotarray_sys) + load(&h->other_sys);
+    ret->huge_stalls = h->nstalls;
+    ret->release_refused =
+        atomic_load_explicit(&h->release_refused, memory_order_relaxed);
 }
 
 static void add_emergency(const struct heapstats *st,

@@ -64,6 +64,12 @@ static void write_totals(struct print *out, const struct mound_memstats *st,
         size_row(out, "HeapHugeUnused", about->huge.unused,
                  "of it: no live object has it");
     }
+    if (st->huge_stalls > 0)
+        count_row(out, "stalls", st->huge_stalls,
+                  "of huge pages, after which some were left out");
+    if (st->release_refused != 0)
+        count_row(out, "refused", st->release_refused,
+                  "nothing is returned any more: the system refuses");
     if (st->mem_limit != 0) {
         size_row(out, "MemLimit", st->mem_limit, "MOUND_MEMLIMIT");
         count_row(out, "exceeded", st->mem_limit_exceeded, "times");
@@ -257,6 +263,8 @@ int memstats_write_json(const struct mound_memstats *st,
         {"HeapHugeUnused", about->huge.unused},
         {"MemLimit", st->mem_limit},
         {"MemLimitExceeded", st->mem_limit_exceeded},
+        {"HugeStalls", st->huge_stalls},
+        {"ReleaseRefused", st->release_refused},
     };
     struct print out = print_to(fd);
     print_str(&out, "{\"cmdline\":");

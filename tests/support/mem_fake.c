@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "os/mem.h"
 
@@ -221,7 +222,15 @@ bool mem_protect(uintptr_t addr, size_t nbytes) {
     return ok;
 }
 
+static unsigned stall_ms;
+
+void mem_fake_stall(unsigned ms) {
+    stall_ms = ms;
+}
+
 bool mem_populate(uintptr_t addr, size_t nbytes) {
+    if (stall_ms > 0)
+        usleep(stall_ms * 1000);
     bool ok = begin(MEM_POPULATE);
     must_be_usable("populate of what is not committed", addr, nbytes);
     if (ok)

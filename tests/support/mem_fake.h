@@ -61,6 +61,9 @@ size_t mem_fake_bytes(uintptr_t addr, size_t nbytes, enum mem_state state);
 // mem_fake_total counts the bytes of the whole stretch in a state.
 size_t mem_fake_total(enum mem_state state);
 
+// mem_fake_stall makes each mem_populate from now on take so long.
+void mem_fake_stall(unsigned ms);
+
 // mem_fake_setting is what mem_hugepages_setting returns: at first ASKED.
 void mem_fake_setting(enum mem_hugepages_setting setting);
 

@@ -211,6 +211,20 @@ Test(hugepages, a_region_filled_again_is_advised_again) {
     cr_assert(zero(u32, f.heap->nforbidden));
 }
 
+Test(hugepages, a_stall_is_counted_and_the_next_region_left_out) {
+    struct fixture f = start(THP_AUTO);
+    grow_to(&f, REGION_PAGES);
+    mem_fake_stall(100); // a stall is at most 40 ms
+
+    grow_to(&f, REGION_PAGES + 1);
+    cr_assert(eq(u64, f.heap->nstalls, 1));
+    mem_fake_stall(0);
+    grow_to(&f, 3 * REGION_PAGES);
+
+    cr_assert(eq(u64, mem_fake_calls(MEM_HUGEPAGES), 1));
+    cr_assert(eq(u64, f.heap->nstalls, 1));
+}
+
 Test(hugepages, after_a_stall_regions_are_skipped) {
     struct fixture f = start(THP_AUTO);
     grow_to(&f, REGION_PAGES);

@@ -6,6 +6,8 @@
 #include <criterion/new/assert.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "fixture.h"
 #include "mem_fake.h"
@@ -94,6 +96,38 @@ Test(memstats, counts_are_exact_when_nobody_allocates) {
     cr_assert(gt(u64, st.gc_sys, 0));
     check_identities(&st);
     check_no_collector(&st);
+}
+
+// table is the dump as text.
+static const char *table(void) {
+    static char text[16384];
+    int fd = memfd_create("table", 0);
+    cr_assert(zero(int, mound_write_memstats(fd)));
+    ssize_t n = pread(fd, text, sizeof text - 1, 0);
+    cr_assert(gt(int, (int)n, 0));
+    text[n] = '\0';
+    close(fd);
+    return text;
+}
+
+Test(memstats, stalls_and_refusals_are_told_once_there_are_some) {
+    mound_free(mound_malloc(1));
+    read_stats();
+    cr_assert(zero(u64, st.huge_stalls + st.release_refused));
+    cr_assert(zero(ptr, strstr(table(), "stalls")));
+    cr_assert(zero(ptr, strstr(table(), "refused")));
+
+    mound_heap.nstalls = 3;
+    atomic_store(&mound_heap.release_refused, true);
+
+    read_stats();
+    cr_assert(eq(u64, st.huge_stalls, 3));
+    cr_assert(eq(u64, st.release_refused, 1));
+    cr_assert(not(zero(ptr, strstr(table(), "  stalls "))));
+    cr_assert(not(zero(ptr, strstr(table(), "  refused "))));
+    mound_malloc_trim(0); // it tries again
+    read_stats();
+    cr_assert(zero(u64, st.release_refused));
 }
 
 Test(memstats, each_size_class_counts_its_own) {
