@@ -38,10 +38,13 @@ static enum resize resize_in_place(struct mspan *s, size_t size) {
         sampled_resized(s, (void *)mspan_start(s));
         return RESIZED;
     }
-    return npages > old && large_moves(old) ? MOVE_PAGES : MOVE_BYTES;
+    // What this thread has freed lately costs nothing to take.
+    const struct mcache *c = thread_tls.own;
+    bool fresh = c == NULL || !mcache_has_large(c, npages);
+    return npages > old && large_moves(old, fresh) ? MOVE_PAGES : MOVE_BYTES;
 }
 
-// move_pages moves a very large object by mremap; NULL: copy it.
+// move_pages moves a large object to other pages; NULL: copy it.
 static void *move_pages(struct mspan *s, size_t size) {
     const void *old = (void *)mspan_start(s);
     struct mspan *new = large_move(&mound_heap, s, large_pages(size));
@@ -80,7 +83,8 @@ static bool fits_as_it_is(const void *p, size_t size) {
 // stays without memory, as when it is moved.
 static void copy(void *new, const void *p, size_t nbytes) {
     const struct mspan *s =
-        large_moves(nbytes >> PAGE_SHIFT) && nbytes % PAGE_SIZE == 0
+        large_moves(nbytes >> PAGE_SHIFT, /* fresh= */ false) &&
+                nbytes % PAGE_SIZE == 0
             ? pagemap_span(&mound_heap.pagemap, (uintptr_t) new)
             : NULL;
     if (s != NULL && mspan_state(s) == MSPAN_LARGE &&

@@ -1,6 +1,8 @@
 // large.c: see large.h.
 #include "heap/large.h"
 
+#include <string.h>
+
 #include "heap/hugepages.h"
 #include "os/mem.h"
 #include "os/sys.h"
@@ -33,6 +35,13 @@ struct mspan *large_move(struct mheap *h, struct mspan *s, size_t npages) {
     if (new == NULL)
         return NULL;
     uintptr_t old_addr = mspan_start(s);
+    void *sample;
+    if (!large_moves(old_pages, /* fresh= */ !new->needzero)) {
+        memcpy((void *)mspan_start(new), (void *)old_addr,
+               old_pages << PAGE_SHIFT);
+        mheap_free_large(h, s, old_addr, /* scavenged= */ false, &sample);
+        goto out;
+    }
     enum mem_moved moved =
         mem_move(old_addr, mspan_start(new), old_pages << PAGE_SHIFT);
     if (moved != MEM_MOVED) {
@@ -46,8 +55,8 @@ struct mspan *large_move(struct mheap *h, struct mspan *s, size_t npages) {
     new->moved = true;
     // What the new pages held before is gone with their mapping; the old ones
     // are Prepared again and read as zero, and so are free as scavenged.
-    void *sample;
     mheap_free_large(h, s, old_addr, /* scavenged= */ true, &sample);
+out:
     atomic_store_explicit(&new->sample, sample, memory_order_relaxed);
     hugepages_grown(h, new, old_pages, npages);
     return new;

@@ -11,18 +11,19 @@ static inline size_t large_pages(size_t size) {
     return (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
 }
 
-// large_realloc_moves says whether a large object of old_pages is worth moving
-// by mremap, which costs some microseconds and a flush of the TLB.
-static inline bool large_moves(size_t old_pages) {
-    enum { MOVE_BYTES = 1 << 20 };
-    return old_pages >= MOVE_BYTES / PAGE_SIZE;
+// large_moves says whether a large object of old_pages is worth moving by mremap, which
+// costs some microseconds and a flush of the TLB: from 1 MiB on, or from 256 KiB on if
+// the copy would touch memory for the first time, which costs more than the copying.
+static inline bool large_moves(size_t old_pages, bool fresh) {
+    enum { MOVE_BYTES = 1 << 20, MOVE_FRESH_BYTES = 256 << 10 };
+    return old_pages >= (fresh ? MOVE_FRESH_BYTES : MOVE_BYTES) / PAGE_SIZE;
 }
 
-// large_move gives the object in s new pages of at least npages, moving the
-// memory of the old pages by mremap, and frees s. It returns the new span, or
-// NULL with nothing changed: no memory, the system cannot move, or so much was moved
-// already that the kernel's mappings of this process (vm.max_map_count, 65 530) might
-// be used up by it: LARGE_MOVES_MAX.
+// large_move gives the object in s new pages of at least npages, moving the memory of the
+// old pages by mremap if large_moves, else copying it, and frees s. It returns the new
+// span, or NULL with nothing changed: no memory, the system cannot move, or so much was
+// moved already that the kernel's mappings of this process (vm.max_map_count, 65 530)
+// might be used up by it: LARGE_MOVES_MAX.
 struct mspan *large_move(struct mheap *h, struct mspan *s, size_t npages);
 
 // An object that was moved is a mapping of its own, between two others: half of

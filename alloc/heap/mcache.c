@@ -405,6 +405,11 @@ bool mcache_keep_large(struct mcache *c, struct mheap *h, struct mspan *s) {
     return true;
 }
 
+bool mcache_has_large(const struct mcache *c, size_t npages) {
+    const struct mspan *s = c->large.spans[npages % LARGECACHE_SPANS];
+    return s != NULL && s->npages == npages;
+}
+
 struct mspan *mcache_use_large(struct mcache *c, size_t npages) {
     struct largecache *large = &c->large;
     struct mspan **at = &large->spans[npages % LARGECACHE_SPANS];

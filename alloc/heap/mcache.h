@@ -190,6 +190,8 @@ bool mcache_holds(struct mcache *c, unsigned sizeclass, const void *p);
 // mcache_keep_large takes the freed object of a large span, or returns false.
 // mcache_use_large returns a span of npages that it kept, as a live object that
 // is not known to be zero, or NULL. No lock but when another has to leave.
+// mcache_has_large says whether there is one.
+bool mcache_has_large(const struct mcache *c, size_t npages);
 bool mcache_keep_large(struct mcache *c, struct mheap *h, struct mspan *s);
 struct mspan *mcache_use_large(struct mcache *c, size_t npages);
 
