@@ -496,6 +496,17 @@ bool mheap_may_find(struct mheap *h, size_t npages) {
     return may;
 }
 
+// note_reuse_locked counts what of a run is used again, or would be if it had not been
+// given back a moment ago.
+static void note_reuse_locked(struct mheap *h, const struct run *run) {
+    uint64_t given = h->given_before + h->given_pages;
+    uint64_t n = min_size(run->nscavenged, given);
+    uint64_t before = min_size(n, h->given_before);
+    h->given_before -= before;
+    h->given_pages -= n - before;
+    h->reused_pages += (int64_t)(run->npages - run->nscavenged + n);
+}
+
 // enum source says where the pages of a new span may come from.
 enum source { BACKED, FRESH, RESERVED };
 
@@ -533,7 +544,7 @@ static struct run find_run_locked(struct mheap *h, size_t npages, size_t align,
     if (run.addr == 0 && source == RESERVED && drop_held_locked(h))
         run.addr = pagealloc_alloc(&h->pages, npages, align, &run.nscavenged);
     if (run.addr != 0) {
-        h->reused_pages += (int64_t)(npages - run.nscavenged);
+        note_reuse_locked(h, &run);
         note_pages(h, (int64_t)npages);
     }
     return run;

@@ -118,6 +118,10 @@ struct mheap {
     int64_t reused_before;
     uint64_t reuse_ticks;
     uint64_t reuse_seen; // when there was such a window, last
+    // (h) Pages that went back to the system in the two windows. As many without
+    // memory that are taken meanwhile count as reused: they would have been.
+    uint64_t given_pages;
+    uint64_t given_before;
 
     struct mutex scavenger CACHELINE_ALIGNED; // rank LOCKRANK_SCAVENGER
     struct helper helper; // (a) runs while there is something to return

@@ -217,6 +217,23 @@ Test(scavenger, memory_that_is_new_is_not_taken_for_used_again) {
     cr_assert(lt(i64, f.heap->reused_pages, (int64_t)KEEP_PAGES / 4));
 }
 
+Test(scavenger,
+     what_is_taken_right_after_it_was_given_back_is_kept_the_next_time) {
+    struct fixture f = fixture_start(); // at rest: little is kept
+    enum { NPAGES = 32 * MIB_PAGES };
+    fixture_large(&f, 1, 1);
+    struct mspan *s = fixture_large(&f, NPAGES, 1);
+    fixture_free_large(&f, s);
+    uint64_t nreleases = mem_fake_calls(MEM_RELEASE);
+    cr_assert(gt(u64, nreleases, 0));
+
+    s = fixture_large(&f, NPAGES, 1);
+    fixture_free_large(&f, s);
+
+    cr_assert(eq(u64, mem_fake_calls(MEM_RELEASE), nreleases));
+    fixture_verify(&f);
+}
+
 Test(scavenger, a_chunk_that_is_taken_from_gives_nothing_back_at_a_tick) {
     struct fixture f = busy_start();
     uintptr_t start = free_run(&f, 60 * MIB_PAGES);
