@@ -141,7 +141,7 @@ def every_mapping_of_ours_is_given_a_name(folder):
 PYTHON = """
 import json
 rows = [{'id': i, 'name': 'x%d' % i, 'tags': [str(i * j) for j in range(6)]}
-        for i in range(40000)]
+        for i in range(25000)]
 text = json.dumps(rows)
 back = json.loads(text)
 del rows
@@ -149,10 +149,10 @@ more = [s[::-1] for s in text.split(',')]
 """
 PERL = """
 my %h;
-for my $i (1 .. 120000) { $h{'k' . ($i * 7919 % 120000)} = [$i, "v$i"]; }
+for my $i (1 .. 80000) { $h{'k' . ($i * 7919 % 80000)} = [$i, "v$i"]; }
 my @sorted = sort { $h{$a}[0] <=> $h{$b}[0] } keys %h;
 my $text = join ',', map { "$_=$h{$_}[1]" } @sorted;
-delete $h{$_} for @sorted[0 .. 60000];
+delete $h{$_} for @sorted[0 .. 40000];
 my @parts = split /,/, $text;
 """
 JQ = ('[range(200000) | {a: ., b: "x\\(.)"}] | group_by(.a % 1000) | '
