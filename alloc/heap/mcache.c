@@ -4,21 +4,25 @@
 // when it runs dry and full in turn, which says that the program goes up and
 // down by more than the magazine holds. Capacity is counted in bytes:
 //
-//   magazines of a thread   64 KiB of their own, and at most 2 MiB
-//   its large objects       at most 2 MiB beside that
-//   all threads             beyond their own, together 4 MiB and 1/8 of the heap
-//                           in use
+//   a magazine of slots of at most a page   512 KiB
+//   all of those of a thread                64 KiB of their own, and at most 2 MiB
+//   all magazines of a thread               3.5 MiB
+//   with its large objects                  4 MiB
+//   all threads                             beyond their own, together 4 MiB and 1/8 of
+//                                           the heap in use
 //
-// The rule when that is spent: a magazine that is to grow takes from this
-// thread's large objects first, which cost little to find again for their size,
-// and then from those of its classes that were not used since the clock hand last
-// came by; large objects take from nobody. So what all caches hold is bounded by
-// the sum above, with the heap in use as it was when capacity was last granted;
+// So slots above a page may take what small ones and large objects leave: lists of 100
+// objects of 32 KiB fit as well as those of small ones, and a thread holds no more than
+// would of small and large ones. The rule when it is spent: a magazine that is to grow
+// takes from this thread's large objects first, which cost little to find again for
+// their size, and then from those of its classes that were not used since the clock
+// hand last came by; large objects take from nobody. So what all caches hold is bounded
+// by the sum above, with the heap in use as it was when capacity was last granted;
 // threads that sleep for ever keep at most theirs.
 //
 // The budget is ample because it does not make the peak higher: when the heap is
-// about to touch fresh memory, each thread empties the magazines of classes that
-// it does not use just now (trim), and mheap takes back what the stores hold.
+// about to touch fresh memory, each thread gives back of each class what it has not
+// asked for since it last did so (trim), and mheap takes back what the stores hold.
 #include "heap/mcache.h"
 
 #include <string.h>
@@ -31,14 +35,17 @@
 enum {
     OWN_BYTES = 64 << 10,
     SHARED_BYTES = 4 << 20,
-    THREAD_BYTES = 2 << 20, // magazines
-    LARGE_BYTES = 2 << 20,
+    THREAD_BYTES = 4 << 20,
+    MAGAZINES_BYTES = THREAD_BYTES - (512 << 10),
+    SMALL_BYTES = 2 << 20, // those of slots of at most a page, and of
+    CAP_BYTES = 512 << 10, // one of them
     HEAP_SHARE = 8,
-    CAP_BYTES = 512 << 10,                     // of one magazine
     CAP_SLOTS = (1 << SLOTARRAY_MAX_LOG2) - 1, // the NULL takes one pointer
+    REFILL_BYTES = 512 << 10,                  // at once
     FIRST_SLOTS = 7,
     FIRST_BYTES = 8 << 10,
     HAND_STEPS = 8,  // classes asked for capacity by one that wants more
+    LEAST_SHARE = 8, // of what a magazine is to grow by
     ALIKE = 4,       // slow paths of one kind until a magazine grows
     CHECK_STEP = 16, // checks until they become half as frequent
     CHECK_STEPS = 12,
@@ -107,8 +114,24 @@ uint64_t mcache_cap_limit(const struct mheap *h, uint64_t nthreads) {
     return SHARED_BYTES + inuse / HEAP_SHARE + nthreads * OWN_BYTES;
 }
 
+static bool is_small(unsigned sizeclass) {
+    return sizeclass_bytes[sizeclass] <= PAGE_SIZE;
+}
+
 static size_t cap_max(unsigned sizeclass) {
-    return clamp_size(CAP_BYTES / sizeclass_bytes[sizeclass], 1, CAP_SLOTS);
+    if (!is_small(sizeclass))
+        return CAP_SLOTS;
+    return min_size(CAP_BYTES / sizeclass_bytes[sizeclass], CAP_SLOTS);
+}
+
+// most_bytes returns what the magazines of a cache may hold for a class to grow.
+static uint64_t most_bytes(const struct mcache *c, unsigned sizeclass) {
+    uint64_t most = SMALL_BYTES;
+    if (!is_small(sizeclass))
+        return MAGAZINES_BYTES;
+    for (unsigned i = NUM_SIZECLASSES - 1; !is_small(i); i--)
+        most += c->shapes[i].cap * (uint64_t)sizeclass_bytes[i];
+    return min_size(most, MAGAZINES_BYTES);
 }
 
 static size_t cap_first(unsigned sizeclass) {
@@ -146,9 +169,11 @@ static bool share(struct mheap *h, uint64_t old, uint64_t new) {
 }
 
 // budget_set changes what the magazines of a cache may hold to cap_bytes, if the
-// budget allows; large_budget_set the same of its large objects.
-static bool budget_set(struct mcache *c, struct mheap *h, uint64_t cap_bytes) {
-    if (cap_bytes > c->cap_bytes && cap_bytes > THREAD_BYTES)
+// budget allows, and most if it rises; large_budget_set the same of its large objects.
+static bool budget_set(struct mcache *c, struct mheap *h, uint64_t cap_bytes,
+                       uint64_t most) {
+    if (cap_bytes > c->cap_bytes &&
+        (cap_bytes > most || cap_bytes + c->large.cap_bytes > THREAD_BYTES))
         return false;
     if (!share(h, shared_part(c->cap_bytes), shared_part(cap_bytes)))
         return false;
@@ -158,7 +183,10 @@ static bool budget_set(struct mcache *c, struct mheap *h, uint64_t cap_bytes) {
 
 static bool large_budget_set(struct mcache *c, struct mheap *h,
                              uint64_t cap_bytes) {
-    if (cap_bytes > LARGE_BYTES || !share(h, c->large.cap_bytes, cap_bytes))
+    if (cap_bytes > c->large.cap_bytes &&
+        cap_bytes + c->cap_bytes > THREAD_BYTES)
+        return false;
+    if (!share(h, c->large.cap_bytes, cap_bytes))
         return false;
     c->large.cap_bytes = cap_bytes;
     return true;
@@ -315,7 +343,7 @@ static bool set_cap(struct mcache *c, struct mheap *h, unsigned sizeclass,
     uint64_t old_bytes = c->cap_bytes;
     size_t old_cap = shape->cap;
     uint64_t bytes = old_bytes + cap * elemsize - old_cap * elemsize;
-    if (!budget_set(c, h, bytes))
+    if (!budget_set(c, h, bytes, most_bytes(c, sizeclass)))
         return false;
     unsigned log2 = ceil_log2(cap + 1);
     if (log2 < SLOTARRAY_MIN_LOG2)
@@ -339,14 +367,14 @@ static bool set_cap(struct mcache *c, struct mheap *h, unsigned sizeclass,
     return false;
 }
 
-// is_idle says whether a class was asked for nothing since it was last looked at.
-static bool is_idle(struct mcache *c, unsigned sizeclass) {
+// asked returns how many mallocs a class had since it was last looked at, modulo 2^32.
+static uint32_t asked(struct mcache *c, unsigned sizeclass) {
     struct magazine_shape *shape = &c->shapes[sizeclass];
     uint32_t count = (uint32_t)atomic_load_explicit(
         &c->magazines[sizeclass].count, memory_order_relaxed);
-    bool idle = count == shape->count_seen;
+    uint32_t n = count - shape->count_seen;
     shape->count_seen = count;
-    return idle;
+    return n;
 }
 
 static uint64_t add(_Atomic uint64_t *counter, uint64_t n) {
@@ -432,9 +460,14 @@ void mcache_trim(struct mcache *c, struct mheap *h) {
     if (nfresh == c->nfresh)
         return;
     c->nfresh = nfresh;
-    for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
-        if (c->shapes[i].cap > 0 && is_idle(c, i))
-            give_older(c, h, i, depth_of(&c->magazines[i]));
+    for (unsigned i = 1; i < NUM_SIZECLASSES; i++) {
+        if (c->shapes[i].cap == 0)
+            continue;
+        size_t depth = depth_of(&c->magazines[i]);
+        uint32_t keep = asked(c, i);
+        if (keep < depth)
+            give_older(c, h, i, depth - keep);
+    }
     uint64_t nhits =
         atomic_load_explicit(&c->large.nhits, memory_order_relaxed);
     if (nhits == c->large.nhits_seen)
@@ -443,10 +476,11 @@ void mcache_trim(struct mcache *c, struct mheap *h) {
 }
 
 // take_from_large gives what large objects may hold back to the budget of all. It
-// returns false if that is of no use to a magazine that is to grow by nbytes.
+// returns false if that is of no use to a class that is to grow by nbytes.
 static bool take_from_large(struct mcache *c, struct mheap *h,
-                            uint64_t nbytes) {
-    if (c->large.cap_bytes == 0 || c->cap_bytes + nbytes > THREAD_BYTES)
+                            unsigned sizeclass, uint64_t nbytes) {
+    if (c->large.cap_bytes == 0 ||
+        c->cap_bytes + nbytes > most_bytes(c, sizeclass))
         return false;
     drop_all_large(c, h);
     return true;
@@ -460,7 +494,7 @@ static void steal(struct mcache *c, struct mheap *h, unsigned for_class) {
         struct magazine_shape *shape = &c->shapes[sizeclass];
         if (shape->cap == 0 || sizeclass == for_class)
             continue;
-        if (!is_idle(c, sizeclass))
+        if (asked(c, sizeclass) > 0)
             continue;
         size_t keep = shape->cap / 2;
         size_t depth = depth_of(&c->magazines[sizeclass]);
@@ -469,7 +503,8 @@ static void steal(struct mcache *c, struct mheap *h, unsigned for_class) {
         if (keep == 0) {
             budget_set(c, h,
                        c->cap_bytes -
-                           sizeclass_bytes[sizeclass] * (uint64_t)shape->cap);
+                           sizeclass_bytes[sizeclass] * (uint64_t)shape->cap,
+                       0);
             drop_array(c, h, sizeclass);
         } else {
             set_cap(c, h, sizeclass, keep);
@@ -490,13 +525,15 @@ static void grow(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     if (set_cap(c, h, sizeclass, cap))
         return;
     uint64_t more = (cap - shape->cap) * sizeclass_bytes[sizeclass];
-    if (take_from_large(c, h, more) && set_cap(c, h, sizeclass, cap))
+    if (take_from_large(c, h, sizeclass, more) && set_cap(c, h, sizeclass, cap))
         return;
     steal(c, h, sizeclass);
-    while (cap > shape->cap && !set_cap(c, h, sizeclass, cap))
-        cap = cap / 2;
-    if (cap <= shape->cap)
-        c->refused_until = c->nslow + PATIENCE;
+    // Less than all may be left, but a few slots are not worth it.
+    size_t least = (cap - shape->cap + LEAST_SHARE - 1) / LEAST_SHARE;
+    for (size_t n = cap - shape->cap; n >= least; n /= 2)
+        if (set_cap(c, h, sizeclass, shape->cap + n))
+            return;
+    c->refused_until = c->nslow + PATIENCE;
 }
 
 // alloc_counted takes one slot for a class without a magazine, and counts it there
@@ -515,11 +552,14 @@ static void *alloc_counted(struct mcache *c, struct mcentral *mc,
     return p;
 }
 
-// set_count_locked changes a magazine's count and not the sum of the class.
+// set_count_locked changes a magazine's count, and neither the sum of the class nor
+// what was asked of it since it was last looked at.
 static void set_count_locked(struct mcentral *mc, struct magazine *m,
-                             uint64_t count) {
-    mc->stats->nretired +=
+                             struct magazine_shape *shape, uint64_t count) {
+    uint64_t less =
         atomic_load_explicit(&m->count, memory_order_relaxed) - count;
+    mc->stats->nretired += less;
+    shape->count_seen -= (uint32_t)less;
     atomic_store_explicit(&m->count, count, memory_order_relaxed);
 }
 
@@ -534,7 +574,8 @@ void mcache_sample_after(struct mcache *c, struct mheap *h, unsigned sizeclass,
                          uint64_t n) {
     struct mcentral *mc = mheap_class(h, sizeclass);
     mutex_lock(&mc->lock);
-    set_count_locked(mc, &c->magazines[sizeclass], 0 - n);
+    set_count_locked(mc, &c->magazines[sizeclass], &c->shapes[sizeclass],
+                     0 - n);
     mutex_unlock(&mc->lock);
 }
 
@@ -615,7 +656,7 @@ void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     // A program that only grows wants all there is room for; one that goes up
     // and down wants room for its next frees as well.
     size_t want = again ? shape->cap : (shape->cap + 1) / 2;
-    want = max_size(want, 1);
+    want = clamp_size(want, 1, REFILL_BYTES / sizeclass_bytes[sizeclass]);
     bool first = !shape->had_lines && shape->cap >= LINE_SLOTS;
     shape->had_lines = true;
     for (;;) {
@@ -634,7 +675,7 @@ void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass) {
                 atomic_load_explicit(&m->count, memory_order_relaxed);
             // Never set: nobody counts to a sample, so to the first check.
             if (count == 0)
-                set_count_locked(mc, m, count = 0 - 2 * check_after(h));
+                set_count_locked(mc, m, shape, count = 0 - 2 * check_after(h));
             atomic_store_explicit(&m->count, count + 1, memory_order_relaxed);
         }
         mutex_unlock(&mc->lock);
@@ -767,10 +808,10 @@ static void empty_class(struct mcache *c, struct mheap *h, unsigned sizeclass,
             drop_oldest_locked(m, depth);
         depth = depth_of(m);
         empty = depth == 0;
+        if (empty && ends)
+            set_count_locked(mc, m, shape, 0);
         if (empty)
             strip_locked(m, shape, arrays, ends ? KEPT_ARRAY_LOG2 : 0);
-        if (empty && ends)
-            set_count_locked(mc, m, 0);
         mutex_unlock(&mc->lock);
         while (depth > 0)
             depth -= put_oldest(m, shape, mc, depth);
@@ -785,7 +826,7 @@ static void empty_all(struct mcache *c, struct mheap *h, bool ends) {
     if (arrays.any)
         mheap_free_slotarrays(h, &arrays);
     drop_all_large(c, h);
-    budget_set(c, h, 0);
+    budget_set(c, h, 0, 0);
 }
 
 void mcache_flush(struct mcache *c, struct mheap *h) {
@@ -818,7 +859,7 @@ void mcache_abandon(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     struct magazine *m = &c->magazines[sizeclass];
     struct mcentral *mc = mheap_class(h, sizeclass);
     mutex_lock(&mc->lock);
-    set_count_locked(mc, m, 0);
+    set_count_locked(mc, m, &c->shapes[sizeclass], 0);
     detach_array(m);
     c->shapes[sizeclass] = (struct magazine_shape){0};
     mutex_unlock(&mc->lock);

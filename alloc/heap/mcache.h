@@ -195,8 +195,9 @@ bool mcache_has_large(const struct mcache *c, size_t npages);
 bool mcache_keep_large(struct mcache *c, struct mheap *h, struct mspan *s);
 struct mspan *mcache_use_large(struct mcache *c, size_t npages);
 
-// mcache_trim empties what was not asked for lately, if the heap needed fresh
-// memory since the last call: what it holds shall serve others before more is.
+// mcache_trim gives back of each class what it holds beyond the mallocs since its last
+// call, if the heap needed fresh memory since then: that shall serve others before more
+// is touched. Large objects go if none was asked for.
 void mcache_trim(struct mcache *c, struct mheap *h);
 
 // mcache_flush gives every slot back to its span, where misuse is seen, and

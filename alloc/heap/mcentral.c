@@ -7,7 +7,6 @@
 #include "heap/scavenger.h"
 
 enum {
-    BATCH_BYTES = 64 << 10, // a batch of large slots is short
     // So much of a class is kept whole: little is enough, and much does no harm,
     // since it is taken back before fresh memory is touched.
     TRANSFER_BYTES = 512 << 10,
@@ -29,9 +28,6 @@ void mcentral_init(struct mcentral *mc, struct mheap *heap,
     mc->stats = stats;
     mc->sizeclass = (uint16_t)sizeclass;
     mc->elemsize = sizeclass_bytes[sizeclass];
-    if (sizeclass != 0)
-        mc->batch =
-            (uint16_t)clamp_size(BATCH_BYTES / mc->elemsize, 1, BATCH_MAX);
     for (int i = 0; i < PARTIAL_LISTS; i++)
         list_init(&mc->partial[i]);
     list_init(&mc->empty);
@@ -297,7 +293,7 @@ bool mcentral_is_live(struct mcentral *mc, void *p) {
     unsigned slot =
         mspan_home(s) == mc ? mspan_slot_of(s, (uintptr_t)p) : SLOT_NONE;
     bool live = slot != SLOT_NONE && !mspan_is_free(s, slot);
-    size_t few = min_size(mc->ntransfer, BATCH_MAX);
+    size_t few = min_size(mc->ntransfer, NEWEST_SLOTS);
     for (size_t i = 1; live && i <= few; i++)
         live = mc->transfer[mc->ntransfer - i] != p;
     mutex_unlock(&mc->lock);

@@ -15,8 +15,8 @@
 #include "heap/mspan.h"
 
 enum {
-    BATCH_MAX = 64,                  // slots that move at once
-    TRANSFER_SLOTS = 32 * BATCH_MAX, // the store holds so many pointers
+    TRANSFER_SLOTS = 2048, // the store holds so many pointers
+    NEWEST_SLOTS = 64,     // of them that a check looks at
     // Lists of partial spans: list i has spans with 2^i to 2^(i+1) - 1 free, and
     // of MAX_SLOTS at most all but one are.
     PARTIAL_LISTS = 10,
@@ -34,7 +34,6 @@ struct mcentral {
     struct classstats *stats; // (l) what it points to
     uint32_t elemsize;        // (c)
     uint16_t sizeclass;       // (c)
-    uint16_t batch;           // (c) slots that move at once
     bool sampled;             // (c) for sampled objects: see mheap.h
     bool forgotten;           // (l) lists and counts are to be rebuilt
     uint8_t patience;         // (l) see mcentral_store_locked

@@ -360,7 +360,7 @@ Test(mcache, caches_stay_within_the_budget_while_the_heap_grows,
     cr_assert(ne(ptr, kept[0], NULL));
 }
 
-Test(mcache, a_cache_never_holds_more_than_2_mib) {
+Test(mcache, a_cache_never_holds_more_than_4_mib) {
     static void *kept[MANY];
     struct fixture f = fixture_start();
     struct mcache *c = fixture_cache(&f);
@@ -424,7 +424,7 @@ Test(mcache, what_sleeping_caches_hold_follows_a_heap_that_shrank) {
         fixture_free(&f, f.caches[0], kept[i]);
     mcentral_drain(mheap_class(f.heap, sizeclass_for(32768)));
 
-    // Whatever else happens, a thread that sleeps keeps at most its own 2 MiB,
+    // Whatever else happens, a thread that sleeps keeps at most its own 4 MiB,
     // and all of them what the heap at its peak allowed.
     uint64_t peak = (uint64_t)4000 * 32768 * 17 / 16;
     cr_assert(le(u64, fixture_cap_bytes(&f),
@@ -675,6 +675,49 @@ static void tide(struct fixture *f, struct mcache *c, size_t size, int n,
         for (int i = 0; i < n; i++)
             fixture_free(f, c, p[i]);
     }
+}
+
+static uint64_t nlocks(void) {
+    return atomic_load(&lockcounts[LOCKRANK_MCENTRAL][LOCKCOUNT_TAKEN]) +
+           atomic_load(&lockcounts[LOCKRANK_MHEAP][LOCKCOUNT_TAKEN]);
+}
+
+Test(mcache, lists_of_100_objects_of_any_size_come_and_go_without_a_lock) {
+    for (unsigned i = 0; i < 2; i++) {
+        struct fixture f = fixture_start();
+        struct mcache *c = fixture_cache(&f);
+        size_t size = i == 0 ? 16384 : 32768;
+        f.heap->nchecked =
+            2 * CHECKED_FREES * CHECKED_FREES; // few are checked now
+        for (size_t other = 16; other <= 2048; other *= 2)
+            tide(&f, c, other, 20, 4);
+        tide(&f, c, size, 100, 20);
+        uint64_t before = nlocks();
+
+        tide(&f, c, size, 100, 20);
+
+        // But for those of checks.
+        cr_assert(le(u64, nlocks() - before, 4));
+        fixture_verify(&f);
+        check_budget(&f);
+    }
+}
+
+Test(mcache, growth_leaves_a_class_what_is_asked_of_it) {
+    enum { N = 100, ASKED = 10 };
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    tide(&f, c, 16384, N, 20);
+    atomic_fetch_add(&f.heap->nfresh, 1);
+    mcache_trim(c, f.heap);
+    cr_assert(ge(sz, depth(c, sizeclass_for(16384)), N));
+
+    tide(&f, c, 16384, ASKED, 1);
+    atomic_fetch_add(&f.heap->nfresh, 1);
+    mcache_trim(c, f.heap);
+
+    cr_assert(eq(sz, depth(c, sizeclass_for(16384)), ASKED));
+    fixture_verify(&f);
 }
 
 Test(mcache, large_objects_in_use_leave_small_ones_their_magazines) {

@@ -8,7 +8,12 @@
 #include "fixture.h"
 #include "mem_fake.h"
 
-enum { MANY = 4096 };
+enum { MANY = 4096, BATCH_MAX = 64 };
+
+// batch_of returns how many slots come and go at once in these tests.
+static size_t batch_of(const struct mcentral *mc) {
+    return clamp_size((64 << 10) / mc->elemsize, 1, BATCH_MAX);
+}
 
 static struct mcentral *central_for(struct fixture *f, size_t size) {
     return mheap_class(f->heap, sizeclass_for(size));
@@ -121,12 +126,12 @@ Test(mcentral, a_full_store_refuses_and_changes_nothing) {
             slots[i] = mcentral_alloc_one(mc);
         size_t nstored = 0;
         while (nstored <= TRANSFER_SLOTS &&
-               store(mc, slots + nstored, mc->batch))
-            nstored += mc->batch;
+               store(mc, slots + nstored, batch_of(mc)))
+            nstored += batch_of(mc);
         size_t most = 512 << 10;
-        cr_assert(ge(sz, nstored, mc->batch));
+        cr_assert(ge(sz, nstored, batch_of(mc)));
         cr_assert(le(sz, nstored, TRANSFER_SLOTS));
-        cr_assert(nstored * mc->elemsize <= most || nstored == mc->batch);
+        cr_assert(nstored * mc->elemsize <= most || nstored == batch_of(mc));
         cr_assert(eq(u64, mc->stats->ntransfer, nstored));
         give_back(mc, slots + nstored, TRANSFER_SLOTS + BATCH_MAX - nstored);
         mcentral_drain(mc);
@@ -500,7 +505,7 @@ Test(mcentral, random_traffic_keeps_every_list_and_count_right, .timeout = 60) {
         unsigned k = (unsigned)random_below(&r, NCLASSES);
         struct mcentral *mc = central_for(&f, sizes[k]);
         void *batch[BATCH_MAX];
-        size_t n = 1 + random_below(&r, mc->batch);
+        size_t n = 1 + random_below(&r, batch_of(mc));
         bool up = (step >> 11 & 1) == 0; // tides
         if (random_below(&r, 8) < (up ? 6 : 2) && nlive[k] + n <= MANY) {
             n = take(mc, batch, n);
