@@ -27,6 +27,10 @@
 // compiler's flag covers definitions only.
 #define HIDDEN __attribute__((visibility("hidden")))
 
+// UNSANITIZED marks who reads memory past what the compiler knows of it, as a stack.
+#define UNSANITIZED                                                            \
+    __attribute__((no_sanitize_address, no_sanitize_thread, noinline))
+
 // TLS_MODEL: anything but initial-exec may call __tls_get_addr, which calls
 // malloc.
 #define TLS_MODEL __attribute__((tls_model("initial-exec")))

@@ -7,11 +7,9 @@
 
 #include "base/bits.h"
 #include "os/filter.h"
+#include "os/stack.h"
 #include "os/syscall.h"
 #include "os/unwind.h"
-
-// Memory is read past what the compiler knows of it.
-#define UNSANITIZED __attribute__((no_sanitize_address, no_sanitize_thread))
 
 enum {
     WORD_BYTES = sizeof(uint64_t),
@@ -86,15 +84,8 @@ enum fault_access fault_access(const void *context) {
 }
 #endif
 
-// The kernel reads the set before it looks at what is to be done with it, and
-// there is nothing that ~0 means. A set at 0 is none.
-static bool readable(uintptr_t addr) {
-    return addr != 0 &&
-           syscall4(SYS_rt_sigprocmask, ~0, addr, 0, MASK_BYTES) == -EINVAL;
-}
-
 UNSANITIZED bool fault_peek(uintptr_t addr, uint64_t *ret_word) {
-    if (addr % WORD_BYTES != 0 || !readable(addr))
+    if (addr % WORD_BYTES != 0 || !stack_readable(addr))
         return false;
     *ret_word = *(const volatile uint64_t *)addr;
     return true;
@@ -109,8 +100,8 @@ int fault_tid(void) {
 UNSANITIZED static bool follows_call(uintptr_t pc) {
     enum { LONGEST = 7, DIRECT = 5, OPCODE_DIRECT = 0xe8, OPCODE_GROUP = 0xff };
     uintptr_t first = pc - LONGEST;
-    if (pc < LONGEST || !readable(align_down(first, WORD_BYTES)) ||
-        !readable(align_down(pc - 1, WORD_BYTES)))
+    if (pc < LONGEST || !stack_readable(align_down(first, WORD_BYTES)) ||
+        !stack_readable(align_down(pc - 1, WORD_BYTES)))
         return false;
     const volatile unsigned char *end = (const volatile unsigned char *)pc;
     if (end[-DIRECT] == OPCODE_DIRECT)

@@ -104,8 +104,8 @@ static bool in_walk(void) {
 
 // access_mem reads and writes a word for libunwind: words of the stack, and of
 // code that has no unwind tables.
-STACK_UNSANITIZED static int access_mem(void *space, uintptr_t addr,
-                                        uintptr_t *word, int write, void *arg) {
+UNSANITIZED static int access_mem(void *space, uintptr_t addr, uintptr_t *word,
+                                  int write, void *arg) {
     (void)space;
     (void)arg;
     if (write) {

@@ -7,10 +7,6 @@
 
 enum { STACK_WORD_BYTES = sizeof(uintptr_t) };
 
-// STACK_UNSANITIZED marks who reads stacks past what the compiler knows of them.
-#define STACK_UNSANITIZED                                                      \
-    __attribute__((no_sanitize_address, no_sanitize_thread, noinline))
-
 // stack_readable says whether the word at addr may be read: a system call.
 bool stack_readable(uintptr_t addr);
 

@@ -93,8 +93,8 @@ bool stack_has_room(const struct stack_view *view, size_t nbytes) {
            stack_readable(low);
 }
 
-STACK_UNSANITIZED bool stack_read(struct stack_view *view, uintptr_t addr,
-                                  uintptr_t *ret_word) {
+UNSANITIZED bool stack_read(struct stack_view *view, uintptr_t addr,
+                            uintptr_t *ret_word) {
     if (addr % STACK_WORD_BYTES != 0)
         return false;
     if (addr < view->start || addr >= view->end) {
