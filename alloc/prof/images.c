@@ -100,19 +100,15 @@ void images_add_locked(struct images *is, struct image_finder *f, uintptr_t pc,
     f->image = i;
 }
 
-size_t image_build_id(const struct image *i, char ret_text[MAPPINGS_BUILD_ID]) {
-    size_t n = 0;
-    for (unsigned k = 0; k < i->code.nbuild_id; k++) {
-        ret_text[n++] = "0123456789abcdef"[i->code.build_id[k] >> 4];
-        ret_text[n++] = "0123456789abcdef"[i->code.build_id[k] & 15];
-    }
-    ret_text[n] = '\0';
-    return n;
+_Static_assert((int)LOADED_BUILD_ID_MAX <= (int)BUILDID_BYTES, "fits");
+
+size_t image_build_id(const struct image *i, char ret_text[BUILDID_TEXT]) {
+    return buildid_write(i->code.build_id, i->code.nbuild_id, ret_text);
 }
 
 bool image_is_at(const struct image *i, const struct mapping *m) {
-    char ours[MAPPINGS_BUILD_ID];
-    char theirs[MAPPINGS_BUILD_ID];
+    char ours[BUILDID_TEXT];
+    char theirs[BUILDID_TEXT];
     return i->code.nbuild_id > 0 && i->code.start == m->start &&
            i->code.limit == m->limit && i->code.offset == m->offset &&
            mappings_build_id(m, theirs) == image_build_id(i, ours) &&

@@ -66,7 +66,7 @@ void images_add_locked(struct images *is, struct image_finder *f, uintptr_t pc,
                        _Atomic uint64_t *sys_bytes);
 
 // image_build_id writes an image's build ID in hexadecimal and returns its length.
-size_t image_build_id(const struct image *i, char ret_text[MAPPINGS_BUILD_ID]);
+size_t image_build_id(const struct image *i, char ret_text[BUILDID_TEXT]);
 
 // image_is_at says whether a mapping is what an image's code was in: the same place
 // and the same build ID. Of one without build ID that is never sure.

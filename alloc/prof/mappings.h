@@ -1,18 +1,12 @@
 // mappings.h: what code is mapped where, for who reads addresses later: the
-// executable mappings in /proc/self/maps, and the build ids of their files.
-//
-// The loader is not asked: its lists are changed under a lock that the thread
-// we run on may hold.
+// executable mappings of the kernel's list, and the build ids of their files.
 #ifndef MOUND_PROF_MAPPINGS_H
 #define MOUND_PROF_MAPPINGS_H
 
-#include "base/compiler.h"
+#include "prof/buildid.h"
+#include "prof/maps.h"
 
-enum {
-    MAPPINGS_BUFFER = 8 << 10,    // at least a line: a path and 80 characters
-    MAPPINGS_BUILD_ID_BYTES = 64, // longer ones are not taken
-    MAPPINGS_BUILD_ID = 2 * MAPPINGS_BUILD_ID_BYTES + 1,
-};
+enum { MAPPINGS_BUFFER = 8 << 10 }; // at least a line: a path and 80 characters
 
 // struct mapping is one of them.
 struct mapping {
@@ -26,9 +20,7 @@ struct mapping {
 
 // struct mappings is the list being read. 8 KiB: static, not on a stack.
 struct mappings {
-    int fd;
-    size_t next; // bytes of buf not read yet: [next, end)
-    size_t end;
+    struct maps maps;
     char buf[MAPPINGS_BUFFER];
 };
 
@@ -47,7 +39,6 @@ void mappings_close(struct mappings *list);
 
 // mappings_build_id writes the GNU build id of a mapping's file in hexadecimal,
 // and returns its length; 0 if it has none or can't be read.
-size_t mappings_build_id(const struct mapping *m,
-                         char ret_text[MAPPINGS_BUILD_ID]);
+size_t mappings_build_id(const struct mapping *m, char ret_text[BUILDID_TEXT]);
 
 #endif // MOUND_PROF_MAPPINGS_H

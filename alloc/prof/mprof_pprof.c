@@ -43,7 +43,7 @@ struct pprof {
     struct message message;
     struct message part; // of message
     struct message head; // what stands before a field of the profile
-    char build_id[MAPPINGS_BUILD_ID];
+    char build_id[BUILDID_TEXT];
     char program_path[PROGRAM_PATH_MAX];
 };
 

@@ -1,5 +1,5 @@
-// stacktext.c: see stacktext.h. /proc/self/maps is read once, line by line, and
-// each module of a frame is found on the way.
+// stacktext.c: see stacktext.h. The list of mappings is read once, and each module of
+// a frame is found on the way.
 //
 // A module is one ELF image in memory, made of several mappings. Where it ends,
 // and what its addresses are, stands in its headers, which the loader maps with
@@ -8,99 +8,25 @@
 // the same file may lie side by side.
 #include "prof/stacktext.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 #include "base/bits.h"
 #include "base/str.h"
+#include "base/turn.h"
 #include "os/fault.h"
 #include "os/filter.h"
 #include "os/sys.h"
 #include "os/unwind.h"
+#include "prof/elf.h"
+#include "prof/maps.h"
 #include "prof/symbols.h"
 
 enum {
-    READ_BYTES = 128,
-    LINE_BYTES = 320, // paths are cut to what fits
+    LINE_BYTES = 384, // paths are cut to what fits
     NAMES_BYTES = 512,
     NAME_NONE = NAMES_BYTES,
     STACKTEXT_SHORT = 3, // frames
 };
-
-// struct lines cuts a file into lines.
-struct lines {
-    int fd;
-    unsigned at;
-    unsigned n; // bytes in buf
-    char buf[READ_BYTES];
-    char line[LINE_BYTES]; // ends with NUL
-};
-
-// next_line reads the next line and returns false at the end of the file.
-static bool next_line(struct lines *l) {
-    unsigned n = 0;
-    for (;;) {
-        if (l->at == l->n) {
-            long ret = sys_read(l->fd, l->buf, READ_BYTES);
-            if (ret <= 0)
-                return false;
-            l->at = 0;
-            l->n = (unsigned)ret;
-        }
-        char c = l->buf[l->at++];
-        if (c == '\n')
-            break;
-        if (n + 1 < LINE_BYTES)
-            l->line[n++] = c;
-    }
-    l->line[n] = '\0';
-    return true;
-}
-
-struct mapping {
-    uintptr_t start;
-    uintptr_t end;
-    uint64_t offset; // in the file
-    const char *path;
-};
-
-// parse_hex reads digits and the character behind them.
-static uint64_t parse_hex(const char **at) {
-    uint64_t n = 0;
-    for (;; (*at)++) {
-        char c = **at;
-        if (c >= '0' && c <= '9')
-            n = n << 4 | (uint64_t)(c - '0');
-        else if (c >= 'a' && c <= 'f')
-            n = n << 4 | (uint64_t)(c - 'a' + 10);
-        else
-            break;
-    }
-    if (**at != '\0')
-        (*at)++;
-    return n;
-}
-
-// skip_word passes over a word and the spaces behind it.
-static const char *skip_word(const char *s) {
-    while (*s != '\0' && *s != ' ')
-        s++;
-    while (*s == ' ')
-        s++;
-    return s;
-}
-
-// 55d0c0de0000-55d0c0de1000 r--p 00000000 fe:00 1234      /usr/bin/prog
-static struct mapping parse(const char *s) {
-    struct mapping m;
-    m.start = (uintptr_t)parse_hex(&s);
-    m.end = (uintptr_t)parse_hex(&s);
-    s = skip_word(s); // permissions
-    m.offset = parse_hex(&s);
-    s = skip_word(s); // device
-    m.path = skip_word(s);
-    return m;
-}
 
 // struct module: addresses in [start, end) are bias above those in the file.
 struct module {
@@ -108,58 +34,49 @@ struct module {
     uintptr_t end;
     uintptr_t bias;
     bool elf;
-    unsigned name; // in names, or NAME_NONE until a frame asks
+    unsigned name; // in names, or NAME_NONE until a frame is in it
 };
 
-// What of the ELF headers is read, in words of 8 bytes.
-enum {
-    WORD = 8,
-    HEADER_WORDS = 8,
-    ELF_MAGIC = 0x464c457f,
-    ELF_CLASS64 = 2,
-    PHDR_BYTES = 56,
-    PHDRS_MAX = 64,
-    PT_LOAD_ = 1,
-};
-
-// read_segment makes a module reach as far as the segment of a header does. It
-// returns false if the header cannot be read.
-static bool read_segment(uintptr_t header, struct module *m, bool *first) {
-    // type and flags, offset, vaddr, paddr, filesz, memsz
-    enum { TYPE, OFFSET, VADDR, MEMSZ = 5, NWORDS };
-    uint64_t w[NWORDS];
-    for (unsigned i = 0; i < NWORDS; i++)
-        if (!fault_peek(header + i * WORD, &w[i]))
+// peek reads memory that may not be there.
+static bool peek(uintptr_t addr, void *ret, size_t n) {
+    uint64_t word;
+    for (size_t at = 0; at < n; at += sizeof word) {
+        if (!fault_peek(addr + at, &word))
             return false;
-    if ((uint32_t)w[TYPE] != PT_LOAD_)
-        return true;
-    if (*first)
-        m->bias = m->start - align_down(w[VADDR] - w[OFFSET], sys_page_size());
-    *first = false;
-    uintptr_t end = align_up(m->bias + w[VADDR] + w[MEMSZ], sys_page_size());
+        memcpy((char *)ret + at, &word, sizeof word);
+    }
+    return true;
+}
+
+// add_segment makes a module reach as far as a segment of it does.
+static void add_segment(struct module *m, const struct elf_segment *s,
+                        bool first) {
+    if (first)
+        m->bias =
+            m->start - align_down(s->address - s->offset, sys_page_size());
+    uintptr_t end =
+        align_up(m->bias + s->address + s->memory_bytes, sys_page_size());
     if (end > m->end)
         m->end = end;
-    return true;
 }
 
 // read_headers fills a module in from the ELF headers at its start.
 static bool read_headers(struct module *m) {
-    enum { IDENT, PHOFF = 4, SIZES = 6, COUNTS };
-    uint64_t w[HEADER_WORDS];
-    for (unsigned i = 0; i < HEADER_WORDS; i++)
-        if (!fault_peek(m->start + i * WORD, &w[i]))
-            return false;
-    // at 54: the size of a program header; at 56: their number
-    if ((uint32_t)w[IDENT] != ELF_MAGIC ||
-        (w[IDENT] >> 32 & 0xff) != ELF_CLASS64 ||
-        w[SIZES] >> 48 != PHDR_BYTES || w[PHOFF] % WORD != 0)
+    struct elf_header h;
+    struct elf_segment s;
+    if (!peek(m->start, &h, sizeof h) || !elf_is_64(&h) ||
+        h.segment_bytes != sizeof s)
         return false;
-    uint64_t nheaders = w[COUNTS] & 0xffff;
     bool first = true;
     struct module found = *m;
-    for (uint64_t i = 0; i < nheaders && i < PHDRS_MAX; i++)
-        if (!read_segment(m->start + w[PHOFF] + i * PHDR_BYTES, &found, &first))
+    for (unsigned i = 0; i < h.nsegments && i < ELF_SEGMENTS_MAX; i++) {
+        if (!peek(m->start + h.segments_at + i * sizeof s, &s, sizeof s))
             return false;
+        if (s.type != ELF_SEGMENT_LOAD)
+            continue;
+        add_segment(&found, &s, first);
+        first = false;
+    }
     *m = found;
     return !first;
 }
@@ -191,67 +108,55 @@ static unsigned add_name(struct frames *f, const char *path) {
 
 // module_of returns the module that a mapping belongs to: the last one, or a
 // new one that begins here.
-static struct module module_of(const struct mapping *m,
+static struct module module_of(const struct maps_line *m,
                                const struct module *last) {
     if (last->elf && m->start < last->end)
         return *last;
-    struct module new = {m->start, m->end, m->start - m->offset, false,
+    struct module new = {m->start, m->limit, m->start - m->offset, false,
                          NAME_NONE};
-    if (m->offset == 0 && m->path[0] != '\0')
+    if (m->offset == 0 && m->name[0] != '\0')
         new.elf = read_headers(&new);
     return new;
 }
 
 // find_frames looks for the addresses in one mapping.
-static void find_frames(struct frames *f, const struct mapping *m,
+static void find_frames(struct frames *f, const struct maps_line *m,
                         struct module *module) {
     for (unsigned i = 0; i < f->npcs; i++) {
-        if (f->pcs[i] < m->start || f->pcs[i] >= m->end)
+        if (f->pcs[i] < m->start || f->pcs[i] >= m->limit)
             continue;
-        if (module->name == NAME_NONE && m->path[0] != '\0')
-            module->name = add_name(f, m->path);
+        if (module->name == NAME_NONE && m->name[0] != '\0')
+            module->name = add_name(f, m->name);
         f->name[i] = (uint16_t)module->name;
         f->offset[i] = f->pcs[i] - module->bias;
     }
 }
 
 static void read_maps(struct frames *f) {
-    struct lines l;
+    char buf[LINE_BYTES];
+    struct maps list;
+    struct maps_line line;
     struct module module = {.name = NAME_NONE};
     uintptr_t highest = 0;
+    if (filter_noted())
+        return;
     for (unsigned i = 0; i < f->npcs; i++)
         highest = max_size(highest, f->pcs[i]);
-    l.fd = filter_noted() ? -1 : sys_open_read("/proc/self/maps");
-    if (l.fd < 0)
-        return;
-    l.at = l.n = 0;
-    while (next_line(&l)) {
-        struct mapping m = parse(l.line);
-        if (m.start > highest)
-            break;
-        module = module_of(&m, &module);
-        find_frames(f, &m, &module);
+    maps_open(&list, buf, sizeof buf);
+    while (maps_next(&list, &line) && line.start <= highest) {
+        module = module_of(&line, &module);
+        find_frames(f, &line, &module);
     }
-    sys_close(l.fd);
+    maps_close(&list);
 }
 
 // What looks names up is too large for a small stack. Who finds it in use, as a
 // signal handler does that came in between, prints none.
 static struct {
-    _Atomic bool used;
+    struct turn turn;
     struct symbols symbols;
     struct symbol found[STACKTEXT_MAX];
 } lookup;
-
-static bool lookup_begin(void) {
-    // acquire: the last one is done; partner: release in lookup_end
-    return !filter_noted() &&
-           !atomic_exchange_explicit(&lookup.used, true, memory_order_acquire);
-}
-
-static void lookup_end(void) {
-    atomic_store_explicit(&lookup.used, false, memory_order_release);
-}
 
 // in_file says whether frame i is in the file of a name that can be opened.
 static bool in_file(const struct frames *f, unsigned i, unsigned name) {
@@ -377,10 +282,10 @@ void stacktext_print(struct print *out, const uintptr_t *pcs, unsigned npcs) {
     for (unsigned i = 0; i < f.npcs; i++)
         f.name[i] = NAME_NONE;
     read_maps(&f);
-    bool named = lookup_begin();
+    bool named = !filter_noted() && turn_take(&lookup.turn, 0) == 0;
     print_frames(out, &f, named);
     if (named)
-        lookup_end();
+        turn_give(&lookup.turn);
     print_commands(out, &f);
     print_hint(out, f.npcs);
 }

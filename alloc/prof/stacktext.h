@@ -24,7 +24,7 @@ enum { STACKTEXT_MAX = 64 }; // frames; more are left out
 // Return addresses are printed as they are; the command has those of the calls, one
 // less.
 //
-// Needs 2 KiB of stack, so paths are cut to 250 characters and, of a stack with
+// Needs 2 KiB of stack, so paths are cut to 300 characters and, of a stack with
 // many of them, to their last part. Takes no lock and allocates nothing: for
 // any state of the process. No file but /proc/self/maps is read once a filter came,
 // see os/filter.h.

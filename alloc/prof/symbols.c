@@ -1,62 +1,15 @@
-// symbols.c: see symbols.h. Every number in a file may be anything: nothing is done
-// with one but to read there, or not.
+// symbols.c: see symbols.h.
 #include "prof/symbols.h"
 
 #include <string.h>
 
 #include "os/sys.h"
-
-struct elf_header {
-    uint32_t magic;
-    uint8_t class;
-    uint8_t byte_order;
-    uint8_t rest[34];
-    uint64_t sections_at;
-    uint8_t flags_and_segments[10];
-    uint16_t section_bytes;
-    uint16_t nsections;
-    uint16_t names;
-};
-
-struct elf_section {
-    uint32_t name;
-    uint32_t type;
-    uint64_t flags_and_address[2];
-    uint64_t offset;
-    uint64_t nbytes;
-    uint32_t link;
-    uint32_t info;
-    uint64_t align_and_entry[2];
-};
-
-struct elf_symbol {
-    uint32_t name;
-    uint8_t info;
-    uint8_t other;
-    uint16_t section;
-    uint64_t value;
-    uint64_t nbytes;
-};
-
-_Static_assert(sizeof(struct elf_header) == 64, "as in the file");
-_Static_assert(sizeof(struct elf_section) == 64, "as in the file");
-_Static_assert(sizeof(struct elf_symbol) == 24, "as in the file");
+#include "prof/elf.h"
 
 enum {
-    ELF_MAGIC = 0x464c457f,
-    ELF_CLASS_64 = 2,
-    ELF_OUR_ORDER = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 1 : 2,
-    SECTION_SYMBOLS = 2,
-    SECTION_DYNAMIC = 11,
     SECTIONS_MAX = 1000,
-    SYMBOL_FUNCTION = 2,
-    SYMBOL_IFUNC = 10,
     SYMBOLS_MAX = 4 << 20,
 };
-
-static bool read_at(int fd, uint64_t offset, void *buf, size_t n) {
-    return sys_pread(fd, buf, n, offset) == (long)n;
-}
 
 // find_tables finds the best table of symbols and the one with its names.
 static bool find_tables(int fd, struct elf_section *ret_symbols,
@@ -64,22 +17,21 @@ static bool find_tables(int fd, struct elf_section *ret_symbols,
     struct elf_header h;
     struct elf_section s;
     uint32_t found = 0;
-    if (!read_at(fd, 0, &h, sizeof h) || h.magic != ELF_MAGIC ||
-        h.class != ELF_CLASS_64 || h.byte_order != ELF_OUR_ORDER ||
+    if (!elf_read_at(fd, 0, &h, sizeof h) || !elf_is_ours(&h) ||
         h.section_bytes != sizeof s)
         return false;
     for (unsigned i = 0; i < h.nsections && i < SECTIONS_MAX; i++) {
-        if (!read_at(fd, h.sections_at + i * sizeof s, &s, sizeof s))
+        if (!elf_read_at(fd, h.sections_at + i * sizeof s, &s, sizeof s))
             return false;
-        if (s.type == SECTION_SYMBOLS ||
-            (s.type == SECTION_DYNAMIC && found == 0)) {
+        if (s.type == ELF_SECTION_SYMBOLS ||
+            (s.type == ELF_SECTION_DYNAMIC && found == 0)) {
             found = s.type;
             *ret_symbols = s;
         }
     }
     return found != 0 &&
-           read_at(fd, h.sections_at + ret_symbols->link * sizeof s, ret_names,
-                   sizeof *ret_names);
+           elf_read_at(fd, h.sections_at + ret_symbols->link * sizeof s,
+                       ret_names, sizeof *ret_names);
 }
 
 // take notes a symbol for the addresses that it holds. Of several the smallest
@@ -87,7 +39,7 @@ static bool find_tables(int fd, struct elf_section *ret_symbols,
 static void take(const struct elf_symbol *symbol, uint64_t names_at,
                  struct symbol *found, unsigned n) {
     unsigned type = symbol->info & 15;
-    if ((type != SYMBOL_FUNCTION && type != SYMBOL_IFUNC) ||
+    if ((type != ELF_SYMBOL_FUNCTION && type != ELF_SYMBOL_IFUNC) ||
         symbol->section == 0 || symbol->nbytes == 0)
         return;
     for (unsigned i = 0; i < n; i++)
@@ -110,7 +62,7 @@ static void look_up(struct symbols *s, const struct elf_section *symbols,
     while (nsymbols > 0) {
         struct elf_symbol symbol;
         unsigned piece = nsymbols < PIECE ? (unsigned)nsymbols : PIECE;
-        if (!read_at(s->fd, offset, s->buf, piece * sizeof symbol))
+        if (!elf_read_at(s->fd, offset, s->buf, piece * sizeof symbol))
             return;
         for (unsigned i = 0; i < piece; i++) {
             memcpy(&symbol, s->buf + i * sizeof symbol, sizeof symbol);

@@ -17,7 +17,7 @@
 #include "fixture.h"
 
 static struct mappings list;
-static char build_id[MAPPINGS_BUILD_ID];
+static char build_id[BUILDID_TEXT];
 static char folder[64];
 
 static const char *in_folder(const char *name) {
