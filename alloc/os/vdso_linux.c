@@ -8,6 +8,9 @@
 
 #include "base/bits.h"
 #include "base/str.h"
+#include "os/loaded.h"
+
+enum { PAGE_BYTES = 4096 }; // it has one at least
 
 #if defined(__aarch64__)
 static const char CLOCK_NAME[] = "__kernel_clock_gettime";
@@ -42,20 +45,19 @@ static size_t gnu_count(const uint32_t *table) {
 }
 
 static bool read_image(uintptr_t base, struct image *ret_image) {
-    const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)base;
-    const ElfW(Phdr) *segments = (const ElfW(Phdr) *)(base + header->e_phoff);
+    const struct loaded object = {.start = base, .end = base + PAGE_BYTES};
+    const void *headers;
+    unsigned nheaders;
     const ElfW(Dyn) *d = NULL;
-    bool loaded = false;
     struct image image = {0};
-    for (int i = 0; i < header->e_phnum; i++) {
-        if (segments[i].p_type == PT_LOAD && !loaded) {
-            image.moved = base + segments[i].p_offset - segments[i].p_vaddr;
-            loaded = true;
-        }
-        if (segments[i].p_type == PT_DYNAMIC)
-            d = (const ElfW(Dyn) *)(base + segments[i].p_offset);
+    if (!loaded_headers(&object, &headers, &nheaders, &image.moved))
+        return false;
+    for (unsigned i = 0; i < nheaders; i++) {
+        const ElfW(Phdr) *segment = (const ElfW(Phdr) *)headers + i;
+        if (segment->p_type == PT_DYNAMIC)
+            d = (const ElfW(Dyn) *)(image.moved + segment->p_vaddr);
     }
-    for (; loaded && d != NULL && d->d_tag != DT_NULL; d++) {
+    for (; d != NULL && d->d_tag != DT_NULL; d++) {
         const void *p = (const void *)(d->d_un.d_ptr + image.moved);
         switch (d->d_tag) {
         case DT_SYMTAB:
