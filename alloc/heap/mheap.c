@@ -450,8 +450,9 @@ void mheap_drop_held(struct mheap *h) {
 static bool keep_locked(struct mheap *h, struct mspan *s) {
     size_t most = max_size(KEEP_MIN_PAGES, h->stats->inuse_pages / KEEP_SHARE);
     size_t npages = s->npages;
-    // Of large objects few sizes repeat: first fit packs them better.
-    if (npages > KEEP_SMALL_PAGES)
+    // Of large objects few sizes repeat, and first fit packs them better: but where
+    // memory is used again all the time, so are they.
+    if (npages > KEEP_SMALL_PAGES && !scavenger_reuses_locked(h))
         most = KEEP_LARGE_PAGES;
     if (h->half_life_ns == 0 || memlimit_near_locked(h) ||
         npages > KEPT_PAGES_MAX || h->kept_pages + npages > most)

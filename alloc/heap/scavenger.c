@@ -100,6 +100,10 @@ static uint64_t rest_pages(const struct mheap *h) {
     return slack > FLOOR_PAGES ? slack : FLOOR_PAGES;
 }
 
+bool scavenger_reuses_locked(const struct mheap *h) {
+    return sys_ticks() - h->reuse_seen <= REST_STEPS * (uint64_t)SYS_TICKS_STEP;
+}
+
 // keep_now_locked returns how many unused pages a heap may keep even for a moment.
 static uint64_t keep_now_locked(struct mheap *h, uint64_t idle) {
     uint64_t keep = max_size(h->peak_pages / KEEP_SHARE, KEEP_PAGES);
@@ -117,8 +121,7 @@ static uint64_t keep_now_locked(struct mheap *h, uint64_t idle) {
     if (reused > FLOOR_PAGES)
         h->reuse_seen = sys_ticks();
     // Where nothing was taken for long, nothing is going to be soon.
-    else if (sys_ticks() - h->reuse_seen >
-             REST_STEPS * (uint64_t)SYS_TICKS_STEP)
+    else if (!scavenger_reuses_locked(h))
         // Kept spans go by a tick: a free would release its own pages for them.
         return max_size(h->peak_pages / REST_SHARE, REST_PAGES) + h->kept_pages;
     if (idle <= keep)

@@ -6,6 +6,10 @@
 
 #include "heap/mheap.h"
 
+// scavenger_reuses_locked says whether free pages were seen to be used again in the last
+// second.
+bool scavenger_reuses_locked(const struct mheap *h);
+
 // scavenger_excess_locked returns how many free backed pages are more than a
 // heap may keep even for a moment. Caller holds mheap.lock.
 size_t scavenger_excess_locked(struct mheap *h);

@@ -369,6 +369,22 @@ Test(large, a_freed_span_is_kept_whole_for_the_next_of_its_length) {
     fixture_verify(&f);
 }
 
+Test(large, many_are_kept_whole_only_where_memory_is_used_again) {
+    struct fixture f = fixture_start(); // at rest
+    enum { N = 12 };
+    for (int reuses = 0; reuses < 2; reuses++) {
+        struct mspan *s[N];
+        mheap_drop_held(f.heap);
+        for (int i = 0; i < N; i++)
+            s[i] = fixture_large(&f, MIB_PAGES, 1);
+        f.heap->reuse_seen = reuses ? sys_ticks() : 0;
+        for (int i = 0; i < N; i++)
+            free_kept(&f, s[i]);
+        cr_assert(eq(sz, f.heap->kept_pages, (reuses ? N : 2) * MIB_PAGES));
+    }
+    fixture_verify(&f);
+}
+
 Test(large, a_second_free_of_a_kept_span_changes_nothing) {
     struct fixture f = fixture_start();
     struct mspan *s = fixture_large(&f, 10, 1);
