@@ -14,45 +14,64 @@
 
 struct nothrow; // std::nothrow_t, of which nothing is read
 
-// The mangled names; m is size_t, which is unsigned long.
+// The operators, as OPERATOR(what it returns, name here, parameters, mangled name), in
+// which m is size_t. CXX_ROOTS are those by which an object is made, or which the sized
+// forms pass by; CXX_FORMS the others.
 _Static_assert(sizeof(size_t) == sizeof(unsigned long), "names of operators");
 
-void *new_one(size_t n) __asm__("_Znwm");
-void *new_array(size_t n) __asm__("_Znam");
-void *new_one_nothrow(size_t n,
-                      const struct nothrow *t) __asm__("_ZnwmRKSt9nothrow_t");
-void *new_array_nothrow(size_t n,
-                        const struct nothrow *t) __asm__("_ZnamRKSt9nothrow_t");
-void *new_aligned(size_t n, size_t align) __asm__("_ZnwmSt11align_val_t");
-void *new_array_aligned(size_t n, size_t align) __asm__("_ZnamSt11align_val_t");
-void *new_aligned_nothrow(
-    size_t n, size_t align,
-    const struct nothrow *t) __asm__("_ZnwmSt11align_val_tRKSt9nothrow_t");
-void *new_array_aligned_nothrow(
-    size_t n, size_t align,
-    const struct nothrow *t) __asm__("_ZnamSt11align_val_tRKSt9nothrow_t");
+#define CXX_ROOTS(OPERATOR)                                                    \
+    OPERATOR(void *, new_one, (size_t n), "_Znwm")                             \
+    OPERATOR(void *, new_array, (size_t n), "_Znam")                           \
+    OPERATOR(void *, new_one_nothrow, (size_t n, const struct nothrow *t),     \
+             "_ZnwmRKSt9nothrow_t")                                            \
+    OPERATOR(void *, new_array_nothrow, (size_t n, const struct nothrow *t),   \
+             "_ZnamRKSt9nothrow_t")                                            \
+    OPERATOR(void *, new_aligned, (size_t n, size_t align),                    \
+             "_ZnwmSt11align_val_t")                                           \
+    OPERATOR(void *, new_array_aligned, (size_t n, size_t align),              \
+             "_ZnamSt11align_val_t")                                           \
+    OPERATOR(void *, new_aligned_nothrow,                                      \
+             (size_t n, size_t align, const struct nothrow *t),                \
+             "_ZnwmSt11align_val_tRKSt9nothrow_t")                             \
+    OPERATOR(void *, new_array_aligned_nothrow,                                \
+             (size_t n, size_t align, const struct nothrow *t),                \
+             "_ZnamSt11align_val_tRKSt9nothrow_t")                             \
+    OPERATOR(void, delete_one, (void *p), "_ZdlPv")                            \
+    OPERATOR(void, delete_array, (void *p), "_ZdaPv")                          \
+    OPERATOR(void, delete_aligned, (void *p, size_t align),                    \
+             "_ZdlPvSt11align_val_t")                                          \
+    OPERATOR(void, delete_array_aligned, (void *p, size_t align),              \
+             "_ZdaPvSt11align_val_t")
 
-void delete_one(void *p) __asm__("_ZdlPv");
-void delete_array(void *p) __asm__("_ZdaPv");
-void delete_aligned(void *p, size_t align) __asm__("_ZdlPvSt11align_val_t");
-void delete_array_aligned(void *p,
-                          size_t align) __asm__("_ZdaPvSt11align_val_t");
+#define CXX_FORMS(OPERATOR)                                                    \
+    OPERATOR(void, delete_one_nothrow, (void *p, const struct nothrow *t),     \
+             "_ZdlPvRKSt9nothrow_t")                                           \
+    OPERATOR(void, delete_array_nothrow, (void *p, const struct nothrow *t),   \
+             "_ZdaPvRKSt9nothrow_t")                                           \
+    OPERATOR(void, delete_sized, (void *p, size_t n), "_ZdlPvm")               \
+    OPERATOR(void, delete_array_sized, (void *p, size_t n), "_ZdaPvm")         \
+    OPERATOR(void, delete_aligned_nothrow,                                     \
+             (void *p, size_t align, const struct nothrow *t),                 \
+             "_ZdlPvSt11align_val_tRKSt9nothrow_t")                            \
+    OPERATOR(void, delete_array_aligned_nothrow,                               \
+             (void *p, size_t align, const struct nothrow *t),                 \
+             "_ZdaPvSt11align_val_tRKSt9nothrow_t")                            \
+    OPERATOR(void, delete_sized_aligned, (void *p, size_t n, size_t align),    \
+             "_ZdlPvmSt11align_val_t")                                         \
+    OPERATOR(void, delete_array_sized_aligned,                                 \
+             (void *p, size_t n, size_t align), "_ZdaPvmSt11align_val_t")
 
-// struct cxx: the first of each in the search order; NULL: there is none. The
-// operators are those by which an object is made, or which the sized forms pass by.
+#define CXX_DECLARE(type, name, parameters, mangled)                           \
+    type name parameters __asm__(mangled);
+CXX_ROOTS(CXX_DECLARE)
+CXX_FORMS(CXX_DECLARE)
+
+// CXX_POINTER makes members of a struct, pointers to operators.
+#define CXX_POINTER(type, name, parameters, mangled) type(*name) parameters;
+
+// struct cxx: the first of each in the search order; NULL: there is none.
 struct cxx {
-    void *(*new_one)(size_t);
-    void *(*new_array)(size_t);
-    void *(*new_one_nothrow)(size_t, const struct nothrow *);
-    void *(*new_array_nothrow)(size_t, const struct nothrow *);
-    void *(*new_aligned)(size_t, size_t);
-    void *(*new_array_aligned)(size_t, size_t);
-    void *(*new_aligned_nothrow)(size_t, size_t, const struct nothrow *);
-    void *(*new_array_aligned_nothrow)(size_t, size_t, const struct nothrow *);
-    void (*delete_one)(void *);
-    void (*delete_array)(void *);
-    void (*delete_aligned)(void *, size_t);
-    void (*delete_array_aligned)(void *, size_t);
+    CXX_ROOTS(CXX_POINTER)
 
     void *(*aligned_alloc)(size_t, size_t); // C's, of which new is made
     // Of the C++ library; see catch.h for the last three.

@@ -11,25 +11,16 @@ extern void begin_catch(void) __asm__("__cxa_begin_catch")
     __attribute__((weak));
 extern void end_catch(void) __asm__("__cxa_end_catch") __attribute__((weak));
 
+#define OWN(type, name, parameters, mangled) .name = name,
+
 void cxx_find(struct cxx *ret, bool library) {
     (void)library;
     *ret = (struct cxx){
-        .new_one = new_one,
-        .new_array = new_array,
-        .new_one_nothrow = new_one_nothrow,
-        .new_array_nothrow = new_array_nothrow,
-        .new_aligned = new_aligned,
-        .new_array_aligned = new_array_aligned,
-        .new_aligned_nothrow = new_aligned_nothrow,
-        .new_array_aligned_nothrow = new_array_aligned_nothrow,
-        .delete_one = delete_one,
-        .delete_array = delete_array,
-        .delete_aligned = delete_aligned,
-        .delete_array_aligned = delete_array_aligned,
         .aligned_alloc = aligned_alloc,
         .throw_bad_alloc = throw_bad_alloc,
         .personality = (void *)personality,
         .begin_catch = (void *)begin_catch,
         .end_catch = (void *)end_catch,
+        CXX_ROOTS(OWN) // all others
     };
 }

@@ -28,44 +28,16 @@
 
 #define OPERATOR __attribute__((visibility("default"), weak))
 
-void delete_one_nothrow(void *p, const struct nothrow *t) __asm__(
-    "_ZdlPvRKSt9nothrow_t");
-void delete_array_nothrow(void *p, const struct nothrow *t) __asm__(
-    "_ZdaPvRKSt9nothrow_t");
-void delete_sized(void *p, size_t n) __asm__("_ZdlPvm");
-void delete_array_sized(void *p, size_t n) __asm__("_ZdaPvm");
-void delete_aligned_nothrow(
-    void *p, size_t align,
-    const struct nothrow *t) __asm__("_ZdlPvSt11align_val_tRKSt9nothrow_t");
-void delete_array_aligned_nothrow(
-    void *p, size_t align,
-    const struct nothrow *t) __asm__("_ZdaPvSt11align_val_tRKSt9nothrow_t");
-void delete_sized_aligned(void *p, size_t n,
-                          size_t align) __asm__("_ZdlPvmSt11align_val_t");
-void delete_array_sized_aligned(void *p, size_t n,
-                                size_t align) __asm__("_ZdaPvmSt11align_val_t");
-
 // Of the C++ library that the program was started with, or NULL: there is none.
 typedef void handler_fn(void);
 extern handler_fn *get_new_handler(void) __asm__("_ZSt15get_new_handlerv")
     __attribute__((weak));
 
 // The operators under names that nobody else can have.
-#define OWN(name, ...)                                                         \
+#define OWN(type, name, parameters, mangled)                                   \
     static __typeof__(name) own_##name                                         \
-        __attribute__((alias(__VA_ARGS__), copy(name)))
-OWN(new_one, "_Znwm");
-OWN(new_array, "_Znam");
-OWN(new_one_nothrow, "_ZnwmRKSt9nothrow_t");
-OWN(new_array_nothrow, "_ZnamRKSt9nothrow_t");
-OWN(new_aligned, "_ZnwmSt11align_val_t");
-OWN(new_array_aligned, "_ZnamSt11align_val_t");
-OWN(new_aligned_nothrow, "_ZnwmSt11align_val_tRKSt9nothrow_t");
-OWN(new_array_aligned_nothrow, "_ZnamSt11align_val_tRKSt9nothrow_t");
-OWN(delete_one, "_ZdlPv");
-OWN(delete_array, "_ZdaPv");
-OWN(delete_aligned, "_ZdlPvSt11align_val_t");
-OWN(delete_array_aligned, "_ZdaPvSt11align_val_t");
+        __attribute__((alias(mangled), copy(name)));
+CXX_ROOTS(OWN)
 
 // Written by operators_start, before there are threads. Until then all are ours.
 static AT_START bool replaced; // somebody has replaced one of the operators
@@ -73,27 +45,8 @@ static AT_START bool
     checked;             // they, malloc and free are ours: sizes are checked
 static struct cxx first; // unless that is so
 static struct {          // in passive mode, those behind ours; or NULL
-    void *(*new_one)(size_t);
-    void *(*new_array)(size_t);
-    void *(*new_one_nothrow)(size_t, const struct nothrow *);
-    void *(*new_array_nothrow)(size_t, const struct nothrow *);
-    void *(*new_aligned)(size_t, size_t);
-    void *(*new_array_aligned)(size_t, size_t);
-    void *(*new_aligned_nothrow)(size_t, size_t, const struct nothrow *);
-    void *(*new_array_aligned_nothrow)(size_t, size_t, const struct nothrow *);
-    void (*delete_one)(void *);
-    void (*delete_array)(void *);
-    void (*delete_one_nothrow)(void *, const struct nothrow *);
-    void (*delete_array_nothrow)(void *, const struct nothrow *);
-    void (*delete_sized)(void *, size_t);
-    void (*delete_array_sized)(void *, size_t);
-    void (*delete_aligned)(void *, size_t);
-    void (*delete_array_aligned)(void *, size_t);
-    void (*delete_aligned_nothrow)(void *, size_t, const struct nothrow *);
-    void (*delete_array_aligned_nothrow)(void *, size_t,
-                                         const struct nothrow *);
-    void (*delete_sized_aligned)(void *, size_t, size_t);
-    void (*delete_array_sized_aligned)(void *, size_t, size_t);
+    CXX_ROOTS(CXX_POINTER)
+    CXX_FORMS(CXX_POINTER)
 } next;
 
 // FIRST is the operator that calls of its name lead to.
@@ -355,17 +308,8 @@ OPERATOR void delete_array_sized_aligned(void *p, size_t n, size_t align) {
 }
 
 static bool all_own(void) {
-    return first.new_one == own_new_one && first.new_array == own_new_array &&
-           first.new_one_nothrow == own_new_one_nothrow &&
-           first.new_array_nothrow == own_new_array_nothrow &&
-           first.new_aligned == own_new_aligned &&
-           first.new_array_aligned == own_new_array_aligned &&
-           first.new_aligned_nothrow == own_new_aligned_nothrow &&
-           first.new_array_aligned_nothrow == own_new_array_aligned_nothrow &&
-           first.delete_one == own_delete_one &&
-           first.delete_array == own_delete_array &&
-           first.delete_aligned == own_delete_aligned &&
-           first.delete_array_aligned == own_delete_array_aligned;
+#define AND_OWN(type, name, parameters, mangled) &&first.name == own_##name
+    return true CXX_ROOTS(AND_OWN);
 }
 
 // is_other says whether a name leads to another function than ours.
@@ -378,28 +322,10 @@ static bool is_other(const void *first_of_name, const void *own) {
 static COLD void find_next(void) {
     if (get_new_handler == NULL)
         return;
-#define FIND(member, name) *(void **)&next.member = dlsym(RTLD_NEXT, name)
-    FIND(new_one, "_Znwm");
-    FIND(new_array, "_Znam");
-    FIND(new_one_nothrow, "_ZnwmRKSt9nothrow_t");
-    FIND(new_array_nothrow, "_ZnamRKSt9nothrow_t");
-    FIND(new_aligned, "_ZnwmSt11align_val_t");
-    FIND(new_array_aligned, "_ZnamSt11align_val_t");
-    FIND(new_aligned_nothrow, "_ZnwmSt11align_val_tRKSt9nothrow_t");
-    FIND(new_array_aligned_nothrow, "_ZnamSt11align_val_tRKSt9nothrow_t");
-    FIND(delete_one, "_ZdlPv");
-    FIND(delete_array, "_ZdaPv");
-    FIND(delete_one_nothrow, "_ZdlPvRKSt9nothrow_t");
-    FIND(delete_array_nothrow, "_ZdaPvRKSt9nothrow_t");
-    FIND(delete_sized, "_ZdlPvm");
-    FIND(delete_array_sized, "_ZdaPvm");
-    FIND(delete_aligned, "_ZdlPvSt11align_val_t");
-    FIND(delete_array_aligned, "_ZdaPvSt11align_val_t");
-    FIND(delete_aligned_nothrow, "_ZdlPvSt11align_val_tRKSt9nothrow_t");
-    FIND(delete_array_aligned_nothrow, "_ZdaPvSt11align_val_tRKSt9nothrow_t");
-    FIND(delete_sized_aligned, "_ZdlPvmSt11align_val_t");
-    FIND(delete_array_sized_aligned, "_ZdaPvmSt11align_val_t");
-#undef FIND
+#define FIND_NEXT(type, name, parameters, mangled)                             \
+    *(void **)&next.name = dlsym(RTLD_NEXT, mangled);
+    CXX_ROOTS(FIND_NEXT)
+    CXX_FORMS(FIND_NEXT)
 }
 
 void operators_start(bool own, bool off) {
