@@ -39,6 +39,15 @@ static void keep_only(struct fixture *f, struct mspan *s, unsigned first,
             free_slot(f, s, i);
 }
 
+// litter fills spans of a class, and frees all but the first object of each.
+static void litter(struct fixture *f, unsigned sizeclass, struct mspan **s,
+                   unsigned n) {
+    for (unsigned i = 0; i < n; i++)
+        s[i] = fixture_full_span(f, sizeclass);
+    for (unsigned i = 0; i < n; i++)
+        keep_only(f, s[i], 0, 0);
+}
+
 // page_is_hole says, slot by slot, whether all that overlap a page are free.
 static bool page_is_hole(const struct mspan *s, unsigned page) {
     uintptr_t start = (uintptr_t)page * OS_PAGE, end = start + OS_PAGE;
@@ -174,10 +183,7 @@ Test(holes, a_span_that_was_used_since_the_last_walk_is_left_out) {
     enum { N = 400 };
     struct fixture f = fixture_start();
     static struct mspan *s[N];
-    for (int i = 0; i < N; i++)
-        s[i] = fixture_full_span(&f, sizeclass_for(64));
-    for (int i = 0; i < N; i++)
-        keep_only(&f, s[i], 0, 0);
+    litter(&f, sizeclass_for(64), s, N);
 
     tick(&f);
     cr_assert(zero(u64, hole_bytes(&f)));
@@ -204,10 +210,7 @@ Test(holes, side_by_side_they_go_in_one_call) {
     enum { N = 64 };
     struct fixture f = fixture_start();
     struct mspan *s[N];
-    for (int i = 0; i < N; i++)
-        s[i] = fixture_full_span(&f, sizeclass_for(4096));
-    for (int i = 0; i < N; i++)
-        keep_only(&f, s[i], 0, 0);
+    litter(&f, sizeclass_for(4096), s, N);
     uint64_t before = mem_fake_calls(MEM_RELEASE);
 
     size_t nbytes = scavenger_release_holes(f.heap);
@@ -248,10 +251,7 @@ Test(holes, where_every_release_is_refused_it_is_soon_not_tried_any_more) {
     enum { N = 200 };
     struct fixture f = fixture_start();
     struct mspan *s[N];
-    for (int i = 0; i < N; i++)
-        s[i] = fixture_full_span(&f, sizeclass_for(64));
-    for (int i = 0; i < N; i++)
-        keep_only(&f, s[i], 0, 0);
+    litter(&f, sizeclass_for(64), s, N);
     mem_fake_fail_at(MEM_RELEASE, 1, MEM_FOR_EVER);
 
     cr_assert(zero(sz, scavenger_release_holes(f.heap)));
@@ -385,15 +385,6 @@ static void grow(struct fixture *f, uint64_t nbytes) {
     uint64_t end = f->heap->fresh_bytes + nbytes;
     while (f->heap->fresh_bytes < end)
         fixture_full_span(f, sizeclass_for(64));
-}
-
-// litter fills spans of a class, and frees all but the first object of each.
-static void litter(struct fixture *f, unsigned sizeclass, struct mspan **s,
-                   unsigned n) {
-    for (unsigned i = 0; i < n; i++)
-        s[i] = fixture_full_span(f, sizeclass);
-    for (unsigned i = 0; i < n; i++)
-        keep_only(f, s[i], 0, 0);
 }
 
 enum { LITTER = 512 };
