@@ -120,6 +120,18 @@ void hugepages_wish(struct mheap *h, uintptr_t addr, size_t npages) {
         mem_hugepages(start, end - start);
 }
 
+bool hugepages_are(struct mheap *h, uintptr_t addr, size_t npages) {
+    uintptr_t end = addr + (npages << PAGE_SHIFT);
+    bool any = false;
+    mutex_lock(&h->lock);
+    for (addr = align_down(addr, HUGE_BYTES); addr < end; addr += HUGE_BYTES) {
+        struct region r = region_at(h, addr);
+        any |= r.a != NULL && r.a->huge[r.word] & r.bit;
+    }
+    mutex_unlock(&h->lock);
+    return any;
+}
+
 // guesses_left_locked returns how many regions more may be guessed, with an object of
 // npages that is in use but not counted as a large one yet.
 static size_t guesses_left_locked(const struct mheap *h, size_t npages) {

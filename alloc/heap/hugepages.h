@@ -47,6 +47,9 @@ bool hugepages_populate(struct mheap *h, uintptr_t addr, size_t npages);
 // kernel fills a region at its first touch. Without locks.
 void hugepages_wish(struct mheap *h, uintptr_t addr, size_t npages);
 
+// hugepages_are says whether a region of those that a range lies in has the advice.
+bool hugepages_are(struct mheap *h, uintptr_t addr, size_t npages);
+
 // hugepages_grown is for a large object of npages that had only old: realloc says
 // that it is filled from its beginning, as a buffer that is written or read into.
 // Huge pages are wished for in what it grew by, if that could be guessed as well, or

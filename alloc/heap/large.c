@@ -31,12 +31,17 @@ struct mspan *large_move(struct mheap *h, struct mspan *s, size_t npages) {
         return NULL; // spans do not begin at pages of the system
     if (__atomic_load_n(&h->nmoved, __ATOMIC_RELAXED) >= LARGE_MOVES_MAX)
         return NULL;
-    struct mspan *new = mheap_alloc_large_moved(h, npages, old_pages);
+    bool moves = large_moves(old_pages, /* fresh= */ false);
+    struct mspan *new =
+        moves ? mheap_alloc_large_moved(h, npages, old_pages)
+              : mheap_alloc_large(h, npages, 1, /* may_reserve= */ true);
     if (new == NULL)
         return NULL;
     uintptr_t old_addr = mspan_start(s);
     void *sample;
-    if (!large_moves(old_pages, /* fresh= */ !new->needzero)) {
+    // What comes as a huge page costs no more than the copying.
+    if (!moves &&
+        (new->needzero || hugepages_are(h, mspan_start(new), new->npages))) {
         memcpy((void *)mspan_start(new), (void *)old_addr,
                old_pages << PAGE_SHIFT);
         mheap_free_large(h, s, old_addr, /* scavenged= */ false, &sample);
