@@ -23,7 +23,7 @@ struct block block_find(const void *p);
 struct block block_find_locked(const void *p);
 
 // block_with_size adds to it, with MOUND_HARDENED=2, what the marks say: usable is then
-// the size that was asked for. block_find_size is both.
+// the size that was requested. block_find_size is both.
 struct block block_with_size(const void *p, struct block b);
 struct block block_find_size(const void *p);
 

@@ -22,8 +22,8 @@
 //   3. The magazine is dry: malloc_slow enters the slow path (slowpath.h), and
 //      alloc_inside calls mcache_refill, which takes the class's lock and brings a
 //      batch from mcentral's transfer store, or free slots of its fullest spans.
-//   4. No slot is free: mcentral_grow asks mheap for a run of pages, cuts it
-//      into slots, all free, and publishes it in the page map.
+//   4. No slot is free: mcentral_grow takes a run of pages from mheap, cuts
+//      it into slots, all free, and publishes it in the page map.
 //   5. No run is free: mheap reserves address space and commits some of it.
 //   6. n above 32 KiB: a span of one object that this thread freed
 //      (mcache_use_large), else steps 4 and 5 for one (mheap_alloc_large).

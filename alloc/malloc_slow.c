@@ -189,10 +189,11 @@ void free_sized_slow(void *p, size_t align, size_t size, const char *call) {
         runtime_next.free(p);
         return;
     }
-    // Mostly the class tells, and what is wrong otherwise free finds out.
-    bool told = options->hardened == 0 && align == 0 &&
-                size <= MAX_SMALL_SIZE && block_class(p) == sizeclass_for(size);
-    if (!told && !emergency_owns(p) && slowpath_enter()) {
+    // Mostly the class is enough; what else may be wrong is found by free.
+    bool known = options->hardened == 0 && align == 0 &&
+                 size <= MAX_SMALL_SIZE &&
+                 block_class(p) == sizeclass_for(size);
+    if (!known && !emergency_owns(p) && slowpath_enter()) {
         struct block b = block_find_size(p);
         slowpath_leave();
         if (b.misuse == MISUSE_NONE &&

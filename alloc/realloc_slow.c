@@ -23,8 +23,7 @@
 #include "watch/guards.h"
 #include "watch/sampled.h"
 
-// resize_in_place does what a large object can do where it is; and tells how
-// the object may move otherwise.
+// resize_in_place resizes a large object where it is, or returns how it may move.
 enum resize { RESIZED, MOVE_PAGES, MOVE_BYTES };
 
 static enum resize resize_in_place(struct mspan *s, size_t size) {

@@ -45,7 +45,7 @@ static bool find_next(struct runtime_next *heap, struct interpose_next *rest) {
     return true;
 }
 
-// A sanitizer's runtime brings its own malloc and wants to be first. All that do so
+// A sanitizer's runtime brings its own malloc and has to be first. All that do so
 // (address, hwaddress, leak, memory, thread) have this function, and the others do
 // not. By a weak reference: dlsym allocates when it finds nothing, and what serves
 // it then may be that runtime, which is not ready for it.
@@ -56,9 +56,9 @@ static bool sanitized(void) {
     return __sanitizer_get_allocated_size != NULL;
 }
 
-// AddressSanitizer in a library asks whoever has this name for options. It would
-// end a program that has any other library in front of it; for us it need not, as
-// we stand aside. A program's own function comes first, and ASAN_OPTIONS have the
+// AddressSanitizer in a library takes options from whoever has this name. It would
+// end a program that has any other library in front of it; for us it need not, since
+// every call passes on. A program's own function comes first, and ASAN_OPTIONS have the
 // last word.
 const char *__asan_default_options(void);
 EXPORT __attribute__((weak)) const char *__asan_default_options(void) {

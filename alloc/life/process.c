@@ -35,7 +35,7 @@ void process_filtered(void) {
         return;
     // For good. A filter is not to find a thread that it cannot be given to.
     process_pause_helper();
-    profile_stop(); // first: that tells all threads, by a call to the system
+    profile_stop(); // before filter_note: its barrier is a system call
     filter_note();
 }
 

@@ -1,6 +1,6 @@
-// process.h: what preload/ tells the allocator of its process, and may find out
-// about it. In libmound.a as in libmound.so; not installed. start.c and exit.c have
-// the first two, process.c the others.
+// process.h: the events of a process that preload/ passes on to the allocator, and the
+// settings that it reads. In libmound.a as in libmound.so; not installed. start.c and
+// exit.c have the first two, process.c the others.
 #ifndef MOUND_PROCESS_H
 #define MOUND_PROCESS_H
 

@@ -4,8 +4,8 @@
 //   start_heap           by the first call of the malloc family or by the
 //                        constructor, whichever comes first; mostly that call is
 //                        the loader's or a constructor's of the C library
-//   process_start        by the constructor: what the process around the heap is
-//                        told and told of
+//   process_start        by the constructor: handlers for forks, ends of threads and
+//                        of the process, and descriptors for what is written then
 //   runtime_start_late   by the first slow path after the C library's own
 //                        constructor: what needs the loader
 #include <pthread.h>
@@ -115,8 +115,8 @@ static void keep_stderr(void) {
         stdfd_keep(2, /* waiters= */ false);
 }
 
-// want_late asks for the third step if there is something to do in it.
-static void want_late(void) {
+// prepare_late makes the third step come if it has something to do.
+static void prepare_late(void) {
     if (!profile_wanted() && !options->unwind_asked)
         return;
     outname_init();
@@ -143,7 +143,7 @@ void process_start(char **envp) {
     fork_start();
     exit_start();
     report_set_describe(origin_describe);
-    want_late();
+    prepare_late();
 }
 
 // With -z initfirst this runs before every other constructor, libc's included;

@@ -1,4 +1,4 @@
-// outfile.h: files in which this process tells of itself, and how they are
+// outfile.h: files that this process writes about itself, and how they are
 // written. All by raw system calls, since stdio may be closed, locked or replaced
 // by then; nothing here allocates.
 #ifndef MOUND_OUTFILE_H
@@ -13,7 +13,7 @@ enum {
 };
 #define OUTFILE_WAIT_NS ((uint64_t)OUTFILE_WAIT_S * 1000000000u)
 
-// struct outfile is what one environment variable asks for.
+// struct outfile is the file that one environment variable names.
 struct outfile {
     const char *variable; // for complaints
     const char *path;     // see outname.h

@@ -1,4 +1,4 @@
-// outname.h: the names of files in which this process tells of itself: what the
+// outname.h: the names of files that this process writes about itself: what the
 // user wrote, and what stands for % in it.
 #ifndef MOUND_OUTNAME_H
 #define MOUND_OUTNAME_H

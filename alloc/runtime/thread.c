@@ -132,7 +132,7 @@ static void free_cache(struct mcache *c) {
     mutex_unlock(&h->lock);
 }
 
-// arm asks for the call at the thread's end. It may allocate: that call finds
+// arm requests the call at the thread's end. It may allocate: that call finds
 // the state THREAD_ATTACHING and is served without a cache.
 static void arm(void) {
     struct thread_tls *t = &thread_tls;

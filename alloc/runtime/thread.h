@@ -15,8 +15,6 @@ enum thread_state {
     THREAD_AWAY,      // in a function of others amid a slow path, likewise
 };
 
-enum { DEFERRED_MAX = 32 };
-
 // struct thread_tls must be usable when all zero: the dynamic loader may call
 // malloc before it has copied the initial values of thread-local memory. So the
 // cache is held as its distance from mcache_none, whose zero is "none".
@@ -29,7 +27,7 @@ struct thread_tls {
     uint8_t state;            // enum thread_state
     uint8_t nrounds;          // times the destructor of our key has run
     bool unwinding;           // what it allocates now is not sampled
-    uint16_t nticks;          // slow paths since the scavenger was asked
+    uint16_t nticks;          // see SLOWPATH_TICKS
     uint16_t epoch;           // the sampling_epoch that was seen
     void **deferred;          // frees of signal handlers that interrupted us
     struct sampler sampler;   // of what is allocated outside of magazines
@@ -48,7 +46,7 @@ ALWAYS_INLINE struct mcache *thread_cache(void) {
 }
 
 // thread_enter begins a slow path: hits are turned off for this thread until
-// thread_leave, so that a signal handler comes this way too. It returns false
+// thread_leave, so that a signal handler takes the slow path too. It returns false
 // if this is such a handler: then nothing may be locked, and thread_leave is
 // not called.
 ALWAYS_INLINE bool thread_enter(void) {

@@ -8,7 +8,7 @@
 // program may have closed by then. Once.
 void dump_init(void);
 
-// dump_at_exit writes what MOUND_STATS asks for. process_exiting calls it, once in
+// dump_at_exit writes the statistics that MOUND_STATS names. process_exiting calls it, once in
 // each process.
 void dump_at_exit(void);
 

@@ -1,8 +1,8 @@
 // endcheck.c: see endcheck.h.
 //
 // mheap.lock keeps the pages of every span where they are, and large objects from
-// being protected (mheap_keep_large). That objects come and go in small spans
-// meanwhile, canary_find can tell.
+// being protected (mheap_keep_large). Objects come and go in small spans meanwhile;
+// canary_find recognizes a slot in which one is just made or freed.
 #include "watch/endcheck.h"
 
 #include "prof/canary.h"

@@ -40,7 +40,7 @@ static void count(uint64_t *counter, uint64_t n) {
 
 void *guards_alloc(size_t size, size_t align, const uintptr_t *pcs,
                    unsigned npcs, void *sample) {
-    // Of no bytes is none: a live object is told by its size.
+    // At least one byte: the pool takes a size of 0 for no live object.
     size = max_size(size, 1);
     void *p = guard_alloc(&guards_pool, size, align, pcs, npcs);
     if (p == NULL)

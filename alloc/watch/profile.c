@@ -83,7 +83,7 @@ int profile_start(uint64_t rate) {
     if (rate > INT64_MAX)
         return -EINVAL;
     if (filter_noted())
-        return -EPERM; // to tell all threads takes a system call
+        return -EPERM; // the barrier for all threads is a system call
     if (!thread_enter())
         return -EBUSY; // a signal handler that interrupted malloc
     runtime_enter();

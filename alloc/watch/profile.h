@@ -20,7 +20,7 @@ bool profile_wanted(void);
 
 // profile_start begins to sample with a mean of rate bytes between samples, or
 // changes the rate, and returns 0 or -errno. Threads that are in no slow path
-// are told by a barrier (membarrier); where the kernel has none they begin with
+// see it after a barrier (membarrier); where the kernel has none they begin with
 // their next slow path. profile_stop ends sampling: what was sampled stays, and
 // frees of it are still counted.
 int profile_start(uint64_t rate);

@@ -72,7 +72,7 @@ static struct mbucket *bucket_here(size_t size) {
     return b;
 }
 
-// count_in counts a sampled object in its bucket and tells tracers.
+// count_in counts a sampled object in its bucket and fires the tracers' probe.
 static void count_in(struct mbucket *b, void *p, double chance) {
     atomic_fetch_add_explicit(&b->nallocs, 1, memory_order_relaxed);
     probe_alloc(p, b->size, (uint64_t)((double)b->size / chance));

@@ -14,7 +14,7 @@ struct mspan;
 // sampled_small returns a sampled object of a class, or NULL: the caller goes on
 // as without a profile. sampled_small_due is for a magazine whose next malloc
 // is due, which is not due any more when NULL is returned. size and align are
-// what was asked for.
+// those of the request.
 void *sampled_small(unsigned sizeclass, size_t size, size_t align);
 void *sampled_small_due(struct mcache *c, unsigned sizeclass, size_t size,
                         size_t align);
