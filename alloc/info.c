@@ -1,11 +1,8 @@
-// info.c: the calls of mound.h that look at the heap as a whole.
+// info.c: the calls of mound.h that concern the heap as a whole; its statistics are
+// watch/stats.c's.
 #include "mound.h"
 
-#include <string.h>
-
-#include "watch/dump.h"
 #include "heap/scavenger.h"
-#include "prof/memstats.h"
 #include "runtime/mode.h"
 #include "runtime/runtime.h"
 #include "runtime/thread.h"
@@ -13,25 +10,6 @@
 EXPORT int mound_version(void) {
     return MOUND_VERSION_MAJOR * 10000 + MOUND_VERSION_MINOR * 100 +
            MOUND_VERSION_PATCH;
-}
-
-EXPORT void mound_read_memstats(struct mound_memstats *ret_stats, size_t size) {
-    // 6 KiB: too much for small stacks. Guarded by the lock of the list.
-    static struct mound_memstats reading;
-    size_t known = size < sizeof reading ? size : sizeof reading;
-    memset(ret_stats, 0, size);
-    if (!thread_enter())
-        return; // in a handler that interrupted a slow path: no locks
-    runtime_enter();
-    thread_lock_list();
-    memstats_read_locked(&mound_heap, thread_list(), thread_count(), &reading);
-    memcpy(ret_stats, &reading, known);
-    thread_unlock_list();
-    thread_leave();
-}
-
-EXPORT int mound_write_memstats(int fd) {
-    return dump_table(fd) == 0 ? 0 : -1;
 }
 
 EXPORT int mound_malloc_trim(size_t pad) {
