@@ -207,6 +207,20 @@ class Harness(unittest.TestCase):
         self.assertIn('alloc/base/compiler', graph['alloc/base/mutex'])
         self.assertNotIn('alloc/base/mutex', graph['alloc/base/mutex'])
 
+    def test_what_leads_up_by_its_name_is_found(self):
+        symbols = [('os/sys.c', 'T', 'sys_pid'),
+                   ('heap/mheap.c', 'U', 'sys_pid'),
+                   ('heap/mheap.c', 'T', 'mheap_grow'),
+                   ('os/sys.c', 'U', 'mheap_grow'),
+                   ('os/sys.c', 'U', 'getpid'),
+                   ('malloc.c', 'U', 'mheap_grow'),
+                   ('malloc.c', 'T', 'malloc'),
+                   ('watch/dump.c', 'U', 'malloc')]
+
+        self.assertEqual(self.check().calls_upwards(symbols),
+                         [('os/sys.c', 'heap/mheap.c', 'mheap_grow'),
+                          ('watch/dump.c', 'malloc.c', 'malloc')])
+
     def test_long_files_are_refused(self):
         check = self.check()
         lengths = {'short.c': check.LINES_MAX, 'long.c': check.LINES_MAX + 1}
