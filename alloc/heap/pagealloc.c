@@ -78,10 +78,10 @@ bool pagealloc_cover(struct pagealloc *pa, uintptr_t addr, size_t nbytes) {
     return true;
 }
 
-// resum_chunk brings the summary of a chunk up to date and says whether it changed.
-// backed is what is known of its runs with memory: none is longer.
-static bool resum_chunk(struct arena *a, unsigned chunk, uint32_t backed) {
-    struct palloc_sum sum = pallocbits_summarize(a->chunks[chunk].free);
+// resum_chunk makes sum the summary of a chunk and says whether that changed. backed is
+// what is known of its runs with memory: none is longer.
+static bool resum_chunk(struct arena *a, unsigned chunk, struct palloc_sum sum,
+                        uint32_t backed) {
     sum.backed =
         (uint32_t)min_size(min_size(backed, sum.max), a->nbacked[chunk]);
     if (palloc_sum_equal(sum, a->chunk_sums[chunk]))
@@ -174,8 +174,12 @@ static size_t take(struct pagealloc *pa, uintptr_t addr, size_t npages) {
         bool changed = false;
         for (;;) {
             nscavenged += take_part(pa, &part);
-            changed |= resum_chunk(a, part.chunk, // no run becomes longer
-                                   a->chunk_sums[part.chunk].backed);
+            struct palloc_sum sum = a->chunk_sums[part.chunk];
+            changed |=
+                resum_chunk(a, part.chunk,
+                            pallocbits_sum_clear(a->chunks[part.chunk].free,
+                                                 sum, part.page, part.n),
+                            sum.backed); // no run becomes longer
             left -= part.n;
             addr += (uintptr_t)part.n << PAGE_SHIFT;
             if (left == 0 || part.chunk == ARENA_CHUNKS - 1)
@@ -214,9 +218,12 @@ void pagealloc_free(struct pagealloc *pa, uintptr_t addr, size_t npages,
         bool changed = false;
         for (;;) {
             free_part(pa, &part, scavenged);
-            changed |= resum_chunk(a, part.chunk,
-                                   scavenged ? a->chunk_sums[part.chunk].backed
-                                             : CHUNK_PAGES);
+            struct palloc_sum sum = a->chunk_sums[part.chunk];
+            changed |=
+                resum_chunk(a, part.chunk,
+                            pallocbits_sum_set(a->chunks[part.chunk].free, sum,
+                                               part.page, part.n),
+                            scavenged ? sum.backed : CHUNK_PAGES);
             npages -= part.n;
             addr += (uintptr_t)part.n << PAGE_SHIFT;
             if (npages == 0 || part.chunk == ARENA_CHUNKS - 1)
@@ -315,7 +322,8 @@ bool pagealloc_alloc_at(struct pagealloc *pa, uintptr_t addr, size_t npages,
 
 void pagealloc_backed_known(struct pagealloc *pa, struct arena *a,
                             unsigned chunk, const uint64_t bits[CHUNK_WORDS]) {
-    if (resum_chunk(a, chunk, pallocbits_summarize(bits).max))
+    if (resum_chunk(a, chunk, a->chunk_sums[chunk],
+                    pallocbits_summarize(bits).max))
         resum_above(pa, a, chunk, chunk);
 }
 
@@ -438,7 +446,8 @@ void pagealloc_rebuild(struct pagealloc *pa) {
             a->nbacked[c] = (uint16_t)(n - gone);
             a->nbacked_total += n - gone;
             pa->nfree += n;
-            resum_chunk(a, c, CHUNK_PAGES);
+            resum_chunk(a, c, pallocbits_summarize(a->chunks[c].free),
+                        CHUNK_PAGES);
         }
         // Whatever a half made change left: compute all anew.
         a->group_sums[0].max = UINT32_MAX;

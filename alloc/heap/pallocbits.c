@@ -141,6 +141,50 @@ static unsigned end_of_last(const uint64_t bits[CHUNK_WORDS], unsigned limit,
     return 0;
 }
 
+// struct around is the run of free pages that a range is in, or was.
+struct around {
+    unsigned left;  // pages before the range
+    unsigned right; // behind it
+};
+
+static struct around run_around(const uint64_t bits[CHUNK_WORDS], unsigned page,
+                                unsigned npages) {
+    unsigned end = page + npages;
+    return (struct around){page - end_of_last(bits, page, ~(uint64_t)0),
+                           pallocbits_ones(bits, end, CHUNK_PAGES - end)};
+}
+
+struct palloc_sum pallocbits_sum_set(const uint64_t bits[CHUNK_WORDS],
+                                     struct palloc_sum sum, unsigned page,
+                                     unsigned npages) {
+    struct around run = run_around(bits, page, npages);
+    unsigned length = run.left + npages + run.right;
+    if (page == run.left)
+        sum.start = length;
+    if (page + npages + run.right == CHUNK_PAGES)
+        sum.end = length;
+    if (length > sum.max)
+        sum.max = length;
+    return sum;
+}
+
+struct palloc_sum pallocbits_sum_clear(const uint64_t bits[CHUNK_WORDS],
+                                       struct palloc_sum sum, unsigned page,
+                                       unsigned npages) {
+    struct around run = run_around(bits, page, npages);
+    if (run.left + npages + run.right == sum.max) {
+        uint32_t backed = sum.backed;
+        sum = pallocbits_summarize(bits);
+        sum.backed = backed;
+        return sum;
+    }
+    if (page == run.left)
+        sum.start = run.left;
+    if (page + npages + run.right == CHUNK_PAGES)
+        sum.end = run.right;
+    return sum;
+}
+
 bool pallocbits_run_below(const uint64_t bits[CHUNK_WORDS], unsigned limit,
                           unsigned *ret_start, unsigned *ret_end) {
     *ret_end = end_of_last(bits, limit, 0);

@@ -42,6 +42,16 @@ unsigned pallocbits_count(const uint64_t bits[CHUNK_WORDS], unsigned page,
 unsigned pallocbits_ones(const uint64_t bits[CHUNK_WORDS], unsigned page,
                          unsigned most);
 
+// pallocbits_sum_set and _sum_clear return what sum becomes when pages
+// [page, page + npages) were set, or cleared, that were not before; backed stays. Cost:
+// a few steps, but that of pallocbits_summarize if the longest run was cut.
+struct palloc_sum pallocbits_sum_set(const uint64_t bits[CHUNK_WORDS],
+                                     struct palloc_sum sum, unsigned page,
+                                     unsigned npages);
+struct palloc_sum pallocbits_sum_clear(const uint64_t bits[CHUNK_WORDS],
+                                       struct palloc_sum sum, unsigned page,
+                                       unsigned npages);
+
 // pallocbits_run_below finds the highest run of set pages below page limit, which may
 // cut it, or returns false.
 bool pallocbits_run_below(const uint64_t bits[CHUNK_WORDS], unsigned limit,

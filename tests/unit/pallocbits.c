@@ -163,6 +163,24 @@ Test(pallocbits, summaries_of_random_chunks_are_those_of_a_slow_loop) {
     }
 }
 
+Test(pallocbits, a_summary_that_follows_each_change_is_that_of_a_slow_loop) {
+    struct random r = random_from(26);
+    chunk bits = {0};
+    struct palloc_sum sum = sum_slowly(bits, CHUNK_PAGES);
+    for (int i = 0; i < 100000; i++) {
+        unsigned page = (unsigned)random_below(&r, CHUNK_PAGES);
+        unsigned most = 1 + (unsigned)random_below(&r, i % 512 + 1);
+        bool on = !bit(bits, page);
+        unsigned n = 0;
+        while (n < most && page + n < CHUNK_PAGES && bit(bits, page + n) != on)
+            n++;
+        set_slowly(bits, page, n, on);
+        sum = on ? pallocbits_sum_set(bits, sum, page, n)
+                 : pallocbits_sum_clear(bits, sum, page, n);
+        check_sum(sum, sum_slowly(bits, CHUNK_PAGES), "after a change");
+    }
+}
+
 Test(pallocbits, the_lowest_run_of_each_length_is_found) {
     static const unsigned lengths[] = {1,  2,  3,   5,   16,  31,  32,  63,
                                        64, 65, 100, 128, 129, 256, 511, 512};
