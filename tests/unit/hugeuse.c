@@ -47,7 +47,7 @@ Test(hugeuse, only_slots_that_were_taken_count_as_used) {
     struct fixture f = start(THP_AUTO);
     void *slots[5];
     fill_first(&f);
-    cr_assert(eq(sz, mspan_take(new_span(&f), slots, 5), 5));
+    cr_assert(eq(sz, mspan_take(new_span(&f), slots + 5, 5), 5));
     new_span(&f);
 
     struct hugeuse use = hugeuse_read(f.heap);
