@@ -1,21 +1,14 @@
 // array.c: see array.h.
 #include "array.h"
 
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
 enum {
-    BLOCK_ALIGNED = 4096,    // bytes from which data begins at a cache line
-    MALLOC_ALIGN = 16,       // what malloc promises
-    BLOCK_CALLOC = 1 << 20,  // bytes from which calloc need not clear
-    RELEASE_BLOCK = 4 << 20, // blocks below this are freed in one go
-    RELEASE_STEP = 1 << 20,  // bytes given back in one step
-    RELEASE_BUCKETS =
-        512, // a step is never fewer buckets: they have 2 KiB at most
-    POPULATE_ARRAY = 128 << 10, // arrays below this fault in page by page
-    POPULATE_STEP = 1 << 20,    // bytes made ready in one step
-    PAGE = 4096,                // steps of other page sizes are refused, kindly
+    BLOCK_ALIGNED = 4096,   // bytes from which data begins at a cache line
+    MALLOC_ALIGN = 16,      // what malloc promises
+    BLOCK_CALLOC = 1 << 20, // bytes from which calloc need not clear
+    PAGE = 4096,            // steps of other page sizes are refused, kindly
 };
 
 size_t array_front(const struct mound_map_type *t, size_t n, bool links) {
@@ -26,17 +19,9 @@ size_t array_front(const struct mound_map_type *t, size_t n, bool links) {
     return mound_map_round_(bytes, align);
 }
 
-// A block as malloc gave it: from where, and how much. Blocks whose data is aligned
-// beyond malloc keep the address they came from in the word before their front.
-struct block {
-    size_t front;
-    size_t bytes;
-    bool aligned;
-};
-
-static struct block block_layout(const struct mound_map_type *t, size_t n,
-                                 bool links) {
-    struct block b = {.front = array_front(t, n, links)};
+struct array_block array_block_layout(const struct mound_map_type *t, size_t n,
+                                      bool links) {
+    struct array_block b = {.front = array_front(t, n, links)};
     b.bytes = b.front + n * mound_map_datasize_(t);
     b.aligned =
         b.bytes >= BLOCK_ALIGNED || mound_map_dataalign_(t) > MALLOC_ALIGN;
@@ -48,7 +33,7 @@ static struct block block_layout(const struct mound_map_type *t, size_t n,
 
 static char *block_new(const struct mound_map_type *t, size_t n, bool links,
                        bool cleared) {
-    struct block b = block_layout(t, n, links);
+    struct array_block b = array_block_layout(t, n, links);
     bool zero = cleared && b.bytes >= BLOCK_CALLOC;
     char *p = (char *)(zero ? calloc(1, b.bytes) : malloc(b.bytes));
     if (p == NULL)
@@ -64,7 +49,7 @@ static char *block_new(const struct mound_map_type *t, size_t n, bool links,
     return base;
 }
 
-static char *block_start(const struct block *b, char *base) {
+char *array_block_start(const struct array_block *b, char *base) {
     char *p = base - b->front;
     if (b->aligned)
         memcpy(&p, p - sizeof(void *), sizeof p);
@@ -73,13 +58,9 @@ static char *block_start(const struct block *b, char *base) {
 
 static void block_free(const struct mound_map_type *t, char *base, size_t n,
                        bool links) {
-    struct block b = block_layout(t, n, links);
-    free(block_start(&b, base));
+    struct array_block b = array_block_layout(t, n, links);
+    free(array_block_start(&b, base));
 }
-
-// Why pages are released and populated by the MiB. Medians of 256 MiB in pieces, on a
-// virtual machine with Linux 6.18: a page touched 11.6 us, 64 KiB populated 11 us,
-// 1 MiB 190 us; released, 64 KiB 47 us (a flush for each page), 1 MiB 28 us.
 
 static void pages_advise(char *from, char *to, int advice) {
     uintptr_t first = mound_map_round_((uintptr_t)from, PAGE);
@@ -91,16 +72,11 @@ static void pages_advise(char *from, char *to, int advice) {
     errno = saved;
 }
 
-// pages_release gives whole pages between from and to back: private memory of ours
-// whose contents are done with. Where that is refused (locked memory, larger pages)
-// the block is freed later all the same.
-static void pages_release(char *from, char *to) {
+void array_pages_release(char *from, char *to) {
     pages_advise(from, to, MADV_DONTNEED);
 }
 
-// pages_populate makes pages ready that will be written to soon. Where that is
-// refused (an older kernel) they fault in one by one.
-static void pages_populate(char *from, char *to) {
+void array_pages_populate(char *from, char *to) {
 #ifndef MADV_POPULATE_WRITE
     enum { MADV_POPULATE_WRITE = 23 };
 #endif
@@ -125,8 +101,7 @@ void array_clear(char *array, unsigned B) {
                sizeof(uint32_t) * n);
 }
 
-static char *overflow_chunk(const struct mound_map_overflow *overflow,
-                            size_t i) {
+char *overflow_chunk(const struct mound_map_overflow *overflow, size_t i) {
     return overflow->nchunks_ == 1 ? overflow->u_.one_ : overflow->u_.many_[i];
 }
 
@@ -221,271 +196,14 @@ size_t array_bytes(const struct mound_map_type *t, char *array, unsigned B,
                    bool lent, const struct mound_map_overflow *overflow) {
     if (array == NULL)
         return 0;
-    size_t n = lent ? 0 : block_layout(t, mound_map_nbuckets_(B), B > 0).bytes;
+    size_t n =
+        lent ? 0 : array_block_layout(t, mound_map_nbuckets_(B), B > 0).bytes;
     if (overflow == NULL || overflow->nchunks_ == 0)
         return n;
     size_t chunk = (size_t)1 << mound_map_chunkshift_(B);
     size_t table = 1;
     while (table < overflow->nchunks_)
         table *= 2;
-    return n + overflow->nchunks_ * block_layout(t, chunk, true).bytes +
+    return n + overflow->nchunks_ * array_block_layout(t, chunk, true).bytes +
            (table > 1 ? table * sizeof(char *) : 0);
-}
-
-struct mound_map_extra *map_extra(struct mound_map *m) {
-    if (m->extra_ == NULL)
-        m->extra_ = (struct mound_map_extra *)calloc(1, sizeof *m->extra_);
-    return m->extra_;
-}
-
-// extra_tidy forgets extra when nothing is in it. A clearseq other than 0 stays, for
-// iterators from before the clear would take 0 for theirs.
-static void extra_tidy(struct mound_map *m) {
-    struct mound_map_extra *extra = m->extra_;
-    if (extra->old_ == NULL)
-        mound_map_setflags_(m, mound_map_flags_(m) & ~MOUND_MAP_OUTGROWN);
-    if (extra->old_ != NULL || extra->clearseq_ != 0 ||
-        extra->overflow_.next_ != 0)
-        return;
-    free(extra);
-    m->extra_ = NULL;
-}
-
-static void old_free(const struct mound_map_type *t,
-                     struct mound_map_old *old) {
-    array_free(t, old->buckets_, old->B_, old->lent_, &old->overflow_);
-    free(old);
-}
-
-void old_release(const struct mound_map_type *t, struct mound_map *m) {
-    struct mound_map_old *old = m->extra_->old_;
-    size_t n = m->nevacuate_ - old->nreleased_;
-    if (n < RELEASE_BUCKETS)
-        return;
-    size_t size = mound_map_datasize_(t);
-    if (n * size < RELEASE_STEP || (size << old->B_) < RELEASE_BLOCK)
-        return;
-    if (old_waiting(old) ||
-        __atomic_load_n(&m->niterators_, __ATOMIC_RELAXED) != 0)
-        return;
-    pages_release(old->buckets_ + old->nreleased_ * size,
-                  old->buckets_ + m->nevacuate_ * size);
-    old->nreleased_ = m->nevacuate_;
-}
-
-void old_populate(const struct mound_map_type *t, struct mound_map *m) {
-    struct mound_map_old *old = m->extra_->old_;
-    if (old->npopulated_ == SIZE_MAX)
-        return;
-    size_t data = mound_map_datasize_(t) << m->B_;
-    char *from = m->buckets_ -
-                 array_front(t, mound_map_nbuckets_(m->B_), true) +
-                 old->npopulated_;
-    size_t left = (size_t)(m->buckets_ + data - from);
-    if (data < POPULATE_ARRAY) {
-        old->npopulated_ = SIZE_MAX;
-    } else if (left <= POPULATE_STEP) {
-        pages_populate(from, from + left);
-        old->npopulated_ = SIZE_MAX;
-    } else {
-        pages_populate(from, from + POPULATE_STEP);
-        old->npopulated_ += POPULATE_STEP;
-    }
-}
-
-// old_shrink frees a bit of an old array and returns whether it is gone. From the
-// end of its growth on, nsteps counts steps through one block after the other, the
-// array's own as the last.
-static bool old_shrink(const struct mound_map_type *t,
-                       struct mound_map_old *old) {
-    struct mound_map_overflow *overflow = &old->overflow_;
-    bool own = overflow->nchunks_ == 0;
-    size_t n = own ? mound_map_nbuckets_(old->B_)
-                   : (size_t)1 << mound_map_chunkshift_(old->B_);
-    char *base =
-        own ? old->buckets_ : overflow_chunk(overflow, overflow->nchunks_ - 1);
-    struct block b = block_layout(t, n, !own || old->B_ > 0);
-    // From the front on: the word before it says where the block came from.
-    char *front = base - b.front;
-    size_t bytes = b.front + n * mound_map_datasize_(t);
-    size_t done = (size_t)old->nsteps_++ * RELEASE_STEP;
-    if (bytes >= RELEASE_BLOCK && done < bytes) {
-        size_t step = bytes - done < RELEASE_STEP ? bytes - done : RELEASE_STEP;
-        pages_release(front + done, front + done + step);
-        return false;
-    }
-    char *start = block_start(&b, base);
-    old->nsteps_ = 0;
-    if (own) {
-        if (!old->lent_)
-            free(start);
-        free(old);
-        return true;
-    }
-    free(start);
-    if (overflow->nchunks_ == 2) {
-        char *one = overflow->u_.many_[0];
-        free(overflow->u_.many_);
-        overflow->u_.one_ = one;
-    }
-    overflow->nchunks_--;
-    return false;
-}
-
-void old_retire(const struct mound_map_type *t, struct mound_map *m) {
-    struct mound_map_old *old = m->extra_->old_;
-    old->nsuccessor_ = __atomic_load_n(&m->niterators_, __ATOMIC_ACQUIRE);
-    m->oldbuckets_ = NULL;
-    unsigned flags = mound_map_flags_(m) &
-                     ~(unsigned)(MOUND_MAP_SAME_SIZE | MOUND_MAP_GROWING);
-    mound_map_setflags_(m, flags | MOUND_MAP_OUTGROWN);
-    if (!old_waiting(old) &&
-        (mound_map_datasize_(t) << old->B_) < RELEASE_BLOCK) {
-        m->extra_->old_ = old->next_;
-        old_free(t, old);
-    }
-    if (m->extra_->old_ == NULL)
-        extra_tidy(m);
-}
-
-// The link to the first outgrown array that is not being evacuated.
-static struct mound_map_old **old_outgrown(struct mound_map *m) {
-    return m->oldbuckets_ != NULL ? &m->extra_->old_->next_ : &m->extra_->old_;
-}
-
-void old_step(const struct mound_map_type *t, struct mound_map *m, bool whole) {
-    if (m->extra_ == NULL)
-        return;
-    struct mound_map_old **link = old_outgrown(m);
-    while (*link != NULL) {
-        struct mound_map_old *old = *link, *next = old->next_;
-        if (old_waiting(old)) {
-            link = &old->next_;
-            continue;
-        }
-        if (whole) {
-            old_free(t, old);
-            *link = next;
-            continue;
-        }
-        if (old_shrink(t, old))
-            *link = next;
-        break;
-    }
-    if (*old_outgrown(m) == NULL)
-        mound_map_setflags_(m, mound_map_flags_(m) & ~MOUND_MAP_OUTGROWN);
-    if (m->extra_->old_ == NULL)
-        extra_tidy(m);
-}
-
-void old_free_all(const struct mound_map_type *t, struct mound_map *m) {
-    if (m->extra_ == NULL)
-        return;
-    for (struct mound_map_old *old = m->extra_->old_, *next; old; old = next) {
-        next = old->next_;
-        old_free(t, old);
-    }
-    m->extra_->old_ = NULL;
-    m->oldbuckets_ = NULL;
-    mound_map_setflags_(m,
-                        mound_map_flags_(m) & ~(unsigned)(MOUND_MAP_SAME_SIZE |
-                                                          MOUND_MAP_GROWING |
-                                                          MOUND_MAP_OUTGROWN));
-}
-
-static void forget_in(const struct mound_map_type *t,
-                      const struct mound_map_old *old, uint64_t hash,
-                      const void *key, const void *replacement) {
-    char *base = old->buckets_;
-    size_t index = hash & (((size_t)1 << old->B_) - 1);
-    // What was not moved is no copy. What was given back, no iterator looks at: there
-    // was none then, and those that began later take it for moved.
-    if (index < old->nreleased_ || !mound_map_is_evacuated_(base, index))
-        return;
-    do {
-        uint8_t *tops = mound_map_top_(base, index);
-        for (unsigned slot = 0; slot < MOUND_MAP_SLOTS; slot++) {
-            if (tops[slot] != MOUND_MAP_EVACUATED_X &&
-                tops[slot] != MOUND_MAP_EVACUATED_Y)
-                continue;
-            void *k = mound_map_keyat_(t, base, index, slot);
-            if (!t->equal(key, k, t->user))
-                continue;
-            if (replacement == NULL)
-                tops[slot] = MOUND_MAP_EVACUATED_EMPTY;
-            else if (!mound_map_key_apart_(t))
-                memcpy(k, replacement, t->key_size);
-            return;
-        }
-    } while (mound_map_follow_(&old->overflow_, old->buckets_, old->B_, &base,
-                               &index));
-}
-
-void old_forget(const struct mound_map_type *t, struct mound_map *m,
-                uint64_t hash, const void *key, const void *replacement) {
-    if (m->extra_ == NULL)
-        return;
-    for (struct mound_map_old *old = m->extra_->old_; old; old = old->next_) {
-        // Of the array being left, what iterators that have ended saw, others may
-        // come to see: it is always kept true.
-        if (old->buckets_ == m->oldbuckets_ || old_waiting(old))
-            forget_in(t, old, hash, key, replacement);
-    }
-}
-
-// Readers walk and change the list under this lock; it is held for a few steps, by
-// ends of iterators over arrays that were outgrown. A writer needs it not.
-static void old_lock(struct mound_map_extra *extra) {
-    while (__atomic_exchange_n(&extra->lock_, 1, __ATOMIC_ACQUIRE) != 0)
-        sched_yield();
-}
-
-static void old_unlock(struct mound_map_extra *extra) {
-    __atomic_store_n(&extra->lock_, 0, __ATOMIC_RELEASE);
-}
-
-static struct mound_map_old *old_find_locked(const struct mound_map *m,
-                                             const char *array) {
-    struct mound_map_old *old = m->extra_->old_;
-    while (old != NULL && old->buckets_ != array)
-        old = old->next_;
-    return old;
-}
-
-struct mound_map_old *old_find(const struct mound_map *m, const char *array) {
-    if (m->extra_ == NULL)
-        return NULL;
-    old_lock(m->extra_);
-    struct mound_map_old *old = old_find_locked(m, array);
-    old_unlock(m->extra_);
-    return old;
-}
-
-void old_leave(const struct mound_map_type *t, struct mound_map *m, char *array,
-               char *oldarray) {
-    old_lock(m->extra_);
-    bool freed = false;
-    struct mound_map_old *old;
-    if (array == m->buckets_)
-        // Release: what this iterator read, it read before the array goes.
-        __atomic_fetch_sub(&m->niterators_, 1, __ATOMIC_RELEASE);
-    else if ((old = old_find_locked(m, array)) != NULL)
-        freed |=
-            __atomic_sub_fetch(&old->niterators_, 1, __ATOMIC_ACQ_REL) == 0;
-    if (oldarray != NULL && oldarray != m->oldbuckets_ &&
-        (old = old_find_locked(m, oldarray)) != NULL)
-        freed |=
-            __atomic_sub_fetch(&old->nsuccessor_, 1, __ATOMIC_ACQ_REL) == 0;
-    if (freed) {
-        struct mound_map_old **link = old_outgrown(m);
-        while ((old = *link) != NULL) {
-            if (old_waiting(old)) {
-                link = &old->next_;
-                continue;
-            }
-            *link = old->next_;
-            old_free(t, old);
-        }
-    }
-    old_unlock(m->extra_);
 }

@@ -1,5 +1,5 @@
-// array.h: the blocks of bucket arrays, their overflow buckets, and what becomes of
-// an array that was outgrown. mound_map_hmap.h has the layout.
+// array.h: the blocks of bucket arrays and their overflow buckets. mound_map_hmap.h has
+// the layout.
 #ifndef MAP_ARRAY_H
 #define MAP_ARRAY_H
 
@@ -38,47 +38,32 @@ void overflow_take(struct mound_map_overflow *overflow, char *array, unsigned B,
 void array_free(const struct mound_map_type *t, char *array, unsigned B,
                 bool lent, struct mound_map_overflow *overflow);
 
-// map_extra returns the map's extra, made if need be; NULL: out of memory.
-struct mound_map_extra *map_extra(struct mound_map *m);
+// What old.c frees bit by bit.
 
-// old_release gives pages below nevacuate back to the system, when there is enough
-// of them. Old arrays of large maps go bit by bit, so that no write has to free one
-// whole: a system call of microseconds now and then.
-void old_release(const struct mound_map_type *t, struct mound_map *m);
+// A block as malloc gave it: from where, and how much. Blocks whose data is aligned
+// beyond malloc keep the address they came from in the word before their front.
+struct array_block {
+    size_t front;
+    size_t bytes;
+    bool aligned;
+};
 
-// old_populate makes the next bit of a growing map's new array ready to be written to:
-// each page of it is about to be, at random, and faults that come one by one cost many
-// times what they cost together.
-void old_populate(const struct mound_map_type *t, struct mound_map *m);
+// array_block_layout is how a block of n buckets lies; array_block_start returns what
+// malloc gave for the one with this base.
+struct array_block array_block_layout(const struct mound_map_type *t, size_t n,
+                                      bool links);
+char *array_block_start(const struct array_block *b, char *base);
 
-// old_retire ends the growth: the old array is freed, or waits for its iterators, or
-// for later writes to free it bit by bit.
-void old_retire(const struct mound_map_type *t, struct mound_map *m);
+// overflow_chunk returns the base of the i-th block of overflow buckets.
+char *overflow_chunk(const struct mound_map_overflow *overflow, size_t i);
 
-// old_step does a bit of the freeing that waits, all of it if whole, and forgets
-// what is empty. For writers.
-void old_step(const struct mound_map_type *t, struct mound_map *m, bool whole);
+// array_pages_release gives whole pages between from and to back: private memory of ours
+// whose contents are done with. Where that is refused (locked memory, larger pages)
+// the block is freed later all the same.
+void array_pages_release(char *from, char *to);
 
-// old_free_all frees all outgrown arrays, waited for or not, the growing map's too.
-void old_free_all(const struct mound_map_type *t, struct mound_map *m);
-
-// old_forget marks the stale copies of a key in arrays that iterators may look at;
-// with replacement not NULL the copies are set to it instead.
-void old_forget(const struct mound_map_type *t, struct mound_map *m,
-                uint64_t hash, const void *key, const void *replacement);
-
-// old_find returns the outgrown array, or NULL. For readers.
-struct mound_map_old *old_find(const struct mound_map *m, const char *array);
-
-// old_leave takes an iterator off the counts of its arrays and frees what nobody
-// looks at any more. For readers: several may be in it.
-void old_leave(const struct mound_map_type *t, struct mound_map *m, char *array,
-               char *oldarray);
-
-// old_waiting: whether iterators look at it.
-static inline bool old_waiting(const struct mound_map_old *old) {
-    return __atomic_load_n(&old->niterators_, __ATOMIC_ACQUIRE) != 0 ||
-           __atomic_load_n(&old->nsuccessor_, __ATOMIC_ACQUIRE) != 0;
-}
+// array_pages_populate makes pages ready that will be written to soon. Where that is
+// refused (an older kernel) they fault in one by one.
+void array_pages_populate(char *from, char *to);
 
 #endif

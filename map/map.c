@@ -5,6 +5,8 @@
 #include "array.h"
 #include "map_grow.h"
 #include "map_hash.h"
+#include "map_write.h"
+#include "old.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,32 +119,8 @@ static void drop_all(const struct mound_map_type *t, struct mound_map *m) {
         map_walk(t, m, entry_see_drop, NULL);
 }
 
-// Whether the map may be written to now.
-static bool writable(const struct mound_map_type *t,
-                     const struct mound_map *m) {
-    if (!(mound_map_flags_(m) & MOUND_MAP_WRITING))
-        return true;
-    mound_map_misuse_(t, m, "concurrent map writes");
-    errno = EBUSY;
-    return false;
-}
-
-static void write_begin(struct mound_map *m) {
-    mound_map_setflags_(m, mound_map_flags_(m) | MOUND_MAP_WRITING);
-}
-
-static bool write_end(const struct mound_map_type *t, struct mound_map *m) {
-    unsigned flags = mound_map_flags_(m);
-    mound_map_setflags_(m, flags & ~(unsigned)MOUND_MAP_WRITING);
-    if (flags & MOUND_MAP_WRITING)
-        return true;
-    mound_map_misuse_(t, m, "concurrent map writes");
-    errno = EBUSY;
-    return false;
-}
-
 void mound_map_deinit(const struct mound_map_type *t, struct mound_map *m) {
-    if (m == NULL || !writable(t, m))
+    if (m == NULL || !map_writable(t, m))
         return;
     drop_all(t, m);
     bool lent = (mound_map_flags_(m) & MOUND_MAP_FIRST_LENT) != 0;
@@ -161,7 +139,7 @@ void mound_map_deinit(const struct mound_map_type *t, struct mound_map *m) {
 }
 
 void mound_map_free(const struct mound_map_type *t, struct mound_map *m) {
-    if (m == NULL || !writable(t, m))
+    if (m == NULL || !map_writable(t, m))
         return;
     mound_map_deinit(t, m);
 #ifndef MOUND_DEBUG // there the header stays, to tell of later uses
@@ -277,9 +255,9 @@ bool mound_map_update_key_(const struct mound_map_type *t, struct mound_map *m,
 
 bool mound_map_write_begin_(const struct mound_map_type *t,
                             struct mound_map *m) {
-    if (!writable(t, m))
+    if (!map_writable(t, m))
         return false;
-    write_begin(m);
+    map_write_begin(m);
     if (mound_map_flags_(m) & MOUND_MAP_OUTGROWN)
         old_step(t, m, false);
     return true;
@@ -344,9 +322,9 @@ void mound_map_empty_rest_(const struct mound_map_overflow *overflow,
 }
 
 void mound_map_clear(const struct mound_map_type *t, struct mound_map *m) {
-    if (m == NULL || !writable(t, m))
+    if (m == NULL || !map_writable(t, m))
         return;
-    write_begin(m);
+    map_write_begin(m);
     drop_all(t, m);
     // With older arrays gone, iterators over them must not go on, nor leave them.
     if (m->extra_ != NULL || (m->niterators_ != 0 && map_extra(m) != NULL)) {
@@ -363,145 +341,5 @@ void mound_map_clear(const struct mound_map_type *t, struct mound_map *m) {
     m->nevacuate_ = 0;
     m->noverflow_ = 0;
     mound_map_reseed_(m);
-    write_end(t, m);
-}
-
-// The whole at once.
-
-// A clone on its way.
-struct clone {
-    struct mound_map *to;
-    const void *half; // the element that could not be copied
-};
-
-static bool clone_entry(const struct mound_map_type *t, void *key, void *elem,
-                        void *arg) {
-    struct clone *c = (struct clone *)arg;
-    // put takes an irreflexive key for new, as it should.
-    void *slot = mound_map_put(t, c->to, key, NULL);
-    if (slot == NULL)
-        return false;
-    if (t->elem_copy == NULL) {
-        if (t->elem_size > 0)
-            memcpy(slot, elem, t->elem_size);
-        return true;
-    }
-    if (t->elem_copy(slot, elem, t->user))
-        return true;
-    c->half = slot;
-    return false;
-}
-
-// clone_drop drops what a clone has so far. One entry may have a key only.
-static bool clone_drop(const struct mound_map_type *t, void *key, void *elem,
-                       void *arg) {
-    const struct clone *c = (const struct clone *)arg;
-    if (t->key_drop != NULL)
-        t->key_drop(key, t->user);
-    if (t->elem_drop != NULL && elem != c->half)
-        t->elem_drop(elem, t->user);
-    return true;
-}
-
-struct mound_map *mound_map_clone(const struct mound_map_type *t,
-                                  const struct mound_map *m) {
-    if (m != NULL && (mound_map_flags_(m) & MOUND_MAP_WRITING)) {
-        mound_map_misuse_(t, m, "concurrent map iteration and map write");
-        errno = EBUSY;
-        return NULL;
-    }
-    struct clone c = {mound_map_make(t, mound_map_len(m)), NULL};
-    if (m == NULL || c.to == NULL || map_walk(t, m, clone_entry, &c))
-        return c.to;
-    map_walk(t, c.to, clone_drop, &c);
-    struct mound_map_type dropped = *t;
-    dropped.key_drop = NULL;
-    dropped.elem_drop = NULL;
-    mound_map_free(&dropped, c.to);
-    errno = ENOMEM;
-    return NULL;
-}
-
-static bool rebuild(const struct mound_map_type *t, struct mound_map *m,
-                    unsigned B) {
-    write_begin(m);
-    bool done = map_rebuild(t, m, B);
-    if (!write_end(t, m))
-        return false;
-    if (!done)
-        errno = ENOMEM;
-    return done;
-}
-
-bool mound_map_reserve(const struct mound_map_type *t, struct mound_map *m,
-                       size_t n) {
-    if (m == NULL) {
-        errno = EINVAL;
-        return false;
-    }
-    if (!writable(t, m))
-        return false;
-    if (n >= SIZE_MAX / 16 || map_hint_B(n) > MOUND_MAP_B_MAX) {
-        errno = ENOMEM;
-        return false;
-    }
-    unsigned B = map_hint_B(n);
-    return B <= m->B_ || rebuild(t, m, B);
-}
-
-bool mound_map_shrink(const struct mound_map_type *t, struct mound_map *m) {
-    if (m == NULL)
-        return true;
-    if (!writable(t, m))
-        return false;
-    unsigned B = map_hint_B(m->count_);
-    bool overflowed = m->extra_ != NULL && m->extra_->overflow_.nchunks_ > 0;
-    if (m->count_ > 0 && B == m->B_ && !map_growing(m) && !overflowed) {
-        old_step(t, m, true);
-        return true;
-    }
-    return rebuild(t, m, B);
-}
-
-size_t mound_map_evacuate(const struct mound_map_type *t, struct mound_map *m,
-                          size_t n) {
-    if (m == NULL || !writable(t, m))
-        return 0;
-    write_begin(m);
-    if (mound_map_flags_(m) & MOUND_MAP_OUTGROWN)
-        old_step(t, m, true);
-    while (n-- > 0 && map_growing(m) && map_evacuate(t, m, m->nevacuate_))
-        ;
-    size_t left =
-        map_growing(m) ? ((size_t)1 << map_oldB(m)) - m->nevacuate_ : 0;
-    write_end(t, m);
-    return left;
-}
-
-void mound_map_info(const struct mound_map_type *t, const struct mound_map *m,
-                    struct mound_map_info *ret_info) {
-    *ret_info = (struct mound_map_info){0};
-    if (m == NULL)
-        return;
-    unsigned flags = mound_map_flags_(m);
-    ret_info->count = m->count_;
-    ret_info->B = m->B_;
-    ret_info->noverflow = m->noverflow_;
-    ret_info->flags = flags & MOUND_MAP_GO_FLAGS;
-    ret_info->oldbuckets = map_growing(m) ? (size_t)1 << map_oldB(m) : 0;
-    ret_info->nevacuate = m->nevacuate_;
-    ret_info->bytes =
-        sizeof *m +
-        array_bytes(t, m->buckets_, m->B_, (flags & MOUND_MAP_FIRST_LENT) != 0,
-                    m->extra_ != NULL ? &m->extra_->overflow_ : NULL);
-    if (m->extra_ == NULL)
-        return;
-    ret_info->bytes += sizeof *m->extra_;
-    for (const struct mound_map_old *old = m->extra_->old_; old;
-         old = old->next_) {
-        ret_info->bytes +=
-            sizeof *old +
-            array_bytes(t, old->buckets_, old->B_, old->lent_, &old->overflow_);
-        ret_info->arrays += old->buckets_ != m->oldbuckets_;
-    }
+    map_write_end(t, m);
 }

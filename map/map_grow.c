@@ -1,9 +1,10 @@
 // map_grow.c: growth and evacuation, after hashGrow, growWork and evacuate of Go
-// 1.19 runtime/map.go. What Go leaves to its collector is in array.c: what becomes
+// 1.19 runtime/map.go. What Go leaves to its collector is in old.c: what becomes
 // of an array that was outgrown.
 #include "map_grow.h"
 
 #include "array.h"
+#include "old.h"
 #include "map_hash.h"
 
 #include <stdlib.h>

@@ -2,9 +2,9 @@
 // runtime/map.go; who may free which array is in mound_map_hmap.h.
 #include "mound_map.h"
 
-#include "array.h"
 #include "map_grow.h"
 #include "map_hash.h"
+#include "old.h"
 
 // enter goes to the next base bucket, or to the old one whose entries will come
 // there; false: that was all.

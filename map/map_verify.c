@@ -1,7 +1,6 @@
 // map_verify.c: the invariants that mound_map_hmap.h lists, checked.
 #include "mound_map.h"
 
-#include "array.h"
 #include "map_grow.h"
 
 #include <stdlib.h>

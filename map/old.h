@@ -1,0 +1,51 @@
+// old.h: what becomes of an array that was outgrown: it waits for its iterators, and
+// goes bit by bit.
+#ifndef MAP_OLD_H
+#define MAP_OLD_H
+
+#include "mound_map.h"
+
+// map_extra returns the map's extra, made if need be; NULL: out of memory.
+struct mound_map_extra *map_extra(struct mound_map *m);
+
+// old_release gives pages below nevacuate back to the system, when there is enough
+// of them. Old arrays of large maps go bit by bit, so that no write has to free one
+// whole: a system call of microseconds now and then.
+void old_release(const struct mound_map_type *t, struct mound_map *m);
+
+// old_populate makes the next bit of a growing map's new array ready to be written to:
+// each page of it is about to be, at random, and faults that come one by one cost many
+// times what they cost together.
+void old_populate(const struct mound_map_type *t, struct mound_map *m);
+
+// old_retire ends the growth: the old array is freed, or waits for its iterators, or
+// for later writes to free it bit by bit.
+void old_retire(const struct mound_map_type *t, struct mound_map *m);
+
+// old_step does a bit of the freeing that waits, all of it if whole, and forgets
+// what is empty. For writers.
+void old_step(const struct mound_map_type *t, struct mound_map *m, bool whole);
+
+// old_free_all frees all outgrown arrays, waited for or not, the growing map's too.
+void old_free_all(const struct mound_map_type *t, struct mound_map *m);
+
+// old_forget marks the stale copies of a key in arrays that iterators may look at;
+// with replacement not NULL the copies are set to it instead.
+void old_forget(const struct mound_map_type *t, struct mound_map *m,
+                uint64_t hash, const void *key, const void *replacement);
+
+// old_find returns the outgrown array, or NULL. For readers.
+struct mound_map_old *old_find(const struct mound_map *m, const char *array);
+
+// old_leave takes an iterator off the counts of its arrays and frees what nobody
+// looks at any more. For readers: several may be in it.
+void old_leave(const struct mound_map_type *t, struct mound_map *m, char *array,
+               char *oldarray);
+
+// old_waiting: whether iterators look at it.
+static inline bool old_waiting(const struct mound_map_old *old) {
+    return __atomic_load_n(&old->niterators_, __ATOMIC_ACQUIRE) != 0 ||
+           __atomic_load_n(&old->nsuccessor_, __ATOMIC_ACQUIRE) != 0;
+}
+
+#endif
