@@ -10,6 +10,7 @@
 #include <sys/auxv.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 uint64_t mound_map_key_[4];
 
@@ -40,17 +41,26 @@ static uint64_t clock_bits(void) {
 #endif
 }
 
-static void draw(void) {
+// entropy fills n words, at least 2, with random bits of the system's.
+static void entropy(uint64_t *words, size_t n) {
     int saved = errno;
-    uint64_t seed[4] = {0, 0, 0, 0};
-    // A sandbox may forbid the call; the loader was given 16 random bytes.
-    if (getrandom(seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed) {
+    memset(words, 0, n * sizeof *words);
+    // A sandbox may forbid the call; the loader was given 16 random bytes. A child
+    // has its parent's, so its number is added.
+    if (getrandom(words, n * sizeof *words, GRND_NONBLOCK) !=
+        (ssize_t)(n * sizeof *words)) {
         const void *at_random = (const void *)getauxval(AT_RANDOM);
         if (at_random != NULL)
-            memcpy(seed, at_random, 16);
-        seed[2] ^= clock_bits();
-        seed[3] ^= (uint64_t)(uintptr_t)&seed;
+            memcpy(words, at_random, 16);
+        words[n - 2] ^= clock_bits();
+        words[n - 1] ^= (uint64_t)(uintptr_t)words ^ (uint64_t)getpid() << 32;
     }
+    errno = saved;
+}
+
+static void draw(void) {
+    uint64_t seed[4];
+    entropy(seed, sizeof seed / sizeof *seed);
     uint64_t state = seed[0];
     for (size_t i = 0; i < sizeof secret / sizeof *secret; i++) {
         state += ODD_1;
@@ -62,19 +72,52 @@ static void draw(void) {
         mound_map_key_[i] =
             (mix(state ^ seed[i], state ^ ODD_2) ^ seed[3 - i]) | 1;
     }
+}
+
+// The key of chance, 0 until the next draw draws it. It is not the hash key, which a
+// forked child has to keep, as maps of its parent's are full of hashes.
+static uint64_t chance_key; // atomic
+
+static void chance_forget(void) {
+    __atomic_store_n(&chance_key, 0, __ATOMIC_RELAXED);
+}
+
+static void start(void) {
+    draw();
+    // ENOMEM is no reason not to make maps: a child then draws what its parent does.
+    int saved = errno;
+    pthread_atfork(NULL, NULL, chance_forget);
     errno = saved;
 }
 
 void map_hash_start(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, draw);
+    pthread_once(&once, start);
+}
+
+static __attribute__((noinline, cold)) uint64_t chance_renew(void) {
+    uint64_t seed[2], none = 0;
+    entropy(seed, sizeof seed / sizeof *seed);
+    uint64_t key = mix(seed[0] ^ ODD_1, seed[1] ^ ODD_2) | 1;
+    // Of threads that come at once, one sets it for all.
+    if (__atomic_compare_exchange_n(&chance_key, &none, key, false,
+                                    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        return key;
+    return none;
 }
 
 uint64_t map_random(void) {
-    // The library's only state beside the key. Its address tells threads apart.
-    static __thread uint64_t ndraws;
-    uint64_t x = mix(++ndraws * ODD_1 ^ mound_map_key_[2],
-                     (uint64_t)(uintptr_t)&ndraws ^ mound_map_key_[3]);
+    // A thread has a number that no other thread of the process had (by its address
+    // threads that come one after another could not be told apart), and counts.
+    static uint64_t nthreads; // atomic
+    static __thread uint64_t thread, ndraws;
+    uint64_t key = __atomic_load_n(&chance_key, __ATOMIC_RELAXED);
+    if (MOUND_MAP_UNLIKELY_(key == 0))
+        key = chance_renew();
+    if (MOUND_MAP_UNLIKELY_(ndraws == 0))
+        thread = __atomic_add_fetch(&nthreads, 1, __ATOMIC_RELAXED);
+    uint64_t x =
+        mix(++ndraws * ODD_1 ^ key, thread * ODD_2 ^ mound_map_key_[3]);
     return mix(x ^ mound_map_key_[0], ODD_2);
 }
 
