@@ -44,7 +44,7 @@
 //      being bits in the same bitmap, and stay backed for a while (scavenger.c).
 //
 // Memory that was used once is used again before fresh memory is touched: what
-// stores and caches hold back is taken for it first (take_back, mcache_trim). So
+// stores and caches hold back is taken for it first (mheap_take_back, mcache_trim). So
 // they may hold much, which is fast, and the peak stays low.
 //
 // A thread without a cache (new, past its end, in hardened mode, in the middle

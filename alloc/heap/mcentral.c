@@ -11,6 +11,7 @@ enum {
     // since it is taken back before fresh memory is touched.
     TRANSFER_BYTES = 512 << 10,
     GROW_SHARE = 16,        // new spans: 1/16 of those the class has
+    HELD_BYTES = 16 << 10,  // in the store, to be worth a visit
     GROW_BYTES = 256 << 10, // but no more than this at once
     GROW_SPANS = GROW_BYTES / PAGE_SIZE,
     PATIENCE = 200,    // batches until memory for the store is asked for again
@@ -183,6 +184,33 @@ size_t mcentral_room_locked(const struct mcentral *mc) {
     return transfer_room(mc) - mc->ntransfer;
 }
 
+// grown_keep returns how many empty spans are left to a class when others need memory:
+// what was got by the last growth is about to be used.
+static uint32_t grown_keep(const struct mcentral *mc) {
+    return (uint32_t)(mc->stats->nspans / GROW_SHARE);
+}
+
+static bool stores_much(const struct mcentral *mc) {
+    return (size_t)mc->ntransfer * mc->elemsize >= HELD_BYTES;
+}
+
+static unsigned heldback_bit(const struct mcentral *mc) {
+    return mc->sizeclass + (mc->sampled ? NUM_SIZECLASSES : 0u);
+}
+
+static void set_held(struct mcentral *mc, bool held) {
+    mc->holds_back = held;
+    heldback_set(&mc->heap->heldback, heldback_bit(mc), held);
+}
+
+// note_held keeps the bit of the class in mheap.heldback, after slots came back. Those
+// that are taken, or new, change nothing: a bit too many costs one visit.
+static void note_held(struct mcentral *mc) {
+    bool held = stores_much(mc) || mc->nempty > grown_keep(mc);
+    if (UNLIKELY(held != mc->holds_back))
+        set_held(mc, held);
+}
+
 bool mcentral_store_locked(struct mcentral *mc, void *const *slots, size_t n) {
     mutex_assert_held(&mc->lock);
     mc->activity++;
@@ -205,6 +233,7 @@ bool mcentral_store_locked(struct mcentral *mc, void *const *slots, size_t n) {
     memcpy(mc->transfer + mc->ntransfer, slots, n * sizeof *slots);
     mc->ntransfer = (uint16_t)(mc->ntransfer + n);
     mc->stats->ntransfer += n;
+    note_held(mc);
     return true;
 }
 
@@ -344,6 +373,7 @@ size_t mcentral_put_locked(struct mcentral *mc, void *const *slots,
     }
     mc->stats->nfree += n - ret->misused.n;
     retire_excess_locked(mc, empty_reserve(mc), &ret->retired);
+    note_held(mc);
     ret->much = freed_much_locked(mc);
     return n;
 }
@@ -407,12 +437,12 @@ bool mcentral_grow(struct mcentral *mc) {
     return true;
 }
 
-// put_stored_locked takes some of what is in the transfer store apart, in place: few
-// slots, for they are looked up under the lock.
+// put_stored_locked takes some of what is in the transfer store apart, in place, and
+// looks them up under the lock: no more than APART_PIECES times.
 static NOINLINE void put_stored_locked(struct mcentral *mc,
                                        struct giveback *ret) {
     struct apart apart;
-    size_t n = min_size(mc->ntransfer, APART_PIECES);
+    size_t n = min_size(mc->ntransfer, APART_SLOTS);
     void **slots = mc->transfer + mc->ntransfer - n;
     mcentral_find(mc, slots, n, &apart);
     size_t now = mcentral_put_locked(mc, slots, &apart, ret);
@@ -421,28 +451,32 @@ static NOINLINE void put_stored_locked(struct mcentral *mc,
     mc->stats->ntransfer -= now;
 }
 
-// drain_step takes some of the transfer store apart if that holds nbytes or more,
-// or returns some empty spans beyond one in keep_share of all (0: none is kept), and
-// says whether there is more to do.
-static bool drain_step(struct mcentral *mc, size_t nbytes,
-                       unsigned keep_share) {
-    struct giveback rest = {.much = false};
-    list_init(&rest.retired);
+// drain_step_locked takes some of the transfer store apart, if stores says so, or
+// returns some empty spans beyond keep, and says whether there is more to do.
+static bool drain_step_locked(struct mcentral *mc, bool stores, uint32_t keep,
+                              struct giveback *ret) {
     bool more = true;
-    mutex_lock(&mc->lock);
-    uint32_t keep =
-        keep_share > 0 ? (uint32_t)(mc->stats->nspans / keep_share) : 0;
-    if (mc->ntransfer > 0 && (size_t)mc->ntransfer * mc->elemsize >= nbytes)
-        put_stored_locked(mc, &rest);
+    *ret = (struct giveback){.much = false};
+    list_init(&ret->retired);
+    if (stores)
+        put_stored_locked(mc, ret);
     else
-        more = retire_excess_locked(mc, keep, &rest.retired);
+        more = retire_excess_locked(mc, keep, &ret->retired);
+    note_held(mc);
+    return more;
+}
+
+static bool drain_step(struct mcentral *mc) {
+    struct giveback rest;
+    mutex_lock(&mc->lock);
+    bool more = drain_step_locked(mc, mc->ntransfer > 0, 0, &rest);
     mutex_unlock(&mc->lock);
     mcentral_put_rest(mc, &rest);
     return more;
 }
 
 void mcentral_drain(struct mcentral *mc) {
-    while (drain_step(mc, 0, 0))
+    while (drain_step(mc))
         ;
 }
 
@@ -452,14 +486,15 @@ bool mcentral_drain_idle(struct mcentral *mc) {
     mc->activity_seen = mc->activity;
     bool something = mc->ntransfer > 0 || mc->nempty > 0;
     mutex_unlock(&mc->lock);
-    return idle && something && drain_step(mc, 0, 0);
+    return idle && something && drain_step(mc);
 }
 
-void mcentral_drain_large(struct mcentral *mc) {
-    enum { LARGE_BYTES = 16 << 10 };
-    // What was got by the last growth is about to be used.
-    while (drain_step(mc, LARGE_BYTES, GROW_SHARE))
-        ;
+void mcentral_drain_held(struct mcentral *mc) {
+    struct giveback rest;
+    mutex_lock(&mc->lock);
+    drain_step_locked(mc, stores_much(mc), grown_keep(mc), &rest);
+    mutex_unlock(&mc->lock);
+    mcentral_put_rest(mc, &rest);
 }
 
 void *mcentral_alloc_one(struct mcentral *mc) {
@@ -574,6 +609,7 @@ void mcentral_forget_locked(struct mcentral *mc) {
     mc->partial_mask = 0;
     mc->nempty = 0;
     mc->ntransfer = 0;
+    set_held(mc, false);
     struct classstats *st = mc->stats;
     st->nslots = st->nfree = st->ntransfer = st->nspans = 0;
     st->hole_bytes = 0;
@@ -588,6 +624,7 @@ void mcentral_relist_locked(struct mcentral *mc, struct mspan *s) {
     mc->stats->nfree += s->nfree;
     mc->stats->nspans++;
     mc->stats->hole_bytes += mspan_bytes_of(s->released);
+    note_held(mc);
 }
 
 unsigned mcentral_verify_locked(struct mcentral *mc) {
@@ -609,6 +646,9 @@ unsigned mcentral_verify_locked(struct mcentral *mc) {
         nempty++;
     }
     nwrong += nempty != mc->nempty;
+    nwrong += stores_much(mc) && !mc->holds_back;
+    nwrong += mc->holds_back !=
+              heldback_is_set(&mc->heap->heldback, heldback_bit(mc));
     for (struct list *l = mc->hollow.next; l != &mc->hollow; l = l->next) {
         struct mspan *s = span_of_link(l);
         nwrong += bucket_of(s) != IN_HOLLOW || mspan_home(s) != mc;

@@ -36,6 +36,7 @@ struct mcentral {
     uint16_t sizeclass;       // (c)
     bool sampled;             // (c) for sampled objects: see mheap.h
     bool forgotten;           // (l) lists and counts are to be rebuilt
+    bool holds_back;          // (l) its bit in mheap.heldback
     uint8_t patience;         // (l) see mcentral_store_locked
     uint16_t ntransfer;       // (l) pointers in transfer
     uint16_t partial_mask;    // (l) bit i: partial[i] is not empty
@@ -100,11 +101,11 @@ bool mcentral_grow(struct mcentral *mc);
 
 // mcentral_drain takes the transfer store apart and returns the reserve of
 // empty spans. mcentral_drain_idle does a step of that, if nobody came since its
-// last call, and says whether there may be more to do. mcentral_drain_large does so
-// if that is worth it for somebody who is about to touch fresh memory.
+// last call, and says whether there may be more to do. mcentral_drain_held does a step
+// for somebody who is about to touch fresh memory, if that is worth it: see heldback.h.
 void mcentral_drain(struct mcentral *mc);
 bool mcentral_drain_idle(struct mcentral *mc);
-void mcentral_drain_large(struct mcentral *mc);
+void mcentral_drain_held(struct mcentral *mc);
 
 // mcentral_alloc_one and mcentral_free_one serve those without a cache: threads
 // that are past their end, and everybody in hardened mode.

@@ -561,13 +561,18 @@ static void free_run_locked(struct mheap *h, struct run *run) {
     note_pages(h, -(int64_t)run->npages);
 }
 
-// take_back makes free pages of what the stores of the classes hold back. Caches
-// give their share when they see that nfresh has risen.
-static void take_back(struct mheap *h) {
+void mheap_take_back(struct mheap *h) {
+    struct heldback *hb = &h->heldback;
     atomic_fetch_add_explicit(&h->nfresh, 1, memory_order_relaxed);
-    for (unsigned i = mheap_next_used(h, 0); i < mheap_ncentrals(h);
-         i = mheap_next_used(h, i + 1))
-        mcentral_drain_large(mheap_central(h, i));
+    unsigned at = atomic_load_explicit(&hb->at, memory_order_relaxed);
+    for (int left = HELDBACK_STEPS; left > 0; left--) {
+        unsigned i = heldback_next(hb, at);
+        if (i == HELDBACK_NONE)
+            return;
+        mcentral_drain_held(mheap_central(h, i));
+        at = i + 1; // each in turn: some may be filled as fast
+    }
+    atomic_store_explicit(&hb->at, at, memory_order_relaxed);
 }
 
 // find_spans_locked takes a run for *want spans of npages, or for fewer where so long
@@ -602,7 +607,7 @@ size_t mheap_alloc_spans(struct mheap *h, unsigned sizeclass, size_t npages,
     if (run.addr == 0) {
         // What is idle elsewhere is taken before fresh memory is touched.
         mutex_unlock(&h->lock);
-        take_back(h);
+        mheap_take_back(h);
         mutex_lock(&h->lock);
         run = find_spans_locked(h, npages, &want, BACKED);
     }
@@ -704,7 +709,7 @@ static struct run find_large_run_locked(struct mheap *h, size_t npages,
     run = find_run_locked(h, npages, align, BACKED, /* large= */ true);
     if (run.addr == 0) {
         mutex_unlock(&h->lock);
-        take_back(h);
+        mheap_take_back(h);
         mutex_lock(&h->lock);
         run = find_run_locked(h, npages, align, source, /* large= */ true);
     }

@@ -7,6 +7,7 @@
 #include "base/mutex.h"
 #include "heap/firstpages.h"
 #include "heap/heapstats.h"
+#include "heap/heldback.h"
 #include "heap/holes.h"
 #include "heap/mcentral.h"
 #include "heap/memlimit.h"
@@ -68,9 +69,10 @@ struct mheap {
         CACHELINE_ALIGNED;       // (a) relaxed: when slow paths look again
     _Atomic uint64_t tick_ticks; // (a) relaxed: when they last read the clock
     _Atomic uint32_t nfresh
-        CACHELINE_ALIGNED; // (a) relaxed: times fresh memory was needed
-    // The budget of all magazines, in bytes of slots they may hold.
+        CACHELINE_ALIGNED;        // (a) relaxed: times fresh memory was needed
     _Atomic uint64_t fresh_bytes; // (a) relaxed: that spans touched first
+    struct heldback heldback;     // (a)
+    // The budget of all magazines, in bytes of slots they may hold.
     _Atomic uint64_t shared_cache_bytes
         CACHELINE_ALIGNED; // (a) relaxed; beyond each thread's own
 
@@ -282,6 +284,10 @@ bool mheap_resize_large(struct mheap *h, struct mspan *s, size_t npages);
 // mheap_free_span returns the pages and the record of a span whose state is
 // MSPAN_DEAD already. Pages above the keep go back to the system at once.
 void mheap_free_span(struct mheap *h, struct mspan *s);
+
+// mheap_take_back makes free pages of some of what the stores of the classes hold back:
+// see heldback.h. Caches give their share when they see that nfresh has risen.
+void mheap_take_back(struct mheap *h);
 
 // mheap_drop_kept gives the pages of some kept spans back to the page allocator,
 // but for the first pages of large objects, and says whether there were any.

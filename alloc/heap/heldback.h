@@ -1,0 +1,49 @@
+// heldback.h: which classes hold back memory that others could use: a transfer store of
+// 16 KiB or more, or more empty spans than 1 in 16.
+//
+// Before the heap touches fresh memory it takes that back (mheap_take_back), so that who grows with
+// nothing to be taken back takes no lock of a class; and no more than HELDBACK_STEPS
+// times the lock of one, each for some dozens of slots or spans, whatever there is: the
+// next growth goes on where this one stopped.
+#ifndef MOUND_HEAP_HELDBACK_H
+#define MOUND_HEAP_HELDBACK_H
+
+#include <stdatomic.h>
+
+#include "base/bits.h"
+#include "heap/sizeclass.h"
+
+enum { HELDBACK_STEPS = 64 };
+
+// struct heldback: all zero holds nothing. Bit i is of mheap_central(i), and changes
+// under the lock of that.
+enum { HELDBACK_WORDS = (2 * NUM_SIZECLASSES + WORD_BITS - 1) / WORD_BITS };
+struct heldback {
+    _Atomic uint64_t bits[HELDBACK_WORDS];
+    _Atomic unsigned at; // relaxed: where the next growth begins
+};
+
+static inline void heldback_set(struct heldback *hb, unsigned i, bool held) {
+    uint64_t bit = (uint64_t)1 << i % WORD_BITS;
+    // release: who sees the bit sees that the store is there; partner: acquire in
+    // heldback_next
+    if (held)
+        atomic_fetch_or_explicit(&hb->bits[i / WORD_BITS], bit,
+                                 memory_order_release);
+    else
+        atomic_fetch_and_explicit(&hb->bits[i / WORD_BITS], ~bit,
+                                  memory_order_relaxed);
+}
+
+static inline bool heldback_is_set(const struct heldback *hb, unsigned i) {
+    uint64_t word =
+        atomic_load_explicit(&hb->bits[i / WORD_BITS], memory_order_relaxed);
+    return word >> i % WORD_BITS & 1;
+}
+
+// heldback_next returns the number of the next class from i on, and from the first on
+// behind the last, that holds something back; or HELDBACK_NONE.
+enum { HELDBACK_NONE = HELDBACK_WORDS * WORD_BITS };
+unsigned heldback_next(const struct heldback *hb, unsigned i);
+
+#endif // MOUND_HEAP_HELDBACK_H
