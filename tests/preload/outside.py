@@ -99,20 +99,28 @@ def pages(start, nbytes):
                      -(-(start + nbytes) // mmap.PAGESIZE)))
 
 
-def what_is_named(folder, probe, *arguments):
-    """What the kernel is told by a probe, as if it could do it: strace answers.
-    Returns the pages that were mapped and not named, and the names."""
+def trace_as_if_named(folder, probe, *arguments):
+    """The calls of a probe on a kernel that has names: strace answers prctl."""
     path = os.path.join(folder, 'trace')
     r = subprocess.run(
-        ['strace', '-qq', '-o', path, '-e', 'trace=prctl,mmap,munmap,mremap',
-         '-e', 'inject=prctl:retval=0', '-E', 'LD_PRELOAD=' + LIB,
-         '-E', 'MOUND_NAMES=1', contract(probe), *arguments],
+        ['strace', '-qq', '-o', path, '-e',
+         'trace=prctl,seccomp,mmap,munmap,mremap', '-e',
+         'inject=prctl:retval=0', '-E', 'LD_PRELOAD=' + LIB, '-E',
+         'MOUND_NAMES=1', contract(probe), *arguments],
         capture_output=True, text=True, timeout=HANG_S, check=False)
     if not os.path.exists(path) or os.path.getsize(path) == 0:
         raise Skipped('strace cannot trace here', r.stderr)
+    if r.returncode == 77:
+        raise Skipped('this machine cannot run', probe)
     must(r.returncode == 0, r.returncode, r.stderr)
     with open(path, encoding='utf-8') as f:
-        lines = f.read().split('prctl(PR_SET_VMA', 1)[1].splitlines()
+        return f.read()
+
+
+def what_is_named(folder, *probe):
+    """The pages that a probe has mapped and not named, and the names."""
+    lines = trace_as_if_named(folder, *probe).split(
+        'prctl(PR_SET_VMA', 1)[1].splitlines()
     unnamed, names = set(), set()
     for line in ['prctl(PR_SET_VMA' + lines[0], *lines[1:]]:
         called = re.match(r'(\w+)\((.*)\) += (\S+)', line)
@@ -135,6 +143,14 @@ def every_mapping_of_ours_is_given_a_name(folder):
         must(names == {'mound heap', 'mound metadata'}, names)
         must(not unnamed, probe, len(unnamed), 'pages without a name, first',
              hex(min(unnamed, default=0) * mmap.PAGESIZE))
+
+
+def nothing_is_named_once_a_filter_comes(folder):
+    """The filter kills for prctl."""
+    before, _, after = trace_as_if_named(
+        folder, 'syscalls', 'work', 'prctl').partition('seccomp(')
+    must('PR_SET_VMA' in before, 'nothing was named')
+    must('mmap' in after and 'PR_SET_VMA' not in after, after)
 
 
 # Real programs and what they do; all of it through malloc.
@@ -209,6 +225,7 @@ TESTS = [
     the_figures_in_json_are_those_of_the_table,
     mappings_bear_names,
     every_mapping_of_ours_is_given_a_name,
+    nothing_is_named_once_a_filter_comes,
     programs_run_in_the_peak_of_glibc_and_5_percent,
     where_rounding_takes_more_it_is_no_more_than_that,
 ]
