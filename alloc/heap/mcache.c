@@ -44,6 +44,7 @@ enum {
     REFILL_BYTES = 512 << 10,                  // at once
     FIRST_SLOTS = 7,
     FIRST_BYTES = 8 << 10,
+    ONE_WAY_BYTES = 16 << 10,
     HAND_STEPS = 8,  // classes asked for capacity by one that wants more
     LEAST_SHARE = 8, // of what a magazine is to grow by
     ALIKE = 4,       // slow paths of one kind until a magazine grows
@@ -619,7 +620,7 @@ bool mcache_come_by(struct mcache *c, struct mheap *h, unsigned sizeclass) {
 // wants_more says whether a magazine is to grow, given what its slow path is for
 // now. The tides of its class were higher than it is, if it was the other kind last;
 // or it goes one way all the time, for a thread that only makes or only frees, and
-// is to come by less often: so it grows as well, slowly, and not beyond FIRST_BYTES.
+// is to come by less often: so it grows as well, slowly, and not beyond ONE_WAY_BYTES.
 static bool wants_more(struct magazine_shape *shape, unsigned sizeclass,
                        unsigned now) {
     bool other = shape->last != MAGAZINE_WAS_NOTHING && shape->last != now;
@@ -627,7 +628,8 @@ static bool wants_more(struct magazine_shape *shape, unsigned sizeclass,
     if (!other && ++shape->nalike < ALIKE)
         return shape->cap == 0;
     shape->nalike = 0;
-    return other || shape->cap * 2u * sizeclass_bytes[sizeclass] <= FIRST_BYTES;
+    return other ||
+           shape->cap * 2u * sizeclass_bytes[sizeclass] <= ONE_WAY_BYTES;
 }
 
 // adapt makes a magazine larger if what its slow path is for now says so.

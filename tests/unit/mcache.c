@@ -703,6 +703,32 @@ Test(mcache, lists_of_100_objects_of_any_size_come_and_go_without_a_lock) {
     }
 }
 
+Test(mcache, who_only_makes_or_only_frees_comes_by_once_for_12_kib) {
+    enum { N = 4000, SIZE = 256 };
+    static void *p[N];
+    struct fixture f = fixture_start();
+    struct mcache *maker = fixture_cache(&f);
+    struct mcache *user = fixture_cache(&f);
+    struct mcentral *mc = mheap_class(f.heap, sizeclass_for(SIZE));
+    f.heap->nchecked = 2 * CHECKED_FREES * CHECKED_FREES; // few are checked now
+    for (int i = 0; i < N; i++) {
+        mcentral_alloc_one(mc); // stays, as do the spans
+        p[i] = mcentral_alloc_one(mc);
+    }
+    mcentral_give_back(mc, p, N);
+
+    for (int i = 0; i < N; i++)
+        p[i] = fixture_malloc(&f, maker, SIZE);
+    for (int i = 0; i < N; i++)
+        fixture_free(&f, user, p[i]);
+
+    // And some more until the magazine has grown.
+    uint64_t most = N * SIZE / (12 << 10) + 20;
+    cr_assert(le(u64, maker->nslow, most));
+    cr_assert(le(u64, user->nslow, most));
+    fixture_verify(&f);
+}
+
 Test(mcache, growth_leaves_a_class_what_is_asked_of_it) {
     enum { N = 100, ASKED = 10 };
     struct fixture f = fixture_start();
