@@ -227,44 +227,72 @@ static size_t store_oldest(struct magazine *m, struct magazine_shape *shape,
     return most;
 }
 
-// put_some does so under the lock: see mcentral_put_locked.
+static void reverse(void **slots, size_t n) {
+    for (size_t i = 0; i + 1 < n - i; i++) {
+        void *slot = slots[i];
+        slots[i] = slots[n - 1 - i];
+        slots[n - 1 - i] = slot;
+    }
+}
+
+// turn makes the n oldest slots of a magazine the newest, each half in its order.
+static NOINLINE void turn(struct magazine *m, struct mcentral *mc, size_t n) {
+    mutex_lock(&mc->lock);
+    void **bottom = load(&m->bottom);
+    size_t depth = depth_of(m);
+    reverse(bottom, n);
+    reverse(bottom + n, depth - n);
+    reverse(bottom, depth);
+    mutex_unlock(&mc->lock);
+}
+
+// put_some does so under the lock: see mcentral_put_locked. The slots are the first of
+// the n that begin at from.
 static NOINLINE size_t put_some(struct magazine *m,
                                 struct magazine_shape *shape,
-                                struct mcentral *mc, size_t n,
+                                struct mcentral *mc, void **from, size_t n,
                                 struct giveback *ret) {
     struct apart apart;
-    void **bottom = load(&m->bottom);
-    size_t found = mcentral_find(mc, bottom, n, &apart);
+    size_t found = mcentral_find(mc, from, n, &apart);
     mutex_lock(&mc->lock);
-    n = mcentral_put_locked(mc, bottom, &apart, ret);
-    drop_oldest_locked(m, n);
+    n = mcentral_put_locked(mc, from, &apart, ret);
+    void **top = load(&m->top) - n;
+    memmove(from, from + n, (size_t)(top - from) * sizeof *from);
+    store(&m->top, top);
     shape->no_room = mcentral_room_locked(mc) < found;
     mutex_unlock(&mc->lock);
     return n;
 }
 
-// put_oldest gives some of the n oldest slots of a magazine back to their spans,
-// and returns how many.
-static size_t put_oldest(struct magazine *m, struct magazine_shape *shape,
-                         struct mcentral *mc, size_t n) {
+// put_from gives some of n slots of a magazine, from one on, back to their spans, and
+// returns how many.
+static size_t put_from(struct magazine *m, struct magazine_shape *shape,
+                       struct mcentral *mc, void **from, size_t n) {
     struct giveback rest;
-    n = put_some(m, shape, mc, n, &rest);
+    n = put_some(m, shape, mc, from, n, &rest);
     mcentral_put_rest(mc, &rest);
     return n;
 }
 
 // give_older moves the n oldest slots of a magazine to mcentral: all at once, if
 // the store has room, so that larger magazines come by less often. One lock mostly,
-// and another for each 32 slots or more that go to their spans.
+// and another for each 32 slots or more that go to their spans. Of very many, those
+// that stay go to the bottom first: else they would move up at each of these.
 static void give_older(struct mcache *c, struct mheap *h, unsigned sizeclass,
                        size_t n) {
+    enum { MANY = 256 };
     struct magazine *m = &c->magazines[sizeclass];
     struct magazine_shape *shape = &c->shapes[sizeclass];
     struct mcentral *mc = mheap_class(h, sizeclass);
     if (n > 0 && !shape->no_room)
         n -= store_oldest(m, shape, mc, n);
+    if (n > MANY)
+        for (turn(m, mc, n); n > 0;) {
+            size_t some = min_size(n, MANY);
+            n -= put_from(m, shape, mc, load(&m->top) - some, some);
+        }
     while (n > 0)
-        n -= put_oldest(m, shape, mc, n);
+        n -= put_from(m, shape, mc, load(&m->bottom), n);
 }
 
 // set_array gives a magazine an array of 1 << log2 pointers, moving what it
@@ -799,7 +827,7 @@ static void empty_class(struct mcache *c, struct mheap *h, unsigned sizeclass,
     size_t depth = depth_of(m);
     if (!ends)
         while (depth > 0)
-            depth -= put_oldest(m, shape, mc, depth);
+            depth -= put_from(m, shape, mc, load(&m->bottom), depth);
     for (bool empty = false; !empty;) {
         mutex_lock(&mc->lock);
         void **bottom = load(&m->bottom);
@@ -816,7 +844,7 @@ static void empty_class(struct mcache *c, struct mheap *h, unsigned sizeclass,
             strip_locked(m, shape, arrays, ends ? KEPT_ARRAY_LOG2 : 0);
         mutex_unlock(&mc->lock);
         while (depth > 0)
-            depth -= put_oldest(m, shape, mc, depth);
+            depth -= put_from(m, shape, mc, load(&m->bottom), depth);
     }
 }
 

@@ -17,7 +17,7 @@
 enum {
     // Arrays of pointers for magazines: 2^3 to 2^10 pointers.
     SLOTARRAY_MIN_LOG2 = 3,
-    SLOTARRAY_MAX_LOG2 = 10,
+    SLOTARRAY_MAX_LOG2 = 13,
 };
 
 enum {
