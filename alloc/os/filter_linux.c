@@ -1,12 +1,12 @@
 // filter_linux.c: see filter.h.
 #include "os/filter.h"
 
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/prctl.h>
 
 #include "base/str.h"
-#include "os/sys.h"
 #include "os/syscall.h"
 
 static AT_START _Atomic bool noted;
@@ -32,11 +32,12 @@ static const char *line_after(const char *s, const char *end) {
 void filter_start(void) {
     char text[2048]; // the line stands within the first 1500 bytes
     // Not by prctl: the loader has just made these three calls.
-    int fd = sys_open_read("/proc/self/status");
+    int fd = (int)syscall4(SYS_openat, AT_FDCWD, "/proc/self/status",
+                           O_RDONLY | O_CLOEXEC, 0);
     if (fd < 0)
         return;
-    long n = sys_read(fd, text, sizeof text - sizeof(uint64_t));
-    sys_close(fd);
+    long n = syscall3(SYS_read, fd, text, sizeof text - sizeof(uint64_t));
+    syscall1(SYS_close, fd);
     if (n <= 0)
         return;
     memset(text + n, 0, sizeof(uint64_t));

@@ -21,8 +21,8 @@ enum { MEMWATCH_SAVED = 4 };
 
 // memwatch_start notes what libc's functions are like before others come. leave
 // takes this thread out of the slow path that it is in and keeps in ret_saved what
-// back needs to enter it again; it returns false if it cannot. Once, before there
-// are threads; until then nobody watches.
+// back needs to enter it again; it returns false if it cannot, as in the helper
+// thread. Once, before there are threads; until then nobody watches.
 void memwatch_start(bool (*leave)(uintptr_t *ret_saved),
                     void (*back)(const uintptr_t *saved));
 

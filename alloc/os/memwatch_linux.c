@@ -10,7 +10,6 @@
 
 #include "base/bits.h"
 #include "base/str.h"
-#include "os/helper.h"
 #include "os/loaded.h"
 
 enum {
@@ -194,7 +193,7 @@ bool memwatch_watched(void) {
 
 bool memwatch_can_tell(void) {
     uintptr_t saved[MEMWATCH_SAVED];
-    if (helper_here() || !leave_slow_path(saved))
+    if (!leave_slow_path(saved))
         return false;
     enter_again(saved);
     return true;
@@ -202,7 +201,7 @@ bool memwatch_can_tell(void) {
 
 bool memwatch_madvise_away(uintptr_t addr, size_t nbytes) {
     uintptr_t saved[MEMWATCH_SAVED];
-    if (helper_here() || !leave_slow_path(saved))
+    if (!leave_slow_path(saved))
         return false;
     int error = errno;
     bool done = madvise((void *)addr, nbytes, MADV_DONTNEED) == 0;
@@ -213,7 +212,7 @@ bool memwatch_madvise_away(uintptr_t addr, size_t nbytes) {
 
 bool memwatch_munmap(uintptr_t addr, size_t nbytes) {
     uintptr_t saved[MEMWATCH_SAVED];
-    if (helper_here() || !leave_slow_path(saved))
+    if (!leave_slow_path(saved))
         return false;
     int error = errno;
     bool done = munmap((void *)addr, nbytes) == 0;

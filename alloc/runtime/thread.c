@@ -3,6 +3,7 @@
 
 #include "base/mutex.h"
 #include "runtime/emergency.h"
+#include "os/helper.h"
 #include "os/threadexit.h"
 #include "runtime/options.h"
 #include "runtime/runtime.h"
@@ -201,7 +202,7 @@ enum { AWAY_OWN, AWAY_STATE, AWAY_EPOCH };
 
 bool thread_go_away(uintptr_t *ret_saved) {
     struct thread_tls *t = &thread_tls;
-    if (t->depth != 1 || t->state == THREAD_AWAY)
+    if (t->depth != 1 || t->state == THREAD_AWAY || helper_here())
         return false;
     ret_saved[AWAY_OWN] = (uintptr_t)t->own;
     ret_saved[AWAY_STATE] = t->state;

@@ -93,7 +93,7 @@ struct mcache *thread_mcache(void);
 // thread_go_away takes this thread out of the slow path that it is in, for a call
 // of a function that may allocate; thread_come_back leads into it again. Meanwhile
 // the thread is served without its cache, which may be half changed. It returns false
-// outside of a slow path, and while away already. ret_saved: see os/memwatch.h.
+// outside of a slow path, while away already, and in the helper thread. ret_saved: see os/memwatch.h.
 bool thread_go_away(uintptr_t *ret_saved);
 void thread_come_back(const uintptr_t *saved);
 

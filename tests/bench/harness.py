@@ -201,9 +201,10 @@ class Harness(unittest.TestCase):
 
     def test_a_header_and_its_source_are_one_file_of_the_graph(self):
         graph = self.check().include_graph(
-            ['alloc/base/mutex.c', 'alloc/base/mutex.h'])
+            ['alloc/base/mutex.c', 'alloc/base/mutex.h', 'alloc/os/sys.h',
+             'alloc/os/sys_linux.c'])
 
-        self.assertEqual(set(graph), {'alloc/base/mutex'})
+        self.assertEqual(set(graph), {'alloc/base/mutex', 'alloc/os/sys'})
         self.assertIn('alloc/base/compiler', graph['alloc/base/mutex'])
         self.assertNotIn('alloc/base/mutex', graph['alloc/base/mutex'])
 
