@@ -47,6 +47,7 @@ enum {
     // Each region with an advice of its own may cost the kernel two mappings, of
     // the 65 530 that a process has.
     FORBIDDEN_MAX = 1 << 13,
+    MANY_MOVED = MHEAP_MOVED_MANY / 2,
 };
 
 void hugepages_init(struct mheap *h, enum thp_mode mode) {
@@ -184,6 +185,9 @@ static bool may_guess(struct mheap *h, size_t npages) {
 
 void hugepages_grown(struct mheap *h, const struct mspan *s, size_t old,
                      size_t npages) {
+    // Where there are many mappings, none that has an advice of its own.
+    if (__atomic_load_n(&h->nmoved_live, __ATOMIC_RELAXED) > MANY_MOVED)
+        return;
     if (npages > old && (npages >= GROWN_PAGES || may_guess(h, npages - old)))
         hugepages_wish(h, mspan_start(s) + (old << PAGE_SHIFT), npages - old);
 }

@@ -7,29 +7,26 @@
 #include "os/mem.h"
 #include "os/sys.h"
 
-// count_moved keeps the number of places that moves have made mappings of.
-static void count_moved(struct mheap *h, int n) {
-    mutex_lock(&h->lock);
-    // Atomic for large_is_crowding, which reads it without the lock.
-    __atomic_store_n(&h->nmoved, h->nmoved + (uint32_t)n, __ATOMIC_RELAXED);
-    mutex_unlock(&h->lock);
-}
-
 // leave makes the old place of an object one mapping with its neighbours again, if
 // there may be too many, and says how many places there are more.
 static int leave(struct mheap *h, struct mspan *s, size_t npages) {
-    bool crowded =
-        __atomic_load_n(&h->nmoved, __ATOMIC_RELAXED) > LARGE_MOVES_MAX / 2;
-    if (crowded && mem_renew(mspan_start(s), npages << PAGE_SHIFT))
+    if (mheap_is_crowded(h) && mem_renew(mspan_start(s), npages << PAGE_SHIFT))
         return s->moved ? 0 : 1;
     return 2;
+}
+
+// may_move says whether there may be a moved place for the object, however many there
+// are already. One that was moved before leaves such a place.
+static bool may_move(const struct mheap *h, const struct mspan *s) {
+    uint32_t nmoved = __atomic_load_n(&h->nmoved, __ATOMIC_RELAXED);
+    return nmoved < large_moves_max(s->npages) + (s->moved ? 1 : 0);
 }
 
 struct mspan *large_move(struct mheap *h, struct mspan *s, size_t npages) {
     size_t old_pages = s->npages;
     if (PAGE_SIZE % sys_page_size() != 0)
         return NULL; // spans do not begin at pages of the system
-    if (__atomic_load_n(&h->nmoved, __ATOMIC_RELAXED) >= LARGE_MOVES_MAX)
+    if (!may_move(h, s))
         return NULL;
     bool moves = large_moves(old_pages, /* fresh= */ false);
     struct mspan *new =
@@ -56,8 +53,12 @@ struct mspan *large_move(struct mheap *h, struct mspan *s, size_t npages) {
             mheap_abandon_large(h, new);
         return NULL;
     }
-    count_moved(h, leave(h, s, old_pages));
+    int nmore = leave(h, s, old_pages);
     new->moved = true;
+    mutex_lock(&h->lock);
+    __atomic_store_n(&h->nmoved_live, h->nmoved_live + 1, __ATOMIC_RELAXED);
+    mheap_count_moved_locked(h, nmore);
+    mutex_unlock(&h->lock);
     // What the new pages held before is gone with their mapping; the old ones
     // are Prepared again and read as zero, and so are free as scavenged.
     mheap_free_large(h, s, old_addr, /* scavenged= */ true, &sample);
@@ -73,8 +74,11 @@ bool large_renew(struct mheap *h, struct mspan *s, uintptr_t addr,
     if (!mheap_keep_large(h, s, addr, ret_sample))
         return false;
     bool renewed = mem_renew(addr, nbytes);
-    if (renewed)
-        count_moved(h, -1);
     mheap_free_kept(h, s, /* scavenged= */ renewed);
+    if (renewed) {
+        mutex_lock(&h->lock);
+        mheap_count_moved_locked(h, -1);
+        mutex_unlock(&h->lock);
+    }
     return true;
 }

@@ -23,18 +23,26 @@ static inline bool large_moves(size_t old_pages, bool fresh) {
 // old pages by mremap if large_moves, else copying it, and frees s. It returns the new
 // span, or NULL with nothing changed: no memory, the system cannot move, or so much was
 // moved already that the kernel's mappings of this process (vm.max_map_count, 65 530)
-// might be used up by it: LARGE_MOVES_MAX.
+// might be used up by it: large_moves_max.
 struct mspan *large_move(struct mheap *h, struct mspan *s, size_t npages);
 
 // An object that was moved is a mapping of its own, between two others: half of
-// the kernel's are for such. From half of that on the place of one that is freed is
-// mapped anew, as large_is_crowding says, by large_renew before it is free. Until then
-// that would only cost the memory behind it, which may be of use.
-enum { LARGE_MOVES_MAX = 1 << 14 };
+// the kernel's are for such (MHEAP_MOVED_MAX). Where there are many, the place of one
+// that is freed is mapped anew, as large_is_crowding says, by large_renew before it is
+// free. Until then that would only cost the memory behind it, which may be of use.
+//
+// A mapping costs as much for a small object as for one whose copy takes a second: those
+// below 1 MiB may have a quarter of the places, and of the others those of 1 MiB one half,
+// of 2 MiB 3/4, and so on.
+static inline uint32_t large_moves_max(size_t npages) {
+    enum { MIB_PAGES = (1 << 20) / PAGE_SIZE, SMALL = MHEAP_MOVED_MAX / 4 };
+    return MHEAP_MOVED_MAX -
+           ((MHEAP_MOVED_MAX - SMALL) >> ceil_log2(npages / MIB_PAGES + 1));
+}
+
 static inline bool large_is_crowding(const struct mheap *h,
                                      const struct mspan *s) {
-    return s->moved &&
-           __atomic_load_n(&h->nmoved, __ATOMIC_RELAXED) > LARGE_MOVES_MAX / 2;
+    return s->moved && mheap_is_crowded(h);
 }
 
 // large_renew frees such an object, and returns false, with nothing changed, if it is

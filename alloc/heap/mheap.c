@@ -18,7 +18,8 @@
 
 enum {
     RESERVE_MIN = 8 << 20,    // a piece of address space: as much as there
-    RESERVE_MAX = 64 << 20,   // is already, within these bounds
+    RESERVE_MAX = 64 << 20,   // is already, within these bounds, or 1/16 of it:
+    RESERVE_SHARE = 16,       // each becomes a mapping of the kernel's
     RESERVE_LIMIT_SHARE = 32, // or 1/32 of RLIMIT_AS
     COMMIT_GRAIN = 64 << 10,  // the largest page of any system
     COMMIT_MIN = 256 << 10,
@@ -164,9 +165,11 @@ static bool reserve_locked(struct mheap *h, size_t nbytes) {
     if (!can_be_had(nbytes))
         return false;
     size_t limit = h->address_limit;
+    size_t sys = h->stats->sys_pages << PAGE_SHIFT;
     size_t piece =
-        clamp_size(align_down(h->stats->sys_pages << PAGE_SHIFT, HUGE_BYTES),
-                   RESERVE_MIN, RESERVE_MAX);
+        align_down(clamp_size(sys, RESERVE_MIN,
+                              max_size(RESERVE_MAX, sys / RESERVE_SHARE)),
+                   HUGE_BYTES);
     if (limit != SIZE_MAX)
         piece = min_size(piece,
                          align_down(limit / RESERVE_LIMIT_SHARE, COMMIT_GRAIN));
@@ -838,11 +841,20 @@ void mheap_free_span(struct mheap *h, struct mspan *s) {
     after_free(h, left);
 }
 
+void mheap_count_moved_locked(struct mheap *h, int n) {
+    // Atomic for those who read them without the lock.
+    __atomic_store_n(&h->nmoved, h->nmoved + (uint32_t)n, __ATOMIC_RELAXED);
+    if (h->nmoved > MHEAP_MOVED_MANY)
+        __atomic_store_n(&h->crowded, true, __ATOMIC_RELAXED);
+}
+
 // drop_large_locked takes a large object out of the heap, and says whether its
 // pages were kept.
 static bool drop_large_locked(struct mheap *h, struct mspan *s,
                               bool scavenged) {
     h->stats->large.alloc_bytes -= s->npages << PAGE_SHIFT;
+    __atomic_store_n(&h->nmoved_live, h->nmoved_live - s->moved,
+                     __ATOMIC_RELAXED);
     atomic_store_explicit(&s->state, MSPAN_DEAD, memory_order_relaxed);
     return take_out_locked(h, s, scavenged);
 }

@@ -28,6 +28,13 @@ enum {
 #define SCAVENGE_NEVER UINT64_MAX
 #define SCAVENGE_HALF_LIFE_NS ((uint64_t)1000 * 1000 * 1000)
 
+// Places of moved objects: at most so many, a quarter of the mappings that a process can
+// have, for each is about two; and they are many from so many on.
+enum {
+    MHEAP_MOVED_MAX = 1 << 14,
+    MHEAP_MOVED_MANY = MHEAP_MOVED_MAX / 2,
+};
+
 enum thp_mode { THP_AUTO, THP_NEVER, THP_ALWAYS };
 
 // struct mheap is one heap; all zero but for mheap_init. A process has one, a
@@ -103,8 +110,11 @@ struct mheap {
     size_t nguessed;       // (h) regions: see hugepages_guess_locked
     uint32_t nforbidden;   // (h)
     uint64_t nstalls;      // (h)
-    uint32_t
-        nmoved; // (h) of large.c: places that mremap made mappings of, about
+    // (h) Of large.c: places that mremap made mappings of, about, and how many moved
+    // objects there are; whether there were many such places (mheap_is_crowded).
+    uint32_t nmoved;
+    uint32_t nmoved_live;
+    bool crowded;
     // (h) Dead spans whose pages were not given back, by npages - 1, the newest
     // first; and how many pages that is. See keep_locked.
     struct mspan *kept[KEPT_PAGES_MAX];
@@ -175,6 +185,16 @@ static inline uint64_t mheap_unused_bytes(const struct mheap *h) {
             << PAGE_SHIFT) /
            UNUSED_SHARE;
 }
+
+// mheap_is_crowded says whether there were many mappings of moved objects, once. Such as
+// lie side by side do not become one by themselves, so from then on what is given back
+// is mapped anew, as one.
+static inline bool mheap_is_crowded(const struct mheap *h) {
+    return __atomic_load_n(&h->crowded, __ATOMIC_RELAXED);
+}
+
+// mheap_count_moved_locked counts n places of moved objects more. Caller holds lock.
+void mheap_count_moved_locked(struct mheap *h, int n);
 
 static inline struct mcentral *mheap_sampled(const struct mheap *h) {
     // acquire: sees them initialised; partner: release in mheap_start_sampling

@@ -271,6 +271,14 @@ static void refused_locked(struct mheap *h, uintptr_t addr) {
         atomic_store_explicit(&h->release_refused, true, memory_order_relaxed);
 }
 
+// release_range gives memory back. Where moved objects have left many mappings the range
+// is mapped anew, as one.
+static bool release_range(const struct mheap *h, uintptr_t addr,
+                          size_t nbytes) {
+    return (mheap_is_crowded(h) && mem_renew(addr, nbytes)) ||
+           mem_release(addr, nbytes);
+}
+
 // release_batch gives a batch to the system, up to the end of the budget.
 static void release_batch(struct mheap *h, const struct batch *b,
                           struct visit *v) {
@@ -279,8 +287,8 @@ static void release_batch(struct mheap *h, const struct batch *b,
         hugepages_forbid(b->forbid[i]);
     size_t ntried = 0;
     for (; ntried < b->n && !late(v); ntried++)
-        ok[ntried] = mem_release(b->ranges[ntried].addr,
-                                 b->ranges[ntried].npages << PAGE_SHIFT);
+        ok[ntried] = release_range(h, b->ranges[ntried].addr,
+                                   b->ranges[ntried].npages << PAGE_SHIFT);
     mutex_lock(&h->lock);
     for (size_t i = 0; i < b->n; i++) {
         const struct range *r = &b->ranges[i];

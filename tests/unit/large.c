@@ -294,22 +294,67 @@ Test(large, a_move_that_loses_the_new_place_loses_nothing_else) {
 
 Test(large, so_many_are_moved_and_no_more) {
     struct fixture f = fixture_start();
+    uint32_t most = large_moves_max(MIB_PAGES);
     struct mspan *s = fixture_large(&f, MIB_PAGES, 1);
-    f.heap->nmoved = LARGE_MOVES_MAX;
+    f.heap->nmoved = most;
 
-    cr_assert(eq(ptr, large_move(f.heap, s, 2 * MIB_PAGES), NULL));
+    cr_assert(eq(ptr, large_move(f.heap, s, 2 * MIB_PAGES - 1), NULL));
     cr_assert(zero(u64, mem_fake_calls(MEM_MOVE)));
 
-    f.heap->nmoved = LARGE_MOVES_MAX - 1;
-    struct mspan *moved = large_move(f.heap, s, 2 * MIB_PAGES);
+    f.heap->nmoved = most - 1;
+    f.heap->crowded = true;
+    struct mspan *moved = large_move(f.heap, s, 2 * MIB_PAGES - 1);
     cr_assert(ne(ptr, moved, NULL));
     // Its old place is one with its neighbours again, and so is this one's.
-    cr_assert(eq(u32, f.heap->nmoved, LARGE_MOVES_MAX));
+    cr_assert(eq(u32, f.heap->nmoved, most));
+    moved = large_move(f.heap, moved, 2 * MIB_PAGES);
+    cr_assert(ne(ptr, moved, NULL));
+    cr_assert(eq(u32, f.heap->nmoved, most));
     void *sample;
     cr_assert(large_is_crowding(f.heap, moved));
     cr_assert(large_renew(f.heap, moved, mspan_start(moved), &sample));
-    cr_assert(eq(u32, f.heap->nmoved, LARGE_MOVES_MAX - 1));
+    cr_assert(eq(u32, f.heap->nmoved, most - 1));
     cr_assert(not(large_renew(f.heap, moved, mspan_start(moved), &sample)));
+    fixture_verify(&f);
+}
+
+Test(large, the_larger_an_object_the_more_may_have_been_moved) {
+    uint32_t last = 0;
+    for (size_t npages = MIB_PAGES; npages < (size_t)MIB_PAGES << 16;
+         npages *= 2) {
+        uint32_t most = large_moves_max(npages);
+        cr_assert(ge(u32, most, MHEAP_MOVED_MAX / 2));
+        cr_assert(ge(u32, most, large_moves_max(MIB_PAGES / 2)));
+        cr_assert(le(u32, most, MHEAP_MOVED_MAX));
+        cr_assert(gt(u32, most, npages < (size_t)MIB_PAGES << 14 ? last : 0));
+        cr_assert(eq(u32, large_moves_max(2 * npages - 1), most));
+        last = most;
+    }
+
+    struct fixture f = fixture_start();
+    struct mspan *s = fixture_large(&f, MIB_PAGES, 1);
+    struct mspan *large = fixture_large(&f, 5 * MIB_PAGES, 1);
+    fixture_large(&f, 1, 1);
+    f.heap->nmoved = large_moves_max(MIB_PAGES);
+    cr_assert(eq(ptr, large_move(f.heap, s, 2 * MIB_PAGES), NULL));
+    cr_assert(ne(ptr, large_move(f.heap, large, 6 * MIB_PAGES), NULL));
+    fixture_verify(&f);
+}
+
+Test(large, what_goes_back_is_mapped_anew_once_many_were_moved) {
+    struct fixture f = fixture_start();
+    f.heap->crowded = true;
+    struct mspan *s = fixture_large(&f, 40 * MIB_PAGES, 1);
+    uintptr_t start = mspan_start(s);
+    write_pages(s, s->npages, 'm');
+
+    fixture_free_large(&f, s);
+    scavenger_release(f.heap, SIZE_MAX);
+
+    cr_assert(zero(u64, mem_fake_calls(MEM_RELEASE)));
+    cr_assert(zero(sz, mem_fake_bytes(start + PAGE_SIZE,
+                                      (size_t)39 * MIB_PAGES << PAGE_SHIFT,
+                                      MEM_POPULATED)));
     fixture_verify(&f);
 }
 
@@ -469,6 +514,9 @@ Test(large, an_object_that_grows_gets_huge_pages_from_8_mib_on) {
     scavenger_release(f.heap, SIZE_MAX);
     cr_assert(mheap_resize_large(f.heap, s, 20 * MIB_PAGES));
 
+    cr_assert(eq(u64, mem_fake_calls(MEM_HUGEPAGES), 3));
+    f.heap->nmoved_live = MHEAP_MOVED_MANY; // each would be a mapping more
+    cr_assert(mheap_resize_large(f.heap, s, 40 * MIB_PAGES));
     cr_assert(eq(u64, mem_fake_calls(MEM_HUGEPAGES), 3));
     fixture_verify(&f);
 }

@@ -250,6 +250,17 @@ Test(mheap, requests_beyond_the_address_space_fail_and_change_nothing) {
     check_sys(&f);
 }
 
+Test(mheap, a_large_heap_is_of_few_pieces_of_address_space) {
+    enum { GIBS = 24, EACH_MIB = 20 };
+    struct fixture f = fixture_start();
+    for (int i = 0; i < GIBS * 1024 / EACH_MIB; i++)
+        cr_assert(
+            ne(ptr, fixture_large(&f, EACH_MIB * (MIB / PAGE_SIZE), 1), NULL));
+
+    // 8, 8, 16, 32, ... to 1 GiB, 64 MiB each, and then 1/16 of the heap.
+    cr_assert(le(u64, mem_fake_calls(MEM_RESERVE), 5 + 16 + 16 * 4));
+}
+
 Test(mheap, a_refused_reservation_is_tried_again_at_half_the_size) {
     struct fixture f = fixture_start();
     mem_fake_fail_at(MEM_RESERVE, 1, 3);
