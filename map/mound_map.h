@@ -100,6 +100,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __cplusplus
+#include <type_traits>
+#endif
+
 #if defined(__GNUC__) && !defined(MOUND_MAP_API)
 #define MOUND_MAP_API __attribute__((visibility("default")))
 #endif
@@ -263,9 +267,13 @@ struct mound_map_info {
                    // and what they own stored apart
     size_t arrays; // arrays outgrown and still held, for iterators
 };
+// It has the name of its struct, which g++ -Wshadow takes for an oversight.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
 MOUND_MAP_API void mound_map_info(const struct mound_map_type *t,
                                   const struct mound_map *m,
                                   struct mound_map_info *ret_info);
+#pragma GCC diagnostic pop
 
 // mound_map_verify checks every invariant of the map and returns NULL, or a
 // sentence about the first that is broken. Cost: all entries, all hashes.

@@ -312,7 +312,8 @@ MOUND_MAP_INLINE_ unsigned mound_map_match_(mound_map_tops_ tops,
 
 // Whether the chain ends in this bucket.
 MOUND_MAP_INLINE_ bool mound_map_has_rest_(mound_map_tops_ tops) {
-    return (_mm_movemask_epi8(_mm_cmpeq_epi8(tops, _mm_setzero_si128())) &
+    return ((unsigned)_mm_movemask_epi8(
+                _mm_cmpeq_epi8(tops, _mm_setzero_si128())) &
             MOUND_MAP_ALL_) != 0;
 }
 

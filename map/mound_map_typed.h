@@ -19,8 +19,22 @@
         for (struct NAME##_cursor_ it = NAME##_cursor_of_(&it##_walk_);        \
              NAME##_step_(&it##_walk_, &it);)
 
+// Entries are moved as bytes, and new elements are zero bytes: of C++ types, those
+// that std::memcpy copies. A std::string is none; examples/owned.cc shows what to do.
+#ifdef __cplusplus
+#define MOUND_MAP_BYTES_(T)                                                    \
+    static_assert(::std::is_trivially_copyable<T>::value ||                    \
+                      (::std::is_trivially_copy_constructible<T>::value &&     \
+                       ::std::is_trivially_destructible<T>::value),            \
+                  "mound_map moves keys and elements as bytes: they have to "  \
+                  "be trivially copyable; store a pointer to this type");
+#else
+#define MOUND_MAP_BYTES_(T)
+#endif
+
 // The part that needs no more than the key.
 #define MOUND_MAP_COMMON_(NAME, K, hash_fn, eq_fn)                             \
+    MOUND_MAP_BYTES_(K)                                                        \
     typedef struct NAME {                                                      \
         union {                                                                \
             struct mound_map map_;                                             \
@@ -53,7 +67,8 @@
         return &NAME##_type_;                                                  \
     }                                                                          \
     MOUND_MAP_STATIC_ struct mound_map *NAME##_untyped(const NAME *m) {        \
-        return m == NULL ? NULL : (struct mound_map *)&m->u_.map_;             \
+        /* Not a cast of pointers: users may have -Wcast-qual. */              \
+        return (struct mound_map *)(uintptr_t)m;                               \
     }                                                                          \
     MOUND_MAP_STATIC_ NAME *NAME##_make(size_t hint) {                         \
         return (NAME *)mound_map_make(&NAME##_type_, hint);                    \
@@ -135,6 +150,7 @@
 
 // The part that has an element.
 #define MOUND_MAP_TYPES_(NAME, K, V)                                           \
+    MOUND_MAP_BYTES_(V)                                                        \
     struct NAME##_entry_ {                                                     \
         K key;                                                                 \
         V elem;                                                                \
