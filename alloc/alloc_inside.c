@@ -60,7 +60,7 @@ static struct mspan *large_alloc(size_t size, size_t align) {
     if (npages == 0 || size > PTRDIFF_MAX)
         return NULL;
     size_t align_pages = max_size(align >> PAGE_SHIFT, 1);
-    if (npages >= ALLOC_RECLAIM_PAGES && mheap_may_find(&mound_heap, npages)) {
+    if (npages >= SLOWPATH_PAGES_LARGE && mheap_may_find(&mound_heap, npages)) {
         // Before address space is taken for this, slots that only wait in
         // caches go back: their spans may stand between free runs.
         struct mspan *s = mheap_alloc_large(&mound_heap, npages, align_pages,
@@ -78,7 +78,7 @@ static struct mspan *large_alloc(size_t size, size_t align) {
 // already, or nothing that is held could serve it.
 static COLD bool reclaim_more(size_t size) {
     bool more = largewait_release(/* all= */ true); // in hardened mode
-    more |= large_pages(size) < ALLOC_RECLAIM_PAGES;
+    more |= large_pages(size) < SLOWPATH_PAGES_LARGE;
     if (!more && !mheap_may_find(&mound_heap, large_pages(size)))
         return false;
     while (thread_drain_orphan())

@@ -2,9 +2,7 @@
 #ifndef MOUND_ALLOC_INSIDE_H
 #define MOUND_ALLOC_INSIDE_H
 
-#include "heap/mheap.h"
-
-enum { ALLOC_RECLAIM_PAGES = (1 << 20) / PAGE_SIZE };
+#include "base/compiler.h"
 
 // alloc_inside returns a block of size bytes aligned to align (a power of two, at
 // least MIN_ALIGN) and in *ret_zero whether it is known to be zero; or NULL: there is

@@ -1,7 +1,6 @@
 // free_inside.c: see free_inside.h.
 #include "free_inside.h"
 
-#include "alloc_inside.h"
 #include "block.h"
 #include "heap/large.h"
 #include "runtime/emergency.h"
@@ -22,9 +21,10 @@ static enum misuse free_large(struct mspan *s, void *p) {
         return MISUSE_FREED_SPAN;
     // After the last of a few huge ones there may be no other slow path.
     const struct mcache *c = thread_tls.own;
-    thread_tls.nticks += c != NULL && !c->armed && npages >= ALLOC_RECLAIM_PAGES
-                             ? SLOWPATH_TICKS
-                             : SLOWPATH_TICKS_LARGE;
+    thread_tls.nticks +=
+        c != NULL && !c->armed && npages >= SLOWPATH_PAGES_LARGE
+            ? SLOWPATH_TICKS
+            : SLOWPATH_TICKS_LARGE;
     if (sample != NULL)
         sampled_freed(p, sample);
     return MISUSE_NONE;

@@ -13,6 +13,9 @@ enum {
     // The scavenger's clock is read at every so many slow paths.
     SLOWPATH_TICKS = 64,
     SLOWPATH_TICKS_LARGE = 8, // a free of a large object counts for more
+    // Of an object: worth to look for memory that is held back before it is made, and
+    // for the scavenger after it is freed.
+    SLOWPATH_PAGES_LARGE = (1 << 20) / PAGE_SIZE,
 };
 
 // slowpath_enter begins a slow path; false: serve this call without locks.
