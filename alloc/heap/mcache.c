@@ -45,10 +45,11 @@ enum {
     FIRST_SLOTS = 7,
     FIRST_BYTES = 8 << 10,
     ONE_WAY_BYTES = 16 << 10,
-    HAND_STEPS = 8,  // classes asked for capacity by one that wants more
-    LEAST_SHARE = 8, // of what a magazine is to grow by
-    ALIKE = 4,       // slow paths of one kind until a magazine grows
-    CHECK_STEP = 16, // checks until they become half as frequent
+    TRIM_SLOTS = CAP_SLOTS, // given back by one call: any magazine's at least
+    HAND_STEPS = 8,         // classes asked for capacity by one that wants more
+    LEAST_SHARE = 8,        // of what a magazine is to grow by
+    ALIKE = 4,              // slow paths of one kind until a magazine grows
+    CHECK_STEP = 16,        // checks until they become half as frequent
     CHECK_STEPS = 12,
     PATIENCE = 256, // slow paths until a class that was refused asks again
     // Arrays of so many pointers stay with the record of a thread that ended: its
@@ -100,6 +101,7 @@ void mcache_init(struct mcache *c, uintptr_t owner) {
     c->nslow = 0;
     c->refused_until = 0;
     c->nfresh = 0;
+    c->trim_at = 0;
     c->armed = false;
     memset(&c->large, 0, sizeof c->large);
     for (unsigned i = 0; i < NUM_SIZECLASSES; i++) {
@@ -486,17 +488,25 @@ struct mspan *mcache_use_large(struct mcache *c, size_t npages) {
 
 void mcache_trim(struct mcache *c, struct mheap *h) {
     uint32_t nfresh = atomic_load_explicit(&h->nfresh, memory_order_relaxed);
-    if (nfresh == c->nfresh)
+    if (nfresh == c->nfresh && c->trim_at == 0)
         return;
-    c->nfresh = nfresh;
-    for (unsigned i = 1; i < NUM_SIZECLASSES; i++) {
-        if (c->shapes[i].cap == 0)
-            continue;
-        size_t depth = depth_of(&c->magazines[i]);
-        uint32_t keep = asked(c, i);
-        if (keep < depth)
-            give_older(c, h, i, depth - keep);
+    size_t left = TRIM_SLOTS;
+    if (c->trim_at == 0) {
+        c->nfresh = nfresh;
+        c->trim_at = 1;
     }
+    for (; c->trim_at < NUM_SIZECLASSES; c->trim_at++) {
+        unsigned i = c->trim_at;
+        size_t depth = depth_of(&c->magazines[i]);
+        if (depth > left)
+            return;
+        uint32_t keep = c->shapes[i].cap > 0 ? asked(c, i) : 0;
+        if (keep >= depth)
+            continue;
+        give_older(c, h, i, depth - keep);
+        left -= depth - keep;
+    }
+    c->trim_at = 0;
     uint64_t nhits =
         atomic_load_explicit(&c->large.nhits, memory_order_relaxed);
     if (nhits == c->large.nhits_seen)

@@ -81,6 +81,7 @@ struct mcache {
     uint32_t nslow;         // (o) slow paths
     uint32_t refused_until; // (o) nslow when the budget may be asked again
     uint32_t nfresh;        // (o) mheap.nfresh when idle classes were trimmed
+    uint32_t trim_at;       // (o) the class to go on with; 0: it is done
     bool armed;             // (o) see mcache_arm
     struct magazine_shape shapes[NUM_SIZECLASSES]; // (o)
     struct largecache large;                       // (o)
@@ -197,7 +198,8 @@ struct mspan *mcache_use_large(struct mcache *c, size_t npages);
 
 // mcache_trim gives back of each class what it holds beyond the mallocs since its last
 // call, if the heap needed fresh memory since then: that shall serve others before more
-// is touched. Large objects go if none was asked for.
+// is touched. Large objects go if none was asked for. Cost: a thousand slots at most;
+// the next call goes on.
 void mcache_trim(struct mcache *c, struct mheap *h);
 
 // mcache_flush gives every slot back to its span, where misuse is seen, and

@@ -703,6 +703,46 @@ Test(mcache, lists_of_100_objects_of_any_size_come_and_go_without_a_lock) {
     }
 }
 
+Test(mcache, what_one_call_gives_back_before_growth_is_bounded) {
+    enum { N = 500, NCLASSES = 8 };
+    struct fixture f = fixture_start();
+    struct mcache *c = fixture_cache(&f);
+    static void *p[NCLASSES][N];
+    for (int round = 0; round < 30; round++) { // fresh memory is for the first
+        for (size_t k = 0; k < NCLASSES; k++)
+            for (int i = 0; i < N; i++)
+                p[k][i] = fixture_malloc(&f, c, (k + 1) * 16);
+        for (size_t k = 0; k < NCLASSES; k++)
+            for (int i = 0; i < N; i++)
+                fixture_free(&f, c, p[k][i]);
+    }
+    size_t all = 0;
+    for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
+        all += depth(c, i);
+    cr_assert(ge(sz, all, N * NCLASSES));
+    atomic_fetch_add(&f.heap->nfresh, 1);
+    mcache_trim(c, f.heap); // all of it was asked for up to here
+    cr_assert(zero(u32, c->trim_at));
+
+    atomic_fetch_add(&f.heap->nfresh, 1);
+    unsigned ncalls = 0;
+    do {
+        size_t before = 0, after = 0;
+        for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
+            before += depth(c, i);
+        mcache_trim(c, f.heap);
+        for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
+            after += depth(c, i);
+        cr_assert(le(sz, before - after, 1023));
+        ncalls++;
+    } while (c->trim_at != 0 && ncalls < 100);
+
+    cr_assert(ge(u32, ncalls, 3));
+    for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
+        cr_assert(zero(sz, depth(c, i)));
+    fixture_verify(&f);
+}
+
 Test(mcache, who_only_makes_or_only_frees_comes_by_once_for_12_kib) {
     enum { N = 4000, SIZE = 256 };
     static void *p[N];
