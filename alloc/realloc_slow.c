@@ -14,7 +14,6 @@
 #include "block.h"
 #include "heap/large.h"
 #include "malloc_slow.h"
-#include "mound.h"
 #include "os/mem.h"
 #include "runtime/mode.h"
 #include "runtime/options.h"
@@ -202,11 +201,16 @@ static COLD void *realloc_mixed(void *p, size_t size) {
 static SLOW void *realloc_small(void *p, size_t size, size_t usable) {
     if (slot_serves(usable, size))
         return p;
-    void *new = mound_malloc(size);
+    void *new = size <= MAX_SMALL_SIZE
+                    ? mcache_alloc(thread_cache(), sizeclass_for(size))
+                    : NULL;
+    if (new == NULL)
+        new = malloc_slow(size);
     if (new == NULL) // shrinking cannot fail
         return size <= usable ? p : NULL;
     memcpy(new, p, min_size(size, usable));
-    mound_free(p);
+    if (!mcache_free(thread_cache(), block_class(p), p))
+        free_slow(p);
     return new;
 }
 
