@@ -218,7 +218,9 @@ class Harness(unittest.TestCase):
                    ('malloc.c', 'T', 'malloc'),
                    ('watch/dump.c', 'U', 'malloc')]
 
-        self.assertEqual(self.check().calls_upwards(symbols),
+        check = self.check()
+
+        self.assertEqual(check.calls_upwards(check.calls_of(symbols)),
                          [('os/sys.c', 'heap/mheap.c', 'mheap_grow'),
                           ('watch/dump.c', 'malloc.c', 'malloc')])
 
