@@ -16,10 +16,10 @@ size_t apart_find(struct apart *a, const struct pagemap *pm,
     uint64_t elemsize = sizeclass_bytes[sizeclass];
     struct mspan *s = NULL;
     uintptr_t start = 0;
-    size_t nbytes = 0; // of its slots
+    size_t nbytes = 0;              // of its slots
+    struct piece *next = a->pieces; // behind the piece that grows
+    const struct piece *end = a->pieces + APART_PIECES;
     // Of the piece that grows:
-    struct piece *piece = a->pieces - 1;
-    struct piece *last = a->pieces + APART_PIECES - 1;
     uint64_t word = NO_WORD;
     uint64_t bits = 0;
     size_t i;
@@ -48,22 +48,22 @@ size_t apart_find(struct apart *a, const struct pagemap *pm,
         }
         // Twice in a word: the other is a piece by itself.
         if (at != word || bits & bit) {
-            if (piece == last)
+            if (next == end)
                 break;
-            piece++;
-            piece->span = s;
-            piece->page = apart_page(start);
-            piece->nelems = s != NULL ? s->nelems : 0;
-            piece->word = (uint8_t)at;
+            next->span = s;
+            next->page = apart_page(start);
+            next->nelems = s != NULL ? s->nelems : 0;
+            next->word = (uint8_t)at;
+            next++;
             word = at;
             bits = 0;
         }
         bits |= bit;
-        piece->bits = bits;
-        piece->end = (uint8_t)(i + 1);
+        next[-1].bits = bits;
+        next[-1].end = (uint8_t)(i + 1);
     }
-    a->npieces = (unsigned)(piece - a->pieces + 1);
-    a->pieces[a->npieces].span = NULL;
+    next->span = NULL;
+    a->npieces = (unsigned)(next - a->pieces);
     return i;
 }
 
