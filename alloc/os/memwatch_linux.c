@@ -157,6 +157,19 @@ static void find_slots(void) {
         look_in(&others, symbols, names, own.moved);
 }
 
+// bind lets the loader find what it looks for at the first call only, as in a program
+// that this library is linked into: till then a slot leads to this library's own code.
+// Neither call changes anything.
+static void bind(void) {
+    struct object own = object_of((uintptr_t)&advise);
+    int error = errno;
+    if (advise.slot != NULL && *advise.slot - own.start < own.end - own.start)
+        madvise(NULL, 0, MADV_NORMAL);
+    if (unmap.slot != NULL && *unmap.slot - own.start < own.end - own.start)
+        munmap(NULL, 0);
+    errno = error;
+}
+
 static void note(struct watched *w, const struct object *libc) {
     if (w->slot == NULL)
         return;
@@ -172,6 +185,7 @@ void memwatch_start(bool (*leave)(uintptr_t *ret_saved),
     if (!libc.found)
         return;
     find_slots();
+    bind();
     note(&advise, &libc);
     note(&unmap, &libc);
     enter_again = back;

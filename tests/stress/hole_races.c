@@ -39,6 +39,7 @@ struct object {
 static struct object *_Atomic exchange[NEXCHANGE];
 static _Atomic bool stop;
 static _Atomic unsigned nrounds;
+static _Atomic uint64_t most_holes; // bytes that holes gave back, at any time
 
 static uint64_t next(uint64_t *state) {
     uint64_t z = *state += 0x9e3779b97f4a7c15u;
@@ -128,6 +129,8 @@ static void *trim(void *arg) {
         struct mound_memstats stats;
         mound_malloc_trim(0);
         mound_read_memstats(&stats, sizeof stats);
+        if (stats.heap_holes > atomic_load(&most_holes))
+            atomic_store(&most_holes, stats.heap_holes);
         if (next(&r) % 8 == 0 && mound_verify() != 0)
             fail("the heap is not sound");
         usleep((useconds_t)(next(&r) % 1000));
@@ -156,6 +159,10 @@ int main(int argc, char **argv) {
         fail("not as many frees as mallocs");
     if (mound_verify() != 0)
         fail("the heap is not sound at the end");
-    printf("hole_races: %u rounds\n", atomic_load(&nrounds));
+    if (atomic_load(&most_holes) == 0 && sysconf(_SC_PAGESIZE) <= OS_PAGE)
+        fail("there were no holes");
+    printf("hole_races: %u rounds, %lu KiB of holes at most\n",
+           atomic_load(&nrounds),
+           (unsigned long)atomic_load(&most_holes) >> 10);
     return 0;
 }
