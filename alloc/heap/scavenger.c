@@ -578,8 +578,10 @@ void scavenger_look_after_locked(struct mheap *h) {
 }
 
 // alone_locked says whether no other thread uses the heap now: the C library's word
-// stays at "several" when they have ended. Where no thread has a cache (hardened
-// mode) that word is all there is.
+// stays at "several" when they have ended. So threads that never allocated count as
+// gone, and get no helper: the C library tells nobody that they are there, and one that
+// is wrongly started makes setns of a program with one thread left fail. Where no thread
+// has a cache (hardened mode) that word is all there is.
 static bool alone_locked(const struct mheap *h) {
     size_t norphans = __atomic_load_n(&h->stats->norphans, __ATOMIC_RELAXED);
     return !h->help_always &&
