@@ -225,7 +225,8 @@ for i in range(2000):
     x += bytes(50000)'''], MOUND_PROFILE=path,
         MOUND_PROFILE_SIGNAL='USR1', MOUND_PROFILE_EVERY='80MiB')
     inuse = pprof_read.read(os.path.join(folder, 'grown.1.pb.gz'))['totals'][3]
-    must(70 * MIB < inuse < 130 * MIB, inuse)
+    # When it is copied both are there: of 80 MiB or less, and of 9/8 of that.
+    must(70 * MIB < inuse < 175 * MIB, inuse)
 
 
 # Formats.
