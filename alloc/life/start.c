@@ -133,16 +133,16 @@ void process_start(char **envp) {
         return;
     done = true;
     start_heap_first(envp);
-    exit_find_lock_counts(envp);
-    threadend_start();
+    exit_find_lock_counts(envp); // in builds that count locks
+    threadend_start();           // so that caches come back
     memwatch_start(thread_go_away, thread_come_back);
-    stdfd_start();
+    stdfd_start(); // what stdout and stderr are now
     keep_stderr();
-    dump_init();
-    filter_start();
+    dump_init();    // complains at once about a file that cannot be written
+    filter_start(); // whether system calls are filtered already
     fork_start();
     exit_start();
-    report_set_describe(origin_describe);
+    report_set_describe(origin_describe); // who allocated, in reports
     prepare_late();
 }
 

@@ -1,8 +1,8 @@
 // outfile.c: see outfile.h.
 //
-// A folder is opened once, and all is done by names in it. Nothing is called after
-// a system call that fails which could not have failed for a reason of its own: a
-// filter that denies the first may end the process at the next.
+// A folder is opened once, and all is done by names in it. After a system call that
+// failed another way is tried only if there may be an ordinary cause, as a file system
+// that can do less: a filter that refused the first may kill the process at the next.
 #include "out/outfile.h"
 
 #include <errno.h>

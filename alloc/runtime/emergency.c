@@ -37,10 +37,6 @@ void emergency_init(void (*free_deferred)(void *p)) {
     free_one = free_deferred;
 }
 
-static void count(uint64_t *counter, uint64_t n) {
-    __atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
-}
-
 void *emergency_alloc(size_t size, size_t align) {
     if (align > STORE_ALIGN)
         return NULL;
@@ -58,9 +54,10 @@ void *emergency_alloc(size_t size, size_t align) {
                     &kinds[k].used, &used, used | (uint64_t)1 << slot,
                     memory_order_acquire, memory_order_relaxed))
                 continue;
-            count(&mound_stats.emergency_mallocs, 1);
-            count(&mound_stats.emergency_bytes, kinds[k].slot_bytes);
-            count(&mound_stats.emergency_total_bytes, kinds[k].slot_bytes);
+            runtime_count(&mound_stats.emergency_mallocs, 1);
+            runtime_count(&mound_stats.emergency_bytes, kinds[k].slot_bytes);
+            runtime_count(&mound_stats.emergency_total_bytes,
+                          kinds[k].slot_bytes);
             return store + kinds[k].offset + slot * kinds[k].slot_bytes;
         }
     }
@@ -90,8 +87,9 @@ bool emergency_free(void *p) {
                                     memory_order_release) &
           bit))
         return false;
-    count(&mound_stats.emergency_frees, 1);
-    count(&mound_stats.emergency_bytes, (uint64_t)0 - kinds[k].slot_bytes);
+    runtime_count(&mound_stats.emergency_frees, 1);
+    runtime_count(&mound_stats.emergency_bytes,
+                  (uint64_t)0 - kinds[k].slot_bytes);
     return true;
 }
 

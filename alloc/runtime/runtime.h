@@ -11,6 +11,12 @@ extern struct mheap mound_heap HIDDEN;
 // mound_stats is what gdb and other processes read: see heap/heapstats.h.
 extern struct heapstats mound_stats;
 
+// runtime_count raises a counter of mound_stats that any thread may write: those of
+// the stores beside the heap, whose blocks belong to no class.
+static inline void runtime_count(uint64_t *counter, uint64_t n) {
+    __atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+}
+
 // enum runtime_state: the heap's, as the word that runtime_stamp leads to. The
 // kernel sets that word to 0 in a child of any kind of fork (os/mem.h).
 enum runtime_state {

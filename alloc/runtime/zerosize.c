@@ -36,10 +36,6 @@ static uintptr_t reserve(void) {
     return none;
 }
 
-static void count(uint64_t *counter) {
-    __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
-}
-
 void *zerosize_alloc(void) {
     uintptr_t addr = region();
     if (addr == 0 && (addr = reserve()) == 0)
@@ -53,7 +49,7 @@ void *zerosize_alloc(void) {
         if (!(atomic_fetch_or_explicit(word, bit, memory_order_relaxed) &
               bit)) {
             // Statistics have them where other blocks are that have no class.
-            count(&mound_stats.emergency_mallocs);
+            runtime_count(&mound_stats.emergency_mallocs, 1);
             return (void *)(addr + (uintptr_t)slot * SLOT_BYTES);
         }
     }
@@ -84,6 +80,6 @@ bool zerosize_free(void *p) {
     if ((uintptr_t)p % SLOT_BYTES != 0 ||
         !(atomic_fetch_and_explicit(word, ~bit, memory_order_relaxed) & bit))
         return false;
-    count(&mound_stats.emergency_frees);
+    runtime_count(&mound_stats.emergency_frees, 1);
     return true;
 }

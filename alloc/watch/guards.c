@@ -34,10 +34,6 @@ bool guards_init(void) {
     return guard_init(&guards_pool, NSLOTS);
 }
 
-static void count(uint64_t *counter, uint64_t n) {
-    __atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
-}
-
 void *guards_alloc(size_t size, size_t align, const uintptr_t *pcs,
                    unsigned npcs, void *sample) {
     // At least one byte: the pool takes a size of 0 for no live object.
@@ -47,9 +43,9 @@ void *guards_alloc(size_t size, size_t align, const uintptr_t *pcs,
         return NULL;
     atomic_store_explicit(sample_at(p), sample, memory_order_relaxed);
     // Statistics have them where other blocks are that belong to no class.
-    count(&mound_stats.emergency_mallocs, 1);
-    count(&mound_stats.emergency_bytes, size);
-    count(&mound_stats.emergency_total_bytes, size);
+    runtime_count(&mound_stats.emergency_mallocs, 1);
+    runtime_count(&mound_stats.emergency_bytes, size);
+    runtime_count(&mound_stats.emergency_total_bytes, size);
     return p;
 }
 
@@ -60,8 +56,8 @@ void *guards_free(void *p, const char *call) {
     void *sample = atomic_load_explicit(sample_at(p), memory_order_relaxed);
     enum guard_verdict verdict = guard_free(&guards_pool, p, pcs, npcs);
     if (verdict == GUARD_OK || verdict == GUARD_OVERWRITTEN) {
-        count(&mound_stats.emergency_frees, 1);
-        count(&mound_stats.emergency_bytes, (uint64_t)0 - size);
+        runtime_count(&mound_stats.emergency_frees, 1);
+        runtime_count(&mound_stats.emergency_bytes, (uint64_t)0 - size);
     } else {
         sample = NULL;
     }
