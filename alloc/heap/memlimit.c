@@ -6,6 +6,7 @@
 
 enum {
     NEAR_PCT = 90,
+    ROOM_PCT = 95,
     GUESS_SHARE = 32,
     WINDOW_STEPS = 16, // of SYS_TICKS_STEP: a fifth of a second
     GRACE_STEPS = 1,   // at the beginning of a window
@@ -48,6 +49,13 @@ void memlimit_note_locked(struct mheap *h) {
 bool memlimit_near_locked(const struct mheap *h) {
     uint64_t pages = h->memlimit.pages;
     return UNLIKELY(pages != 0) && footprint_locked(h) > pages / 100 * NEAR_PCT;
+}
+
+size_t memlimit_idle_locked(const struct mheap *h) {
+    uint64_t idle = h->pages.nbacked + h->kept_pages + h->first_pages.n;
+    uint64_t used = footprint_locked(h) - idle;
+    uint64_t most = h->memlimit.pages / 100 * ROOM_PCT;
+    return most > used ? most - used : 0;
 }
 
 bool memlimit_has_room_locked(const struct mheap *h, size_t npages) {

@@ -1,7 +1,8 @@
 // memlimit.h: a soft limit on the memory of a heap, as Go's GOMEMLIMIT
-// (MOUND_MEMLIMIT). From 90 % of it on nothing is populated ahead, no freed span and
-// no free page is kept for later, and free pages go back at once. Above it allocation
-// goes on; how often the heap came there is counted.
+// (MOUND_MEMLIMIT). From 90 % of it on nothing is populated ahead, no freed span is kept
+// for later, and free pages go back at once that would make it more than 95 %: what a
+// program at its limit frees and takes in turn stays. Above it allocation goes on; how
+// often the heap came there is counted.
 //
 // What counts is what a heap has of the system: pages in spans, free ones with memory,
 // and records. The tenth is for what is not seen here: stacks, code, mappings of the
@@ -35,6 +36,9 @@ void memlimit_note_locked(struct mheap *h);
 
 // memlimit_near_locked says whether the heap is above 90 % of the limit.
 bool memlimit_near_locked(const struct mheap *h);
+
+// memlimit_idle_locked returns how many pages in no use may be kept near the limit.
+size_t memlimit_idle_locked(const struct mheap *h);
 
 // memlimit_has_room_locked says whether so many pages may be filled of which it is not
 // known that they will be used: not near the limit, nor where they are more than 1/32

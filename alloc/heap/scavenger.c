@@ -108,7 +108,7 @@ bool scavenger_reuses_locked(const struct mheap *h) {
 static uint64_t keep_now_locked(struct mheap *h, uint64_t idle) {
     uint64_t keep = max_size(h->peak_pages / KEEP_SHARE, KEEP_PAGES);
     if (memlimit_near_locked(h) && memlimit_may_spend(h))
-        return h->kept_pages;
+        return max_size(memlimit_idle_locked(h), h->kept_pages);
     // A shorter half-life keeps as much less at once: with 0 only what a heap at
     // rest does.
     if (h->half_life_ns < SCAVENGE_HALF_LIFE_NS) {
