@@ -18,7 +18,6 @@
 #include "hardened.h"
 #include "life/process.h"
 #include "os/filter.h"
-#include "os/sys.h"
 #include "out/outfile.h"
 #include "runtime/options.h"
 #include "runtime/runtime.h"
@@ -60,9 +59,9 @@ void exit_start(void) {
 static void end_once(void) {
     static struct turn turn;
     static int ended_pid; // whose turn it is
-    int pid = sys_pid();
-    if (pid != runtime_pid())
-        return; // a child of vfork, in its parent's memory
+    int pid = runtime_pid();
+    if (runtime_is_borrowed())
+        return;
     int error = turn_take(&turn, OUTFILE_WAIT_NS);
     if (error == -EDEADLK)
         outfile_abandon(); // a handler that ends the process interrupted us

@@ -4,7 +4,6 @@
 #include "heap/scavenger.h"
 #include "os/filter.h"
 #include "os/helper.h"
-#include "os/sys.h"
 #include "runtime/emergency.h"
 #include "runtime/options.h"
 #include "runtime/runtime.h"
@@ -31,7 +30,7 @@ void process_filtered(void) {
         thread_leave();
     }
     // A child of vfork runs in its parent's memory, and does not filter it.
-    if (runtime_pid() != 0 && sys_pid() != runtime_pid())
+    if (runtime_is_borrowed())
         return;
     // For good. A filter is not to find a thread that it cannot be given to.
     process_pause_helper();

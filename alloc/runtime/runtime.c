@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "os/mem.h"
+#include "os/sys.h"
 
 struct mheap mound_heap;
 EXPORT struct heapstats mound_stats;
@@ -46,6 +47,10 @@ int runtime_pid(void) {
 
 void runtime_set_pid(int pid) {
     owner_pid = pid;
+}
+
+bool runtime_is_borrowed(void) {
+    return owner_pid != 0 && sys_pid() != owner_pid;
 }
 
 void runtime_reclaim(void) {

@@ -61,10 +61,12 @@ bool runtime_started(void);
 enum runtime_state runtime_state(void);
 void runtime_set_state(enum runtime_state state);
 
-// runtime_pid is the number of the process this memory belongs to. A child of
-// vfork, which only borrows it, has another. 0: nobody will look at it.
+// runtime_pid is the number of the process that this memory belongs to; 0: nobody
+// will need it. runtime_is_borrowed says whether another one runs in it: a child of
+// vfork, whose end is not that of its program.
 int runtime_pid(void);
 void runtime_set_pid(int pid);
+bool runtime_is_borrowed(void);
 
 // runtime_reclaim empties what can be emptied, for an allocation that found no
 // memory: the stores of all classes.

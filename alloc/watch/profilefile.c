@@ -4,7 +4,6 @@
 #include <errno.h>
 
 #include "os/filter.h"
-#include "os/sys.h"
 #include "out/outfile.h"
 #include "prof/mprof_write.h"
 #include "runtime/mode.h"
@@ -45,8 +44,8 @@ void profilefile_look(void) {
 
 static void write_numbered(void) {
     const struct outfile file = file_written_by(write_now);
-    if (filter_came() || sys_pid() != runtime_pid())
-        return; // a child of vfork is in its parent's memory
+    if (filter_came() || runtime_is_borrowed())
+        return;
     outfile_write(&file, 1 + atomic_fetch_add_explicit(&nwritten, 1,
                                                        memory_order_relaxed));
 }
