@@ -4,7 +4,7 @@
 // handlers of other libraries may allocate on it then. So a lock that its own
 // thread holds is taken again by counting. Elsewhere a thread never asks twice:
 // a signal handler that interrupted a slow path is turned away before any lock
-// (see alloc/thread.h).
+// (see runtime/thread.h).
 //
 // But such a handler may fork, and it may have interrupted mutex_lock or
 // mutex_unlock. So there is one word, written by one instruction: before it the

@@ -249,7 +249,7 @@ def go_reads_both_forms_and_names_the_sites(folder):
         text = go_pprof('-top', '-cum', '-sample_index=alloc_space', path)
         for i in range(10):
             must(re.search(r'\bsite_%d$' % i, text, re.M), name, text)
-        must(not re.search(r'mcache|profile_small|unwind_stack|malloc_slow',
+        must(not re.search(r'mcache|sampled_small|unwind_stack|malloc_slow',
                            text), 'our own frames', text)
 
 

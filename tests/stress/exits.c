@@ -19,7 +19,7 @@ enum { NCHILDREN = 10, NTHREADS = 6, NROUNDS = 20, LIMIT_S = 30 };
 static pthread_barrier_t barrier;
 
 // They allocate nothing: that their caches are hidden meanwhile is a race which is
-// meant (profile.c), and races.c sees to the others.
+// meant (watch/profile.c), and races.c sees to the others.
 static void *profile(void *arg) {
     int null = open("/dev/null", O_WRONLY);
     pthread_barrier_wait(&barrier);
