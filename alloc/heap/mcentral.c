@@ -522,17 +522,6 @@ uint64_t mcentral_slack_locked(struct mcentral *mc) {
     return nbytes > st->hole_bytes ? nbytes - st->hole_bytes : 0;
 }
 
-// long_runs returns those of some pages that lie side by side in runs of at least 4:
-// of shorter ones a call for each costs more than the memory is worth.
-static uint32_t long_runs(uint32_t pages) {
-    enum { LONG = 4 };
-    uint32_t begins = (uint32_t)word_runs(pages, LONG);
-    uint32_t runs = 0;
-    for (int i = 0; i < LONG; i++)
-        runs |= begins << i;
-    return runs;
-}
-
 uint32_t mcentral_hold_locked(struct mcentral *mc, struct mspan *s,
                               enum mcentral_hold kind) {
     mutex_assert_held(&mc->lock);
@@ -541,8 +530,6 @@ uint32_t mcentral_hold_locked(struct mcentral *mc, struct mspan *s,
          fresh_now(mc) - mc->fresh_seen < mheap_unused_bytes(mc->heap)))
         return 0;
     uint32_t holes = mspan_holes(s);
-    if (kind == HOLD_UNUSED)
-        holes = long_runs(holes);
     if (holes == 0)
         return 0;
     if (s->warm > 0 && kind == HOLD_IDLE) {
