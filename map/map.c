@@ -119,10 +119,12 @@ static void drop_all(const struct mound_map_type *t, struct mound_map *m) {
         map_walk(t, m, entry_see_drop, NULL);
 }
 
-void mound_map_deinit(const struct mound_map_type *t, struct mound_map *m) {
-    if (m == NULL || !map_writable(t, m))
-        return;
+// give_up frees all but the header, and returns whether no loop over the map is under
+// way: else the header is to stay until those have ended. ours: it is malloc's.
+static bool give_up(const struct mound_map_type *t, struct mound_map *m,
+                    bool ours) {
     drop_all(t, m);
+    uint32_t npinned = old_count(m) / MOUND_MAP_PINNED;
     bool lent = (mound_map_flags_(m) & MOUND_MAP_FIRST_LENT) != 0;
     array_free(t, m->buckets_, m->B_, lent,
                m->extra_ != NULL ? &m->extra_->overflow_ : NULL);
@@ -131,20 +133,33 @@ void mound_map_deinit(const struct mound_map_type *t, struct mound_map *m) {
         free(m->extra_);
     }
     *m = (struct mound_map){0};
+    if (npinned > 0) {
+        m->flags_ = MOUND_MAP_FREED;
+        m->niterators_ = npinned;
+        m->hash0_ = ours;
+    }
 #ifdef MOUND_DEBUG
     // Looks busy and full to whoever comes, who then looks closer.
     m->flags_ = UINT8_MAX;
     m->count_ = SIZE_MAX;
 #endif
+    return npinned == 0;
+}
+
+void mound_map_deinit(const struct mound_map_type *t, struct mound_map *m) {
+    if (m != NULL && map_writable(t, m))
+        give_up(t, m, false);
 }
 
 void mound_map_free(const struct mound_map_type *t, struct mound_map *m) {
     if (m == NULL || !map_writable(t, m))
         return;
-    mound_map_deinit(t, m);
-#ifndef MOUND_DEBUG // there the header stays, to tell of later uses
-    free(m);
+    bool done = give_up(t, m, true);
+#ifdef MOUND_DEBUG // there the header stays, to tell of later uses
+    done = false;
 #endif
+    if (done)
+        free(m);
 }
 
 size_t mound_map_len(const struct mound_map *m) {
@@ -328,8 +343,10 @@ void mound_map_clear(const struct mound_map_type *t, struct mound_map *m) {
     drop_all(t, m);
     // With older arrays gone, iterators over them must not go on, nor leave them.
     if (m->extra_ != NULL || (m->niterators_ != 0 && map_extra(m) != NULL)) {
-        if (m->extra_->old_ != NULL || m->niterators_ != 0) {
+        uint32_t count = old_count(m);
+        if (m->extra_->old_ != NULL || count != m->extra_->nlost_) {
             m->extra_->clearseq_++;
+            m->extra_->nlost_ = count;
             m->niterators_ = 0;
         }
         old_free_all(t, m);

@@ -60,6 +60,7 @@ bool map_grow_start(const struct mound_map_type *t, struct mound_map *m) {
     old->lent_ = (flags & MOUND_MAP_FIRST_LENT) != 0;
     old->overflow_ = m->extra_->overflow_;
     old->niterators_ = m->niterators_;
+    old->serial_ = m->extra_->noutgrown_++;
     old->next_ = m->extra_->old_;
     m->extra_->old_ = old;
     m->extra_->overflow_ = (struct mound_map_overflow){0};
@@ -268,6 +269,7 @@ bool map_rebuild(const struct mound_map_type *t, struct mound_map *m,
         old->lent_ = lent;
         old->niterators_ = m->niterators_;
         old->overflow_ = *overflow;
+        old->serial_ = m->extra_->noutgrown_++;
         old->next_ = m->extra_->old_;
         m->extra_->old_ = old;
     } else {
@@ -283,11 +285,11 @@ bool map_rebuild(const struct mound_map_type *t, struct mound_map *m,
     unsigned flags = mound_map_flags_(m);
     flags &= ~(unsigned)(MOUND_MAP_ITERATOR | MOUND_MAP_OLD_ITERATOR |
                          MOUND_MAP_FIRST_LENT);
-    if (waits)
-        flags |= MOUND_MAP_OUTGROWN;
     mound_map_setflags_(m, flags);
     if (m->extra_ != NULL)
         m->extra_->overflow_ = r.overflow;
+    if (waits)
+        old_bound(t, m);
     old_step(t, m, true);
     return true;
 }

@@ -6,6 +6,8 @@
 #include "map_hash.h"
 #include "old.h"
 
+#include <stdlib.h>
+
 // enter goes to the next base bucket, or to the old one whose entries will come
 // there; false: that was all.
 static bool enter(struct mound_map_iter *it) {
@@ -56,8 +58,8 @@ static void go_fast(struct mound_map_iter *it) {
     it->hash0_ = m->hash0_;
 }
 
-void mound_map_begin(const struct mound_map_type *t, const struct mound_map *m,
-                     struct mound_map_iter *it) {
+static void begin(const struct mound_map_type *t, const struct mound_map *m,
+                  struct mound_map_iter *it, uint32_t weight) {
     *it = (struct mound_map_iter){.type_ = t};
     if (m == NULL || m->count_ == 0)
         return;
@@ -68,7 +70,7 @@ void mound_map_begin(const struct mound_map_type *t, const struct mound_map *m,
     }
     // The reader's two writes, both atomic: its count, and Go's flags the first time.
     struct mound_map *counted = (struct mound_map *)m;
-    __atomic_fetch_add(&counted->niterators_, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&counted->niterators_, weight, __ATOMIC_RELAXED);
     unsigned both = MOUND_MAP_ITERATOR | MOUND_MAP_OLD_ITERATOR;
     if ((flags & both) != both)
         __atomic_fetch_or(&counted->flags_, (uint8_t)both, __ATOMIC_RELAXED);
@@ -76,6 +78,7 @@ void mound_map_begin(const struct mound_map_type *t, const struct mound_map *m,
     it->buckets_ = m->buckets_;
     it->oldbuckets_ = m->oldbuckets_;
     it->clearseq_ = mound_map_clearseq_(m);
+    it->serial_ = m->extra_ == NULL ? 0 : m->extra_->noutgrown_;
     it->B_ = m->B_;
     uint64_t r = map_random();
     it->start_ = it->bucket_ = (uint32_t)(r & (((uint64_t)1 << m->B_) - 1));
@@ -85,17 +88,47 @@ void mound_map_begin(const struct mound_map_type *t, const struct mound_map *m,
     go_fast(it);
 }
 
+void mound_map_begin(const struct mound_map_type *t, const struct mound_map *m,
+                     struct mound_map_iter *it) {
+    begin(t, m, it, 1);
+}
+
+void mound_map_start_(const struct mound_map_type *t, const struct mound_map *m,
+                      struct mound_map_iter *it) {
+    begin(t, m, it, 1 + MOUND_MAP_PINNED);
+    it->state_ |= MOUND_MAP_ITER_GOING | MOUND_MAP_ITER_PINNED;
+}
+
+// header_leave is the end of an iterator of foreach whose map was freed: the last one
+// frees the header, unless it is the caller's.
+static void header_leave(struct mound_map *m) {
+    bool ours = m->hash0_ != 0;
+    if (__atomic_sub_fetch(&m->niterators_, 1, __ATOMIC_ACQ_REL) == 0 && ours) {
+#ifndef MOUND_DEBUG // there it stays, to tell of later uses
+        free(m);
+#endif
+    }
+}
+
 static void leave(struct mound_map_iter *it) {
     struct mound_map *m = (struct mound_map *)it->map_;
+    bool pinned = it->state_ & MOUND_MAP_ITER_PINNED;
+    uint32_t weight = pinned ? 1 + MOUND_MAP_PINNED : 1;
     it->map_ = NULL;
-    if (mound_map_clearseq_(m) != it->clearseq_)
-        return; // the counts began anew without it
-    if (it->buckets_ == m->buckets_ &&
-        (it->oldbuckets_ == NULL || it->oldbuckets_ == m->oldbuckets_))
+    if (MOUND_MAP_UNLIKELY_(mound_map_flags_(m) & MOUND_MAP_FREED)) {
+        if (pinned)
+            header_leave(m);
+    } else if (mound_map_clearseq_(m) != it->clearseq_) {
+        // The counts began anew without it.
+        if (m->extra_ != NULL)
+            __atomic_fetch_sub(&m->extra_->nlost_, weight, __ATOMIC_RELEASE);
+    } else if (it->buckets_ == m->buckets_ &&
+               (it->oldbuckets_ == NULL || it->oldbuckets_ == m->oldbuckets_)) {
         // Release: what it read, it read before its arrays may go.
-        __atomic_fetch_sub(&m->niterators_, 1, __ATOMIC_RELEASE);
-    else
-        old_leave(it->type_, m, it->buckets_, it->oldbuckets_);
+        __atomic_fetch_sub(&m->niterators_, weight, __ATOMIC_RELEASE);
+    } else {
+        old_leave(it->type_, m, it->buckets_, it->oldbuckets_, weight);
+    }
 }
 
 static bool end_reached(struct mound_map_iter *it) {
@@ -113,7 +146,8 @@ void mound_map_end(struct mound_map_iter *it) {
         mound_map_misuse_(it->type_, &empty, "map iterator ended twice");
         return;
     }
-    if (it->map_ != NULL && (mound_map_flags_(it->map_) & MOUND_MAP_FREED)) {
+    if (it->map_ != NULL && !(it->state_ & MOUND_MAP_ITER_PINNED) &&
+        (mound_map_flags_(it->map_) & MOUND_MAP_FREED)) {
         mound_map_misuse_(it->type_, it->map_, "");
         return;
     }
@@ -174,13 +208,15 @@ bool mound_map_next_slow_(struct mound_map_iter *it) {
     const struct mound_map *m = it->map_;
     if (m == NULL)
         return end_reached(it);
-    if (mound_map_flags_(m) & MOUND_MAP_WRITING) {
+    unsigned flags = mound_map_flags_(m);
+    if (flags & MOUND_MAP_WRITING) {
         mound_map_misuse_(it->type_, m,
                           "concurrent map iteration and map write");
         it->map_ = NULL;
         return end_reached(it);
     }
-    if (mound_map_clearseq_(m) != it->clearseq_)
+    if ((flags & MOUND_MAP_FREED) || mound_map_clearseq_(m) != it->clearseq_ ||
+        old_ended(m, it->serial_))
         return end_reached(it);
     it->fast_ = SLOW;
     for (;;) {

@@ -71,7 +71,8 @@ static const char *verify_chain(const struct mound_map_type *t,
     return last_one && !rest ? "a chain ends in emptyOne" : NULL;
 }
 
-static const char *verify_lists(const struct mound_map *m) {
+static const char *verify_lists(const struct mound_map_type *t,
+                                const struct mound_map *m) {
     unsigned flags = mound_map_flags_(m);
     const struct mound_map_old *old = m->extra_ ? m->extra_->old_ : NULL;
     if (map_growing(m) != ((flags & MOUND_MAP_GROWING) != 0))
@@ -90,8 +91,13 @@ static const char *verify_lists(const struct mound_map *m) {
     } else if (flags & MOUND_MAP_SAME_SIZE) {
         return "same-size growth without growth";
     }
-    if (old != NULL && !(flags & MOUND_MAP_OUTGROWN))
+    bool gone = m->extra_ != NULL && m->extra_->gone_ != NULL;
+    bool marked = old != NULL && !(t->flags & MOUND_MAP_KEY_PLAIN);
+    if ((gone || marked) && !(flags & MOUND_MAP_OUTGROWN))
         return "an outgrown array without the flag";
+    for (size_t n = 0; marked && old != NULL; old = old->next_)
+        if (++n > MOUND_MAP_WAITING_MAX)
+            return "more arrays wait than a deletion may look at";
     return NULL;
 }
 
@@ -105,7 +111,7 @@ const char *mound_map_verify(const struct mound_map_type *t,
                    : "entries without buckets";
     if (mound_map_flags_(m) & MOUND_MAP_WRITING)
         return "a write is under way";
-    const char *wrong = verify_lists(m);
+    const char *wrong = verify_lists(t, m);
     if (wrong != NULL)
         return wrong;
     // The load is not looked at: entries put while a growth to the same size is under

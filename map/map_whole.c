@@ -117,6 +117,17 @@ size_t mound_map_evacuate(const struct mound_map_type *t, struct mound_map *m,
     return left;
 }
 
+static void add_arrays(const struct mound_map_type *t,
+                       const struct mound_map *m,
+                       const struct mound_map_old *old,
+                       struct mound_map_info *info) {
+    for (; old != NULL; old = old->next_) {
+        info->bytes += sizeof *old + array_bytes(t, old->buckets_, old->B_,
+                                                 old->lent_, &old->overflow_);
+        info->arrays += old->buckets_ != m->oldbuckets_;
+    }
+}
+
 void mound_map_info(const struct mound_map_type *t, const struct mound_map *m,
                     struct mound_map_info *ret_info) {
     *ret_info = (struct mound_map_info){0};
@@ -136,11 +147,7 @@ void mound_map_info(const struct mound_map_type *t, const struct mound_map *m,
     if (m->extra_ == NULL)
         return;
     ret_info->bytes += sizeof *m->extra_;
-    for (const struct mound_map_old *old = m->extra_->old_; old;
-         old = old->next_) {
-        ret_info->bytes +=
-            sizeof *old +
-            array_bytes(t, old->buckets_, old->B_, old->lent_, &old->overflow_);
-        ret_info->arrays += old->buckets_ != m->oldbuckets_;
-    }
+    add_arrays(t, m, m->extra_->old_, ret_info);
+    add_arrays(t, m, m->extra_->gone_, ret_info);
+    add_arrays(t, m, m->extra_->dead_, ret_info);
 }

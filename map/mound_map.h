@@ -82,7 +82,9 @@
 // that was deleted before it was reached never, one that was put meanwhile maybe.
 // Anything may be put and deleted during the loop. An iterator that is left before
 // its end wants NAME_end (foreach does it); without, arrays that the map outgrew
-// stay until clear or free, nothing worse.
+// stay until clear or free. Where keys may point to memory (all but U64, U32, PTR
+// and F64), iterators begun some 64 outgrown arrays ago come to their end early.
+// free, also inside foreach, ends the loop.
 //
 // Declaring a type in a header is fine, in each file that includes it. The names
 // that end in an underscore are not yours.
@@ -157,6 +159,8 @@ enum {
     MOUND_MAP_KEY_UPDATE = 1, // put replaces an equal key that is there
     MOUND_MAP_KEY_IRREFLEXIVE =
         2, // there are keys that do not equal themselves
+    MOUND_MAP_KEY_PLAIN =
+        4, // a key is its bytes: hash and equal follow no pointer in it
 };
 
 enum {
@@ -237,7 +241,8 @@ struct mound_map_iter {
     uint32_t start_;   // the one it began with
     uint32_t check_;   // deliver only what belongs to this bucket
     uint32_t clearseq_;
-    uint32_t hash0_; // the map's seed when next was last found to be short
+    uint32_t serial_; // arrays outgrown before the one it walks
+    uint32_t hash0_;  // the map's seed when next was last found to be short
     uint16_t
         chains_; // buckets of the batch whose chains are still to walk, a bit
                  // each; above them: the present bucket is one of a chain
@@ -253,6 +258,10 @@ MOUND_MAP_API void mound_map_begin(const struct mound_map_type *t,
                                    const struct mound_map *m,
                                    struct mound_map_iter *it);
 MOUND_MAP_API bool mound_map_next(struct mound_map_iter *it);
+// mound_map_start_ is begin for foreach.
+MOUND_MAP_API void mound_map_start_(const struct mound_map_type *t,
+                                    const struct mound_map *m,
+                                    struct mound_map_iter *it);
 MOUND_MAP_API void mound_map_end(struct mound_map_iter *it);
 
 // struct mound_map_info is a map's state in Go's words, for tests and the curious.

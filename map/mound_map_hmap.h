@@ -42,8 +42,15 @@
 //   nsuccessor: iterators that began while it was being evacuated. At the end of
 //               a growth that is every iterator of the new array, as the new array
 //               was born when the growth began.
-// Entries of a waiting array are stale copies; a key that is deleted or replaced is
-// found there too and marked, as its memory may be gone when an iterator comes by.
+// Entries of a waiting array are stale copies; an iterator looks their keys up. A key
+// with memory of its own (without MOUND_MAP_KEY_PLAIN) that is deleted or replaced is
+// found there too and marked, as the memory may be gone when an iterator comes by. So
+// that a deletion is bounded, of such maps MOUND_MAP_WAITING_MAX arrays wait, besides
+// the newest two; iterators over older ones have ended, and what they left, unless
+// they are ended, stays until clear or free.
+//
+// A count of iterators has 1 for each, and MOUND_MAP_PINNED more for one of foreach,
+// which always ends, and may do so after the map was freed: the header waits for it.
 #ifndef MOUND_MAP_HMAP_H
 #define MOUND_MAP_HMAP_H
 
@@ -83,10 +90,15 @@ enum {
     MOUND_MAP_WRITING = 4,      // a write is under way
     MOUND_MAP_SAME_SIZE = 8,    // this growth does not double
     MOUND_MAP_GROWING = 16,     // oldbuckets is not NULL
-    MOUND_MAP_OUTGROWN = 32,    // extra holds arrays that were outgrown
+    MOUND_MAP_OUTGROWN = 32,    // writes have to see to outgrown arrays
     MOUND_MAP_FIRST_LENT = 64,  // the bucket of B = 0 is the caller's memory
-    MOUND_MAP_FREED = 128,      // debug builds: the map was freed
+    MOUND_MAP_FREED = 128,      // the map was freed, the header is still here
     MOUND_MAP_GO_FLAGS = 15,
+};
+
+enum {
+    MOUND_MAP_PINNED = 1 << 16, // in a count of iterators: one of foreach
+    MOUND_MAP_WAITING_MAX = 64, // arrays that a deleted key is looked for in
 };
 
 // struct mound_map is Go's hmap, field by field, but that nevacuate left half of
@@ -126,6 +138,7 @@ struct mound_map_old {
     size_t npopulated_;  // bytes of the next array made ready, at last SIZE_MAX
     uint32_t nreleased_; // base buckets whose data was given back while growing
     uint32_t nsteps_;    // of what frees it bit by bit afterwards
+    uint32_t serial_;    // arrays that were outgrown before it
     uint8_t B_;
     bool lent_;
 };
@@ -134,7 +147,12 @@ struct mound_map_old {
 // spare ones or an outgrown array.
 struct mound_map_extra {
     struct mound_map_overflow overflow_;
-    struct mound_map_old *old_;
+    struct mound_map_old *old_;  // being evacuated, or waiting
+    struct mound_map_old *gone_; // waited for by nobody: freed bit by bit
+    struct mound_map_old *dead_; // waited for by iterators that have ended
+    uint32_t noutgrown_;         // arrays outgrown so far
+    uint32_t nended_;   // iterators over arrays below this serial have ended
+    uint32_t nlost_;    // iterators that a clear left; as niterators, atomic
     uint32_t clearseq_; // counts what ended all iterators at once
     uint32_t lock_;     // atomic: taken by the iterator that frees an array
 };

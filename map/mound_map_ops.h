@@ -359,7 +359,7 @@ MOUND_MAP_INLINE_ bool mound_map_delete_whole_(const struct mound_map_type *t,
     if (found) {
         void *k = mound_map_keyat_(t, p.base, p.index, p.slot);
         void *e = mound_map_elemat_(t, p.base, p.index, p.slot);
-        if (m->extra_ != NULL && m->extra_->old_ != NULL)
+        if (!(t->flags & MOUND_MAP_KEY_PLAIN) && m->extra_ != NULL)
             mound_map_forget_(t, m, hash, k);
         if (t->key_drop != NULL)
             t->key_drop(k, t->user);
@@ -530,6 +530,7 @@ enum {
     MOUND_MAP_ITER_ENDED = 8,   // end was called
     MOUND_MAP_ITER_GOING = 16,  // foreach: not left by a break
     MOUND_MAP_ITER_ONE = 32, // foreach: key and elem are yet to be handed out
+    MOUND_MAP_ITER_PINNED = 64, // foreach: the header waits for its end
 };
 
 MOUND_MAP_INLINE_ uint32_t mound_map_clearseq_(const struct mound_map *m) {

@@ -140,8 +140,9 @@
         return it;                                                             \
     }                                                                          \
     MOUND_MAP_INLINE_ NAME##_iter NAME##_start_(const NAME *m) {               \
-        NAME##_iter it = NAME##_begin(m);                                      \
-        it.it_.state_ |= MOUND_MAP_ITER_GOING;                                 \
+        NAME##_iter it;                                                        \
+        mound_map_start_(&NAME##_type_, NAME##_untyped(m), &it.it_);           \
+        it.key = NULL;                                                         \
         return it;                                                             \
     }                                                                          \
     MOUND_MAP_INLINE_ void NAME##_end(NAME##_iter *it) {                       \
@@ -404,14 +405,18 @@ typedef const char *mound_str_;
 typedef const void *mound_ptr_;
 
 #define MOUND_MAP_U64(NAME, V)                                                 \
-    MOUND_MAP_DECLARE(NAME, uint64_t, V, mound_hash_u64, mound_eq_u64)
+    MOUND_MAP_FLAGGED_(NAME, uint64_t, V, mound_hash_u64, mound_eq_u64,        \
+                       MOUND_MAP_KEY_PLAIN)
 #define MOUND_MAP_U32(NAME, V)                                                 \
-    MOUND_MAP_DECLARE(NAME, uint32_t, V, mound_hash_u32, mound_eq_u32)
+    MOUND_MAP_FLAGGED_(NAME, uint32_t, V, mound_hash_u32, mound_eq_u32,        \
+                       MOUND_MAP_KEY_PLAIN)
 #define MOUND_MAP_PTR(NAME, V)                                                 \
-    MOUND_MAP_DECLARE(NAME, mound_ptr_, V, mound_hash_ptr, mound_eq_ptr)
+    MOUND_MAP_FLAGGED_(NAME, mound_ptr_, V, mound_hash_ptr, mound_eq_ptr,      \
+                       MOUND_MAP_KEY_PLAIN)
 #define MOUND_MAP_F64(NAME, V)                                                 \
     MOUND_MAP_FLAGGED_(NAME, double, V, mound_hash_f64, mound_eq_f64,          \
-                       MOUND_MAP_KEY_UPDATE | MOUND_MAP_KEY_IRREFLEXIVE)
+                       MOUND_MAP_KEY_UPDATE | MOUND_MAP_KEY_IRREFLEXIVE |      \
+                           MOUND_MAP_KEY_PLAIN)
 #define MOUND_MAP_STR(NAME, V)                                                 \
     MOUND_MAP_KEYED_(NAME, mound_str_, V, mound_hash_str, mound_eq_str,        \
                      mound_copy_str, mound_drop_str)
@@ -426,14 +431,18 @@ typedef const void *mound_ptr_;
                        mound_eq_view, MOUND_MAP_KEY_UPDATE)
 
 #define MOUND_SET_U64(NAME)                                                    \
-    MOUND_SET_DECLARE(NAME, uint64_t, mound_hash_u64, mound_eq_u64)
+    MOUND_SET_FLAGGED_(NAME, uint64_t, mound_hash_u64, mound_eq_u64,           \
+                       MOUND_MAP_KEY_PLAIN)
 #define MOUND_SET_U32(NAME)                                                    \
-    MOUND_SET_DECLARE(NAME, uint32_t, mound_hash_u32, mound_eq_u32)
+    MOUND_SET_FLAGGED_(NAME, uint32_t, mound_hash_u32, mound_eq_u32,           \
+                       MOUND_MAP_KEY_PLAIN)
 #define MOUND_SET_PTR(NAME)                                                    \
-    MOUND_SET_DECLARE(NAME, mound_ptr_, mound_hash_ptr, mound_eq_ptr)
+    MOUND_SET_FLAGGED_(NAME, mound_ptr_, mound_hash_ptr, mound_eq_ptr,         \
+                       MOUND_MAP_KEY_PLAIN)
 #define MOUND_SET_F64(NAME)                                                    \
     MOUND_SET_FLAGGED_(NAME, double, mound_hash_f64, mound_eq_f64,             \
-                       MOUND_MAP_KEY_UPDATE | MOUND_MAP_KEY_IRREFLEXIVE)
+                       MOUND_MAP_KEY_UPDATE | MOUND_MAP_KEY_IRREFLEXIVE |      \
+                           MOUND_MAP_KEY_PLAIN)
 #define MOUND_SET_STR(NAME)                                                    \
     MOUND_SET_DECLARE_OWNING(NAME, mound_str_, mound_hash_str, mound_eq_str,   \
                              mound_copy_str, mound_drop_str)

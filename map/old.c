@@ -24,14 +24,14 @@ struct mound_map_extra *map_extra(struct mound_map *m) {
     return m->extra_;
 }
 
-// extra_tidy forgets extra when nothing is in it. A clearseq other than 0 stays, for
-// iterators from before the clear would take 0 for theirs.
+// extra_tidy forgets extra when nothing is in it. What iterators compare with what they
+// found when they began stays: it would be 0 for them.
 static void extra_tidy(struct mound_map *m) {
     struct mound_map_extra *extra = m->extra_;
-    if (extra->old_ == NULL)
-        mound_map_setflags_(m, mound_map_flags_(m) & ~MOUND_MAP_OUTGROWN);
-    if (extra->old_ != NULL || extra->clearseq_ != 0 ||
-        extra->overflow_.next_ != 0)
+    if (extra->old_ != NULL || extra->gone_ != NULL || extra->dead_ != NULL ||
+        extra->clearseq_ != 0 || extra->nended_ != 0 ||
+        extra->overflow_.next_ != 0 ||
+        __atomic_load_n(&m->niterators_, __ATOMIC_RELAXED) != 0)
         return;
     free(extra);
     m->extra_ = NULL;
@@ -118,65 +118,115 @@ static bool old_shrink(const struct mound_map_type *t,
     return false;
 }
 
-void old_retire(const struct mound_map_type *t, struct mound_map *m) {
-    struct mound_map_old *old = m->extra_->old_;
-    old->nsuccessor_ = __atomic_load_n(&m->niterators_, __ATOMIC_ACQUIRE);
-    m->oldbuckets_ = NULL;
-    unsigned flags = mound_map_flags_(m) &
-                     ~(unsigned)(MOUND_MAP_SAME_SIZE | MOUND_MAP_GROWING);
-    mound_map_setflags_(m, flags | MOUND_MAP_OUTGROWN);
-    if (!old_waiting(old) &&
-        (mound_map_datasize_(t) << old->B_) < RELEASE_BLOCK) {
-        m->extra_->old_ = old->next_;
-        old_free(t, old);
-    }
-    if (m->extra_->old_ == NULL)
-        extra_tidy(m);
-}
-
 // The link to the first outgrown array that is not being evacuated.
 static struct mound_map_old **old_outgrown(struct mound_map *m) {
     return m->oldbuckets_ != NULL ? &m->extra_->old_->next_ : &m->extra_->old_;
 }
 
+// flag_outgrown tells writes whether there is something for them to do.
+static void flag_outgrown(const struct mound_map_type *t, struct mound_map *m) {
+    unsigned flags = mound_map_flags_(m) & ~(unsigned)MOUND_MAP_OUTGROWN;
+    if (m->extra_ != NULL &&
+        (m->extra_->gone_ != NULL ||
+         (!(t->flags & MOUND_MAP_KEY_PLAIN) && *old_outgrown(m) != NULL)))
+        flags |= MOUND_MAP_OUTGROWN;
+    mound_map_setflags_(m, flags);
+}
+
+void old_bound(const struct mound_map_type *t, struct mound_map *m) {
+    if (t->flags & MOUND_MAP_KEY_PLAIN)
+        return;
+    size_t n = 0;
+    struct mound_map_old **last = NULL;
+    for (struct mound_map_old **link = old_outgrown(m); *link != NULL;
+         link = &(*link)->next_) {
+        last = link;
+        n++;
+    }
+    if (n <= MOUND_MAP_WAITING_MAX)
+        return;
+    struct mound_map_old *oldest = *last;
+    // Iterators over the next array look into this one.
+    m->extra_->nended_ = oldest->serial_ + 1 + (oldest->nsuccessor_ != 0);
+    *last = NULL;
+    oldest->next_ = m->extra_->dead_;
+    m->extra_->dead_ = oldest;
+}
+
+void old_retire(const struct mound_map_type *t, struct mound_map *m) {
+    struct mound_map_old *old = m->extra_->old_;
+    old->nsuccessor_ = __atomic_load_n(&m->niterators_, __ATOMIC_ACQUIRE);
+    m->oldbuckets_ = NULL;
+    mound_map_setflags_(m,
+                        mound_map_flags_(m) & ~(unsigned)(MOUND_MAP_SAME_SIZE |
+                                                          MOUND_MAP_GROWING));
+    if (old_waiting(old)) {
+        old_bound(t, m);
+    } else {
+        m->extra_->old_ = old->next_;
+        if ((mound_map_datasize_(t) << old->B_) < RELEASE_BLOCK) {
+            old_free(t, old);
+        } else {
+            old->next_ = m->extra_->gone_;
+            m->extra_->gone_ = old;
+        }
+    }
+    flag_outgrown(t, m);
+    extra_tidy(m);
+}
+
 void old_step(const struct mound_map_type *t, struct mound_map *m, bool whole) {
     if (m->extra_ == NULL)
         return;
-    struct mound_map_old **link = old_outgrown(m);
-    while (*link != NULL) {
-        struct mound_map_old *old = *link, *next = old->next_;
-        if (old_waiting(old)) {
-            link = &old->next_;
-            continue;
-        }
-        if (whole) {
+    struct mound_map_old *old;
+    while ((old = m->extra_->gone_) != NULL) {
+        struct mound_map_old *next = old->next_;
+        if (whole)
             old_free(t, old);
-            *link = next;
-            continue;
-        }
-        if (old_shrink(t, old))
-            *link = next;
-        break;
+        else if (!old_shrink(t, old))
+            break;
+        m->extra_->gone_ = next;
+        if (!whole)
+            break;
     }
-    if (*old_outgrown(m) == NULL)
-        mound_map_setflags_(m, mound_map_flags_(m) & ~MOUND_MAP_OUTGROWN);
-    if (m->extra_->old_ == NULL)
-        extra_tidy(m);
+    flag_outgrown(t, m);
+    extra_tidy(m);
+}
+
+static void old_free_list(const struct mound_map_type *t,
+                          struct mound_map_old **list) {
+    for (struct mound_map_old *old = *list, *next; old; old = next) {
+        next = old->next_;
+        old_free(t, old);
+    }
+    *list = NULL;
 }
 
 void old_free_all(const struct mound_map_type *t, struct mound_map *m) {
     if (m->extra_ == NULL)
         return;
-    for (struct mound_map_old *old = m->extra_->old_, *next; old; old = next) {
-        next = old->next_;
-        old_free(t, old);
-    }
-    m->extra_->old_ = NULL;
+    old_free_list(t, &m->extra_->old_);
+    old_free_list(t, &m->extra_->gone_);
+    old_free_list(t, &m->extra_->dead_);
     m->oldbuckets_ = NULL;
     mound_map_setflags_(m,
                         mound_map_flags_(m) & ~(unsigned)(MOUND_MAP_SAME_SIZE |
                                                           MOUND_MAP_GROWING |
                                                           MOUND_MAP_OUTGROWN));
+}
+
+uint32_t old_count(const struct mound_map *m) {
+    uint32_t count = m->niterators_;
+    if (m->extra_ == NULL)
+        return count;
+    count += m->extra_->nlost_;
+    for (const struct mound_map_old *old = m->extra_->old_; old;
+         old = old->next_)
+        count += old->niterators_;
+    for (const struct mound_map_old *old = m->extra_->dead_; old;
+         old = old->next_)
+        count += old->niterators_;
+    return count;
 }
 
 static void forget_in(const struct mound_map_type *t,
@@ -209,7 +259,7 @@ static void forget_in(const struct mound_map_type *t,
 
 void old_forget(const struct mound_map_type *t, struct mound_map *m,
                 uint64_t hash, const void *key, const void *replacement) {
-    if (m->extra_ == NULL)
+    if (m->extra_ == NULL || (t->flags & MOUND_MAP_KEY_PLAIN))
         return;
     for (struct mound_map_old *old = m->extra_->old_; old; old = old->next_) {
         // Of the array being left, what iterators that have ended saw, others may
@@ -235,6 +285,9 @@ static struct mound_map_old *old_find_locked(const struct mound_map *m,
     struct mound_map_old *old = m->extra_->old_;
     while (old != NULL && old->buckets_ != array)
         old = old->next_;
+    if (old == NULL && m->extra_->dead_ != NULL)
+        for (old = m->extra_->dead_; old != NULL && old->buckets_ != array;)
+            old = old->next_;
     return old;
 }
 
@@ -247,31 +300,39 @@ struct mound_map_old *old_find(const struct mound_map *m, const char *array) {
     return old;
 }
 
+static void old_free_left(const struct mound_map_type *t,
+                          struct mound_map_old **link) {
+    struct mound_map_old *old;
+    while ((old = *link) != NULL) {
+        if (old_waiting(old)) {
+            link = &old->next_;
+            continue;
+        }
+        *link = old->next_;
+        old_free(t, old);
+    }
+}
+
 void old_leave(const struct mound_map_type *t, struct mound_map *m, char *array,
-               char *oldarray) {
+               char *oldarray, uint32_t weight) {
+    if (m->extra_ == NULL)
+        return; // the caller's header, made a map anew meanwhile
     old_lock(m->extra_);
     bool freed = false;
     struct mound_map_old *old;
     if (array == m->buckets_)
         // Release: what this iterator read, it read before the array goes.
-        __atomic_fetch_sub(&m->niterators_, 1, __ATOMIC_RELEASE);
+        __atomic_fetch_sub(&m->niterators_, weight, __ATOMIC_RELEASE);
     else if ((old = old_find_locked(m, array)) != NULL)
-        freed |=
-            __atomic_sub_fetch(&old->niterators_, 1, __ATOMIC_ACQ_REL) == 0;
+        freed |= __atomic_sub_fetch(&old->niterators_, weight,
+                                    __ATOMIC_ACQ_REL) == 0;
     if (oldarray != NULL && oldarray != m->oldbuckets_ &&
         (old = old_find_locked(m, oldarray)) != NULL)
-        freed |=
-            __atomic_sub_fetch(&old->nsuccessor_, 1, __ATOMIC_ACQ_REL) == 0;
+        freed |= __atomic_sub_fetch(&old->nsuccessor_, weight,
+                                    __ATOMIC_ACQ_REL) == 0;
     if (freed) {
-        struct mound_map_old **link = old_outgrown(m);
-        while ((old = *link) != NULL) {
-            if (old_waiting(old)) {
-                link = &old->next_;
-                continue;
-            }
-            *link = old->next_;
-            old_free(t, old);
-        }
+        old_free_left(t, old_outgrown(m));
+        old_free_left(t, &m->extra_->dead_);
     }
     old_unlock(m->extra_);
 }

@@ -22,6 +22,18 @@ void old_populate(const struct mound_map_type *t, struct mound_map *m);
 // for later writes to free it bit by bit.
 void old_retire(const struct mound_map_type *t, struct mound_map *m);
 
+// old_bound ends iterators over the oldest arrays that wait, where a deleted key would
+// have to be looked for in too many.
+void old_bound(const struct mound_map_type *t, struct mound_map *m);
+
+// old_ended: whether iterators over the array of this serial have ended so.
+static inline bool old_ended(const struct mound_map *m, uint32_t serial) {
+    return m->extra_ != NULL && (int32_t)(serial - m->extra_->nended_) < 0;
+}
+
+// old_count is the sum of the counts of iterators that have not ended.
+uint32_t old_count(const struct mound_map *m);
+
 // old_step does a bit of the freeing that waits, all of it if whole, and forgets
 // what is empty. For writers.
 void old_step(const struct mound_map_type *t, struct mound_map *m, bool whole);
@@ -38,9 +50,10 @@ void old_forget(const struct mound_map_type *t, struct mound_map *m,
 struct mound_map_old *old_find(const struct mound_map *m, const char *array);
 
 // old_leave takes an iterator off the counts of its arrays and frees what nobody
-// looks at any more. For readers: several may be in it.
+// looks at any more. weight is what the counts have for it. For readers: several may
+// be in it.
 void old_leave(const struct mound_map_type *t, struct mound_map *m, char *array,
-               char *oldarray);
+               char *oldarray, uint32_t weight);
 
 // old_waiting: whether iterators look at it.
 static inline bool old_waiting(const struct mound_map_old *old) {
