@@ -1,12 +1,13 @@
 // array.c: see array.h.
 #include "array.h"
 
+#include "memory.h"
+
 #include <stdlib.h>
 #include <sys/mman.h>
 
 enum {
     BLOCK_ALIGNED = 4096,   // bytes from which data begins at a cache line
-    MALLOC_ALIGN = 16,      // what malloc promises
     BLOCK_CALLOC = 1 << 20, // bytes from which calloc need not clear
     PAGE = 4096,            // steps of other page sizes are refused, kindly
 };
@@ -24,18 +25,19 @@ struct array_block array_block_layout(const struct mound_map_type *t, size_t n,
     struct array_block b = {.front = array_front(t, n, links)};
     b.bytes = b.front + n * mound_map_datasize_(t);
     b.aligned =
-        b.bytes >= BLOCK_ALIGNED || mound_map_dataalign_(t) > MALLOC_ALIGN;
+        b.bytes >= BLOCK_ALIGNED || mound_map_dataalign_(t) > MEMORY_ALIGN;
     if (b.aligned)
         b.bytes +=
-            sizeof(void *) + MOUND_MAP_LINE - MALLOC_ALIGN + sizeof(uint64_t);
+            sizeof(void *) + MOUND_MAP_LINE - MEMORY_ALIGN + sizeof(uint64_t);
     return b;
 }
 
 static char *block_new(const struct mound_map_type *t, size_t n, bool links,
                        bool cleared) {
     struct array_block b = array_block_layout(t, n, links);
-    bool zero = cleared && b.bytes >= BLOCK_CALLOC;
-    char *p = (char *)(zero ? calloc(1, b.bytes) : malloc(b.bytes));
+    bool zero = cleared && b.bytes >= BLOCK_CALLOC && t->memory == NULL;
+    char *p = (char *)(zero ? calloc(1, b.bytes)
+                            : memory_new(t, b.bytes, MEMORY_ALIGN));
     if (p == NULL)
         return NULL;
     char *base = p + b.front;
@@ -59,7 +61,7 @@ char *array_block_start(const struct array_block *b, char *base) {
 static void block_free(const struct mound_map_type *t, char *base, size_t n,
                        bool links) {
     struct array_block b = array_block_layout(t, n, links);
-    free(array_block_start(&b, base));
+    memory_free(t, array_block_start(&b, base), b.bytes);
 }
 
 static void pages_advise(char *from, char *to, int advice) {
@@ -112,16 +114,20 @@ static size_t overflow_capacity(const struct mound_map_overflow *overflow,
 }
 
 // The table of blocks has room for a power of two of them.
-static bool overflow_table_grow(struct mound_map_overflow *overflow) {
+static bool overflow_table_grow(const struct mound_map_type *t,
+                                struct mound_map_overflow *overflow) {
     size_t n = overflow->nchunks_;
     if (n == 0 || (n & (n - 1)) != 0)
         return true;
-    char **many = (char **)realloc(n == 1 ? NULL : (void *)overflow->u_.many_,
-                                   2 * n * sizeof *many);
+    char **many = (char **)memory_new(t, 2 * n * sizeof *many, MEMORY_ALIGN);
     if (many == NULL)
         return false;
-    if (n == 1)
+    if (n == 1) {
         many[0] = overflow->u_.one_;
+    } else {
+        memcpy(many, overflow->u_.many_, n * sizeof *many);
+        memory_free(t, overflow->u_.many_, n * sizeof *many);
+    }
     overflow->u_.many_ = many;
     return true;
 }
@@ -138,7 +144,7 @@ bool overflow_reserve(const struct mound_map_type *t,
         char *base = block_new(t, chunk, true, false);
         if (base == NULL)
             return false;
-        if (!overflow_table_grow(overflow)) {
+        if (!overflow_table_grow(t, overflow)) {
             block_free(t, base, chunk, true);
             return false;
         }
@@ -172,13 +178,26 @@ void overflow_take(struct mound_map_overflow *overflow, char *array, unsigned B,
                                     : (size_t)1 << shift) = 0;
 }
 
+// The table's size: a power of two of blocks, since there were two.
+static size_t overflow_table_size(const struct mound_map_overflow *overflow) {
+    size_t n = 2;
+    while (n < overflow->nchunks_)
+        n *= 2;
+    return n * sizeof(char *);
+}
+
+void overflow_table_free(const struct mound_map_type *t,
+                         struct mound_map_overflow *overflow) {
+    memory_free(t, overflow->u_.many_, overflow_table_size(overflow));
+}
+
 static void overflow_free(const struct mound_map_type *t,
                           struct mound_map_overflow *overflow, unsigned B) {
     size_t chunk = (size_t)1 << mound_map_chunkshift_(B);
     for (size_t i = 0; i < overflow->nchunks_; i++)
         block_free(t, overflow_chunk(overflow, i), chunk, true);
     if (overflow->nchunks_ > 1)
-        free(overflow->u_.many_);
+        overflow_table_free(t, overflow);
     *overflow = (struct mound_map_overflow){0};
 }
 
@@ -201,9 +220,6 @@ size_t array_bytes(const struct mound_map_type *t, char *array, unsigned B,
     if (overflow == NULL || overflow->nchunks_ == 0)
         return n;
     size_t chunk = (size_t)1 << mound_map_chunkshift_(B);
-    size_t table = 1;
-    while (table < overflow->nchunks_)
-        table *= 2;
     return n + overflow->nchunks_ * array_block_layout(t, chunk, true).bytes +
-           (table > 1 ? table * sizeof(char *) : 0);
+           (overflow->nchunks_ > 1 ? overflow_table_size(overflow) : 0);
 }

@@ -54,6 +54,11 @@ struct array_block array_block_layout(const struct mound_map_type *t, size_t n,
                                       bool links);
 char *array_block_start(const struct array_block *b, char *base);
 
+// overflow_table_free frees the table of more than one block, not the blocks. With a
+// type's own memory nchunks is to be what it was when the last block was added.
+void overflow_table_free(const struct mound_map_type *t,
+                         struct mound_map_overflow *overflow);
+
 // overflow_chunk returns the base of the i-th block of overflow buckets.
 char *overflow_chunk(const struct mound_map_overflow *overflow, size_t i);
 

@@ -5,6 +5,7 @@
 #include "array.h"
 #include "map_grow.h"
 #include "map_hash.h"
+#include "memory.h"
 #include "map_write.h"
 #include "old.h"
 
@@ -22,7 +23,10 @@ static bool type_valid(const struct mound_map_type *t) {
            t->elem_size <= MOUND_MAP_SIZE_MAX && power_of_two(t->key_align) &&
            power_of_two(t->elem_align) && t->key_align <= MOUND_MAP_ALIGN_MAX &&
            t->elem_align <= MOUND_MAP_ALIGN_MAX &&
-           t->key_size % t->key_align == 0 && t->elem_size % t->elem_align == 0;
+           t->key_size % t->key_align == 0 &&
+           t->elem_size % t->elem_align == 0 &&
+           (t->memory == NULL ||
+            (t->memory->allocate != NULL && t->memory->release != NULL));
 }
 
 void mound_map_misuse_(const struct mound_map_type *t,
@@ -64,29 +68,44 @@ bool mound_map_init(const struct mound_map_type *t, struct mound_map *m,
     return true;
 }
 
+// hint_B sets B for hint entries; false: no memory could hold them.
+static bool hint_B(size_t hint, unsigned *ret_B) {
+    if (hint >= SIZE_MAX / 16 || map_hint_B(hint) > MOUND_MAP_B_MAX)
+        return false;
+    *ret_B = map_hint_B(hint);
+    return true;
+}
+
+bool mound_map_init_hint(const struct mound_map_type *t, struct mound_map *m,
+                         size_t hint) {
+    if (!mound_map_init(t, m, NULL))
+        return false;
+    unsigned B = 0;
+    if (!hint_B(hint, &B) ||
+        (B > 0 && (m->buckets_ = array_new(t, B, true)) == NULL)) {
+        errno = ENOMEM;
+        return false;
+    }
+    m->B_ = (uint8_t)B;
+    return true;
+}
+
 struct mound_map *mound_map_make(const struct mound_map_type *t, size_t hint) {
     if (!type_valid(t)) {
         errno = EINVAL;
         return NULL;
     }
+    unsigned B;
     struct mound_map *m = NULL;
-    if (hint <= MOUND_MAP_SLOTS ||
-        (hint < SIZE_MAX / 16 && map_hint_B(hint) <= MOUND_MAP_B_MAX))
-        m = (struct mound_map *)malloc(sizeof *m);
+    if (hint_B(hint, &B))
+        m = (struct mound_map *)memory_new(t, sizeof *m, MEMORY_ALIGN);
     if (m == NULL) {
         errno = ENOMEM;
         return NULL;
     }
-    mound_map_init(t, m, NULL);
-    unsigned B = hint <= MOUND_MAP_SLOTS ? 0 : map_hint_B(hint);
-    if (B > 0) {
-        m->B_ = (uint8_t)B;
-        m->buckets_ = array_new(t, B, true);
-        if (m->buckets_ == NULL) {
-            free(m);
-            errno = ENOMEM;
-            return NULL;
-        }
+    if (!mound_map_init_hint(t, m, hint)) {
+        memory_free(t, m, sizeof *m);
+        return NULL;
     }
     return m;
 }
@@ -95,21 +114,21 @@ size_t mound_map_first_size(const struct mound_map_type *t) {
     return array_front(t, 1, false) + mound_map_datasize_(t);
 }
 
-static void entry_drop(const struct mound_map_type *t, void *key, void *elem) {
+void mound_map_drop_(const struct mound_map_type *t, void *key, void *elem) {
     if (t->key_drop != NULL)
         t->key_drop(key, t->user);
     if (t->elem_drop != NULL)
         t->elem_drop(elem, t->user);
     if (mound_map_key_apart_(t))
-        free(key);
+        memory_free(t, key, t->key_size);
     if (mound_map_elem_apart_(t))
-        free(elem);
+        memory_free(t, elem, t->elem_size);
 }
 
 static bool entry_see_drop(const struct mound_map_type *t, void *key,
                            void *elem, void *arg) {
     (void)arg;
-    entry_drop(t, key, elem);
+    mound_map_drop_(t, key, elem);
     return true;
 }
 
@@ -130,7 +149,7 @@ static bool give_up(const struct mound_map_type *t, struct mound_map *m,
                m->extra_ != NULL ? &m->extra_->overflow_ : NULL);
     if (m->extra_ != NULL) {
         old_free_all(t, m);
-        free(m->extra_);
+        memory_free(t, m->extra_, sizeof *m->extra_);
     }
     *m = (struct mound_map){0};
     if (npinned > 0) {
@@ -159,7 +178,7 @@ void mound_map_free(const struct mound_map_type *t, struct mound_map *m) {
     done = false;
 #endif
     if (done)
-        free(m);
+        memory_free(t, m, sizeof *m);
 }
 
 size_t mound_map_len(const struct mound_map *m) {
@@ -201,36 +220,24 @@ bool mound_map_delete_slow_(const struct mound_map_type *t, struct mound_map *m,
     return mound_map_delete_whole_(t, m, key, hash);
 }
 
-// Memory for a key or element that is stored apart.
-static void *apart_new(size_t size, size_t align) {
-    void *p = NULL;
-    if (align <= 16)
-        return malloc(size);
-    int saved = errno;
-    if (posix_memalign(&p, align, size) != 0)
-        p = NULL;
-    errno = saved;
-    return p;
-}
-
 // What a whole put or delete calls.
 
 bool mound_map_fill_apart_(const struct mound_map_type *t, char *kslot,
                            char *eslot, const void *key) {
     void *k = NULL, *e = NULL;
     if (mound_map_key_apart_(t) &&
-        (k = apart_new(t->key_size, t->key_align)) == NULL)
+        (k = memory_new(t, t->key_size, t->key_align)) == NULL)
         return false;
     if (mound_map_elem_apart_(t) &&
-        (e = apart_new(t->elem_size, t->elem_align)) == NULL) {
-        free(k);
+        (e = memory_new(t, t->elem_size, t->elem_align)) == NULL) {
+        memory_free(t, k, t->key_size);
         return false;
     }
     void *where = k != NULL ? k : kslot;
     if (t->key_copy != NULL) {
         if (!t->key_copy(where, key, t->user)) {
-            free(k);
-            free(e);
+            memory_free(t, k, t->key_size);
+            memory_free(t, e, t->elem_size);
             return false;
         }
     } else if (t->key_size > 0) {
@@ -254,7 +261,7 @@ bool mound_map_update_key_(const struct mound_map_type *t, struct mound_map *m,
         }
         return true;
     }
-    void *copy = apart_new(t->key_size, t->key_align);
+    void *copy = memory_new(t, t->key_size, t->key_align);
     if (copy == NULL)
         return false;
     bool copied = t->key_copy(copy, key, t->user);
@@ -264,7 +271,7 @@ bool mound_map_update_key_(const struct mound_map_type *t, struct mound_map *m,
             t->key_drop(there, t->user);
         memcpy(there, copy, t->key_size);
     }
-    free(copy);
+    memory_free(t, copy, t->key_size);
     return copied;
 }
 
@@ -342,7 +349,7 @@ void mound_map_clear(const struct mound_map_type *t, struct mound_map *m) {
     map_write_begin(m);
     drop_all(t, m);
     // With older arrays gone, iterators over them must not go on, nor leave them.
-    if (m->extra_ != NULL || (m->niterators_ != 0 && map_extra(m) != NULL)) {
+    if (m->extra_ != NULL || (m->niterators_ != 0 && map_extra(t, m) != NULL)) {
         uint32_t count = old_count(m);
         if (m->extra_->old_ != NULL || count != m->extra_->nlost_) {
             m->extra_->clearseq_++;

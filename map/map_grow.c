@@ -6,6 +6,7 @@
 #include "array.h"
 #include "old.h"
 #include "map_hash.h"
+#include "memory.h"
 
 #include <stdlib.h>
 
@@ -34,7 +35,7 @@ static void overflow_count(struct mound_map *m) {
 
 bool mound_map_add_overflow_(const struct mound_map_type *t,
                              struct mound_map *m, size_t n) {
-    return n == 0 || (map_extra(m) != NULL &&
+    return n == 0 || (map_extra(t, m) != NULL &&
                       overflow_reserve(t, &m->extra_->overflow_, m->B_, n));
 }
 
@@ -47,11 +48,12 @@ bool map_grow_start(const struct mound_map_type *t, struct mound_map *m) {
     bool doubles = mound_map_overload_(m->count_ + 1, m->B_);
     if (m->B_ + doubles > MOUND_MAP_B_MAX)
         return false;
-    struct mound_map_old *old = (struct mound_map_old *)calloc(1, sizeof *old);
+    struct mound_map_old *old =
+        (struct mound_map_old *)memory_zeroed(t, sizeof *old);
     char *array = array_new(t, m->B_ + doubles, false);
-    if (old == NULL || array == NULL || map_extra(m) == NULL) {
+    if (old == NULL || array == NULL || map_extra(t, m) == NULL) {
         array_free(t, array, m->B_ + doubles, false, NULL);
-        free(old);
+        memory_free(t, old, sizeof *old);
         return false;
     }
     unsigned flags = mound_map_flags_(m);
@@ -245,18 +247,18 @@ bool map_rebuild(const struct mound_map_type *t, struct mound_map *m,
     // Iterators over this array need it, and a record of it.
     bool waits = m->niterators_ != 0 && m->buckets_ != NULL;
     if (waits) {
-        old = (struct mound_map_old *)calloc(1, sizeof *old);
-        if (old == NULL || map_extra(m) == NULL) {
-            free(old);
+        old = (struct mound_map_old *)memory_zeroed(t, sizeof *old);
+        if (old == NULL || map_extra(t, m) == NULL) {
+            memory_free(t, old, sizeof *old);
             return false;
         }
     }
     if (m->count_ > 0 || B > 0) {
         r.array = array_new(t, B, true);
         if (r.array == NULL || !map_walk(t, m, rebuild_entry, &r) ||
-            (r.overflow.next_ != 0 && map_extra(m) == NULL)) {
+            (r.overflow.next_ != 0 && map_extra(t, m) == NULL)) {
             array_free(t, r.array, B, false, &r.overflow);
-            free(old);
+            memory_free(t, old, sizeof *old);
             return false;
         }
     }

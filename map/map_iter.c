@@ -4,9 +4,8 @@
 
 #include "map_grow.h"
 #include "map_hash.h"
+#include "memory.h"
 #include "old.h"
-
-#include <stdlib.h>
 
 // enter goes to the next base bucket, or to the old one whose entries will come
 // there; false: that was all.
@@ -101,11 +100,13 @@ void mound_map_start_(const struct mound_map_type *t, const struct mound_map *m,
 
 // header_leave is the end of an iterator of foreach whose map was freed: the last one
 // frees the header, unless it is the caller's.
-static void header_leave(struct mound_map *m) {
+static void header_leave(const struct mound_map_type *t, struct mound_map *m) {
     bool ours = m->hash0_ != 0;
     if (__atomic_sub_fetch(&m->niterators_, 1, __ATOMIC_ACQ_REL) == 0 && ours) {
-#ifndef MOUND_DEBUG // there it stays, to tell of later uses
-        free(m);
+#ifdef MOUND_DEBUG // it stays, to tell of later uses
+        (void)t;
+#else
+        memory_free(t, m, sizeof *m);
 #endif
     }
 }
@@ -117,7 +118,7 @@ static void leave(struct mound_map_iter *it) {
     it->map_ = NULL;
     if (MOUND_MAP_UNLIKELY_(mound_map_flags_(m) & MOUND_MAP_FREED)) {
         if (pinned)
-            header_leave(m);
+            header_leave(it->type_, m);
     } else if (mound_map_clearseq_(m) != it->clearseq_) {
         // The counts began anew without it.
         if (m->extra_ != NULL)

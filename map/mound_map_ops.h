@@ -33,6 +33,9 @@ MOUND_MAP_API bool mound_map_grow_work_(const struct mound_map_type *t,
 MOUND_MAP_API bool mound_map_fill_apart_(const struct mound_map_type *t,
                                          char *kslot, char *eslot,
                                          const void *key);
+// Drops a key and its element, and frees what of them is stored apart.
+MOUND_MAP_API void mound_map_drop_(const struct mound_map_type *t, void *key,
+                                   void *elem);
 MOUND_MAP_API bool mound_map_update_key_(const struct mound_map_type *t,
                                          struct mound_map *m, uint64_t hash,
                                          void *there, const void *key);
@@ -361,14 +364,14 @@ MOUND_MAP_INLINE_ bool mound_map_delete_whole_(const struct mound_map_type *t,
         void *e = mound_map_elemat_(t, p.base, p.index, p.slot);
         if (!(t->flags & MOUND_MAP_KEY_PLAIN) && m->extra_ != NULL)
             mound_map_forget_(t, m, hash, k);
-        if (t->key_drop != NULL)
-            t->key_drop(k, t->user);
-        if (t->elem_drop != NULL)
-            t->elem_drop(e, t->user);
-        if (mound_map_key_apart_(t))
-            free(k);
-        if (mound_map_elem_apart_(t))
-            free(e);
+        if (mound_map_key_apart_(t) || mound_map_elem_apart_(t)) {
+            mound_map_drop_(t, k, e);
+        } else {
+            if (t->key_drop != NULL)
+                t->key_drop(k, t->user);
+            if (t->elem_drop != NULL)
+                t->elem_drop(e, t->user);
+        }
         uint8_t *bytes = mound_map_top_(p.base, p.index);
         bytes[p.slot] = MOUND_MAP_EMPTY_ONE;
         if (p.slot == MOUND_MAP_SLOTS - 1 ||

@@ -10,6 +10,12 @@
 #define MOUND_MAP_COPY_ELEM_BITS(dst, src) (*(dst) = *(src), true)
 #define MOUND_MAP_DROP_NOTHING(x) ((void)(x))
 
+// MOUND_MAP_MEMORY is the address of the struct mound_map_memory that types get which
+// are declared from here on; a file may define it anew, between types too.
+#ifndef MOUND_MAP_MEMORY
+#define MOUND_MAP_MEMORY NULL
+#endif
+
 // mound_map_foreach walks a map or set declared as NAME: it.key and it.elem point to
 // the entry. break, return and goto out of it are fine, longjmp leaves it un-ended.
 #define mound_map_foreach(NAME, it, m)                                         \
@@ -78,6 +84,9 @@
     }                                                                          \
     MOUND_MAP_STATIC_ bool NAME##_init(NAME *m, struct NAME##_first *first) {  \
         return mound_map_init(&NAME##_type_, &m->u_.map_, first);              \
+    }                                                                          \
+    MOUND_MAP_STATIC_ bool NAME##_init_hint(NAME *m, size_t hint) {            \
+        return mound_map_init_hint(&NAME##_type_, &m->u_.map_, hint);          \
     }                                                                          \
     MOUND_MAP_STATIC_ void NAME##_deinit(NAME *m) {                            \
         mound_map_deinit(&NAME##_type_, &m->u_.map_);                          \
@@ -221,13 +230,21 @@
     MOUND_MAP_COMMON_(NAME, K, hash, eq)                                       \
     MOUND_MAP_TYPES_(NAME, K, V)                                               \
     static const struct mound_map_type NAME##_type_ = {                        \
-        sizeof(K),    __alignof__(K),                                          \
-        sizeof(V),    __alignof__(V),                                          \
-        NAME##_hash_, NAME##_equal_,                                           \
-        NULL,         NULL,                                                    \
-        NULL,         NULL,                                                    \
-        NULL,         NULL,                                                    \
-        flags,        NAME##_evacuate_bucket_};                                \
+        sizeof(K),                                                             \
+        __alignof__(K),                                                        \
+        sizeof(V),                                                             \
+        __alignof__(V),                                                        \
+        NAME##_hash_,                                                          \
+        NAME##_equal_,                                                         \
+        NULL,                                                                  \
+        NULL,                                                                  \
+        NULL,                                                                  \
+        NULL,                                                                  \
+        NULL,                                                                  \
+        NULL,                                                                  \
+        flags,                                                                 \
+        MOUND_MAP_MEMORY,                                                      \
+        NAME##_evacuate_bucket_};                                              \
     MOUND_MAP_FUNCTIONS_(NAME, K)                                              \
     MOUND_MAP_ELEM_FUNCTIONS_(NAME, K, V)
 
@@ -262,6 +279,7 @@
         NULL,                                                                  \
         NULL,                                                                  \
         0,                                                                     \
+        MOUND_MAP_MEMORY,                                                      \
         NAME##_evacuate_bucket_};                                              \
     MOUND_MAP_FUNCTIONS_(NAME, K)                                              \
     MOUND_MAP_ELEM_FUNCTIONS_(NAME, K, V)
@@ -296,6 +314,7 @@
         NULL,                                                                  \
         NULL,                                                                  \
         0,                                                                     \
+        MOUND_MAP_MEMORY,                                                      \
         NAME##_evacuate_bucket_};                                              \
     MOUND_MAP_FUNCTIONS_(NAME, K)                                              \
     MOUND_MAP_ELEM_FUNCTIONS_(NAME, K, V)
@@ -322,6 +341,7 @@
         NULL,                                                                  \
         NULL,                                                                  \
         flags,                                                                 \
+        MOUND_MAP_MEMORY,                                                      \
         NAME##_evacuate_bucket_};                                              \
     MOUND_MAP_FUNCTIONS_(NAME, K)                                              \
     MOUND_SET_FUNCTIONS_(NAME, K)
@@ -344,6 +364,7 @@
         NULL,                                                                  \
         NULL,                                                                  \
         0,                                                                     \
+        MOUND_MAP_MEMORY,                                                      \
         NAME##_evacuate_bucket_};                                              \
     MOUND_MAP_FUNCTIONS_(NAME, K)                                              \
     MOUND_SET_FUNCTIONS_(NAME, K)
@@ -399,61 +420,5 @@
     (3 * MOUND_MAP_ALIGN_MAX +                                                 \
      MOUND_MAP_SLOTS *                                                         \
          (MOUND_MAP_SLOT_SIZE_(key_size) + MOUND_MAP_SLOT_SIZE_(elem_size)))
-
-// Ready-made.
-typedef const char *mound_str_;
-typedef const void *mound_ptr_;
-
-#define MOUND_MAP_U64(NAME, V)                                                 \
-    MOUND_MAP_FLAGGED_(NAME, uint64_t, V, mound_hash_u64, mound_eq_u64,        \
-                       MOUND_MAP_KEY_PLAIN)
-#define MOUND_MAP_U32(NAME, V)                                                 \
-    MOUND_MAP_FLAGGED_(NAME, uint32_t, V, mound_hash_u32, mound_eq_u32,        \
-                       MOUND_MAP_KEY_PLAIN)
-#define MOUND_MAP_PTR(NAME, V)                                                 \
-    MOUND_MAP_FLAGGED_(NAME, mound_ptr_, V, mound_hash_ptr, mound_eq_ptr,      \
-                       MOUND_MAP_KEY_PLAIN)
-#define MOUND_MAP_F64(NAME, V)                                                 \
-    MOUND_MAP_FLAGGED_(NAME, double, V, mound_hash_f64, mound_eq_f64,          \
-                       MOUND_MAP_KEY_UPDATE | MOUND_MAP_KEY_IRREFLEXIVE |      \
-                           MOUND_MAP_KEY_PLAIN)
-#define MOUND_MAP_STR(NAME, V)                                                 \
-    MOUND_MAP_KEYED_(NAME, mound_str_, V, mound_hash_str, mound_eq_str,        \
-                     mound_copy_str, mound_drop_str)
-#define MOUND_MAP_STR_BORROWED(NAME, V)                                        \
-    MOUND_MAP_FLAGGED_(NAME, mound_str_, V, mound_hash_str, mound_eq_str,      \
-                       MOUND_MAP_KEY_UPDATE)
-#define MOUND_MAP_VIEW(NAME, V)                                                \
-    MOUND_MAP_KEYED_(NAME, struct mound_view, V, mound_hash_view,              \
-                     mound_eq_view, mound_copy_view, mound_drop_view)
-#define MOUND_MAP_VIEW_BORROWED(NAME, V)                                       \
-    MOUND_MAP_FLAGGED_(NAME, struct mound_view, V, mound_hash_view,            \
-                       mound_eq_view, MOUND_MAP_KEY_UPDATE)
-
-#define MOUND_SET_U64(NAME)                                                    \
-    MOUND_SET_FLAGGED_(NAME, uint64_t, mound_hash_u64, mound_eq_u64,           \
-                       MOUND_MAP_KEY_PLAIN)
-#define MOUND_SET_U32(NAME)                                                    \
-    MOUND_SET_FLAGGED_(NAME, uint32_t, mound_hash_u32, mound_eq_u32,           \
-                       MOUND_MAP_KEY_PLAIN)
-#define MOUND_SET_PTR(NAME)                                                    \
-    MOUND_SET_FLAGGED_(NAME, mound_ptr_, mound_hash_ptr, mound_eq_ptr,         \
-                       MOUND_MAP_KEY_PLAIN)
-#define MOUND_SET_F64(NAME)                                                    \
-    MOUND_SET_FLAGGED_(NAME, double, mound_hash_f64, mound_eq_f64,             \
-                       MOUND_MAP_KEY_UPDATE | MOUND_MAP_KEY_IRREFLEXIVE |      \
-                           MOUND_MAP_KEY_PLAIN)
-#define MOUND_SET_STR(NAME)                                                    \
-    MOUND_SET_DECLARE_OWNING(NAME, mound_str_, mound_hash_str, mound_eq_str,   \
-                             mound_copy_str, mound_drop_str)
-#define MOUND_SET_STR_BORROWED(NAME)                                           \
-    MOUND_SET_FLAGGED_(NAME, mound_str_, mound_hash_str, mound_eq_str,         \
-                       MOUND_MAP_KEY_UPDATE)
-#define MOUND_SET_VIEW(NAME)                                                   \
-    MOUND_SET_DECLARE_OWNING(NAME, struct mound_view, mound_hash_view,         \
-                             mound_eq_view, mound_copy_view, mound_drop_view)
-#define MOUND_SET_VIEW_BORROWED(NAME)                                          \
-    MOUND_SET_FLAGGED_(NAME, struct mound_view, mound_hash_view,               \
-                       mound_eq_view, MOUND_MAP_KEY_UPDATE)
 
 #endif

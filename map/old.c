@@ -2,6 +2,7 @@
 #include "old.h"
 
 #include "array.h"
+#include "memory.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -18,29 +19,31 @@ enum {
     POPULATE_STEP = 1 << 20,    // bytes made ready in one step
 };
 
-struct mound_map_extra *map_extra(struct mound_map *m) {
+struct mound_map_extra *map_extra(const struct mound_map_type *t,
+                                  struct mound_map *m) {
     if (m->extra_ == NULL)
-        m->extra_ = (struct mound_map_extra *)calloc(1, sizeof *m->extra_);
+        m->extra_ =
+            (struct mound_map_extra *)memory_zeroed(t, sizeof *m->extra_);
     return m->extra_;
 }
 
 // extra_tidy forgets extra when nothing is in it. What iterators compare with what they
 // found when they began stays: it would be 0 for them.
-static void extra_tidy(struct mound_map *m) {
+static void extra_tidy(const struct mound_map_type *t, struct mound_map *m) {
     struct mound_map_extra *extra = m->extra_;
     if (extra->old_ != NULL || extra->gone_ != NULL || extra->dead_ != NULL ||
         extra->clearseq_ != 0 || extra->nended_ != 0 ||
         extra->overflow_.next_ != 0 ||
         __atomic_load_n(&m->niterators_, __ATOMIC_RELAXED) != 0)
         return;
-    free(extra);
+    memory_free(t, extra, sizeof *extra);
     m->extra_ = NULL;
 }
 
 static void old_free(const struct mound_map_type *t,
                      struct mound_map_old *old) {
     array_free(t, old->buckets_, old->B_, old->lent_, &old->overflow_);
-    free(old);
+    memory_free(t, old, sizeof *old);
 }
 
 void old_release(const struct mound_map_type *t, struct mound_map *m) {
@@ -51,7 +54,7 @@ void old_release(const struct mound_map_type *t, struct mound_map *m) {
     size_t size = mound_map_datasize_(t);
     if (n * size < RELEASE_STEP || (size << old->B_) < RELEASE_BLOCK)
         return;
-    if (old_waiting(old) ||
+    if (t->memory != NULL || old_waiting(old) ||
         __atomic_load_n(&m->niterators_, __ATOMIC_RELAXED) != 0)
         return;
     array_pages_release(old->buckets_ + old->nreleased_ * size,
@@ -61,7 +64,7 @@ void old_release(const struct mound_map_type *t, struct mound_map *m) {
 
 void old_populate(const struct mound_map_type *t, struct mound_map *m) {
     struct mound_map_old *old = m->extra_->old_;
-    if (old->npopulated_ == SIZE_MAX)
+    if (old->npopulated_ == SIZE_MAX || t->memory != NULL)
         return;
     size_t data = mound_map_datasize_(t) << m->B_;
     char *from = m->buckets_ -
@@ -104,14 +107,14 @@ static bool old_shrink(const struct mound_map_type *t,
     old->nsteps_ = 0;
     if (own) {
         if (!old->lent_)
-            free(start);
-        free(old);
+            memory_free(t, start, b.bytes);
+        memory_free(t, old, sizeof *old);
         return true;
     }
-    free(start);
+    memory_free(t, start, b.bytes);
     if (overflow->nchunks_ == 2) {
         char *one = overflow->u_.many_[0];
-        free(overflow->u_.many_);
+        overflow_table_free(t, overflow);
         overflow->u_.one_ = one;
     }
     overflow->nchunks_--;
@@ -164,7 +167,9 @@ void old_retire(const struct mound_map_type *t, struct mound_map *m) {
         old_bound(t, m);
     } else {
         m->extra_->old_ = old->next_;
-        if ((mound_map_datasize_(t) << old->B_) < RELEASE_BLOCK) {
+        // What another allocator takes for a release is not ours to divide.
+        if ((mound_map_datasize_(t) << old->B_) < RELEASE_BLOCK ||
+            t->memory != NULL) {
             old_free(t, old);
         } else {
             old->next_ = m->extra_->gone_;
@@ -172,7 +177,7 @@ void old_retire(const struct mound_map_type *t, struct mound_map *m) {
         }
     }
     flag_outgrown(t, m);
-    extra_tidy(m);
+    extra_tidy(t, m);
 }
 
 void old_step(const struct mound_map_type *t, struct mound_map *m, bool whole) {
@@ -190,7 +195,7 @@ void old_step(const struct mound_map_type *t, struct mound_map *m, bool whole) {
             break;
     }
     flag_outgrown(t, m);
-    extra_tidy(m);
+    extra_tidy(t, m);
 }
 
 static void old_free_list(const struct mound_map_type *t,

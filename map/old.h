@@ -6,7 +6,8 @@
 #include "mound_map.h"
 
 // map_extra returns the map's extra, made if need be; NULL: out of memory.
-struct mound_map_extra *map_extra(struct mound_map *m);
+struct mound_map_extra *map_extra(const struct mound_map_type *t,
+                                  struct mound_map *m);
 
 // old_release gives pages below nevacuate back to the system, when there is enough
 // of them. Old arrays of large maps go bit by bit, so that no write has to free one

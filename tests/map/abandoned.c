@@ -109,6 +109,7 @@ Test(abandoned, iterators_over_integers_survive_any_number_of_arrays) {
 Test(abandoned, iterators_over_strings_go_on_or_end_and_touch_no_freed_key) {
     enum { ITERS = 300, N = 50 };
     size_t blocks = watched().blocks;
+    watch_begin();
     names *m = names_make(0);
     char name[64];
     for (int k = 0; k < N; k++) {
@@ -139,6 +140,7 @@ Test(abandoned, iterators_over_strings_go_on_or_end_and_touch_no_freed_key) {
     expect_eq(info_of(names, m).arrays, 0);
     sound(names, m, N);
     names_free(m);
+    watch_end();
     expect_eq(watched().blocks, blocks);
 }
 
@@ -173,6 +175,7 @@ Test(abandoned, the_last_fifty_loops_over_strings_all_reach_their_end) {
 
 Test(abandoned, a_map_freed_with_them_leaves_nothing) {
     size_t blocks = watched().blocks;
+    watch_begin();
     names *m = names_make(0);
     char name[32];
     for (int i = 0; i < 500; i++) {
@@ -186,6 +189,7 @@ Test(abandoned, a_map_freed_with_them_leaves_nothing) {
         }
     }
     names_free(m);
+    watch_end();
     expect_eq(watched().blocks, blocks);
 }
 
@@ -203,6 +207,7 @@ static names *few(void) {
 
 Test(abandoned, a_map_may_be_freed_inside_its_loop) {
     size_t blocks = watched().blocks;
+    watch_begin();
     names *m = few();
     mound_map_foreach(names, it, m) {
         names_free(m);
@@ -238,11 +243,13 @@ Test(abandoned, a_map_may_be_freed_inside_its_loop) {
         }
         break;
     }
+    watch_end();
     expect_eq(watched().blocks, blocks);
 }
 
 Test(abandoned, a_loop_whose_map_was_freed_ends) {
     size_t blocks = watched().blocks;
+    watch_begin();
     names *m = few();
     int n = 0;
     mound_map_foreach(names, it, m) {
@@ -250,11 +257,13 @@ Test(abandoned, a_loop_whose_map_was_freed_ends) {
             names_free(m);
     }
     expect_eq(n, 4);
+    watch_end();
     expect_eq(watched().blocks, blocks);
 }
 
 Test(abandoned, a_map_in_a_variable_may_be_given_up_inside_its_loop) {
     size_t blocks = watched().blocks;
+    watch_begin();
     names m;
     struct names_first first;
     names_init(&m, &first);
@@ -267,5 +276,6 @@ Test(abandoned, a_map_in_a_variable_may_be_given_up_inside_its_loop) {
         names_deinit(&m);
         break;
     }
+    watch_end();
     expect_eq(watched().blocks, blocks);
 }

@@ -376,16 +376,17 @@ static const struct ops typed_ops[] = {
 
 static const struct ops untyped_ops[] = {
     {"u64",
-     {WORD, WORD, hash_word, equal_word, NO_OWNER, 0, NULL},
+     {WORD, WORD, hash_word, equal_word, NO_OWNER, 0, NULL, NULL},
      UNTYPED_OPS},
     {"f64",
-     {WORD, WORD, hash_float, equal_float, NO_OWNER, FLOAT, NULL},
+     {WORD, WORD, hash_float, equal_float, NO_OWNER, FLOAT, NULL, NULL},
      UNTYPED_OPS},
     {"big",
-     {BIG(big_key), BIG(big_elem), hash_word, equal_big, NO_OWNER, 0, NULL},
+     {BIG(big_key), BIG(big_elem), hash_word, equal_big, NO_OWNER, 0, NULL,
+      NULL},
      UNTYPED_OPS},
     {"set",
-     {WORD, 0, 1, hash_word, equal_word, NO_OWNER, 0, NULL},
+     {WORD, 0, 1, hash_word, equal_word, NO_OWNER, 0, NULL, NULL},
      UNTYPED_OPS},
 };
 
