@@ -95,6 +95,11 @@ bool hugepages_ahead_locked(struct mheap *h, uintptr_t addr, size_t npages,
     return true;
 }
 
+static void unforbid_locked(struct mheap *h, struct region r) {
+    h->nforbidden -= (r.a->forbidden[r.word] & r.bit) != 0;
+    r.a->forbidden[r.word] &= ~r.bit;
+}
+
 // allow_locked notes that regions get the advice.
 static void allow_locked(struct mheap *h, uintptr_t start, uintptr_t end) {
     for (uintptr_t addr = start; addr < end; addr += HUGE_BYTES) {
@@ -102,8 +107,7 @@ static void allow_locked(struct mheap *h, uintptr_t start, uintptr_t end) {
         if (r.a == NULL)
             continue;
         r.a->huge[r.word] |= r.bit;
-        h->nforbidden -= (r.a->forbidden[r.word] & r.bit) != 0;
-        r.a->forbidden[r.word] &= ~r.bit;
+        unforbid_locked(h, r);
     }
 }
 
@@ -145,18 +149,22 @@ static size_t guesses_left_locked(const struct mheap *h, size_t npages) {
     return most > h->nguessed ? most - h->nguessed : 0;
 }
 
+// guess_locked makes a region one of a guess, and says whether it was none.
+static bool guess_locked(struct mheap *h, struct region r) {
+    if (r.a == NULL || r.a->guessed[r.word] & r.bit)
+        return false;
+    r.a->guessed[r.word] |= r.bit;
+    h->nguessed++;
+    return true;
+}
+
 size_t hugepages_guess_locked(struct mheap *h, uintptr_t first, uintptr_t end,
                               size_t npages) {
     size_t left = guesses_left_locked(h, npages);
     size_t n = 0;
-    for (uintptr_t addr = first; addr < end && n < left; addr += HUGE_BYTES) {
-        struct region r = region_at(h, addr);
-        if (r.a == NULL || r.a->guessed[r.word] & r.bit)
-            break;
-        r.a->guessed[r.word] |= r.bit;
+    while (first + n * HUGE_BYTES < end && n < left &&
+           guess_locked(h, region_at(h, first + n * HUGE_BYTES)))
         n++;
-    }
-    h->nguessed += n;
     return n;
 }
 
@@ -261,5 +269,32 @@ void hugepages_unmapped_locked(struct mheap *h, uintptr_t addr, size_t npages) {
             continue;
         unguess_locked(h, r);
         r.a->huge[r.word] &= ~r.bit;
+        unforbid_locked(h, r);
+    }
+}
+
+// advise_within_locked notes the advice for those regions at addr and right behind it
+// that are in [start, end) as a whole.
+static void advise_within_locked(struct mheap *h, uintptr_t addr,
+                                 uintptr_t start, uintptr_t end) {
+    addr = align_down(addr, HUGE_BYTES);
+    for (int i = 0; i < 2; i++, addr += HUGE_BYTES)
+        if (addr >= start && addr + HUGE_BYTES <= end)
+            allow_locked(h, addr, addr + HUGE_BYTES);
+}
+
+void hugepages_moved_locked(struct mheap *h, uintptr_t old, uintptr_t new,
+                            size_t npages) {
+    uintptr_t nbytes = npages << PAGE_SHIFT;
+    for (uintptr_t addr = align_down(old, HUGE_BYTES); addr < old + nbytes;
+         addr += HUGE_BYTES) {
+        struct region from = region_at(h, addr);
+        uintptr_t at = new + (max_size(addr, old) - old);
+        if (from.a == NULL)
+            continue;
+        if (from.a->guessed[from.word] & from.bit)
+            guess_locked(h, region_at(h, at));
+        if (from.a->huge[from.word] & from.bit)
+            advise_within_locked(h, at, new, new + nbytes);
     }
 }

@@ -69,8 +69,14 @@ struct hugepages_range hugepages_released_locked(struct mheap *h,
                                                  uintptr_t addr, size_t npages);
 void hugepages_forbid(struct hugepages_range range);
 
-// hugepages_unmapped_locked is for pages that are the heap's no more: of the regions
-// that they were in not all may be touched.
+// hugepages_unmapped_locked is for pages that are the heap's no more, or were mapped
+// anew: no advice holds there, and of the regions that they were in not all may be
+// touched.
 void hugepages_unmapped_locked(struct mheap *h, uintptr_t addr, size_t npages);
+
+// hugepages_moved_locked is for memory that mremap moved: the advice and the guesses of
+// its regions go with it. What is known of the old place stays until that is unmapped.
+void hugepages_moved_locked(struct mheap *h, uintptr_t old, uintptr_t new,
+                            size_t npages);
 
 #endif // MOUND_HEAP_HUGEPAGES_H

@@ -8,11 +8,19 @@
 #include "os/sys.h"
 
 // leave makes the old place of an object one mapping with its neighbours again, if
-// there may be too many, and says how many places there are more.
-static int leave(struct mheap *h, struct mspan *s, size_t npages) {
-    if (mheap_is_crowded(h) && mem_renew(mspan_start(s), npages << PAGE_SHIFT))
-        return s->moved ? 0 : 1;
-    return 2;
+// there may be too many, and where it has advice that who comes next should not have. It
+// says how many places there are more.
+static int leave(struct mheap *h, struct mspan *s, const struct mspan *new) {
+    uintptr_t old = mspan_start(s);
+    size_t npages = s->npages;
+    bool renewed = (mheap_is_crowded(h) || hugepages_are(h, old, npages)) &&
+                   mem_renew(old, npages << PAGE_SHIFT);
+    mutex_lock(&h->lock);
+    hugepages_moved_locked(h, old, mspan_start(new), npages);
+    if (renewed)
+        hugepages_unmapped_locked(h, old, npages);
+    mutex_unlock(&h->lock);
+    return renewed && !s->moved ? 1 : renewed ? 0 : 2;
 }
 
 // may_move says whether there may be a moved place for the object, however many there
@@ -53,7 +61,7 @@ struct mspan *large_move(struct mheap *h, struct mspan *s, size_t npages) {
             mheap_abandon_large(h, new);
         return NULL;
     }
-    int nmore = leave(h, s, old_pages);
+    int nmore = leave(h, s, new);
     new->moved = true;
     mutex_lock(&h->lock);
     __atomic_store_n(&h->nmoved_live, h->nmoved_live + 1, __ATOMIC_RELAXED);
@@ -74,11 +82,12 @@ bool large_renew(struct mheap *h, struct mspan *s, uintptr_t addr,
     if (!mheap_keep_large(h, s, addr, ret_sample))
         return false;
     bool renewed = mem_renew(addr, nbytes);
-    mheap_free_kept(h, s, /* scavenged= */ renewed);
     if (renewed) {
         mutex_lock(&h->lock);
+        hugepages_unmapped_locked(h, addr, s->npages);
         mheap_count_moved_locked(h, -1);
         mutex_unlock(&h->lock);
     }
+    mheap_free_kept(h, s, /* scavenged= */ renewed);
     return true;
 }

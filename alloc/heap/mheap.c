@@ -921,6 +921,7 @@ void mheap_lose_large(struct mheap *h, struct mspan *s) {
     stats->total_alloc_bytes -= npages << PAGE_SHIFT;
     stats->alloc_bytes -= npages << PAGE_SHIFT;
     atomic_store_explicit(&s->state, MSPAN_DEAD, memory_order_relaxed);
+    hugepages_unmapped_locked(h, mspan_start(s), npages);
     h->stats->sys_pages -= npages;
     note_pages(h, -(int64_t)npages);
     free_record_locked(h, s);

@@ -5,6 +5,7 @@
 
 #include "fixture.h"
 #include "heap/hugepages.h"
+#include "heap/large.h"
 #include "heap/scavenger.h"
 #include "mem_fake.h"
 
@@ -102,6 +103,29 @@ Test(hugepages, a_region_that_small_objects_get_is_guessed_no_more) {
     grow_to(&f, 4 * REGION_PAGES);
 
     cr_assert(zero(sz, f.heap->nguessed));
+}
+
+Test(hugepages, memory_that_moves_takes_its_guesses_along) {
+    struct fixture f = start(THP_AUTO);
+    f.heap->half_life_ns = SCAVENGE_NEVER;
+    struct mspan *s = fixture_large(&f, 8 * REGION_PAGES, REGION_PAGES);
+    uintptr_t old = mspan_start(s);
+    fixture_large(&f, 1, 1);
+    cr_assert(eq(sz, f.heap->nguessed, 2));
+
+    struct mspan *new = large_move(f.heap, s, 9 * REGION_PAGES);
+
+    cr_assert(ne(ptr, new, NULL));
+    cr_assert(eq(sz, f.heap->nguessed, 2));
+    // Where it was there is no advice, and small objects change nothing.
+    cr_assert(not(hugepages_are(f.heap, old, 8 * REGION_PAGES)));
+    cr_assert(hugepages_are(f.heap, mspan_start(new), REGION_PAGES));
+    hugepages_small_locked(f.heap, old, 8 * REGION_PAGES);
+    cr_assert(eq(sz, f.heap->nguessed, 2));
+    fixture_free_large(&f, new);
+    scavenger_release(f.heap, SIZE_MAX);
+    cr_assert(zero(sz, f.heap->nguessed));
+    fixture_verify(&f);
 }
 
 Test(hugepages,
