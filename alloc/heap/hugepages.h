@@ -34,10 +34,18 @@ bool hugepages_ahead_locked(struct mheap *h, uintptr_t addr, size_t npages,
 // are of a fresh large object of npages, which are counted as in use already. A region
 // is one of a guess until it gives memory back, or small objects get pages of it:
 // hugepages_small_locked. So much memory is in such regions at most: 1/8 of what small
-// objects take, and a quarter of what large ones do, of that up to 16 MiB.
+// objects take, and a quarter of what large ones do, of that up to 16 MiB; or three
+// quarters of it, where large objects were seen to be touched (residency.h).
 size_t hugepages_guess_locked(struct mheap *h, uintptr_t first, uintptr_t end,
                               size_t npages);
 void hugepages_small_locked(struct mheap *h, uintptr_t addr, size_t npages);
+
+// hugepages_large_locked notes that a large object got pages. hugepages_tells_locked says
+// whether the time that it takes to give a range back tells what of such objects was
+// touched: it was of large objects, and has no advice.
+void hugepages_large_locked(struct mheap *h, uintptr_t addr, size_t npages);
+bool hugepages_tells_locked(const struct mheap *h, uintptr_t addr,
+                            size_t npages);
 
 // hugepages_populate makes pages Ready, by huge pages where whole regions are in
 // the range. It returns false if they are not known to be Ready. Without locks.

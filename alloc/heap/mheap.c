@@ -247,18 +247,18 @@ static bool plan_fill_locked(struct mheap *h, struct run *run) {
     return true;
 }
 
-// plan_guess_locked does so for a fresh large object, as far as may be guessed: the
-// kernel fills regions that are its own at their first touch, and the one that it ends
-// in, where others will be, is filled now.
+// plan_guess_locked does so for a large object that takes memory from the system, as far
+// as may be guessed: the kernel fills regions that are its own at their first touch, and
+// the one that it ends in, where others will be, is filled now if it has no memory.
 static void plan_guess_locked(struct mheap *h, struct run *run) {
     uintptr_t end = run->addr + (run->npages << PAGE_SHIFT);
     uintptr_t first = align_up(run->addr, HUGE_BYTES);
     uintptr_t last = align_down(end, HUGE_BYTES);
-    if (first >= end || run->nscavenged < (end - first) >> PAGE_SHIFT ||
-        !hugepages_growing_locked(h))
+    if (first >= end || !hugepages_growing_locked(h))
         return;
     run->nguessed = hugepages_guess_locked(h, first, end, run->npages);
-    if (last < end && run->nguessed > (last - first) / HUGE_BYTES &&
+    bool fresh = run->nscavenged >= (end - first) >> PAGE_SHIFT;
+    if (fresh && last < end && run->nguessed > (last - first) / HUGE_BYTES &&
         hugepages_ahead_locked(h, last, (end - last) >> PAGE_SHIFT,
                                &run->nahead)) {
         run->npopulate = (end - last) >> PAGE_SHIFT;
@@ -741,6 +741,7 @@ static struct mspan *alloc_large(struct mheap *h, size_t npages, size_t align,
             free_run_locked(h, &run);
             goto out;
         }
+        hugepages_large_locked(h, run.addr, npages);
         if (run.nscavenged > nmoved && !is_quiet_locked(h, &run)) {
             trade = scavenger_trade_locked(h, run.nscavenged - nmoved);
             if (nmoved == 0)

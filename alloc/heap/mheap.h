@@ -12,6 +12,7 @@
 #include "heap/mcentral.h"
 #include "heap/memlimit.h"
 #include "heap/pagecursor.h"
+#include "heap/residency.h"
 #include "os/helper.h"
 
 enum {
@@ -105,11 +106,12 @@ struct mheap {
     bool trace; // a line on stderr for each visit
     // Of hugepages.c: regions that are not filled after the last stall, those of
     // them still to come, regions whose advice was taken back, and stalls ever.
-    _Atomic uint32_t skip; // (a) relaxed
-    uint32_t nskip;        // (h)
-    size_t nguessed;       // (h) regions: see hugepages_guess_locked
-    uint32_t nforbidden;   // (h)
-    uint64_t nstalls;      // (h)
+    _Atomic uint32_t skip;      // (a) relaxed
+    uint32_t nskip;             // (h)
+    size_t nguessed;            // (h) regions: see hugepages_guess_locked
+    struct residency residency; // (h)
+    uint32_t nforbidden;        // (h)
+    uint64_t nstalls;           // (h)
     // (h) Of large.c: places that mremap made mappings of, about, and how many moved
     // objects there are; whether there were many such places (mheap_is_crowded).
     uint32_t nmoved;

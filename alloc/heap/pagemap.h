@@ -54,6 +54,8 @@ struct arena {
     // pages, or none; neither bit: nothing.
     uint64_t huge[ARENA_REGIONS / WORD_BITS];
     uint64_t forbidden[ARENA_REGIONS / WORD_BITS];
+    // (h) Regions that large objects got pages of, and small ones none since.
+    uint64_t large[ARENA_REGIONS / WORD_BITS];
     uint64_t
         guessed[ARENA_REGIONS / WORD_BITS]; // (h) see hugepages_guess_locked
     uintptr_t base;                         // constant

@@ -210,6 +210,7 @@ struct batch {
     struct range {
         uintptr_t addr;
         size_t npages;
+        bool tells; // see hugepages_tells_locked
     } ranges[SCAVENGE_RANGES];
     struct hugepages_range forbid[FORBID_RANGES];
     size_t nforbid;
@@ -252,7 +253,8 @@ static void take_batch(struct mheap *h, struct visit *v, struct batch *ret) {
                 break;
             continue;
         }
-        ret->ranges[ret->n++] = (struct range){addr, n};
+        bool tells = hugepages_tells_locked(h, addr, n);
+        ret->ranges[ret->n++] = (struct range){addr, n, tells};
         most -= n;
         if (n < LONG_PAGES && --v->nshort == 0)
             v->least = LONG_PAGES;
@@ -283,12 +285,16 @@ static bool release_range(const struct mheap *h, uintptr_t addr,
 static void release_batch(struct mheap *h, const struct batch *b,
                           struct visit *v) {
     bool ok[SCAVENGE_RANGES];
+    uint64_t ticks[SCAVENGE_RANGES + 1]; // before each, and after the last
     for (size_t i = 0; i < b->nforbid; i++)
         hugepages_forbid(b->forbid[i]);
     size_t ntried = 0;
-    for (; ntried < b->n && !late(v); ntried++)
+    ticks[0] = sys_ticks();
+    for (; ntried < b->n && !late(v); ntried++) {
         ok[ntried] = release_range(h, b->ranges[ntried].addr,
                                    b->ranges[ntried].npages << PAGE_SHIFT);
+        ticks[ntried + 1] = sys_ticks();
+    }
     mutex_lock(&h->lock);
     for (size_t i = 0; i < b->n; i++) {
         const struct range *r = &b->ranges[i];
@@ -297,6 +303,9 @@ static void release_batch(struct mheap *h, const struct batch *b,
         if (gone) {
             v->released += r->npages;
             h->given_pages += r->npages;
+            if (r->tells)
+                residency_note(&h->residency, r->npages,
+                               ticks[i + 1] - ticks[i]);
             v->nranges++;
             h->nrefused = 0;
         } else if (i < ntried && mem_can_release()) {

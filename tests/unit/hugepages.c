@@ -93,6 +93,29 @@ Test(hugepages, of_large_objects_a_quarter_is_guessed_and_no_more_than_16_mib) {
     fixture_verify(&f);
 }
 
+Test(hugepages, of_large_objects_that_are_touched_three_quarters_are_guessed) {
+    struct fixture f = start(THP_AUTO);
+    f.heap->residency.samples = UINT16_MAX;
+
+    fixture_large(&f, 64 * REGION_PAGES, REGION_PAGES);
+
+    cr_assert(eq(sz, mem_fake_advised(), 48 * HUGE_BYTES));
+    fixture_verify(&f);
+}
+
+Test(hugepages, only_what_large_objects_had_without_advice_tells_of_them) {
+    struct fixture f = start(THP_AUTO);
+    uintptr_t small = mspan_start(grow_to(&f, REGION_PAGES / 2));
+    struct mspan *s = fixture_large(&f, 8 * REGION_PAGES, REGION_PAGES);
+    uintptr_t addr = mspan_start(s);
+
+    cr_assert(not(hugepages_tells_locked(f.heap, small, 1)));
+    // A quarter of it is guessed.
+    cr_assert(not(hugepages_tells_locked(f.heap, addr, 8 * REGION_PAGES)));
+    cr_assert(hugepages_tells_locked(f.heap, addr + 2 * HUGE_BYTES,
+                                     6 * REGION_PAGES));
+}
+
 Test(hugepages, a_region_that_small_objects_get_is_guessed_no_more) {
     struct fixture f = start(THP_AUTO);
     struct mspan *s = fixture_large(&f, 4 * REGION_PAGES, REGION_PAGES);

@@ -1,0 +1,41 @@
+// residency.h: how much of what large objects take was touched, as far as that is seen.
+//
+// The kernel tells by the time it takes to give memory back: some hundred nanoseconds
+// for each page of 4 KiB that was there, next to none for pages that were not.
+//   AMD EPYC (Zen 5), virtual, Linux 6.18, ticks of 0.4 ns for a page, MADV_DONTNEED of
+//   256 KiB to 4 MiB: all touched 510 to 1 040, one in 16 44 to 243, none 1 to 26
+#ifndef MOUND_HEAP_RESIDENCY_H
+#define MOUND_HEAP_RESIDENCY_H
+
+#include "base/bits.h"
+#include "heap/pagemap.h"
+#include "os/sys.h"
+
+// struct residency is the last 16 ranges that told, the newest as the lowest bit: 1, most
+// of it was there.
+struct residency {
+    uint16_t samples;
+};
+
+// residency_note counts a range of npages, of large objects and without huge pages, that
+// took so many ticks to be given back. Short ranges tell nothing.
+static inline void residency_note(struct residency *r, size_t npages,
+                                  uint64_t ticks) {
+    enum {
+        LEAST_PAGES = (512 << 10) / PAGE_SIZE,
+        THERE_LOG2 =
+            17, // SYS_TICKS_STEP >> this is too long for a page not there
+    };
+    uint64_t os_pages = (npages << PAGE_SHIFT) / sys_page_size();
+    if (npages < LEAST_PAGES)
+        return;
+    bool there = ticks > os_pages * ((uint64_t)SYS_TICKS_STEP >> THERE_LOG2);
+    r->samples = (uint16_t)(r->samples << 1 | there);
+}
+
+// residency_is_high says whether at least 12 of the last 16 ranges were there.
+static inline bool residency_is_high(const struct residency *r) {
+    return __builtin_popcount(r->samples) >= 12;
+}
+
+#endif // MOUND_HEAP_RESIDENCY_H
