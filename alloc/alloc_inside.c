@@ -2,7 +2,10 @@
 #include "alloc_inside.h"
 
 #include "block.h"
+#include "heap/duemalloc.h"
+#include "heap/freecheck.h"
 #include "heap/large.h"
+#include "heap/mcache_slow.h"
 #include "largewait.h"
 #include "runtime/options.h"
 #include "runtime/sampling.h"
@@ -18,10 +21,10 @@ static COLD size_t asked_size(size_t size, size_t align) {
 static void *small_due(struct mcache *c, unsigned sizeclass, size_t size,
                        size_t align) {
     if (sampling_on()) {
-        mcache_check_next(c, sizeclass);
+        freecheck_next(c, sizeclass);
         return sampled_small_due(c, sizeclass, asked_size(size, align), align);
     }
-    if (mcache_come_by(c, &mound_heap, sizeclass))
+    if (duemalloc_come_by(c, &mound_heap, sizeclass))
         slowpath_tick_now();
     return NULL;
 }

@@ -3,6 +3,7 @@
 
 #include "block.h"
 #include "heap/large.h"
+#include "heap/mcache_slow.h"
 #include "runtime/emergency.h"
 #include "runtime/sampling.h"
 #include "runtime/zerosize.h"

@@ -2,6 +2,7 @@
 // watch/stats.c's.
 #include "mound.h"
 
+#include "heap/mcache_slow.h"
 #include "heap/scavenger.h"
 #include "runtime/mode.h"
 #include "runtime/runtime.h"

@@ -4,7 +4,8 @@
 // tiers, each a file of heap/:
 //
 //   mcache     for each thread and size class a magazine: an array of pointers
-//              to free slots, popped newest first. No lock.        (mcache.h)
+//              to free slots, popped newest first. No lock.
+//                                          (mcache.h, mcache_slow.h)
 //   mcentral   for each class what threads gave back: first in whole batches,
 //              then as bits in the spans they belong to. One lock a class.
 //                                                                  (mcentral.h)
@@ -21,12 +22,14 @@
 //      That is all (mound_malloc below). The object is not touched.
 //   3. The magazine is dry: malloc_slow enters the slow path (slowpath.h), and
 //      alloc_inside calls mcache_refill, which takes the class's lock and brings a
-//      batch from mcentral's transfer store, or free slots of its fullest spans.
+//      batch from mcentral's transfer store, or free slots of its fullest spans. Is
+//      the magazine too small for what the program goes up and down by, it grows
+//      first (cachepolicy.h).
 //   4. No slot is free: mcentral_grow takes a run of pages from mheap, cuts
 //      it into slots, all free, and publishes it in the page map.
 //   5. No run is free: mheap reserves address space and commits some of it.
 //   6. n above 32 KiB: a span of one object that this thread freed
-//      (mcache_use_large), else steps 4 and 5 for one (mheap_alloc_large).
+//      (largecache_use), else steps 4 and 5 for one (mheap_alloc_large).
 //
 // One free(p):
 //   1. The class byte of p's page, by two loads that are safe for any value of p.
@@ -34,8 +37,9 @@
 //   2. The magazine of the class has room, and p is not its newest slot already:
 //      push p. That is all (mound_free).
 //   3. It is full: free_slow enters the slow path, and free_inside calls
-//      mcache_overflow, which gives the older half to the transfer store. Or
-//      this free is one of those that are checked: the limit was lowered for it.
+//      mcache_overflow, which gives the older half to the transfer store
+//      (handback.h). Or this free is one of those that are checked: the limit was
+//      lowered for it (freecheck.h).
 //   4. That is full too: each slot is looked up, its bit in its span is set; a
 //      bit that was set before is a double free, a remainder in the division an
 //      interior pointer.

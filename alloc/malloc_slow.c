@@ -10,6 +10,7 @@
 #include "free_inside.h"
 #include "hardened.h"
 #include "heap/large.h"
+#include "heap/largecache.h"
 #include "runtime/emergency.h"
 #include "runtime/mode.h"
 #include "runtime/options.h"
@@ -44,7 +45,7 @@ static void *large_hit(size_t size) {
         sampling_on() || !thread_enter())
         return NULL;
     runtime_enter();
-    struct mspan *s = mcache_use_large(thread_tls.own, npages);
+    struct mspan *s = largecache_use(thread_tls.own, npages);
     slowpath_leave();
     return s != NULL ? (void *)mspan_start(s) : NULL;
 }
@@ -60,7 +61,7 @@ static bool large_keep(void *p) {
         !thread_enter())
         return false;
     runtime_enter();
-    bool kept = mcache_keep_large(thread_tls.own, &mound_heap, s);
+    bool kept = largecache_keep(thread_tls.own, &mound_heap, s);
     if (kept)
         thread_tls.nticks += SLOWPATH_TICKS_LARGE;
     slowpath_leave();

@@ -12,7 +12,9 @@
 #include <string.h>
 
 #include "block.h"
+#include "heap/freecheck.h"
 #include "heap/large.h"
+#include "heap/largecache.h"
 #include "malloc_slow.h"
 #include "os/mem.h"
 #include "runtime/mode.h"
@@ -38,7 +40,7 @@ static enum resize resize_in_place(struct mspan *s, size_t size) {
     }
     // What this thread has freed lately costs nothing to take.
     const struct mcache *c = thread_tls.own;
-    bool fresh = c == NULL || !mcache_has_large(c, npages);
+    bool fresh = c == NULL || !largecache_has(c, npages);
     return npages > old && large_moves(old, fresh) ? MOVE_PAGES : MOVE_BYTES;
 }
 
@@ -97,7 +99,7 @@ static void copy(void *new, const void *p, size_t nbytes) {
 static bool freed_lately(const struct block *b, const void *p) {
     struct mcache *c = thread_tls.own;
     return c != NULL && b->span != NULL && b->span->sizeclass != 0 &&
-           mcache_holds(c, b->span->sizeclass, p);
+           freecheck_holds(c, b->span->sizeclass, p);
 }
 
 // slot_serves says whether a slot of usable bytes serves an object of size bytes: it
@@ -227,7 +229,7 @@ void *realloc_slow(void *p, size_t size) {
         return p;
     size_t usable = usable_hit(p);
     if (usable - 1 < MAX_SMALL_SIZE && size != 0 &&
-        !mcache_holds(thread_cache(), sizeclass_for(usable), p))
+        !freecheck_holds(thread_cache(), sizeclass_for(usable), p))
         return realloc_small(p, size, usable);
     return realloc_whole(p, size);
 }

@@ -1,6 +1,7 @@
 // slowpath.c: see slowpath.h.
 #include "slowpath.h"
 
+#include "heap/duemalloc.h"
 #include "heap/scavenger.h"
 #include "runtime/sampling.h"
 
@@ -18,7 +19,7 @@ void slowpath_leave(void) {
         t->nticks = 0;
         scavenger_tick(&mound_heap);
         if (t->own != NULL && !sampling_on())
-            mcache_arm(t->own, &mound_heap);
+            duemalloc_arm(t->own, &mound_heap);
     }
     if (UNLIKELY(thread_has_orphans()))
         drain_orphan();

@@ -10,7 +10,7 @@
 //   frees   = mallocs - live
 //
 // and sampled objects, which have counts of their own, beside that. (A magazine's
-// count by itself says nothing while a profile is taken: see mcache_sample_after.)
+// count by itself says nothing while a profile is taken: see duemalloc_after.)
 #ifndef MOUND_HEAP_HEAPSTATS_H
 #define MOUND_HEAP_HEAPSTATS_H
 

@@ -101,7 +101,7 @@ void mheap_report_misuse(struct mheap *h, void *p) {
 // note_pages brings the counters up to date after pages came or went.
 static void note_pages(struct mheap *h, int64_t inuse) {
     struct heapstats *st = h->stats;
-    // Atomic for mcache_cap_limit, which reads it without the lock.
+    // Atomic for cachebudget_limit, which reads it without the lock.
     __atomic_store_n(&st->inuse_pages, st->inuse_pages + (uint64_t)inuse,
                      __ATOMIC_RELAXED);
     st->free_pages = h->pages.nbacked;

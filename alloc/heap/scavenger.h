@@ -62,7 +62,7 @@ void scavenger_help(struct mheap *h);
 void scavenger_resume(struct mheap *h);
 
 // scavenger_look_after_locked notes that there may be much to return later. Where
-// there is, threads that only hit their caches must come by: see mcache_arm.
+// there is, threads that only hit their caches must come by: see duemalloc_arm.
 void scavenger_look_after_locked(struct mheap *h);
 
 // scavenger_tick lets a slow path do what is due, within a budget of time.

@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "base/turn.h"
 #include "hardened.h"
+#include "heap/mcache_slow.h"
 #include "life/process.h"
 #include "os/filter.h"
 #include "out/outfile.h"

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "heap/mcache.h"
+#include "heap/duemalloc.h"
 #include "prof/sample.h"
 #include "runtime/runtime.h"
 
@@ -37,6 +37,6 @@ double sampling_class_chance(unsigned sizeclass) {
 
 void sampling_arm(struct mcache *c, uint64_t *random) {
     for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
-        mcache_sample_after(c, &mound_heap, i,
-                            sample_first(random, sampling_class_chance(i)));
+        duemalloc_after(c, &mound_heap, i,
+                        sample_first(random, sampling_class_chance(i)));
 }

@@ -2,6 +2,8 @@
 #include "runtime/thread.h"
 
 #include "base/mutex.h"
+#include "heap/cachebudget.h"
+#include "heap/mcache_slow.h"
 #include "runtime/emergency.h"
 #include "os/helper.h"
 #include "os/threadexit.h"
@@ -247,7 +249,7 @@ static void orphan_others_locked(void) {
         list_push(&caches.ring, &own->link);
     }
     set_orphans_locked(caches.n - (own != NULL));
-    mcache_book_only(&mound_heap, own);
+    cachebudget_book_only(&mound_heap, own);
 }
 
 void thread_orphan_others(void) {
@@ -300,7 +302,7 @@ bool thread_drain_orphan(void) {
     thread_unlock_list();
     if (c == NULL)
         return false;
-    mcache_unbook(c);
+    cachebudget_unbook(c);
     free_cache(c);
     return true;
 }

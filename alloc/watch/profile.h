@@ -3,7 +3,7 @@
 // is written: watch/profilefile.h.
 //
 // Which malloc is sampled costs the fast paths one test of a count that they
-// raise anyway (mcache_sample_after); what is outside of magazines, large objects
+// raise anyway (duemalloc_after); what is outside of magazines, large objects
 // above all, is chosen by a countdown of bytes in each thread. A sampled object
 // lies in a span of its own kind, with class byte 0, or is a large one: so its
 // free takes the slow path, and that of any other object knows nothing of it.

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "base/fastrand.h"
+#include "heap/duemalloc.h"
 #include "os/unwind.h"
 #include "prof/probes.h"
 #include "prof/sample.h"
@@ -111,12 +112,12 @@ void *sampled_small(unsigned sizeclass, size_t size, size_t align) {
 void *sampled_small_due(struct mcache *c, unsigned sizeclass, size_t size,
                         size_t align) {
     struct mheap *h = &mound_heap;
-    mcache_sample_after(
+    duemalloc_after(
         c, h, sizeclass,
         sample_gap(thread_random(), sampling_class_chance(sizeclass)));
     void *p = sampled_small(sizeclass, size, align);
     if (p == NULL && mcache_sample_due(c, sizeclass))
-        mcache_sample_after(c, h, sizeclass, 2); // not this one
+        duemalloc_after(c, h, sizeclass, 2); // not this one
     return p;
 }
 

@@ -1,5 +1,7 @@
 // fixture.c: see fixture.h.
 #include "fixture.h"
+#include "heap/duemalloc.h"
+#include "heap/mcache_slow.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -59,7 +61,7 @@ struct mcache *fixture_cache(struct fixture *f) {
 void *fixture_malloc(struct fixture *f, struct mcache *c, size_t size) {
     unsigned sizeclass = sizeclass_for(size);
     if (mcache_sample_due(c, sizeclass))
-        mcache_come_by(c, f->heap, sizeclass);
+        duemalloc_come_by(c, f->heap, sizeclass);
     void *p = mcache_alloc(c, sizeclass);
     return p != NULL ? p : mcache_refill(c, f->heap, sizeclass);
 }

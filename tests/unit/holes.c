@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fixture.h"
+#include "heap/mcache_slow.h"
 #include "heap/hugepages.h"
 #include "heap/scavenger.h"
 #include "mem_fake.h"

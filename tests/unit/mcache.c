@@ -1,11 +1,15 @@
 // mcache.c: the cache of one thread; here several in one thread.
-#include "heap/mcache.h"
+#include "heap/mcache_slow.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <string.h>
 
 #include "fixture.h"
+#include "heap/cachebudget.h"
+#include "heap/duemalloc.h"
+#include "heap/freecheck.h"
+#include "heap/largecache.h"
 #include "mem_fake.h"
 
 enum {
@@ -506,14 +510,14 @@ Test(mcache, what_a_fork_left_behind_is_in_no_budget) {
                 fixture_free(&f, f.caches[i], tide[k]);
         }
     struct mspan *s = mheap_alloc_large(f.heap, 8, 1, true);
-    cr_assert(mcache_keep_large(gone, f.heap, s));
+    cr_assert(largecache_keep(gone, f.heap, s));
     uint64_t both = f.heap->shared_cache_bytes;
 
-    mcache_book_only(f.heap, own);
+    cachebudget_book_only(f.heap, own);
     uint64_t shared = f.heap->shared_cache_bytes;
     cr_assert(gt(u64, shared, 0));
     cr_assert(lt(u64, shared, both));
-    mcache_unbook(gone);
+    cachebudget_unbook(gone);
     mcache_end(gone, f.heap);
     cr_assert(eq(u64, f.heap->shared_cache_bytes, shared));
     cr_assert(zero(u64, fixture_count(&f, sizeclass_for(512)).live));
@@ -534,7 +538,7 @@ Test(mcache, a_magazine_is_abandoned_with_its_count_kept_and_its_slots_leaked) {
         fixture_free(&f, c, p[i]);
     uint64_t cached = fixture_count(&f, class).cached;
 
-    mcache_unbook(c);
+    cachebudget_unbook(c);
     mcache_abandon(c, f.heap, class);
 
     cr_assert(eq(u64, fixture_count(&f, class).mallocs, 10));
@@ -619,14 +623,14 @@ Test(mcache, a_large_object_comes_back_to_the_thread_that_freed_it) {
     struct mcache *c = fixture_cache(&f);
     struct mspan *s = large(&f, 8);
 
-    cr_assert(eq(ptr, mcache_use_large(c, 8), NULL));
-    cr_assert(mcache_keep_large(c, f.heap, s));
+    cr_assert(eq(ptr, largecache_use(c, 8), NULL));
+    cr_assert(largecache_keep(c, f.heap, s));
     cr_assert(eq(int, mspan_state(s), MSPAN_KEPT));
-    cr_assert(eq(ptr, mcache_use_large(c, 8 + LARGECACHE_SPANS), NULL));
-    cr_assert(eq(ptr, mcache_use_large(c, 8), s));
+    cr_assert(eq(ptr, largecache_use(c, 8 + LARGECACHE_SPANS), NULL));
+    cr_assert(eq(ptr, largecache_use(c, 8), s));
     cr_assert(eq(int, mspan_state(s), MSPAN_LARGE));
     cr_assert(s->needzero);
-    cr_assert(eq(ptr, mcache_use_large(c, 8), NULL));
+    cr_assert(eq(ptr, largecache_use(c, 8), NULL));
     fixture_verify(&f);
 }
 
@@ -637,12 +641,12 @@ Test(mcache, a_large_object_that_is_kept_makes_room_for_another_size) {
     struct mspan *same = large(&f, 8);
     struct mspan *other = large(&f, 8 + LARGECACHE_SPANS);
 
-    cr_assert(mcache_keep_large(c, f.heap, first));
-    cr_assert(not(mcache_keep_large(c, f.heap, same)));
-    cr_assert(mcache_keep_large(c, f.heap, other));
+    cr_assert(largecache_keep(c, f.heap, first));
+    cr_assert(not(largecache_keep(c, f.heap, same)));
+    cr_assert(largecache_keep(c, f.heap, other));
 
     cr_assert(eq(int, mspan_state(first), MSPAN_DEAD));
-    cr_assert(eq(ptr, mcache_use_large(c, other->npages), other));
+    cr_assert(eq(ptr, largecache_use(c, other->npages), other));
     fixture_verify(&f);
 }
 
@@ -651,7 +655,7 @@ Test(mcache, large_objects_are_kept_within_the_budget) {
     struct mcache *c = fixture_cache(&f);
     for (size_t npages = 100; npages <= KEPT_PAGES_MAX; npages++) {
         struct mspan *s = large(&f, npages);
-        if (!mcache_keep_large(c, f.heap, s))
+        if (!largecache_keep(c, f.heap, s))
             mheap_free_large(f.heap, s, mspan_start(s), false, &(void *){NULL});
         check_budget(&f);
     }
@@ -733,7 +737,7 @@ Test(mcache, what_one_call_gives_back_before_growth_is_bounded) {
         mcache_trim(c, f.heap);
         for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
             after += depth(c, i);
-        cr_assert(le(sz, before - after, 8191));
+        cr_assert(le(sz, before - after, MAGAZINE_SLOTS));
         ncalls++;
     } while (c->trim_at != 0 && ncalls < 100);
 
@@ -793,10 +797,10 @@ Test(mcache, large_objects_in_use_leave_small_ones_their_magazines) {
     struct mspan *a = large(&f, KEPT_PAGES_MAX);
     struct mspan *b = large(&f, KEPT_PAGES_MAX - 1);
     for (int round = 0; round < 20; round++) {
-        mcache_keep_large(c, f.heap, a);
-        mcache_keep_large(c, f.heap, b);
-        cr_assert(eq(ptr, mcache_use_large(c, a->npages), a));
-        cr_assert(eq(ptr, mcache_use_large(c, b->npages), b));
+        largecache_keep(c, f.heap, a);
+        largecache_keep(c, f.heap, b);
+        cr_assert(eq(ptr, largecache_use(c, a->npages), a));
+        cr_assert(eq(ptr, largecache_use(c, b->npages), b));
         for (size_t size = 16; size <= 1024; size *= 2)
             tide(&f, c, size, 200, 2);
     }
@@ -804,7 +808,7 @@ Test(mcache, large_objects_in_use_leave_small_ones_their_magazines) {
     for (size_t size = 16; size <= 1024; size *= 2)
         cr_assert(ge(u32, c->shapes[sizeclass_for(size)].cap,
                      min_size(200, (128 << 10) / size / 2)));
-    cr_assert(mcache_keep_large(c, f.heap, a));
+    cr_assert(largecache_keep(c, f.heap, a));
     fixture_verify(&f);
     check_budget(&f);
 }
@@ -821,10 +825,10 @@ Test(mcache, magazines_take_capacity_from_large_objects_first) {
     struct mcache *others[2] = {fixture_cache(&f), fixture_cache(&f)};
     for (int i = 0; i < 4; i++) {
         struct mspan *other = large(&f, KEPT_PAGES_MAX - 1 - i);
-        cr_assert(mcache_keep_large(others[i / 2], f.heap, other));
+        cr_assert(largecache_keep(others[i / 2], f.heap, other));
     }
     mcache_trim(c, f.heap);
-    cr_assert(mcache_keep_large(c, f.heap, s));
+    cr_assert(largecache_keep(c, f.heap, s));
     tide(&f, c, 64, 200, 20);
     cr_assert(eq(u64, c->large.nheld, 1)); // its own does for that
     uint32_t cap = c->shapes[sizeclass_for(64)].cap;
@@ -848,10 +852,10 @@ Test(mcache, what_caches_served_is_counted_when_they_end) {
     struct mcache *c = fixture_cache(&f);
     struct mspan *s = large(&f, 8);
     for (int i = 0; i < N; i++) {
-        cr_assert(mcache_keep_large(c, f.heap, s));
-        cr_assert(eq(ptr, mcache_use_large(c, 8), s));
+        cr_assert(largecache_keep(c, f.heap, s));
+        cr_assert(eq(ptr, largecache_use(c, 8), s));
     }
-    cr_assert(mcache_keep_large(c, f.heap, s));
+    cr_assert(largecache_keep(c, f.heap, s));
     mcache_end(c, f.heap);
 
     const struct largestats *stats = &f.stats->large;
@@ -873,7 +877,7 @@ Test(mcache, idle_classes_give_way_before_fresh_memory_is_touched) {
             fixture_free(&f, c, p[i]);
     }
     struct mspan *s = large(&f, 8);
-    cr_assert(mcache_keep_large(c, f.heap, s));
+    cr_assert(largecache_keep(c, f.heap, s));
     cr_assert(gt(sz, depth(c, sizeclass_for(512)), 0));
 
     // Growth in another class, twice: the first time it is not known yet that
@@ -924,16 +928,16 @@ Test(mcache, hits_come_by_while_there_is_memory_to_return) {
     unsigned class = sizeclass_for(100);
     atomic_store(&f.heap->nchecked, UINT32_MAX / 2);
     fixture_free(&f, c, fixture_malloc(&f, c, 100));
-    mcache_arm(c, f.heap);
+    duemalloc_arm(c, f.heap);
     cr_assert(not(c->armed)); // nothing is to be returned
 
     atomic_store(&f.heap->restless, true);
-    mcache_arm(c, f.heap);
+    duemalloc_arm(c, f.heap);
     unsigned ndue = 0;
     for (int i = 0; i < N; i++) {
         if (mcache_sample_due(c, class)) {
             cr_assert(eq(ptr, mcache_alloc(c, class), NULL));
-            cr_assert(mcache_come_by(c, f.heap, class));
+            cr_assert(duemalloc_come_by(c, f.heap, class));
             ndue++;
         }
         void *p = mcache_alloc(c, class);
@@ -946,7 +950,7 @@ Test(mcache, hits_come_by_while_there_is_memory_to_return) {
     atomic_store(&f.heap->restless, false);
     while (!mcache_sample_due(c, class))
         fixture_free(&f, c, mcache_alloc(c, class));
-    cr_assert(not(mcache_come_by(c, f.heap, class)));
+    cr_assert(not(duemalloc_come_by(c, f.heap, class)));
     fixture_free(&f, c, mcache_alloc(c, class));
     for (int i = 0; i < N; i++)
         cr_assert(mcache_free(c, class, mcache_alloc(c, class)));
