@@ -56,8 +56,8 @@
 // the fast paths need no test for it. Nothing is counted on the way but the
 // mallocs of each magazine; heapstats.h says how the rest follows from that.
 //
-// The first slow path starts the heap (life/start.c, where the start of a process
-// stands as a list, as its forks and its end do beside it). README.md has the floors.
+// The first slow path starts the heap. life/start.c has the start of a process as
+// a list, the files beside it have its forks and its end. README.md has the floors.
 //
 // The fast paths must stay short: tests/golden/ holds their instructions.
 #include "mound.h"

@@ -1,5 +1,5 @@
-// options.h: the environment, read once, as one constant struct. See README.md
-// for what each variable means.
+// options.h: the environment, read once, as one constant struct.
+// preload/README.md says what each variable means.
 #ifndef MOUND_OPTIONS_H
 #define MOUND_OPTIONS_H
 

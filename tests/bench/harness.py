@@ -250,6 +250,19 @@ class Harness(unittest.TestCase):
                 self.assertEqual(len(check.claims_without_release(text)),
                                  refused)
 
+    def test_a_link_of_a_document_must_lead_to_a_file_and_a_heading(self):
+        check = self.check()
+        there = {'README.md': '# Top\n## Two words, `x`!\n', 'map/a.md': ''}
+        for text, refused in (
+                ('[a](map/a.md) [b](https://x/y) [c](#two-words-x)', 0),
+                ('[a](map/b.md)', 1),
+                ('[a](#three-words) `map/b.md`', 2),
+                ('```\n[a](map/b.md)\n```\n`map/a.md`', 0)):
+            with self.subTest(text):
+                self.assertEqual(len(check.broken_links(
+                    'README.md', text, there.__contains__,
+                    lambda name: check.headings(there[name]))), refused)
+
     def short(self, *more):
         """A run of a few seconds that leaves figures.json."""
         return ('--quick', '--rounds', '2', '--peer', 'glibc', '--workload',

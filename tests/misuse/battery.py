@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What each mode sees of the misuses in battery.c: the README's table, tested. A
+"""What each mode sees of the misuses in battery.c: the table of preload/misuse.md, tested. A
 process that dies by abort or a fault has seen it; where old data is read, a process
 that gets none. TAP."""
 import os

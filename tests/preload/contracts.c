@@ -350,7 +350,7 @@ Test(limit, how_often_it_was_exceeded_is_in_the_dump) {
     spawn_free(&r);
 }
 
-// idle is a row of the table in README.md, "Memory that goes back".
+// idle is a row of the table in preload/memory.md.
 #define idle(setting, ...)                                                     \
     do {                                                                       \
         const char *const args[] = {__VA_ARGS__, NULL};                        \

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Other tools beside mound, in the way the README says: valgrind's tools and
+"""Other tools beside mound, in the way preload/misuse.md says: valgrind's tools and
 the sanitizers find in a program what they would find without the library.
 TAP."""
 import os

@@ -1,4 +1,4 @@
-// idle.c: how soon memory that was freed is back, for each row of the README's table.
+// idle.c: how soon memory that was freed is back, for each row of the table in preload/memory.md.
 //
 // usage: idle WAY SECONDS MIB
 //   sleeps   the only thread sleeps after its last free
