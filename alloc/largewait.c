@@ -44,26 +44,35 @@ bool largewait_release(bool all) {
     return any;
 }
 
-bool largewait_put(struct mspan *s, void *p) {
+bool largewait_takes(size_t npages) {
+    return options->hardened > 0 && PAGE_SIZE % sys_page_size() == 0 &&
+           npages <= waiting.most_bytes >> PAGE_SHIFT;
+}
+
+void largewait_put_kept(struct mspan *s) {
     uintptr_t start = mspan_start(s);
     size_t nbytes = s->npages << PAGE_SHIFT;
-    void *sample;
-    if (PAGE_SIZE % sys_page_size() != 0 || nbytes > waiting.most_bytes ||
-        !mheap_keep_large(&mound_heap, s, (uintptr_t)p, &sample))
-        return false;
-    if (sample != NULL)
-        sampled_freed(p, sample);
     if (!mem_protect(start, nbytes)) {
         bool scavenged = mem_release(start, nbytes);
         if (!scavenged && options->hardened > 1)
             memset((void *)start, 0, nbytes);
         mheap_free_kept(&mound_heap, s, scavenged);
-        return true;
+        return;
     }
-    const struct quarantined o = {p, nbytes, NULL};
+    const struct quarantined o = {(void *)start, nbytes, NULL};
     if (!quarantine_put(&waiting, &o))
         let_in(&o);
     largewait_release(/* all= */ false);
+}
+
+bool largewait_put(struct mspan *s, void *p) {
+    void *sample;
+    if (!largewait_takes(s->npages) ||
+        !mheap_keep_large(&mound_heap, s, (uintptr_t)p, &sample))
+        return false;
+    if (sample != NULL)
+        sampled_freed(p, sample);
+    largewait_put_kept(s);
     return true;
 }
 

@@ -15,6 +15,7 @@
 #include "heap/freecheck.h"
 #include "heap/large.h"
 #include "heap/largecache.h"
+#include "largewait.h"
 #include "malloc_slow.h"
 #include "os/mem.h"
 #include "runtime/mode.h"
@@ -44,10 +45,22 @@ static enum resize resize_in_place(struct mspan *s, size_t size) {
     return npages > old && large_moves(old, fresh) ? MOVE_PAGES : MOVE_BYTES;
 }
 
+// move_span moves a large object to other pages. In hardened mode nobody is to touch
+// the old ones for a while.
+static struct mspan *move_span(struct mspan *s, size_t npages) {
+    bool kept;
+    if (LIKELY(!largewait_takes(s->npages)))
+        return large_move(&mound_heap, s, npages);
+    struct mspan *new = large_move_kept(&mound_heap, s, npages, &kept);
+    if (new != NULL && kept)
+        largewait_put_kept(s);
+    return new;
+}
+
 // move_pages moves a large object to other pages; NULL: copy it.
 static void *move_pages(struct mspan *s, size_t size) {
     const void *old = (void *)mspan_start(s);
-    struct mspan *new = large_move(&mound_heap, s, large_pages(size));
+    struct mspan *new = move_span(s, large_pages(size));
     if (new == NULL)
         return NULL;
     sampled_resized(new, old);

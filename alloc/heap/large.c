@@ -30,7 +30,20 @@ static bool may_move(const struct mheap *h, const struct mspan *s) {
     return nmoved < large_moves_max(s->npages) + (s->moved ? 1 : 0);
 }
 
-struct mspan *large_move(struct mheap *h, struct mspan *s, size_t npages) {
+// give_up frees an object that was moved; or keeps it, and writes whether it did.
+static void *give_up(struct mheap *h, struct mspan *s, uintptr_t addr,
+                     bool scavenged, bool *ret_kept) {
+    void *sample = NULL;
+    if (ret_kept != NULL)
+        *ret_kept = mheap_keep_large(h, s, addr, &sample);
+    else
+        mheap_free_large(h, s, addr, scavenged, &sample);
+    return sample;
+}
+
+// move is large_move, or large_move_kept unless ret_kept is NULL.
+static struct mspan *move(struct mheap *h, struct mspan *s, size_t npages,
+                          bool *ret_kept) {
     size_t old_pages = s->npages;
     if (PAGE_SIZE % sys_page_size() != 0)
         return NULL; // spans do not begin at pages of the system
@@ -49,7 +62,7 @@ struct mspan *large_move(struct mheap *h, struct mspan *s, size_t npages) {
         (new->needzero || hugepages_are(h, mspan_start(new), new->npages))) {
         memcpy((void *)mspan_start(new), (void *)old_addr,
                old_pages << PAGE_SHIFT);
-        mheap_free_large(h, s, old_addr, /* scavenged= */ false, &sample);
+        sample = give_up(h, s, old_addr, /* scavenged= */ false, ret_kept);
         goto out;
     }
     enum mem_moved moved =
@@ -69,11 +82,20 @@ struct mspan *large_move(struct mheap *h, struct mspan *s, size_t npages) {
     mutex_unlock(&h->lock);
     // What the new pages held before is gone with their mapping; the old ones
     // are Prepared again and read as zero, and so are free as scavenged.
-    mheap_free_large(h, s, old_addr, /* scavenged= */ true, &sample);
+    sample = give_up(h, s, old_addr, /* scavenged= */ true, ret_kept);
 out:
     atomic_store_explicit(&new->sample, sample, memory_order_relaxed);
     hugepages_grown(h, new, old_pages, npages);
     return new;
+}
+
+struct mspan *large_move(struct mheap *h, struct mspan *s, size_t npages) {
+    return move(h, s, npages, /* ret_kept= */ NULL);
+}
+
+struct mspan *large_move_kept(struct mheap *h, struct mspan *s, size_t npages,
+                              bool *ret_kept) {
+    return move(h, s, npages, ret_kept);
 }
 
 bool large_renew(struct mheap *h, struct mspan *s, uintptr_t addr,

@@ -26,6 +26,11 @@ static inline bool large_moves(size_t old_pages, bool fresh) {
 // might be used up by it: large_moves_max.
 struct mspan *large_move(struct mheap *h, struct mspan *s, size_t npages);
 
+// large_move_kept does so but for s, which is a kept object then (mheap_keep_large), if
+// it was live.
+struct mspan *large_move_kept(struct mheap *h, struct mspan *s, size_t npages,
+                              bool *ret_kept);
+
 // An object that was moved is a mapping of its own, between two others: half of
 // the kernel's are for such (MHEAP_MOVED_MAX). Where there are many, the place of one
 // that is freed is mapped anew, as large_is_crowding says, by large_renew before it is

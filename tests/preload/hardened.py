@@ -150,6 +150,14 @@ def a_write_to_where_realloc_moved_from(_):
         ABORT, late(99, 100), call=None)
 
 
+def a_large_object_cannot_be_touched_where_realloc_moved_from(_):
+    for level in (LEVEL1, LEVEL2):
+        for size in (*LARGE_SIZES, 300000, 600000):
+            r = misuse(level, 'realloc_write_old', 'malloc', size, size // 2,
+                       LETTER)
+            must(r.returncode == FAULT and 'after' not in r.stdout, r)
+
+
 def a_double_free(_):
     for what in ('double_free', 'double_free_thread'):
         for size in (1, 24, 100, 5000, 32000):
@@ -340,7 +348,8 @@ TESTS = [
     an_overflow_is_seen_by_each_call, a_write_after_free_at_exit,
     a_write_after_free_when_others_have_been_freed,
     use_of_a_large_object_after_its_free_faults,
-    a_write_to_where_realloc_moved_from, a_double_free,
+    a_write_to_where_realloc_moved_from,
+    a_large_object_cannot_be_touched_where_realloc_moved_from, a_double_free,
     a_double_free_much_later, use_of_a_freed_object_by_other_calls,
     an_interior_pointer, any_size_but_the_one_asked_for,
     the_usable_size_is_what_was_asked_for, the_right_size_is_right,

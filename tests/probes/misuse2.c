@@ -277,10 +277,14 @@ static void aligned_sized(const char *how) {
 // After realloc, the old place is written to.
 static void realloc_write_old(const char *how) {
     char *p = get(how, numbers[0]);
+    void *behind =
+        hidden(malloc(numbers[0])); // or a large one would grow there
     char *q = realloc(p, numbers[0] * 3);
     expect(q && q != p, "realloc did not move");
     write_byte(p, numbers[1], numbers[2]);
+    tell("after\n");
     free(q);
+    free(behind);
 }
 
 // Faults.
