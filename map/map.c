@@ -306,13 +306,15 @@ void mound_map_forget_(const struct mound_map_type *t, struct mound_map *m,
     old_forget(t, m, hash, key, NULL);
 }
 
-void mound_map_empty_rest_(const struct mound_map_overflow *overflow,
-                           char *array, unsigned B, size_t first, char *base,
+void mound_map_empty_rest_(struct mound_map *m, uint64_t hash, char *base,
                            size_t index, unsigned slot) {
+    const struct mound_map_place_ chain = mound_map_chain_(m, hash),
+                                  *p = &chain;
     if (slot == MOUND_MAP_SLOTS - 1) {
         char *next = base;
         size_t next_index = index;
-        if (mound_map_follow_(overflow, array, B, &next, &next_index) &&
+        if (mound_map_follow_(p->overflow, p->array, p->B, &next,
+                              &next_index) &&
             *mound_map_top_(next, next_index) != MOUND_MAP_EMPTY_REST)
             return;
     }
@@ -321,15 +323,15 @@ void mound_map_empty_rest_(const struct mound_map_overflow *overflow,
         tops[slot] = MOUND_MAP_EMPTY_REST;
         while (slot > 0 && tops[slot - 1] == MOUND_MAP_EMPTY_ONE)
             tops[--slot] = MOUND_MAP_EMPTY_REST;
-        if (slot > 0 || (base == array && index == first))
+        if (slot > 0 || (base == p->array && index == p->first))
             return;
         // On with the last slot of the bucket before.
-        char *b = array;
-        size_t i = first;
+        char *b = p->array;
+        size_t i = p->first;
         for (;;) {
             char *next = b;
             size_t next_index = i;
-            mound_map_follow_(overflow, array, B, &next, &next_index);
+            mound_map_follow_(p->overflow, p->array, p->B, &next, &next_index);
             if (next == base && next_index == index)
                 break;
             b = next;

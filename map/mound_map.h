@@ -332,11 +332,18 @@ MOUND_MAP_API const char *mound_map_verify(const struct mound_map_type *t,
 }
 #endif
 
+// Each needs those before it.
+// clang-format off
 #include "mound_map_hash.h"
 #include "mound_map_hmap.h"
+#include "mound_map_tops.h"
+#include "mound_map_cold.h"
+#include "mound_map_find.h"
 #include "mound_map_ops.h"
+#include "mound_map_evacuate.h"
+#include "mound_map_iter.h"
 #include "mound_map_typed.h"
-
 #include "mound_map_kinds.h"
+// clang-format on
 
 #endif

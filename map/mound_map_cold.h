@@ -1,0 +1,60 @@
+// mound_map_cold.h: what the inlined operations call in the library. Not for programs:
+// they use mound_map.h.
+#ifndef MOUND_MAP_COLD_H
+#define MOUND_MAP_COLD_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// The library's side. put_slow_ and delete_slow_ are put_whole_ and delete_whole_ for
+// the untyped functions.
+MOUND_MAP_API void *mound_map_put_slow_(const struct mound_map_type *t,
+                                        struct mound_map *m, const void *key,
+                                        uint64_t hash, bool *ret_new);
+MOUND_MAP_API bool mound_map_delete_slow_(const struct mound_map_type *t,
+                                          struct mound_map *m, const void *key,
+                                          uint64_t hash);
+// Begins a write with what outgrown arrays want done; false: another is under way.
+MOUND_MAP_API bool mound_map_write_begin_(const struct mound_map_type *t,
+                                          struct mound_map *m);
+// These return false when out of memory, with nothing lost.
+MOUND_MAP_API bool mound_map_first_bucket_(const struct mound_map_type *t,
+                                           struct mound_map *m);
+MOUND_MAP_API bool mound_map_grow_start_(const struct mound_map_type *t,
+                                         struct mound_map *m);
+MOUND_MAP_API bool mound_map_grow_work_(const struct mound_map_type *t,
+                                        struct mound_map *m, uint64_t hash);
+MOUND_MAP_API bool mound_map_fill_apart_(const struct mound_map_type *t,
+                                         char *kslot, char *eslot,
+                                         const void *key);
+// Drops a key and its element, and frees what of them is stored apart.
+MOUND_MAP_API void mound_map_drop_(const struct mound_map_type *t, void *key,
+                                   void *elem);
+MOUND_MAP_API bool mound_map_update_key_(const struct mound_map_type *t,
+                                         struct mound_map *m, uint64_t hash,
+                                         void *there, const void *key);
+// Marks stale copies of a key in outgrown arrays.
+MOUND_MAP_API void mound_map_forget_(const struct mound_map_type *t,
+                                     struct mound_map *m, uint64_t hash,
+                                     const void *key);
+// Sets emptyRest where a chain ends in empty slots, from this one backwards.
+MOUND_MAP_API void mound_map_empty_rest_(struct mound_map *m, uint64_t hash,
+                                         char *base, size_t index,
+                                         unsigned slot);
+MOUND_MAP_API void mound_map_reseed_(struct mound_map *m);
+// Says that the map is written to from two places, or was freed. Returns when the
+// type's misuse function does.
+MOUND_MAP_API void mound_map_misuse_(const struct mound_map_type *t,
+                                     const struct mound_map *m,
+                                     const char *message);
+MOUND_MAP_API bool mound_map_add_overflow_(const struct mound_map_type *t,
+                                           struct mound_map *m, size_t n);
+MOUND_MAP_API void mound_map_new_overflow_(struct mound_map *m, char **base,
+                                           size_t *index);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,178 @@
+// mound_map_find.h: where a key is, and get. mound_map_ops.h says how operations are
+// divided. Not for programs: they use mound_map.h.
+#ifndef MOUND_MAP_FIND_H
+#define MOUND_MAP_FIND_H
+
+// The overflow buckets of the map's own array; not to be looked into unless a link
+// says that there are some.
+MOUND_MAP_INLINE_ const struct mound_map_overflow *
+mound_map_overflow_(const struct mound_map *m) {
+    return (const struct mound_map_overflow *)(const void *)m->extra_;
+}
+
+MOUND_MAP_INLINE_ uint64_t mound_map_hash_(const struct mound_map_type *t,
+                                           const struct mound_map *m,
+                                           const void *key) {
+    return t->hash(key, m->hash0_, t->user);
+}
+
+// mound_map_prefetch_ asks for the cache lines that hold a small bucket's data, or
+// a larger one's first keys.
+MOUND_MAP_INLINE_ void mound_map_prefetch_(const struct mound_map_type *t,
+                                           const char *base, size_t index) {
+    const char *data = base + index * mound_map_datasize_(t);
+    __builtin_prefetch(data);
+    if (mound_map_datasize_(t) > MOUND_MAP_LINE &&
+        mound_map_datasize_(t) <= 2 * MOUND_MAP_LINE)
+        __builtin_prefetch(data + MOUND_MAP_LINE);
+}
+
+// A place in a map: a bucket, the array it is of, and a slot.
+struct mound_map_place_ {
+    char *array;
+    unsigned B;
+    const struct mound_map_overflow *overflow;
+    size_t first; // base bucket of the chain
+    char *base;
+    size_t index;
+    unsigned slot;
+};
+
+// mound_map_chain_ returns the chain that entries with this hash are in.
+MOUND_MAP_INLINE_ struct mound_map_place_
+mound_map_chain_(const struct mound_map *m, uint64_t hash) {
+    struct mound_map_place_ p;
+    p.array = m->buckets_;
+    p.B = m->B_;
+    p.overflow = mound_map_overflow_(m);
+    p.slot = 0;
+    unsigned flags = mound_map_flags_(m);
+    if (flags & MOUND_MAP_GROWING) {
+        unsigned oldB = p.B - !(flags & MOUND_MAP_SAME_SIZE);
+        if (!mound_map_is_evacuated_(m->oldbuckets_,
+                                     hash & ~(~(size_t)0 << oldB))) {
+            p.array = m->oldbuckets_;
+            p.B = oldB;
+            p.overflow = &m->extra_->old_->overflow_;
+        }
+    }
+    p.first = p.index = hash & ~(~(size_t)0 << p.B);
+    p.base = p.array;
+    return p;
+}
+
+// mound_map_each_match_ is a loop over the slots of a bucket whose tophash byte is top.
+// A function that returns the slot would have its callers test for one that has none.
+#define mound_map_each_match_(slot, tops, top)                                 \
+    for (unsigned slot, match_ = mound_map_match_(tops, top);                  \
+         (match_ & MOUND_MAP_ALL_) != 0 &&                                     \
+         (slot = mound_map_slot_(match_), true);                               \
+         match_ &= match_ - 1)
+
+// mound_map_search_ moves p to the key and returns true, or to the last bucket of the
+// chain; ret_free is the first free slot then, its base NULL if there is none. With
+// looked, the first bucket was seen not to have the key.
+MOUND_MAP_INLINE_ bool mound_map_search_(const struct mound_map_type *t,
+                                         struct mound_map_place_ *p,
+                                         unsigned top, const void *key,
+                                         bool looked,
+                                         struct mound_map_place_ *ret_free) {
+    ret_free->base = NULL;
+    if (looked &&
+        !mound_map_follow_(p->overflow, p->array, p->B, &p->base, &p->index))
+        return false;
+    for (;;) {
+        mound_map_tops_ tops = mound_map_tops_at_(p->base, p->index);
+        mound_map_each_match_(slot, tops, top) {
+            p->slot = slot;
+            if (MOUND_MAP_LIKELY_(
+                    t->equal(key, mound_map_keyat_(t, p->base, p->index, slot),
+                             t->user)))
+                return true;
+        }
+        unsigned empty = mound_map_empty_(tops);
+        if (empty != 0 && ret_free->base == NULL) {
+            ret_free->base = p->base;
+            ret_free->index = p->index;
+            ret_free->slot = mound_map_slot_(empty);
+        }
+        if (mound_map_has_rest_(tops) ||
+            !mound_map_follow_(p->overflow, p->array, p->B, &p->base,
+                               &p->index))
+            return false;
+    }
+}
+
+// Get.
+
+// mound_map_seek_ is get, given the hash. It writes nothing: any number of threads
+// may be in it. With looked, the first bucket was seen not to have the key, unless the
+// map is growing.
+MOUND_MAP_INLINE_ void *mound_map_seek_(const struct mound_map_type *t,
+                                        const struct mound_map *m,
+                                        const void *key, uint64_t hash,
+                                        bool looked, const void **ret_key) {
+    if (MOUND_MAP_UNLIKELY_(mound_map_flags_(m) & MOUND_MAP_WRITING)) {
+        mound_map_misuse_(t, m, "concurrent map read and map write");
+        return NULL;
+    }
+    struct mound_map_place_ p = mound_map_chain_(m, hash), unused;
+    if (!mound_map_search_(t, &p, mound_map_tophash_(hash), key,
+                           looked && !(mound_map_flags_(m) & MOUND_MAP_GROWING),
+                           &unused))
+        return NULL;
+    if (ret_key != NULL)
+        *ret_key = mound_map_keyat_(t, p.base, p.index, p.slot);
+    return mound_map_elemat_(t, p.base, p.index, p.slot);
+}
+
+// mound_map_find_ is get, for where its size and registers do not matter.
+MOUND_MAP_INLINE_ void *mound_map_find_(const struct mound_map_type *t,
+                                        const struct mound_map *m,
+                                        const void *key, const void **ret_key) {
+    if (m == NULL || m->count_ == 0)
+        return NULL;
+    return mound_map_seek_(t, m, key, mound_map_hash_(t, m, key), false,
+                           ret_key);
+}
+
+// What a first look at a bucket found.
+enum mound_map_look_ {
+    MOUND_MAP_FOUND_,  // *ret is the element
+    MOUND_MAP_ABSENT_, // the key is not in the map
+    MOUND_MAP_UNSURE_, // growing, or the chain goes on: seek
+};
+
+// mound_map_look_ is the hot part of get: one bucket of a map that is not growing.
+// It is inlined into its callers, calls nothing but hash and equal, and is to need
+// few registers. The bucket's data is fetched while the tophash bytes are: most
+// lookups are for keys that are there.
+MOUND_MAP_INLINE_ enum mound_map_look_
+mound_map_look_(const struct mound_map_type *t, const struct mound_map *m,
+                const void *key, uint64_t *ret_hash, void **ret) {
+    if (MOUND_MAP_UNLIKELY_(m == NULL) || MOUND_MAP_UNLIKELY_(m->count_ == 0))
+        return MOUND_MAP_ABSENT_;
+    uint64_t hash = *ret_hash = mound_map_hash_(t, m, key);
+    if (MOUND_MAP_UNLIKELY_(mound_map_flags_(m) &
+                            (MOUND_MAP_WRITING | MOUND_MAP_GROWING)))
+        return MOUND_MAP_UNSURE_;
+    char *base = m->buckets_;
+    size_t index = hash & ~(~(size_t)0 << m->B_);
+    mound_map_prefetch_(t, base, index);
+    mound_map_tops_ tops = mound_map_tops_at_(base, index);
+    mound_map_each_match_(slot, tops, mound_map_tophash_(hash)) {
+        if (MOUND_MAP_UNLIKELY_(!t->equal(
+                key, mound_map_keyat_(t, base, index, slot), t->user)))
+            continue;
+        *ret = mound_map_elemat_(t, base, index, slot);
+        if (*ret == NULL)
+            __builtin_unreachable(); // spares callers their test
+        return MOUND_MAP_FOUND_;
+    }
+    // The one bucket of B = 0 has no chain.
+    return MOUND_MAP_LIKELY_(mound_map_has_rest_(tops)) || m->B_ == 0
+               ? MOUND_MAP_ABSENT_
+               : MOUND_MAP_UNSURE_;
+}
+
+#endif

@@ -1,0 +1,205 @@
+// mound_map_iter.h: the short way of next, inlined where a type is known. Not for
+// programs: they use mound_map.h. map_iter.c has the rest.
+#ifndef MOUND_MAP_ITER_H
+#define MOUND_MAP_ITER_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+MOUND_MAP_API bool mound_map_next_slow_(struct mound_map_iter *it);
+// Moves an iterator on along the chains of its batch; false: they are done.
+MOUND_MAP_API bool mound_map_next_link_(struct mound_map_iter *it);
+
+#ifdef __cplusplus
+}
+#endif
+
+enum {
+    MOUND_MAP_ITER_TOGETHER = 8, // buckets whose slots fill left_
+    MOUND_MAP_ITER_LINK = 256,   // in chains_: the present bucket is of a chain
+};
+
+// Bits of mound_map_iter.state_.
+enum {
+    MOUND_MAP_ITER_WRAPPED = 1, // went past the last bucket
+    MOUND_MAP_ITER_IN_OLD = 2,  // the present bucket is one of oldbuckets_
+    MOUND_MAP_ITER_CHECK = 4,   // which holds entries of two buckets
+    MOUND_MAP_ITER_ENDED = 8,   // end was called
+    MOUND_MAP_ITER_GOING = 16,  // foreach: not left by a break
+    MOUND_MAP_ITER_ONE = 32, // foreach: key and elem are yet to be handed out
+    MOUND_MAP_ITER_PINNED = 64, // foreach: the header waits for its end
+};
+
+MOUND_MAP_INLINE_ uint32_t mound_map_clearseq_(const struct mound_map *m) {
+    return m->extra_ == NULL ? 0 : m->extra_->clearseq_;
+}
+
+// The slots of a bucket that are worth a visit, in the iterator's order.
+MOUND_MAP_INLINE_ uint8_t mound_map_visit_(mound_map_tops_ tops,
+                                           unsigned offset) {
+    unsigned full = mound_map_full_(tops);
+    return (uint8_t)((full | full << MOUND_MAP_SLOTS) >> offset);
+}
+
+// mound_map_visit_next_ takes the next slot off *left, which is not 0, and says in
+// which bucket of the batch it is.
+MOUND_MAP_INLINE_ unsigned
+mound_map_visit_next_(uint64_t *left, unsigned offset, size_t *ret_bucket) {
+    unsigned bit = (unsigned)__builtin_ctzll(*left);
+    *left &= *left - 1;
+    *ret_bucket = bit / MOUND_MAP_SLOTS;
+    return (bit + offset) & (MOUND_MAP_SLOTS - 1);
+}
+
+// mound_map_visitable_: whether the map is as it was when the iterator entered its
+// batch. The array is the map's; the seed is the same, as clear draws another (after
+// a clear the array may be freed, and another come to its address); and nobody is
+// writing. While there is more to it, fast is no array's address.
+MOUND_MAP_INLINE_ bool mound_map_visitable_(const struct mound_map *m,
+                                            const char *fast, uint32_t hash0) {
+    return MOUND_MAP_LIKELY_(m != NULL) &&
+           MOUND_MAP_LIKELY_(m->buckets_ == fast) &&
+           MOUND_MAP_LIKELY_(m->hash0_ == hash0) &&
+           MOUND_MAP_LIKELY_(!(mound_map_flags_(m) &
+                               (MOUND_MAP_WRITING | MOUND_MAP_GROWING)));
+}
+
+// struct mound_map_cursor_ is what of an iterator it takes to walk a batch. No pointer
+// to it is kept anywhere, so that a loop has it in registers.
+struct mound_map_cursor_ {
+    const struct mound_map *map;
+    char *fast, *base;
+    size_t index;
+    uint64_t left;
+    unsigned offset;
+    uint32_t hash0;
+    bool one; // key and elem are yet to be handed out
+    const void *key;
+    void *elem;
+};
+
+MOUND_MAP_INLINE_ struct mound_map_cursor_
+mound_map_cursor_of_(const struct mound_map_iter *it) {
+    struct mound_map_cursor_ c;
+    c.map = it->map_;
+    c.fast = it->fast_;
+    c.base = it->base_;
+    c.index = it->index_;
+    c.left = it->left_;
+    c.offset = it->offset_;
+    c.hash0 = it->hash0_;
+    c.one = (it->state_ & MOUND_MAP_ITER_ONE) != 0;
+    c.key = it->key;
+    c.elem = it->elem;
+    return c;
+}
+
+// mound_map_visit_batch_ hands out the next entry of the batch; false: there is none,
+// or it takes the slow way to tell.
+MOUND_MAP_INLINE_ bool mound_map_visit_batch_(const struct mound_map_type *t,
+                                              struct mound_map_cursor_ *c) {
+    if (MOUND_MAP_UNLIKELY_(!mound_map_visitable_(c->map, c->fast, c->hash0)))
+        return false;
+    while (MOUND_MAP_LIKELY_(c->left != 0)) {
+        size_t bucket;
+        unsigned slot = mound_map_visit_next_(&c->left, c->offset, &bucket);
+        if (MOUND_MAP_UNLIKELY_(
+                mound_map_top_(c->base, c->index + bucket)[slot] <=
+                MOUND_MAP_EMPTY_ONE))
+            continue; // deleted since the bucket was entered
+        c->key = mound_map_keyat_(t, c->base, c->index + bucket, slot);
+        c->elem = mound_map_elemat_(t, c->base, c->index + bucket, slot);
+        return true;
+    }
+    return false;
+}
+
+// mound_map_enter_batch_ goes to the next buckets when the batch is done with, and
+// returns true; false: it was not, or that takes the slow way.
+MOUND_MAP_INLINE_ bool mound_map_enter_batch_(struct mound_map_iter *it) {
+    if (MOUND_MAP_UNLIKELY_(
+            !mound_map_visitable_(it->map_, it->fast_, it->hash0_)) ||
+        it->left_ != 0)
+        return false;
+    if (MOUND_MAP_UNLIKELY_(it->chains_ != 0) && mound_map_next_link_(it))
+        return true;
+    if (MOUND_MAP_UNLIKELY_(it->bucket_ == it->start_) &&
+        (it->state_ & MOUND_MAP_ITER_WRAPPED))
+        return false;
+    // The slots of eight buckets make one mask, and chains come after them: a branch
+    // that cannot be foreseen for eight buckets, not for each.
+    size_t end =
+        it->state_ & MOUND_MAP_ITER_WRAPPED ? it->start_ : (size_t)1 << it->B_;
+    size_t index = it->bucket_;
+    if (end - index > MOUND_MAP_ITER_TOGETHER)
+        end = index + MOUND_MAP_ITER_TOGETHER;
+    char *base = it->base_ = it->buckets_;
+    it->index_ = index;
+    it->batch_ = (uint32_t)index;
+    unsigned offset = it->offset_, shift = 0, chains = 0;
+    uint64_t left = 0;
+    do {
+        mound_map_tops_ tops = mound_map_tops_at_(base, index);
+        left |= (uint64_t)mound_map_visit_(tops, offset) << shift;
+        chains |= (unsigned)!mound_map_has_rest_(tops)
+                  << shift / MOUND_MAP_SLOTS;
+        shift += MOUND_MAP_SLOTS;
+    } while (++index < end);
+    it->left_ = left;
+    it->chains_ = it->B_ == 0 ? 0 : (uint16_t)chains;
+    it->bucket_ = (uint32_t)index;
+    if (MOUND_MAP_UNLIKELY_(index >> it->B_)) {
+        it->bucket_ = 0;
+        it->state_ |= MOUND_MAP_ITER_WRAPPED;
+    }
+    return true;
+}
+
+// mound_map_advance_ is next.
+MOUND_MAP_INLINE_ bool mound_map_advance_(const struct mound_map_type *t,
+                                          struct mound_map_iter *it) {
+    do {
+        struct mound_map_cursor_ c = mound_map_cursor_of_(it);
+        bool found = mound_map_visit_batch_(t, &c);
+        it->left_ = c.left;
+        if (MOUND_MAP_LIKELY_(found)) {
+            it->key = c.key;
+            it->elem = c.elem;
+            return true;
+        }
+    } while (mound_map_enter_batch_(it));
+    return mound_map_next_slow_(it);
+}
+
+// foreach is two loops: the outer one finds a batch, or one entry by the slow way,
+// the inner one hands out what was found. A break out of the inner loop leaves GOING
+// unset, which ends the outer one.
+MOUND_MAP_INLINE_ bool mound_map_refill_(struct mound_map_iter *it) {
+    if (!(it->state_ & MOUND_MAP_ITER_GOING))
+        return false;
+    it->state_ &=
+        (uint8_t) ~(unsigned)(MOUND_MAP_ITER_GOING | MOUND_MAP_ITER_ONE);
+    if (mound_map_enter_batch_(it))
+        return true;
+    if (!mound_map_next_slow_(it))
+        return false;
+    it->state_ |= MOUND_MAP_ITER_ONE;
+    return true;
+}
+
+MOUND_MAP_INLINE_ bool mound_map_step_(const struct mound_map_type *t,
+                                       struct mound_map_iter *it,
+                                       struct mound_map_cursor_ *c) {
+    if (MOUND_MAP_UNLIKELY_(c->one)) {
+        c->one = false;
+        return true;
+    }
+    if (MOUND_MAP_LIKELY_(mound_map_visit_batch_(t, c)))
+        return true;
+    it->left_ = c->left;
+    it->state_ |= MOUND_MAP_ITER_GOING;
+    return false;
+}
+
+#endif
