@@ -4,6 +4,7 @@
 #include "block.h"
 #include "heap/duemalloc.h"
 #include "heap/freecheck.h"
+#include "heap/growth.h"
 #include "heap/large.h"
 #include "heap/mcache_slow.h"
 #include "largewait.h"

@@ -2,8 +2,10 @@
 // watch/stats.c's.
 #include "mound.h"
 
+#include "heap/keptspans.h"
 #include "heap/mcache_slow.h"
 #include "heap/scavenger.h"
+#include "heap/verify.h"
 #include "runtime/mode.h"
 #include "runtime/runtime.h"
 #include "runtime/thread.h"

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "heap/largespans.h"
 #include "os/mem.h"
 #include "os/sys.h"
 #include "prof/quarantine.h"

@@ -27,7 +27,8 @@
 //      first (cachepolicy.h).
 //   4. No slot is free: mcentral_grow takes a run of pages from mheap, cuts
 //      it into slots, all free, and publishes it in the page map.
-//   5. No run is free: mheap reserves address space and commits some of it.
+//   5. No run with memory is free: what classes hold back first (takeback.h), then
+//      fresh memory; mheap reserves address space and commits some of it (growth.h).
 //   6. n above 32 KiB: a span of one object that this thread freed
 //      (largecache_use), else steps 4 and 5 for one (mheap_alloc_large).
 //
@@ -44,7 +45,7 @@
 //      bit that was set before is a double free, a remainder in the division an
 //      interior pointer.
 //   5. A span whose slots are all free goes back to mheap, which keeps some of them
-//      whole (keep_locked); the pages of others merge with their neighbours by
+//      whole (keptspans.h); the pages of others merge with their neighbours by
 //      being bits in the same bitmap, and stay backed for a while (scavenger.c).
 //
 // Memory that was used once is used again before fresh memory is touched: what

@@ -4,7 +4,7 @@
 // small span that took the pages. The rest of the object serves again at once.
 //
 // It is one page for each of the last few objects: who needs the whole run of
-// pages drops them (mheap.c), for another large object.
+// pages drops them (keptspans.h), for another large object.
 #ifndef MOUND_HEAP_FIRSTPAGES_H
 #define MOUND_HEAP_FIRSTPAGES_H
 

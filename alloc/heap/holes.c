@@ -2,7 +2,6 @@
 #include "heap/holes.h"
 
 #include "heap/hugepages.h"
-#include "heap/mheap.h"
 #include "os/mem.h"
 #include "os/sys.h"
 

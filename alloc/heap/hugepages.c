@@ -28,6 +28,7 @@
 // pages, and copies what is there.
 #include "heap/hugepages.h"
 
+#include "heap/memlimit.h"
 #include "os/mem.h"
 
 enum {

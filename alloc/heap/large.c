@@ -7,6 +7,14 @@
 #include "os/mem.h"
 #include "os/sys.h"
 
+// count_moved_locked counts n places of moved objects more.
+static void count_moved_locked(struct mheap *h, int n) {
+    // Atomic for those who read them without the lock.
+    __atomic_store_n(&h->nmoved, h->nmoved + (uint32_t)n, __ATOMIC_RELAXED);
+    if (h->nmoved > MHEAP_MOVED_MANY)
+        __atomic_store_n(&h->crowded, true, __ATOMIC_RELAXED);
+}
+
 // leave makes the old place of an object one mapping with its neighbours again, if
 // there may be too many, and where it has advice that who comes next should not have. It
 // says how many places there are more.
@@ -78,7 +86,7 @@ static struct mspan *move(struct mheap *h, struct mspan *s, size_t npages,
     new->moved = true;
     mutex_lock(&h->lock);
     __atomic_store_n(&h->nmoved_live, h->nmoved_live + 1, __ATOMIC_RELAXED);
-    mheap_count_moved_locked(h, nmore);
+    count_moved_locked(h, nmore);
     mutex_unlock(&h->lock);
     // What the new pages held before is gone with their mapping; the old ones
     // are Prepared again and read as zero, and so are free as scavenged.
@@ -107,7 +115,7 @@ bool large_renew(struct mheap *h, struct mspan *s, uintptr_t addr,
     if (renewed) {
         mutex_lock(&h->lock);
         hugepages_unmapped_locked(h, addr, s->npages);
-        mheap_count_moved_locked(h, -1);
+        count_moved_locked(h, -1);
         mutex_unlock(&h->lock);
     }
     mheap_free_kept(h, s, /* scavenged= */ renewed);

@@ -2,7 +2,7 @@
 #ifndef MOUND_HEAP_LARGE_H
 #define MOUND_HEAP_LARGE_H
 
-#include "heap/mheap.h"
+#include "heap/largespans.h"
 
 // large_pages returns the heap pages for size bytes, or 0 if that overflows.
 static inline size_t large_pages(size_t size) {

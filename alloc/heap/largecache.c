@@ -2,6 +2,7 @@
 #include "heap/largecache.h"
 
 #include "heap/cachebudget.h"
+#include "heap/largespans.h"
 #include "heap/mheap.h"
 #include "os/sys.h"
 

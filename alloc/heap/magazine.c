@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "heap/mheap.h"
+#include "heap/slotarrays.h"
 
 _Static_assert(MAGAZINE_SLOTS + 1 == 1 << SLOTARRAY_MAX_LOG2,
                "the longest array there is");

@@ -10,6 +10,7 @@
 #include "heap/largecache.h"
 #include "heap/mcentral.h"
 #include "heap/mheap.h"
+#include "heap/slotarrays.h"
 
 enum {
     REFILL_BYTES = 512 << 10, // at once

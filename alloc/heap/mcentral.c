@@ -5,6 +5,8 @@
 
 #include "heap/mheap.h"
 #include "heap/scavenger.h"
+#include "heap/slotarrays.h"
+#include "heap/smallspans.h"
 
 enum {
     // So much of a class is kept whole: little is enough, and much does no harm,

@@ -1,7 +1,6 @@
 // memlimit.c: see memlimit.h.
 #include "heap/memlimit.h"
 
-#include "heap/mheap.h"
 #include "os/sys.h"
 
 enum {

@@ -14,19 +14,7 @@
 #ifndef MOUND_HEAP_MEMLIMIT_H
 #define MOUND_HEAP_MEMLIMIT_H
 
-#include "base/compiler.h"
-
-struct mheap;
-
-// struct memlimit: all zero is no limit.
-//   (c) constant after memlimit_set   (h) mheap.lock   (a) relaxed
-struct memlimit {
-    uint64_t pages;       // (c) 0: none
-    uint64_t nexceeded;   // (h) times the heap came above it
-    bool above;           // (h)
-    uint64_t spent_ticks; // (a) in this window; one thread at a time adds to it
-    uint64_t since_ticks; // (a) when the window began
-};
+#include "heap/mheap.h"
 
 // memlimit_set sets it, before the heap is in use. 0: none.
 void memlimit_set(struct mheap *h, uint64_t nbytes);

@@ -8,9 +8,8 @@
 #include "heap/firstpages.h"
 #include "heap/heapstats.h"
 #include "heap/heldback.h"
-#include "heap/holes.h"
+#include "heap/holewalk.h"
 #include "heap/mcentral.h"
-#include "heap/memlimit.h"
 #include "heap/pagecursor.h"
 #include "heap/residency.h"
 #include "os/helper.h"
@@ -37,6 +36,16 @@ enum {
 };
 
 enum thp_mode { THP_AUTO, THP_NEVER, THP_ALWAYS };
+
+// struct memlimit: all zero is no limit.
+//   (c) constant after memlimit_set   (h) mheap.lock   (a) relaxed
+struct memlimit {
+    uint64_t pages;       // (c) 0: none
+    uint64_t nexceeded;   // (h) times the heap came above it
+    bool above;           // (h)
+    uint64_t spent_ticks; // (a) in this window; one thread at a time adds to it
+    uint64_t since_ticks; // (a) when the window began
+};
 
 // struct mheap is one heap; all zero but for mheap_init. A process has one, a
 // test as many as it likes.
@@ -118,7 +127,7 @@ struct mheap {
     uint32_t nmoved_live;
     bool crowded;
     // (h) Dead spans whose pages were not given back, by npages - 1, the newest
-    // first; and how many pages that is. See keep_locked.
+    // first; and how many pages that is. See keptspans.h.
     struct mspan *kept[KEPT_PAGES_MAX];
     size_t kept_pages;
     struct firstpages first_pages; // (h) they count as idle
@@ -195,9 +204,6 @@ static inline bool mheap_is_crowded(const struct mheap *h) {
     return __atomic_load_n(&h->crowded, __ATOMIC_RELAXED);
 }
 
-// mheap_count_moved_locked counts n places of moved objects more. Caller holds lock.
-void mheap_count_moved_locked(struct mheap *h, int n);
-
 static inline struct mcentral *mheap_sampled(const struct mheap *h) {
     // acquire: sees them initialised; partner: release in mheap_start_sampling
     return atomic_load_explicit(&h->sampled, memory_order_acquire);
@@ -250,114 +256,6 @@ ALWAYS_INLINE struct mcentral *mheap_class(struct mheap *h,
 
 void mheap_init(struct mheap *h, struct heapstats *stats, size_t cache_bytes);
 
-// mheap_alloc_spans makes up to want spans of npages for a class and returns
-// how many, 0 when there is no memory. They are in the caller's hands until
-// mheap_publish_small. want is at most 256 KiB of pages.
-size_t mheap_alloc_spans(struct mheap *h, unsigned sizeclass, size_t npages,
-                         size_t want, struct mspan **ret);
-
-// mheap_publish_small lets frees find a span. Caller holds the class's lock.
-void mheap_publish_small(struct mheap *h, struct mspan *s,
-                         struct mcentral *home);
-
-// mheap_alloc_large returns a span of one object of npages, aligned to align
-// pages (a power of two), counted as a malloc; or NULL. may_reserve says whether
-// address space may be asked of the system for it.
-struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align,
-                                bool may_reserve);
-
-// mheap_alloc_large_moved is the same for an object that is about to be moved
-// there with the memory behind its nmoved pages.
-struct mspan *mheap_alloc_large_moved(struct mheap *h, size_t npages,
-                                      size_t nmoved);
-
-// mheap_may_find says whether npages can come of what the heap has, if caches and
-// stores give up what they hold: for a request that is larger than the heap, or
-// than all memory there is to be, they are not bothered.
-bool mheap_may_find(struct mheap *h, size_t npages);
-
-// mheap_free_large gives a large object back. It returns false, with nothing
-// changed, if s is not a live large span that begins at addr (a double free
-// that lost a race, say). scavenged says that no memory stands behind it.
-// *ret_sample, unless NULL, is what prof/ knew of the object.
-bool mheap_free_large(struct mheap *h, struct mspan *s, uintptr_t addr,
-                      bool scavenged, void **ret_sample);
-
-// mheap_keep_large makes a large object one that was freed and is kept, for a
-// quarantine. It returns false, with nothing changed, where mheap_free_large would.
-bool mheap_keep_large(struct mheap *h, struct mspan *s, uintptr_t addr,
-                      void **ret_sample);
-
-// mheap_free_kept gives back a large object that a thread's cache or a quarantine
-// kept.
-void mheap_free_kept(struct mheap *h, struct mspan *s, bool scavenged);
-
-// mheap_abandon_large takes back a large object that was never handed out, and
-// the malloc counted for it.
-void mheap_abandon_large(struct mheap *h, struct mspan *s);
-
-// mheap_lose_large is the same for one whose pages are not the heap's any more.
-void mheap_lose_large(struct mheap *h, struct mspan *s);
-
-// mheap_resize_large grows or shrinks a large object where it is. It returns
-// false, with nothing changed, when the pages behind it are taken.
-bool mheap_resize_large(struct mheap *h, struct mspan *s, size_t npages);
-
-// mheap_free_span returns the pages and the record of a span whose state is
-// MSPAN_DEAD already. Pages above the keep go back to the system at once.
-void mheap_free_span(struct mheap *h, struct mspan *s);
-
-// mheap_take_back makes free pages of some of what the stores of the classes hold back:
-// see heldback.h. Caches give their share when they see that nfresh has risen.
-void mheap_take_back(struct mheap *h);
-
-// mheap_drop_kept gives the pages of some kept spans back to the page allocator,
-// but for the first pages of large objects, and says whether there were any.
-// mheap_drop_held gives back those of all, and first pages, too.
-bool mheap_drop_kept(struct mheap *h);
-void mheap_drop_held(struct mheap *h);
-
-// mheap_alloc_slotarray returns an array of 1 << log2 pointers, or NULL.
-void **mheap_alloc_slotarray(struct mheap *h, unsigned log2);
-void mheap_free_slotarray(struct mheap *h, void **array, unsigned log2);
-
-// struct slotarrays is some such arrays, by size, to be given back under one lock.
-struct slotarrays {
-    bool any;
-    void **first[SLOTARRAY_MAX_LOG2 + 1];
-};
-static inline void slotarrays_add(struct slotarrays *some, void **array,
-                                  unsigned log2) {
-    array[0] = some->first[log2];
-    some->first[log2] = array;
-    some->any = true;
-}
-void mheap_free_slotarrays(struct mheap *h, struct slotarrays *some);
-
 void mheap_report_misuse(struct mheap *h, void *p);
-
-// mheap_for_each_span calls visit for every live span. Caller holds lock.
-void mheap_for_each_span_locked(struct mheap *h,
-                                void (*visit)(struct mspan *s, void *arg),
-                                void *arg);
-
-// mheap_span_containing finds the live span that addr lies in, by a walk over
-// all of them if the page map does not know. For reports.
-struct mspan *mheap_span_containing(struct mheap *h, uintptr_t addr);
-
-// mheap_page_is_free says whether addr is in a page of the heap that no live span
-// has. For reports.
-bool mheap_page_is_free(struct mheap *h, uintptr_t addr);
-
-// mheap_repair frees every lock of the heap and rebuilds what a lock that was
-// held may have left half changed, from the bitmaps. For a process that was made
-// by a fork without handlers; its only thread calls it. What was on its way
-// between two records is leaked. ret_rebuilt says for which classes a magazine
-// may be half changed as well: their locks were held.
-void mheap_repair(struct mheap *h, bool ret_rebuilt[NUM_SIZECLASSES]);
-
-// mheap_verify walks everything below the caches and returns the number of
-// contradictions. It takes the locks itself, one class after the other.
-unsigned mheap_verify(struct mheap *h);
 
 #endif // MOUND_HEAP_MHEAP_H

@@ -40,6 +40,8 @@
 
 #include "heap/holes.h"
 #include "heap/hugepages.h"
+#include "heap/keptspans.h"
+#include "heap/memlimit.h"
 #include "heap/scavtrace.h"
 #include "os/mem.h"
 #include "os/memwatch.h"

@@ -4,6 +4,7 @@
 #ifndef MOUND_HEAP_SCAVENGER_H
 #define MOUND_HEAP_SCAVENGER_H
 
+#include "heap/holes.h"
 #include "heap/mheap.h"
 
 // scavenger_reuses_locked says whether free pages were seen to be used again in the last

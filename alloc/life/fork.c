@@ -14,6 +14,7 @@
 
 #include "base/stdfd.h"
 #include "hardened.h"
+#include "heap/repair.h"
 #include "heap/scavenger.h"
 #include "life/process.h"
 #include "os/filter.h"

@@ -14,6 +14,7 @@
 #include "base/stdfd.h"
 #include "hardened.h"
 #include "heap/hugepages.h"
+#include "heap/memlimit.h"
 #include "life/exit.h"
 #include "life/fork.h"
 #include "life/process.h"

@@ -3,6 +3,7 @@
 
 #include "base/print.h"
 #include "base/stdfd.h"
+#include "heap/spansearch.h"
 #include "os/sys.h"
 #include "os/unwind.h"
 #include "prof/stacktext.h"

@@ -5,6 +5,7 @@
 // canary_find recognizes a slot in which one is just made or freed.
 #include "watch/endcheck.h"
 
+#include "heap/spanrecord.h"
 #include "prof/canary.h"
 #include "prof/report.h"
 #include "runtime/runtime.h"

@@ -1,7 +1,10 @@
 // fixture.c: see fixture.h.
 #include "fixture.h"
 #include "heap/duemalloc.h"
+#include "heap/keptspans.h"
+#include "heap/largespans.h"
 #include "heap/mcache_slow.h"
+#include "heap/verify.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -5,6 +5,8 @@
 #include <criterion/new/assert.h>
 
 #include "fixture.h"
+#include "heap/smallspans.h"
+#include "heap/takeback.h"
 
 static uint64_t nlocks(void) {
     return atomic_load(&lockcounts[LOCKRANK_MCENTRAL][LOCKCOUNT_TAKEN]);

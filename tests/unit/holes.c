@@ -9,6 +9,7 @@
 #include "fixture.h"
 #include "heap/mcache_slow.h"
 #include "heap/hugepages.h"
+#include "heap/repair.h"
 #include "heap/scavenger.h"
 #include "mem_fake.h"
 

@@ -5,8 +5,10 @@
 
 #include "fixture.h"
 #include "heap/hugepages.h"
+#include "heap/keptspans.h"
 #include "heap/large.h"
 #include "heap/scavenger.h"
+#include "heap/smallspans.h"
 #include "mem_fake.h"
 
 enum { MIB = 1 << 20, REGION_PAGES = HUGE_BYTES / PAGE_SIZE };

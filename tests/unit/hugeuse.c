@@ -8,6 +8,8 @@
 #include "fixture.h"
 #include "heap/hugepages.h"
 #include "heap/scavenger.h"
+#include "heap/smallspans.h"
+#include "heap/spanrecord.h"
 
 enum { REGION_PAGES = HUGE_BYTES / PAGE_SIZE };
 

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "fixture.h"
+#include "heap/keptspans.h"
 #include "heap/scavenger.h"
+#include "heap/spansearch.h"
 #include "mem_fake.h"
 
 enum { MIB_PAGES = (1 << 20) / PAGE_SIZE };

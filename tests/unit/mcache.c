@@ -10,6 +10,8 @@
 #include "heap/duemalloc.h"
 #include "heap/freecheck.h"
 #include "heap/largecache.h"
+#include "heap/largespans.h"
+#include "heap/verify.h"
 #include "mem_fake.h"
 
 enum {

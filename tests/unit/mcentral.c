@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fixture.h"
+#include "heap/verify.h"
 #include "mem_fake.h"
 
 enum { MANY = 4096, BATCH_MAX = 64 };

@@ -8,6 +8,7 @@
 #include "fixture.h"
 #include "heap/hugepages.h"
 #include "heap/large.h"
+#include "heap/smallspans.h"
 #include "mem_fake.h"
 
 enum {

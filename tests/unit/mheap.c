@@ -6,6 +6,11 @@
 #include <string.h>
 
 #include "fixture.h"
+#include "heap/repair.h"
+#include "heap/slotarrays.h"
+#include "heap/smallspans.h"
+#include "heap/spansearch.h"
+#include "heap/verify.h"
 #include "mem_fake.h"
 
 enum { KIB = 1 << 10, MIB = 1 << 20 };

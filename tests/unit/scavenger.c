@@ -6,6 +6,10 @@
 #include <string.h>
 
 #include "fixture.h"
+#include "heap/keptspans.h"
+#include "heap/largespans.h"
+#include "heap/memlimit.h"
+#include "heap/smallspans.h"
 #include "mem_fake.h"
 #include "os/sys.h"
 

@@ -1,0 +1,30 @@
+// leftover.h: what a free of pages leaves to be done once the lock is free: idle pages
+// beyond what the heap may keep go back to the system, now or by a helper thread.
+#ifndef MOUND_HEAP_LEFTOVER_H
+#define MOUND_HEAP_LEFTOVER_H
+
+#include "heap/scavenger.h"
+
+// struct leftover: all zero is nothing to do.
+struct leftover {
+    size_t excess; // pages above what may be kept
+    size_t freed;  // pages that this free gave
+    bool help;     // a helper should see to the rest
+};
+
+// leftover_locked says what a free of so many pages leaves.
+static inline struct leftover leftover_locked(struct mheap *h, size_t freed) {
+    scavenger_look_after_locked(h);
+    return (struct leftover){scavenger_excess_locked(h), freed,
+                             scavenger_help_locked(h)};
+}
+
+// leftover_do does it. Without locks.
+static inline void leftover_do(struct mheap *h, struct leftover left) {
+    if (left.excess > 0)
+        scavenger_release_excess(h, left.excess, left.freed);
+    if (left.help)
+        scavenger_help(h);
+}
+
+#endif // MOUND_HEAP_LEFTOVER_H
