@@ -247,7 +247,7 @@ class Harness(unittest.TestCase):
                 ('| ahead of | jemalloc |\n', 0),
                 ('tcmalloc is ahead by 1.2.', 0)):
             with self.subTest(text):
-                self.assertEqual(len(check.claims_without_release(text)),
+                self.assertEqual(len(check.prose.claims_without_release(text)),
                                  refused)
 
     def test_a_link_of_a_document_must_lead_to_a_file_and_a_heading(self):
@@ -259,9 +259,9 @@ class Harness(unittest.TestCase):
                 ('[a](#three-words) `map/b.md`', 2),
                 ('```\n[a](map/b.md)\n```\n`map/a.md`', 0)):
             with self.subTest(text):
-                self.assertEqual(len(check.broken_links(
+                self.assertEqual(len(check.prose.broken_links(
                     'README.md', text, there.__contains__,
-                    lambda name: check.headings(there[name]))), refused)
+                    lambda name: check.prose.headings(there[name]))), refused)
 
     def short(self, *more):
         """A run of a few seconds that leaves figures.json."""
