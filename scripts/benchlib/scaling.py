@@ -77,8 +77,8 @@ def print_locks(steps, chosen, samples):
         if 'taken' not in samples[p.name][1][0]:
             if p.is_mound:
                 print('\nmound counts no locks; build one that does with: '
-                      'meson setup build-locks -Dlock_counts=true && '
-                      'meson compile -C build-locks')
+                      'meson setup build-locks -Dlock_counts=true '
+                      '-Dtests=true && meson compile -C build-locks')
             continue
         print(f'\nlocks of {p.name} in a million operations\n')
         lines = [['threads', 'taken', 'contended'], None]

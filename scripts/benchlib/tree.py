@@ -6,6 +6,8 @@
 import glob
 import json
 import os
+import subprocess
+import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
@@ -15,33 +17,47 @@ class Refusal(Exception):
     pass
 
 
+NOT_BUILT = ('%s is not built; run: meson setup build -Dtests=true && '
+             'meson compile -C build (--build names another directory)')
+
+
+def build_tests(build):
+    """Adds the tests and benchmarks to a build directory of the product alone."""
+    if os.path.isdir(os.path.join(build, 'tests')) or \
+            not os.path.isfile(os.path.join(build, 'build.ninja')):
+        return
+    print(f'{build}: building the benchmarks (-Dtests=true)', file=sys.stderr)
+    for argv in (['meson', 'configure', build, '-Dtests=true'],
+                 ['meson', 'compile', '-C', build]):
+        done = subprocess.run(argv, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Refusal(f'{" ".join(argv)} failed:\n{done.stdout}{done.stderr}')
+
+
 def bench_program(build, name):
     """The path of a program of tests/bench, built in the directory build."""
     path = os.path.join(build, 'tests', 'bench', 'bench-' + name)
+    build_tests(build)
     if not os.access(path, os.X_OK):
-        raise Refusal(
-            f'{path} is not built; run: meson setup build && '
-            'meson compile -C build (--build names another directory)')
+        raise Refusal(NOT_BUILT % path)
     return path
 
 
 def bench_preload(build, name):
     """The path of a shared library of tests/bench, built in build."""
     path = os.path.join(build, 'tests', 'bench', f'libbench-{name}.so')
+    build_tests(build)
     if not os.path.isfile(path):
-        raise Refusal(
-            f'{path} is not built; run: meson setup build && '
-            'meson compile -C build (--build names another directory)')
+        raise Refusal(NOT_BUILT % path)
     return os.path.abspath(path)
 
 
 def bench_library(build, name):
     """The path of an archive of tests/bench, built in the directory build."""
     path = os.path.join(build, 'tests', 'bench', f'libbench-{name}.a')
+    build_tests(build)
     if not os.path.isfile(path):
-        raise Refusal(
-            f'{path} is not built; run: meson setup build && '
-            'meson compile -C build (--build names another directory)')
+        raise Refusal(NOT_BUILT % path)
     return os.path.abspath(path)
 
 

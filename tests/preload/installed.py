@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What `meson install` puts down: the library without what debuggers need, and that
-beside it, where gdb finds it. TAP."""
-import glob
+beside it, where gdb finds it; and what building it takes. TAP."""
+import json
 import os
 import re
 import shutil
@@ -65,9 +65,21 @@ def it_serves_programs(root):
     must(done.returncode == 0 and 'mound' in done.stderr, done.stderr)
 
 
+def the_product_alone_needs_no_compiler_of_cxx(root):
+    if not shutil.which('meson'):
+        raise tap.Skipped('no meson')
+    run('meson', 'setup', root + '/build', os.environ['MOUND_SOURCE'],
+        env=dict(os.environ, CXX=root + '/no-such-compiler'))
+    targets = json.loads(run('meson', 'introspect', '--targets',
+                             root + '/build'))
+    tests = [t['name'] for t in targets if '/tests/' in t['defined_in']]
+    must(targets and not tests, tests)
+
+
 TESTS = [
     the_library_is_small_and_gdb_finds_the_rest,
     it_serves_programs,
+    the_product_alone_needs_no_compiler_of_cxx,
 ]
 
 
