@@ -255,7 +255,7 @@ void outfile_look(const struct outfile *out) {
         file_close(p->dir);
     *out->said = error;
     if (error != 0)
-        complain(out->variable, &p->name, error, ", as it is now");
+        complain(out->variable, &p->name, error, " (at the start)");
     turn_give(&turn);
 }
 

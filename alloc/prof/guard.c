@@ -345,7 +345,7 @@ static void print_fault(struct print *out, const struct guard_slot *s,
     if (s == NULL) {
         print_str(out, "wild access: ");
         print_hex(out, addr);
-        print_str(out, " (guarded objects; none was ever near)\n");
+        print_str(out, " (guarded objects; no object was ever there)\n");
         return;
     }
     print_str(out, fault_text(s, addr));

@@ -60,16 +60,16 @@ static void write_totals(struct print *out, const struct mound_memstats *st,
              "of HeapInuse: no memory behind it");
     if (about->huge.bytes > 0) {
         size_row(out, "HeapHuge", about->huge.bytes,
-                 "where huge pages were asked for");
+                 "regions advised for huge pages");
         size_row(out, "HeapHugeUnused", about->huge.unused,
-                 "of it: no live object has it");
+                 "of it: in no live object");
     }
     if (st->huge_stalls > 0)
         count_row(out, "stalls", st->huge_stalls,
-                  "of huge pages, after which some were left out");
+                  "slow huge pages, after which some were skipped");
     if (st->release_refused != 0)
         count_row(out, "refused", st->release_refused,
-                  "nothing is returned any more: the system refuses");
+                  "the system refuses to take memory back");
     if (st->mem_limit != 0) {
         size_row(out, "MemLimit", st->mem_limit, "MOUND_MEMLIMIT");
         count_row(out, "exceeded", st->mem_limit_exceeded, "times");

@@ -44,14 +44,14 @@ static void complain_why(const char *name, const char *value, const char *why,
 }
 
 static void complain(const char *name, const char *value, const char *allowed) {
-    complain_why(name, value, "not understood, allowed is ", allowed);
+    complain_why(name, value, "not understood, expected ", allowed);
 }
 
 static void complain_nowhere(const char *name) {
     struct print out = print_to(2);
     print_str(&out, "mound: ");
     print_str(&out, name);
-    print_str(&out, ": does nothing without MOUND_PROFILE\n");
+    print_str(&out, ": has no effect without MOUND_PROFILE\n");
     print_flush(&out);
 }
 

@@ -47,7 +47,7 @@ def unpack(data):
                 unpacked += chunk
                 if len(unpacked) > PROFILE_MAX:
                     raise Unusable(f'unpacked, it has more than {PROFILE_MAX} '
-                                   'bytes: no profile has')
+                                   'bytes, too many for a profile')
     except EOFError as error:
         raise Unusable('the gzip file is cut short') from error
     except (gzip.BadGzipFile, zlib.error) as error:
@@ -101,8 +101,8 @@ def run(path, out, debug_dir):
         if out is None and not stat.S_ISREG(like.st_mode):
             raise Unusable('not a regular file')
         if len(data) > PROFILE_MAX:
-            raise Unusable(f'it has more than {PROFILE_MAX} bytes: no profile '
-                           'has')
+            raise Unusable(f'it has more than {PROFILE_MAX} bytes, too many '
+                           'for a profile')
         profile = Profile(unpack(data))
         symbolize(profile, debug_dir)
         if profile.changed:
@@ -123,7 +123,7 @@ def main():
         prog='mound-symbolize',
         description='Writes names of functions into heap profiles that mound '
         'has written in pprof\'s form (MOUND_PROFILE=FILE.pb.gz), so that they '
-        'can be read where the programs are not.')
+        'can be read on other machines.')
     parser.add_argument('-o', '--output', metavar='OUT',
                         help='write OUT instead of changing PROFILE')
     parser.add_argument('--debug-dir', metavar='DIR', default=DEBUG_DIR,

@@ -432,7 +432,8 @@ Test(guard, a_fault_where_no_object_ever_was_is_a_wild_access) {
 
     char expected[128];
     snprintf(expected, sizeof expected,
-             "mound: wild access: 0x%lx (guarded objects; none was ever near)\n"
+             "mound: wild access: 0x%lx (guarded objects; no object was ever "
+             "there)\n"
              "  written by thread ",
              (unsigned long)(pool.start + pool.nbytes - 1));
     cr_assert(zero(int, strncmp(text, expected, strlen(expected))), "%s", text);

@@ -208,11 +208,11 @@ Test(options, signals_have_names_and_numbers) {
 Test(options, what_needs_a_profile_says_so) {
     cr_assert(ne(ptr,
                  strstr(SAID("MOUND_PROFILE_SIGNAL=USR1"),
-                        "does nothing without MOUND_PROFILE"),
+                        "has no effect without MOUND_PROFILE"),
                  NULL));
     cr_assert(ne(ptr,
                  strstr(SAID("MOUND_PROFILE_EVERY=1MiB"),
-                        "does nothing without MOUND_PROFILE"),
+                        "has no effect without MOUND_PROFILE"),
                  NULL));
     cr_assert(eq(
         str,
