@@ -17,22 +17,7 @@
 #ifndef MOUND_HEAP_PAGEALLOC_H
 #define MOUND_HEAP_PAGEALLOC_H
 
-#include "base/persistentalloc.h"
-#include "heap/pagetree.h"
-
-struct pagealloc {
-    struct pagemap *map;
-    struct persistent *source;
-    struct arena **arenas; // ours, by address
-    size_t narenas;
-    size_t arenas_cap;
-    struct pagetree tree;       // of heaps of many arenas
-    uint64_t nfree;             // free pages, backed or not
-    uint32_t now;               // the time that chunks are marked with
-    uint64_t nbacked;           // those with memory behind them
-    _Atomic uint64_t sys_bytes; // of arenas, of the array of them, of the tree
-    _Atomic uint64_t arena_bytes; // of arenas
-};
+#include "heap/pagebits.h"
 
 void pagealloc_init(struct pagealloc *pa, struct pagemap *map,
                     struct persistent *source);
@@ -59,11 +44,6 @@ bool pagealloc_alloc_at(struct pagealloc *pa, uintptr_t addr, size_t npages,
 uintptr_t pagealloc_alloc_backed(struct pagealloc *pa, size_t npages,
                                  unsigned nchunks);
 
-// pagealloc_free makes pages free; scavenged says that no memory stands behind
-// them. New address space enters by it as well.
-void pagealloc_free(struct pagealloc *pa, uintptr_t addr, size_t npages,
-                    bool scavenged);
-
 // pagealloc_take_run allocates the lowest whole run of free pages at or above
 // from that has at least min of them. Returns its address, 0 if there is none.
 uintptr_t pagealloc_take_run(struct pagealloc *pa, uintptr_t from, size_t min,
@@ -74,18 +54,6 @@ uintptr_t pagealloc_take_run(struct pagealloc *pa, uintptr_t from, size_t min,
 size_t pagealloc_unbacked_run(struct pagealloc *pa, uintptr_t addr,
                               size_t most);
 
-// pagealloc_backed_bits writes which pages of a chunk are free and have memory.
-static inline void pagealloc_backed_bits(const struct arena *a, unsigned chunk,
-                                         uint64_t ret[CHUNK_WORDS]) {
-    for (unsigned w = 0; w < CHUNK_WORDS; w++)
-        ret[w] = a->chunks[chunk].free[w] & ~a->chunks[chunk].scavenged[w];
-}
-
-// pagealloc_backed_known is for who looked at those bits: a bound that the summaries
-// have of the longest run may be too high, and is right then.
-void pagealloc_backed_known(struct pagealloc *pa, struct arena *a,
-                            unsigned chunk, const uint64_t bits[CHUNK_WORDS]);
-
 // pagealloc_backed_most returns a length that no run of free pages with memory within
 // a chunk has more of.
 uint32_t pagealloc_backed_most(const struct pagealloc *pa);
@@ -95,12 +63,5 @@ struct arena *pagealloc_arena_from(const struct pagealloc *pa, uintptr_t addr);
 
 // pagealloc_is_free says whether the page at addr is free.
 bool pagealloc_is_free(const struct pagealloc *pa, uintptr_t addr);
-
-// pagealloc_rebuild computes summaries and counters anew from the bits.
-void pagealloc_rebuild(struct pagealloc *pa);
-
-// pagealloc_verify returns the number of contradictions between bits, sums and
-// counters.
-unsigned pagealloc_verify(const struct pagealloc *pa);
 
 #endif // MOUND_HEAP_PAGEALLOC_H
