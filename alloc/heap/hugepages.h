@@ -35,7 +35,8 @@ bool hugepages_ahead_locked(struct mheap *h, uintptr_t addr, size_t npages,
 // is one of a guess until it gives memory back, or small objects get pages of it:
 // hugepages_small_locked. So much memory is in such regions at most: 1/8 of what small
 // objects take, and a quarter of what large ones do, of that up to 16 MiB; or three
-// quarters of it, where large objects were seen to be touched (residency.h).
+// quarters of it, where large objects were seen to be touched (residency.h), but no more
+// than was seen lately.
 size_t hugepages_guess_locked(struct mheap *h, uintptr_t first, uintptr_t end,
                               size_t npages);
 void hugepages_small_locked(struct mheap *h, uintptr_t addr, size_t npages);

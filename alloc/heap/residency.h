@@ -12,15 +12,27 @@
 #include "os/sys.h"
 
 // struct residency is the last 16 ranges that told, the newest as the lowest bit: 1, most
-// of it was there.
+// of it was there; and how much was there, halved as time goes by.
 struct residency {
     uint16_t samples;
+    uint64_t there_pages;
+    uint64_t ticks; // when those were halved last, about
 };
 
+// residency_pages returns how many pages were there lately: half of what is told counts
+// a second later.
+static inline uint64_t residency_pages(const struct residency *r,
+                                       uint64_t now) {
+    enum { HALF_LIFE_STEPS = 64 }; // of SYS_TICKS_STEP: about a second
+    uint64_t halves =
+        (now - r->ticks) / (HALF_LIFE_STEPS * (uint64_t)SYS_TICKS_STEP);
+    return halves < WORD_BITS ? r->there_pages >> halves : 0;
+}
+
 // residency_note counts a range of npages, of large objects and without huge pages, that
-// took so many ticks to be given back. Short ranges tell nothing.
+// took so many ticks to be given back, until now. Short ranges tell nothing.
 static inline void residency_note(struct residency *r, size_t npages,
-                                  uint64_t ticks) {
+                                  uint64_t ticks, uint64_t now) {
     enum {
         LEAST_PAGES = (512 << 10) / PAGE_SIZE,
         THERE_LOG2 =
@@ -31,6 +43,10 @@ static inline void residency_note(struct residency *r, size_t npages,
         return;
     bool there = ticks > os_pages * ((uint64_t)SYS_TICKS_STEP >> THERE_LOG2);
     r->samples = (uint16_t)(r->samples << 1 | there);
+    uint64_t pages = residency_pages(r, now);
+    if (pages != r->there_pages || pages == 0)
+        r->ticks = now;
+    r->there_pages = pages + (there ? npages : 0);
 }
 
 // residency_is_high says whether at least 12 of the last 16 ranges were there.

@@ -307,7 +307,7 @@ static void release_batch(struct mheap *h, const struct batch *b,
             h->given_pages += r->npages;
             if (r->tells)
                 residency_note(&h->residency, r->npages,
-                               ticks[i + 1] - ticks[i]);
+                               ticks[i + 1] - ticks[i], ticks[i + 1]);
             v->nranges++;
             h->nrefused = 0;
         } else if (i < ntried && mem_can_release()) {

@@ -97,11 +97,25 @@ Test(hugepages, of_large_objects_a_quarter_is_guessed_and_no_more_than_16_mib) {
 
 Test(hugepages, of_large_objects_that_are_touched_three_quarters_are_guessed) {
     struct fixture f = start(THP_AUTO);
-    f.heap->residency.samples = UINT16_MAX;
+    f.heap->residency = (struct residency){
+        UINT16_MAX, .there_pages = 64 * REGION_PAGES, .ticks = sys_ticks()};
 
     fixture_large(&f, 64 * REGION_PAGES, REGION_PAGES);
 
     cr_assert(eq(sz, mem_fake_advised(), 48 * HUGE_BYTES));
+    fixture_verify(&f);
+}
+
+Test(hugepages, no_more_is_guessed_than_was_seen_to_be_touched_lately) {
+    struct fixture f = start(THP_AUTO);
+    f.heap->residency = (struct residency){
+        UINT16_MAX, .there_pages = 20 * REGION_PAGES, .ticks = sys_ticks()};
+
+    for (int i = 0; i < 10; i++)
+        fixture_large(&f, 8 * REGION_PAGES, REGION_PAGES);
+
+    cr_assert(le(sz, f.heap->nguessed, 20));
+    cr_assert(ge(sz, f.heap->nguessed, 8));
     fixture_verify(&f);
 }
 
