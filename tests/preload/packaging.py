@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+"""How a project finds mound: by pkg-config, by CMake's find_package, as a subproject of
+Meson. What is linked serves malloc even if libraries alone call it. TAP."""
+import glob
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.environ['MOUND_SOURCE'], 'tests', 'support'))
+import tap  # noqa: E402
+from tap import must  # noqa: E402
+
+SOURCE = os.environ['MOUND_SOURCE']
+BUILD = os.path.dirname(os.path.dirname(os.path.realpath(os.environ['MOUND_LIB'])))
+
+# It calls no malloc itself; puts does.
+PROGRAM = """
+#include <mound.h>
+#include <stdio.h>
+int main(void) {
+    struct mound_memstats m;
+    puts("served");
+    mound_read_memstats(&m, sizeof m);
+    printf("%llu\\n", (unsigned long long)m.total_alloc);
+    return 0;
+}
+"""
+MAP_PROGRAM = """
+#include <mound_map.h>
+int main(void) { return mound_map_len(0) != 0; }
+"""
+
+
+def run(*argv, **options):
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120,
+                          **options)
+    must(done.returncode == 0, f'{argv}: {done.stdout}{done.stderr}')
+    return done.stdout
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(text)
+    return path
+
+
+def installed():
+    """Where lib/ is of an installation below FOLDER, and the environment in which
+    it is found."""
+    root = os.path.join(FOLDER, 'root')
+    if not os.path.exists(root):
+        run('meson', 'install', '-C', BUILD, '--no-rebuild', '--quiet',
+            env=dict(os.environ, DESTDIR=root))
+    pc, = glob.glob(root + '/**/mound.pc', recursive=True)
+    libdir = os.path.dirname(os.path.dirname(pc))
+    return libdir, dict(os.environ, LD_LIBRARY_PATH=libdir,
+                        PKG_CONFIG_PATH=os.path.dirname(pc),
+                        PKG_CONFIG_SYSROOT_DIR=root)
+
+
+def serves(program, env):
+    """The program's malloc is mound's: both the one it calls and libc's callers'."""
+    lines = run(program, env=env).split()
+    must(lines[0] == 'served' and int(lines[1]) >= 1024, program, lines)
+
+
+def linked(folder, env, package, *options, static=False):
+    source = write(folder + '/program.c', PROGRAM)
+    flags = run('pkg-config', '--cflags', '--libs', package,
+                *(['--static'] if static else []), env=env).split()
+    program = folder + '/program'
+    run('gcc', *options, source, '-o', program, *flags)
+    return program
+
+
+def pkg_config_links_it_even_as_needed(folder):
+    _, env = installed()
+    program = linked(folder, env, 'mound', '-Wl,--as-needed')
+    must('libmound.so.0' in run('readelf', '-d', program))
+    serves(program, env)
+
+
+def pkg_config_links_a_static_program(folder):
+    _, env = installed()
+    serves(linked(folder, env, 'mound', '-static', static=True), env)
+
+
+def asking_for_static_libraries_does_not_link_mound_twice(folder):
+    _, env = installed()
+    program = linked(folder, env, 'mound', static=True)
+    must(not re.search(r' T (mound_)?malloc$', run('nm', program), re.M))
+    serves(program, env)
+
+
+def moundmalloc_is_linked_into_the_program(folder):
+    _, env = installed()
+    program = linked(folder, env, 'moundmalloc', '-Wl,--as-needed')
+    must('libmound' not in run('readelf', '-d', program))
+    serves(program, env)
+
+
+def every_library_has_its_pkg_config(folder):
+    _, env = installed()
+    write(folder + '/map.c', MAP_PROGRAM)
+    flags = run('pkg-config', '--cflags', '--libs', 'moundmap', env=env).split()
+    run('gcc', folder + '/map.c', '-o', folder + '/map', *flags)
+    run(folder + '/map', env=env)
+
+
+def cmake_finds_the_package(folder):
+    libdir, env = installed()
+    write(folder + '/program.c', PROGRAM)
+    write(folder + '/map.c', MAP_PROGRAM)
+    write(folder + '/CMakeLists.txt', """
+cmake_minimum_required(VERSION 3.13)
+project(user C)
+set(CMAKE_EXE_LINKER_FLAGS -Wl,--as-needed)
+find_package(mound 0.1 REQUIRED COMPONENTS mound moundmalloc moundmap)
+add_executable(dynamic program.c)
+target_link_libraries(dynamic PRIVATE mound::mound)
+add_executable(inside program.c)
+target_link_libraries(inside PRIVATE mound::moundmalloc)
+add_executable(map map.c)
+target_link_libraries(map PRIVATE mound::moundmap)
+""")
+    build = folder + '/build'
+    run('cmake', '-S', folder, '-B', build, '-G', 'Ninja',
+        '-Dmound_DIR=' + libdir + '/cmake/mound')
+    run('cmake', '--build', build)
+    must('libmound.so.0' in run('readelf', '-d', build + '/dynamic'))
+    must('libmound' not in run('readelf', '-d', build + '/inside'))
+    for program in ('dynamic', 'inside'):
+        serves(build + '/' + program, env)
+    run(build + '/map', env=env)
+    for version in ('0.2', '99'):
+        write(folder + '/other/CMakeLists.txt', """
+cmake_minimum_required(VERSION 3.13)
+project(user NONE)
+find_package(mound %s QUIET)
+if(mound_FOUND)
+  message(FATAL_ERROR "version %s was accepted")
+endif()
+""" % (version, version))
+        run('cmake', '-S', folder + '/other', '-B', folder + '/build' + version,
+            '-Dmound_DIR=' + libdir + '/cmake/mound')
+
+
+def meson_takes_it_as_a_subproject(folder):
+    write(folder + '/meson.build', """
+project('user', 'c')
+foreach name : ['mound', 'moundmalloc']
+  executable('with_' + name, 'program.c', dependencies: dependency(name))
+endforeach
+assert(dependency('mound').version() == '0.1.0')
+assert(dependency('mound').get_variable('preload').contains('libmound.so'))
+executable('with_moundmap', 'map.c', dependencies: dependency('moundmap'))
+""")
+    write(folder + '/program.c', PROGRAM)
+    write(folder + '/map.c', MAP_PROGRAM)
+    write(folder + '/subprojects/mound.wrap',
+          '[wrap-file]\ndirectory = mound\n\n[provide]\n'
+          'dependency_names = mound, moundmalloc, moundmap\n')
+    os.symlink(SOURCE, folder + '/subprojects/mound')
+    build = folder + '/build'
+    run('meson', 'setup', build, folder, '--wrap-mode=forcefallback')
+    must(not os.path.exists(build + '/subprojects/mound/tests'), 'tests')
+    # The map is soon compiled; linking takes all of the rest, so look at it.
+    run('ninja', '-C', build, 'with_moundmap')
+    run(build + '/with_moundmap')
+    for name, options in (('mound', 'libmound.so'),
+                          ('moundmalloc', '-Wl,-u,malloc')):
+        commands = run('ninja', '-C', build, '-t', 'commands', 'with_' + name)
+        must(options in commands.splitlines()[-1], commands)
+
+
+TESTS = [
+    pkg_config_links_it_even_as_needed,
+    pkg_config_links_a_static_program,
+    asking_for_static_libraries_does_not_link_mound_twice,
+    moundmalloc_is_linked_into_the_program,
+    every_library_has_its_pkg_config,
+    cmake_finds_the_package,
+    meson_takes_it_as_a_subproject,
+]
+
+
+if __name__ == '__main__':
+    with tempfile.TemporaryDirectory() as FOLDER:
+        sys.exit(tap.main(TESTS))
