@@ -158,7 +158,8 @@ static bool give_up(const struct mound_map_type *t, struct mound_map *m,
         m->hash0_ = ours;
     }
 #ifdef MOUND_DEBUG
-    // Looks busy and full to whoever comes, who then looks closer.
+    // A use after free finds all flags set and the largest count. It therefore takes
+    // the slow path, which checks the map.
     m->flags_ = UINT8_MAX;
     m->count_ = SIZE_MAX;
 #endif

@@ -8,8 +8,8 @@
 #include "os/sys.h"
 
 enum {
-    // Of all kept spans together: 16 MiB, or 1/16 of what is in use if that is more; with
-    // spans of more than 64 KiB, 2 MiB, but where memory is used again all the time.
+    // All kept spans together have at most max(16 MiB, 1/16 of the heap in use); with
+    // a span of more than 64 KiB 2 MiB, unless freed memory is being used again.
     KEEP_MIN_PAGES = (16 << 20) / PAGE_SIZE,
     KEEP_SHARE = 16,
     KEEP_SMALL_PAGES = 8,
@@ -111,8 +111,8 @@ void mheap_drop_held(struct mheap *h) {
 static bool keep_locked(struct mheap *h, struct mspan *s) {
     size_t most = max_size(KEEP_MIN_PAGES, h->stats->inuse_pages / KEEP_SHARE);
     size_t npages = s->npages;
-    // Of large objects few sizes repeat, and first fit packs them better: but where
-    // memory is used again all the time, so are they.
+    // Few sizes of large objects repeat, and first fit packs them better. But while
+    // freed memory is being used again, their spans are, too.
     if (npages > KEEP_SMALL_PAGES && !scavenger_reuses_locked(h))
         most = KEEP_LARGE_PAGES;
     if (h->half_life_ns == 0 || memlimit_near_locked(h) ||

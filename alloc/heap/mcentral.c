@@ -9,8 +9,8 @@
 #include "heap/smallspans.h"
 
 enum {
-    // So much of a class is kept whole: little is enough, and much does no harm,
-    // since it is taken back before fresh memory is touched.
+    // At most so much of a class is kept as whole batches. A larger bound would cost
+    // no memory, because the heap takes batches back before it touches fresh memory.
     TRANSFER_BYTES = 512 << 10,
     GROW_SHARE = 16,        // new spans: 1/16 of those the class has
     HELD_BYTES = 16 << 10,  // in the store, to be worth a visit

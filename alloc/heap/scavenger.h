@@ -62,8 +62,9 @@ void scavenger_help(struct mheap *h);
 // scavenger_resume starts it where it should see to that now. Without locks.
 void scavenger_resume(struct mheap *h);
 
-// scavenger_look_after_locked notes that there may be much to return later. Where
-// there is, threads that only hit their caches must come by: see duemalloc_arm.
+// scavenger_look_after_locked notes that there may be much to return later. If there
+// is, threads whose caches serve every call take the slow path now and then, so that
+// the scavenger runs: see duemalloc_arm.
 void scavenger_look_after_locked(struct mheap *h);
 
 // scavenger_tick lets a slow path do what is due, within a budget of time.

@@ -54,9 +54,9 @@ void exit_start(void) {
     at_quick_exit(process_exiting);
 }
 
-// end_once writes what is to be written when this process ends, unless a thread of
-// it has done so: whoever comes while that goes on waits for it, since the process
-// is gone with all its threads when the first of them leaves.
+// end_once writes what is to be written when this process ends, unless a thread of it
+// has done so. A thread that calls it in the meantime waits for the one that writes,
+// because the process ends with all its threads when the first of them leaves.
 static void end_once(void) {
     static struct turn turn;
     static int ended_pid; // whose turn it is
