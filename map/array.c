@@ -3,13 +3,13 @@
 
 #include "memory.h"
 
-#include <stdlib.h>
+#include <malloc.h>
 #include <sys/mman.h>
 
 enum {
-    BLOCK_ALIGNED = 4096,   // bytes from which data begins at a cache line
-    BLOCK_CALLOC = 1 << 20, // bytes from which calloc need not clear
-    PAGE = 4096,            // steps of other page sizes are refused, kindly
+    BLOCK_ALIGNED = 4096, // bytes from which data begins at a cache line
+    PAGE = 4096,          // steps of other page sizes are refused, kindly
+    MAPPED_HEADER = 16,   // glibc's, in front of a block that is a mapping
 };
 
 size_t array_front(const struct mound_map_type *t, size_t n, bool links) {
@@ -35,9 +35,7 @@ struct array_block array_block_layout(const struct mound_map_type *t, size_t n,
 static char *block_new(const struct mound_map_type *t, size_t n, bool links,
                        bool cleared) {
     struct array_block b = array_block_layout(t, n, links);
-    bool zero = cleared && b.bytes >= BLOCK_CALLOC && t->memory == NULL;
-    char *p = (char *)(zero ? calloc(1, b.bytes)
-                            : memory_new(t, b.bytes, MEMORY_ALIGN));
+    char *p = (char *)memory_new(t, b.bytes, MEMORY_ALIGN);
     if (p == NULL)
         return NULL;
     char *base = p + b.front;
@@ -46,7 +44,9 @@ static char *block_new(const struct mound_map_type *t, size_t n, bool links,
         base += mound_map_round_(a, MOUND_MAP_LINE) - (uintptr_t)base;
         memcpy(base - b.front - sizeof(void *), &p, sizeof p);
     }
-    if (cleared && !zero)
+    // Not by calloc, which would clear the data, too, of memory that is used again. Of
+    // fresh memory the first writes touch all these pages anyway.
+    if (cleared)
         memset(base - b.front, 0, b.front);
     return base;
 }
@@ -62,6 +62,11 @@ static void block_free(const struct mound_map_type *t, char *base, size_t n,
                        bool links) {
     struct array_block b = array_block_layout(t, n, links);
     memory_free(t, array_block_start(&b, base), b.bytes);
+}
+
+bool array_block_mapped(char *start) {
+    return (uintptr_t)start % PAGE == MAPPED_HEADER &&
+           (malloc_usable_size(start) + MAPPED_HEADER) % PAGE == 0;
 }
 
 static void pages_advise(char *from, char *to, int advice) {

@@ -54,6 +54,12 @@ struct array_block array_block_layout(const struct mound_map_type *t, size_t n,
                                       bool links);
 char *array_block_start(const struct array_block *b, char *base);
 
+// array_block_mapped: whether free will give this block of malloc's back to the system,
+// as it is a mapping of its own. By glibc's layout: such a block has its header in
+// front and is all of the pages, others end in the next one's header. Of other mallocs it
+// says no; a wrong answer costs time, no more.
+bool array_block_mapped(char *start);
+
 // overflow_table_free frees the table of more than one block, not the blocks. With a
 // type's own memory nchunks is to be what it was when the last block was added.
 void overflow_table_free(const struct mound_map_type *t,
@@ -62,8 +68,8 @@ void overflow_table_free(const struct mound_map_type *t,
 // overflow_chunk returns the base of the i-th block of overflow buckets.
 char *overflow_chunk(const struct mound_map_overflow *overflow, size_t i);
 
-// array_pages_release gives whole pages between from and to back: private memory of ours
-// whose contents are done with. Where that is refused (locked memory, larger pages)
+// array_pages_release gives whole pages between from and to back: of a block that is a
+// mapping, whose contents are done with. Where that is refused (locked memory, larger pages)
 // the block is freed later all the same.
 void array_pages_release(char *from, char *to);
 

@@ -57,6 +57,10 @@ void old_release(const struct mound_map_type *t, struct mound_map *m) {
     if (t->memory != NULL || old_waiting(old) ||
         __atomic_load_n(&m->niterators_, __ATOMIC_RELAXED) != 0)
         return;
+    struct array_block b =
+        array_block_layout(t, mound_map_nbuckets_(old->B_), old->B_ > 0);
+    if (!array_block_mapped(array_block_start(&b, old->buckets_)))
+        return;
     array_pages_release(old->buckets_ + old->nreleased_ * size,
                         old->buckets_ + m->nevacuate_ * size);
     old->nreleased_ = m->nevacuate_;
@@ -98,12 +102,12 @@ static bool old_shrink(const struct mound_map_type *t,
     char *front = base - b.front;
     size_t bytes = b.front + n * mound_map_datasize_(t);
     size_t done = (size_t)old->nsteps_++ * RELEASE_STEP;
-    if (bytes >= RELEASE_BLOCK && done < bytes) {
+    char *start = array_block_start(&b, base);
+    if (bytes >= RELEASE_BLOCK && done < bytes && array_block_mapped(start)) {
         size_t step = bytes - done < RELEASE_STEP ? bytes - done : RELEASE_STEP;
         array_pages_release(front + done, front + done + step);
         return false;
     }
-    char *start = array_block_start(&b, base);
     old->nsteps_ = 0;
     if (own) {
         if (!old->lent_)

@@ -10,8 +10,9 @@ struct mound_map_extra *map_extra(const struct mound_map_type *t,
                                   struct mound_map *m);
 
 // old_release gives pages below nevacuate back to the system, when there is enough
-// of them. Old arrays of large maps go bit by bit, so that no write has to free one
-// whole: a system call of microseconds now and then.
+// of them, and free would give them back at the end. Old arrays of large maps go bit by
+// bit, so that no write has to unmap one whole: a system call of microseconds now and
+// then. What malloc will hand out again is left alone.
 void old_release(const struct mound_map_type *t, struct mound_map *m);
 
 // old_populate makes the next bit of a growing map's new array ready to be written to:
