@@ -333,3 +333,15 @@ void hugepages_moved_locked(struct mheap *h, uintptr_t old, uintptr_t new,
             advise_within_locked(h, at, new, new + nbytes);
     }
 }
+
+void hugepages_recount_locked(struct mheap *h) {
+    h->nguessed = 0;
+    h->nforbidden = 0;
+    for (size_t i = 0; i < h->pages.narenas; i++) {
+        const struct arena *a = h->pages.arenas[i];
+        for (unsigned w = 0; w < ARENA_REGIONS / WORD_BITS; w++) {
+            h->nguessed += (unsigned)__builtin_popcountl(a->guessed[w]);
+            h->nforbidden += (uint32_t)__builtin_popcountl(a->forbidden[w]);
+        }
+    }
+}

@@ -88,4 +88,8 @@ void hugepages_unmapped_locked(struct mheap *h, uintptr_t addr, size_t npages);
 void hugepages_moved_locked(struct mheap *h, uintptr_t old, uintptr_t new,
                             size_t npages);
 
+// hugepages_recount_locked counts guesses and advice that was taken back anew, from the
+// bits of the regions.
+void hugepages_recount_locked(struct mheap *h);
+
 #endif // MOUND_HEAP_HUGEPAGES_H

@@ -15,7 +15,7 @@
 #include "os/helper.h"
 
 enum {
-    // Arrays of pointers for magazines: 2^3 to 2^10 pointers.
+    // Arrays of pointers for magazines: 2^3 to 2^13 pointers.
     SLOTARRAY_MIN_LOG2 = 3,
     SLOTARRAY_MAX_LOG2 = 13,
 };

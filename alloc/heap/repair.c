@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "heap/hugepages.h"
 #include "heap/mcentral.h"
 #include "heap/pagecount.h"
 #include "heap/spanrecord.h"
@@ -27,6 +28,7 @@ void mheap_repair(struct mheap *h, bool ret_rebuilt[NUM_SIZECLASSES]) {
         memset(h->slotarrays, 0, sizeof h->slotarrays);
         h->small_spans.free = h->large_spans.free = h->caches.free = NULL;
         pagealloc_rebuild(&h->pages);
+        hugepages_recount_locked(h);
         pagecount_update_locked(h, 0);
     }
     mutex_lock(&h->lock);

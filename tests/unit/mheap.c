@@ -538,12 +538,16 @@ Test(mheap, repair_rebuilds_pages_that_a_holder_left_half_changed) {
     hold(&f.heap->persistent.lock);
     f.heap->pages.nfree += 7;
     f.heap->pages.nbacked -= 3;
+    a->guessed[0] = 3; // before they were counted
+    a->forbidden[0] = 4;
     memset(a->chunk_sums, 0, sizeof a->chunk_sums);
     memset(&a->sum, 0xff, sizeof a->sum);
 
     mheap_repair(f.heap, (bool[NUM_SIZECLASSES]){0});
 
     cr_assert(eq(u64, f.heap->pages.nbacked, 20));
+    cr_assert(eq(sz, f.heap->nguessed, 2));
+    cr_assert(eq(u32, f.heap->nforbidden, 1));
     fixture_verify(&f);
     cr_assert(eq(uptr, mspan_start(fixture_large(&f, 20, 1)), mspan_start(s)));
     fixture_verify(&f);
