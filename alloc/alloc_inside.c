@@ -7,6 +7,7 @@
 #include "heap/growth.h"
 #include "heap/large.h"
 #include "heap/mcache_slow.h"
+#include "heap/mcentral_grow.h"
 #include "largewait.h"
 #include "runtime/options.h"
 #include "runtime/sampling.h"

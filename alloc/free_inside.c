@@ -4,6 +4,8 @@
 #include "block.h"
 #include "heap/large.h"
 #include "heap/mcache_slow.h"
+#include "heap/mcentral_giveback.h"
+#include "heap/mcentral_sample.h"
 #include "runtime/emergency.h"
 #include "runtime/sampling.h"
 #include "runtime/zerosize.h"

@@ -8,7 +8,7 @@
 //                                          (mcache.h, mcache_slow.h)
 //   mcentral   for each class what threads gave back: first in whole batches,
 //              then as bits in the spans they belong to. One lock a class.
-//                                                                  (mcentral.h)
+//                                          (mcentral.h, which lists its parts)
 //   mheap      pages of 8 KiB for spans and for large objects, found by address
 //              in bitmaps. One lock for the process.               (mheap.h)
 //

@@ -11,6 +11,7 @@
 #include "hardened.h"
 #include "heap/large.h"
 #include "heap/largecache.h"
+#include "heap/mcentral_giveback.h"
 #include "runtime/emergency.h"
 #include "runtime/mode.h"
 #include "runtime/options.h"

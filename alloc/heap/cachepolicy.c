@@ -33,20 +33,25 @@ static size_t first_slots(unsigned sizeclass) {
     return clamp_size(FIRST_BYTES / elemsize, 1, FIRST_SLOTS);
 }
 
-size_t cachepolicy_next(struct magazine_shape *shape, unsigned sizeclass,
-                        unsigned now) {
+// next is cachepolicy_next. Mostly nothing changes.
+static inline size_t next(struct magazine_shape *shape, unsigned sizeclass,
+                          unsigned now) {
     size_t cap = shape->cap;
     bool turn = shape->last != MAGAZINE_WAS_NOTHING && shape->last != now;
-    shape->last = now & 3;
     unsigned pressure = shape->pressure + (turn ? PRESSURE : 1u);
-    bool spent = pressure >= PRESSURE;
-    shape->pressure = spent ? 0 : pressure & 15;
-    if (cap == 0)
+    shape->last = now & 3;
+    shape->pressure = pressure < PRESSURE ? pressure & 15 : 0;
+    if (UNLIKELY(cap == 0))
         return first_slots(sizeclass);
-    if (!spent ||
+    if (pressure < PRESSURE ||
         (!turn && cap * 2 * sizeclass_bytes[sizeclass] > (size_t)ONE_WAY_BYTES))
         return cap;
     return max_size(cap, min_size(cap * 2 + 1, most_slots(sizeclass)));
+}
+
+size_t cachepolicy_next(struct magazine_shape *shape, unsigned sizeclass,
+                        unsigned now) {
+    return next(shape, sizeclass, now);
 }
 
 // set_cap changes the slots a magazine may hold to cap, which is no less than
@@ -121,13 +126,12 @@ static void take_from_idle(struct mcache *c, struct mheap *h,
     }
 }
 
-void cachepolicy_adapt(struct mcache *c, struct mheap *h, unsigned sizeclass,
-                       unsigned now) {
+// make_room sees who gives way for a magazine that is to have cap slots.
+static NOINLINE void make_room(struct mcache *c, struct mheap *h,
+                               unsigned sizeclass, size_t cap) {
     struct magazine_shape *shape = &c->shapes[sizeclass];
-    size_t cap = cachepolicy_next(shape, sizeclass, now);
-    if (cap == shape->cap || (int32_t)(c->nslow - c->refused_until) < 0)
-        return;
-    if (set_cap(c, h, sizeclass, cap))
+    if ((int32_t)(c->nslow - c->refused_until) < 0 ||
+        set_cap(c, h, sizeclass, cap))
         return;
     size_t more = cap - shape->cap;
     if (take_from_large(c, h, sizeclass, more * sizeclass_bytes[sizeclass]) &&
@@ -139,4 +143,11 @@ void cachepolicy_adapt(struct mcache *c, struct mheap *h, unsigned sizeclass,
         if (set_cap(c, h, sizeclass, shape->cap + n))
             return;
     c->refused_until = c->nslow + PATIENCE;
+}
+
+void cachepolicy_adapt(struct mcache *c, struct mheap *h, unsigned sizeclass,
+                       unsigned now) {
+    size_t cap = next(&c->shapes[sizeclass], sizeclass, now);
+    if (cap != c->shapes[sizeclass].cap)
+        make_room(c, h, sizeclass, cap);
 }

@@ -2,6 +2,7 @@
 #include "heap/freecheck.h"
 
 #include "heap/duemalloc.h"
+#include "heap/mcentral_store.h"
 #include "heap/mheap.h"
 
 enum {

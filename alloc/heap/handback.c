@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "heap/mcentral.h"
+#include "heap/mcentral_giveback.h"
+#include "heap/mcentral_store.h"
 
 // are_aligned says whether all of n slots are aligned as those of a class are.
 static bool are_aligned(void *const *slots, size_t n, unsigned sizeclass) {

@@ -2,6 +2,8 @@
 #include "heap/holes.h"
 
 #include "heap/hugepages.h"
+#include "heap/mcentral_hold.h"
+#include "heap/mcentral_store.h"
 #include "os/mem.h"
 #include "os/sys.h"
 

@@ -14,7 +14,7 @@
 #ifndef MOUND_HEAP_HOLES_H
 #define MOUND_HEAP_HOLES_H
 
-#include "heap/mcentral.h"
+#include "heap/mcentral_hold.h"
 #include "heap/mheap.h"
 
 enum { HOLES_WALK_NS = 500 * 1000 * 1000 };

@@ -9,6 +9,9 @@
 #include "heap/handback.h"
 #include "heap/largecache.h"
 #include "heap/mcentral.h"
+#include "heap/mcentral_giveback.h"
+#include "heap/mcentral_grow.h"
+#include "heap/mcentral_store.h"
 #include "heap/mheap.h"
 #include "heap/slotarrays.h"
 

@@ -2,7 +2,6 @@
 #include "heap/mheap.h"
 
 #include "heap/mcentral.h"
-#include "heap/scavenger.h"
 #include "os/sys.h"
 
 void mheap_init(struct mheap *h, struct heapstats *stats, size_t cache_bytes) {
@@ -10,7 +9,7 @@ void mheap_init(struct mheap *h, struct heapstats *stats, size_t cache_bytes) {
     mutex_init(&h->scavenger, LOCKRANK_SCAVENGER);
     persistent_init(&h->persistent);
     pagealloc_init(&h->pages, &h->pagemap, &h->persistent);
-    h->pages.now = scavenger_age(sys_now_ns());
+    h->pages.now = pagecursor_age(sys_now_ns());
     h->reuse_ticks = sys_ticks();
     fixalloc_init(&h->small_spans, &h->persistent,
                   mspan_record_bytes(MSPAN_SMALL_WORDS));

@@ -13,6 +13,12 @@ struct pagecursor {
     unsigned nchunks;
 };
 
+// pagecursor_age returns the time now_ns in the unit of pagealloc.now, 50 ms.
+enum { PAGECURSOR_AGE_NS = 50 * 1000 * 1000 };
+static inline uint32_t pagecursor_age(uint64_t now_ns) {
+    return (uint32_t)(now_ns / PAGECURSOR_AGE_NS);
+}
+
 // pagecursor_to_top lets it begin anew.
 void pagecursor_to_top(struct pagecursor *c, const struct pagealloc *pa);
 

@@ -5,6 +5,7 @@
 
 #include "heap/hugepages.h"
 #include "heap/mcentral.h"
+#include "heap/mcentral_rebuild.h"
 #include "heap/pagecount.h"
 #include "heap/spanrecord.h"
 

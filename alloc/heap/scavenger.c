@@ -41,6 +41,7 @@
 #include "heap/holes.h"
 #include "heap/hugepages.h"
 #include "heap/keptspans.h"
+#include "heap/mcentral_drain.h"
 #include "heap/memlimit.h"
 #include "heap/scavtrace.h"
 #include "os/mem.h"
@@ -52,7 +53,7 @@ enum {
     REST_SHARE = 64,
     REST_STEPS = 64, // of SYS_TICKS_STEP without a reuse: about a second
     SLACK_SHARE = 16,
-    TICK_NS = 50 * 1000 * 1000,
+    TICK_NS = PAGECURSOR_AGE_NS,
     HUGE_PAGES = HUGE_BYTES / PAGE_SIZE,
     LONG_PAGES = (32 << 10) / PAGE_SIZE,
     SHORT_RANGES = 64, // that are shorter: of a free, in SYS_TICKS_STEP
@@ -438,7 +439,7 @@ void scavenger_trade_holes(struct mheap *h, size_t nfresh) {
 
 size_t scavenger_release(struct mheap *h, size_t npages) {
     mutex_lock(&h->lock);
-    h->pages.now = scavenger_age(sys_now_ns());
+    h->pages.now = pagecursor_age(sys_now_ns());
     mutex_unlock(&h->lock);
     // Of chunks that are left alone only those of which a range was refused just
     // now: the same visit would come to it again.
@@ -473,10 +474,6 @@ void scavenger_forked(struct mheap *h) {
         return;
     holes_forked(h);
     atomic_store_explicit(&h->scavenging, false, memory_order_relaxed);
-}
-
-uint32_t scavenger_age(uint64_t now_ns) {
-    return (uint32_t)(now_ns / TICK_NS);
 }
 
 uint64_t scavenger_goal_locked(struct mheap *h, uint64_t now_ns) {
@@ -551,7 +548,7 @@ static bool look(struct mheap *h, uint64_t now_ns, uint64_t budget_ticks) {
     uint64_t goal = scavenger_goal_locked(h, now_ns);
     if (memlimit_near_locked(h) && memlimit_may_spend(h))
         goal = FLOOR_PAGES;
-    h->pages.now = scavenger_age(now_ns);
+    h->pages.now = pagecursor_age(now_ns);
     uint64_t nbacked = h->pages.nbacked;
     uint64_t rest = rest_pages(h);
     mutex_unlock(&h->lock);

@@ -71,9 +71,6 @@ void scavenger_look_after_locked(struct mheap *h);
 // Cheap when nothing is: one reading of a coarse clock. Without locks.
 void scavenger_tick(struct mheap *h);
 
-// scavenger_age returns the time now_ns in the unit of pagealloc.now.
-uint32_t scavenger_age(uint64_t now_ns);
-
 // scavenger_goal_locked tells the goal, in pages of free backed memory, for the time
 // now_ns, and lets the peak decay. Caller holds mheap.lock.
 uint64_t scavenger_goal_locked(struct mheap *h, uint64_t now_ns);

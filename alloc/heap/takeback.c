@@ -2,6 +2,7 @@
 #include "heap/takeback.h"
 
 #include "heap/mcentral.h"
+#include "heap/mcentral_drain.h"
 
 void mheap_take_back(struct mheap *h) {
     struct heldback *hb = &h->heldback;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "heap/mcentral.h"
+#include "heap/mcentral_rebuild.h"
 #include "heap/spanrecord.h"
 
 // struct recount is what a walk over all spans finds.

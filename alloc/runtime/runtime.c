@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 
+#include "heap/mcentral_drain.h"
 #include "os/mem.h"
 #include "os/sys.h"
 

@@ -5,6 +5,8 @@
 
 #include "base/fastrand.h"
 #include "heap/duemalloc.h"
+#include "heap/mcentral_grow.h"
+#include "heap/mcentral_sample.h"
 #include "os/unwind.h"
 #include "prof/probes.h"
 #include "prof/sample.h"

@@ -4,6 +4,8 @@
 #include "heap/keptspans.h"
 #include "heap/largespans.h"
 #include "heap/mcache_slow.h"
+#include "heap/mcentral_drain.h"
+#include "heap/mcentral_grow.h"
 #include "heap/verify.h"
 
 #include <criterion/criterion.h>

@@ -5,6 +5,9 @@
 #include <criterion/new/assert.h>
 
 #include "fixture.h"
+#include "heap/mcentral_giveback.h"
+#include "heap/mcentral_grow.h"
+#include "heap/mcentral_store.h"
 #include "heap/smallspans.h"
 #include "heap/takeback.h"
 

@@ -9,6 +9,9 @@
 #include "fixture.h"
 #include "heap/mcache_slow.h"
 #include "heap/hugepages.h"
+#include "heap/mcentral_giveback.h"
+#include "heap/mcentral_hold.h"
+#include "heap/mcentral_store.h"
 #include "heap/repair.h"
 #include "heap/scavenger.h"
 #include "mem_fake.h"
@@ -288,7 +291,7 @@ Test(holes, a_span_in_hands_takes_slots_back_and_gives_none) {
     mcentral_unhold_locked(mc, s, holes, /* refused= */ false);
     mutex_unlock(&mc->lock);
 
-    cr_assert(eq(u32, mc->nempty, 1));
+    cr_assert(eq(u32, mc->lists.nempty, 1));
     cr_assert(eq(sz, take(&f, c, &p, 1), 1));
     cr_assert(eq(ptr, p, fixture_slot(s, 0)));
     fixture_verify(&f);

@@ -8,6 +8,7 @@
 
 #include "fixture.h"
 #include "heap/keptspans.h"
+#include "heap/mcentral_grow.h"
 #include "heap/scavenger.h"
 #include "heap/spansearch.h"
 #include "mem_fake.h"

@@ -11,6 +11,9 @@
 #include "heap/freecheck.h"
 #include "heap/largecache.h"
 #include "heap/largespans.h"
+#include "heap/mcentral_drain.h"
+#include "heap/mcentral_giveback.h"
+#include "heap/mcentral_grow.h"
 #include "heap/verify.h"
 #include "mem_fake.h"
 

@@ -6,6 +6,10 @@
 #include <string.h>
 
 #include "fixture.h"
+#include "heap/mcentral_drain.h"
+#include "heap/mcentral_giveback.h"
+#include "heap/mcentral_grow.h"
+#include "heap/mcentral_store.h"
 #include "heap/verify.h"
 #include "mem_fake.h"
 
@@ -197,7 +201,7 @@ Test(mcentral, spans_that_empty_go_back_beyond_a_small_reserve) {
         give_back(mc, &slots[--n], 1);
 
     cr_assert(le(u64, mc->stats->nspans, 2));
-    cr_assert(eq(u64, mc->stats->nspans, mc->nempty));
+    cr_assert(eq(u64, mc->stats->nspans, mc->lists.nempty));
     cr_assert(lt(u64, f.stats->inuse_pages, inuse / 8));
     fixture_verify(&f);
     mcentral_drain(mc);

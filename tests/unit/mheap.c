@@ -1,4 +1,7 @@
 // mheap.c: pages to spans and back, and address space from the system.
+#include "heap/mcentral_giveback.h"
+#include "heap/mcentral_grow.h"
+#include "heap/mcentral_store.h"
 #include "heap/mheap.h"
 
 #include <criterion/criterion.h>

@@ -1,4 +1,7 @@
 // pagemap.c: what is known of any address.
+#include "heap/mcentral_drain.h"
+#include "heap/mcentral_giveback.h"
+#include "heap/mcentral_grow.h"
 #include "heap/pagemap.h"
 
 #include <criterion/criterion.h>

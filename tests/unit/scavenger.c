@@ -1,4 +1,5 @@
 // scavenger.c: what is kept, for how long, and how the rest goes back.
+#include "heap/mcentral_store.h"
 #include "heap/scavenger.h"
 
 #include <criterion/criterion.h>
@@ -246,7 +247,7 @@ Test(scavenger, a_chunk_that_is_taken_from_gives_nothing_back_at_a_tick) {
     uintptr_t at = align_up(start, CHUNK_PAGES * PAGE_SIZE);
     f.heap->peak_pages = 0;
     f.heap->peak_ns = sys_now_ns();
-    f.heap->pages.now = scavenger_age(sys_now_ns());
+    f.heap->pages.now = pagecursor_age(sys_now_ns());
     size_t n;
     cr_assert(pagealloc_alloc_at(&f.heap->pages, at, 8, &n));
 
