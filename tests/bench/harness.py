@@ -23,7 +23,6 @@ BENCH = os.path.join(ROOT, 'scripts', 'bench')
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(ROOT, 'scripts'))
 from benchlib import releases  # noqa: E402
-CHECK = os.path.join(ROOT, 'scripts', 'check')
 BUILD = None
 
 
@@ -176,13 +175,18 @@ class Harness(unittest.TestCase):
                                          '2024-09-01'))
 
     @staticmethod
-    def check():
+    def script(name):
+        """A program of scripts/ as a module."""
+        loader = importlib.machinery.SourceFileLoader(
+            name, os.path.join(ROOT, 'scripts', name))
+        module = importlib.util.module_from_spec(
+            importlib.util.spec_from_loader(name, loader))
+        loader.exec_module(module)
+        return module
+
+    def check(self):
         """scripts/check as a module."""
-        loader = importlib.machinery.SourceFileLoader('check', CHECK)
-        check = importlib.util.module_from_spec(
-            importlib.util.spec_from_loader('check', loader))
-        loader.exec_module(check)
-        return check
+        return self.script('check')
 
     def test_files_that_include_one_another_are_refused(self):
         check = self.check()
@@ -262,6 +266,22 @@ class Harness(unittest.TestCase):
                 self.assertEqual(len(check.prose.broken_links(
                     'README.md', text, there.__contains__,
                     lambda name: check.prose.headings(there[name]))), refused)
+
+    def test_a_table_is_replaced_where_its_mark_is(self):
+        figures = self.script('figures')
+        text = ('# Top\n## One\n<!-- figures: 1a2b alloc map; true; false -->\n'
+                '```\nold 1\n```\n\n## Two\n<!-- figures: 3c map; by hand -->\n'
+                '| a |\n')
+
+        one, two = figures.marks(text)
+
+        self.assertEqual(one[:4], ('One', '1a2b', ['alloc', 'map'], 'true; false'))
+        self.assertEqual(two[:4], ('Two', '3c', ['map'], 'by hand'))
+        self.assertEqual(
+            figures.replaced(text, one[4], '5d', '\nnew 2\n'),
+            text.replace('1a2b', '5d').replace('old 1', 'new 2'))
+        with self.assertRaises(ValueError):
+            figures.replaced(text, two[4], '5d', 'new')
 
     def short(self, *more):
         """A run of a few seconds that leaves figures.json."""

@@ -9,6 +9,7 @@ A block of shell or C has a comment before it that says what happens to it:
     <!-- file: NAME -->        it is a file of that name
     <!-- output -->            it is what the block before it prints, but for numbers
                                and the width of gaps
+    <!-- figures: ... -->      see scripts/figures
 
 In a man page the same words stand in a line .\\" before .EX."""
 import os
@@ -148,7 +149,7 @@ def run_document(name):
 
 
 def every_block_says_what_happens_to_it(_):
-    known = re.compile(r'run$|output$|not run: \S|file: \S+$')
+    known = re.compile(r'run$|output$|not run: \S|file: \S+$|figures: \S')
     wrong = ['%s: %s' % (name, body.splitlines()[0])
              for name in documents()
              for comment, language, body in blocks_of(name)
