@@ -254,6 +254,15 @@ class Harness(unittest.TestCase):
                 self.assertEqual(len(check.prose.claims_without_release(text)),
                                  refused)
 
+    def test_wording_that_personifies_or_overstates_is_found(self):
+        wording = self.check().prose.WORDING
+        for text, found in (('mound stands aside', True),
+                            ('statistics however it ends', True),
+                            ('an iterator must be ended', False),
+                            ('symbolic links are replaced', False)):
+            with self.subTest(text):
+                self.assertEqual(wording.search(text) is not None, found)
+
     def test_a_link_of_a_document_must_lead_to_a_file_and_a_heading(self):
         check = self.check()
         there = {'README.md': '# Top\n## Two words, `x`!\n', 'map/a.md': ''}
