@@ -3,8 +3,9 @@
 // page that is no object's and is reported, where it would release slot 0 of the
 // small span that took the pages. The rest of the object serves again at once.
 //
-// It is one page for each of the last few objects: who needs the whole run of
-// pages drops them (keptspans.h), for another large object.
+// It is one page for each of the last objects: 8, and one more for every 64 pages in use,
+// at most FIRSTPAGES_MAX. For another large object all are dropped before fresh memory is
+// touched (run.c).
 #ifndef MOUND_HEAP_FIRSTPAGES_H
 #define MOUND_HEAP_FIRSTPAGES_H
 

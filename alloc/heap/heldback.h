@@ -1,10 +1,9 @@
 // heldback.h: which classes hold back memory that others could use: a transfer store of
 // 16 KiB or more, or more empty spans than 1 in 16.
 //
-// Before the heap touches fresh memory it takes that back (mheap_take_back), so that who grows with
-// nothing to be taken back takes no lock of a class; and no more than HELDBACK_STEPS
-// times the lock of one, each for some dozens of slots or spans, whatever there is: the
-// next growth goes on where this one stopped.
+// Before the heap touches fresh memory it takes that back (takeback.h). One growth takes
+// the locks of at most HELDBACK_STEPS classes, each for some dozens of slots or spans, and
+// none where no bit is set; the next growth goes on where this one stopped.
 #ifndef MOUND_HEAP_HELDBACK_H
 #define MOUND_HEAP_HELDBACK_H
 

@@ -8,10 +8,10 @@
 #include "heap/growth.h"
 #include "heap/hugepages.h"
 #include "heap/keptspans.h"
-#include "heap/leftover.h"
 #include "heap/pagecount.h"
 #include "heap/populate.h"
 #include "heap/scavenger.h"
+#include "heap/spanfree.h"
 #include "heap/spanrecord.h"
 #include "heap/takeback.h"
 

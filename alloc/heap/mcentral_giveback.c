@@ -3,7 +3,7 @@
 
 #include "heap/mcentral_sample.h"
 #include "heap/mcentral_store.h"
-#include "heap/smallspans.h"
+#include "heap/spanfree.h"
 #include "heap/scavenger.h"
 
 enum {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "heap/slotarrays.h"
-#include "heap/smallspans.h"
+#include "heap/spanfree.h"
 
 static unsigned samples_log2(const struct mspan *s) {
     unsigned log2 = ceil_log2(s->nelems);

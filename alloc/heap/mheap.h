@@ -1,5 +1,16 @@
-// mheap.h: tier 3, the heap of the whole process: pages to spans and back,
-// address space from the system, records. See alloc/malloc.c for the tour.
+// mheap.h: tier 3, the heap of the whole process: struct mheap, and the stores of its
+// classes. What is done with it has files of its own:
+//
+//   smallspans  largespans       a span: pages and a record
+//     takeback                   ... of what classes hold back, before fresh memory
+//     run  populate  spanrecord  the pages, memory ahead of their use, the record
+//       growth                   address space of the system
+//   spanfree                     a span back; keptspans has some for the next one
+//   pagecount  memlimit          what is in use, and the limit on it
+//   slotarrays                   arrays of pointers
+//   repair  verify  spansearch   walks over all of it
+//
+// See alloc/malloc.c for the tour.
 #ifndef MOUND_HEAP_MHEAP_H
 #define MOUND_HEAP_MHEAP_H
 
@@ -15,7 +26,7 @@
 #include "os/helper.h"
 
 enum {
-    // Arrays of pointers for magazines: 2^3 to 2^13 pointers.
+    // Arrays of pointers to slots (slotarrays.h): 2^3 to 2^13 pointers.
     SLOTARRAY_MIN_LOG2 = 3,
     SLOTARRAY_MAX_LOG2 = 13,
 };
@@ -28,8 +39,8 @@ enum {
 #define SCAVENGE_NEVER UINT64_MAX
 #define SCAVENGE_HALF_LIFE_NS ((uint64_t)1000 * 1000 * 1000)
 
-// Places of moved objects: at most so many, a quarter of the mappings that a process can
-// have, for each is about two; and they are many from so many on.
+// Places of moved objects: at most 16 384, which are 32 768 mappings or half of those
+// that the kernel grants a process; from 8 192 on they count as many.
 enum {
     MHEAP_MOVED_MAX = 1 << 14,
     MHEAP_MOVED_MANY = MHEAP_MOVED_MAX / 2,
@@ -57,12 +68,12 @@ struct mheap {
     struct heapstats *stats
         CACHELINE_ALIGNED;        // (c) the counters, written under their locks
     _Atomic bool release_refused; // (a) relaxed: madvise is not permitted
-    _Atomic bool restless;       // (a) relaxed: there is memory to be returned,
-                                 // once it was idle for a while
-    _Atomic uint32_t nchecked;   // (a) relaxed: frees that were checked, about;
-                                 // it stops at some number
-    _Atomic int64_t quiet_pages; // (a) a fork child does not populate or
-                                 // release until so many pages were asked
+    _Atomic bool restless;        // (a) relaxed: there is memory to be returned
+                                  // once it was idle for a while
+    _Atomic uint32_t nchecked; // (a) relaxed: frees that were checked; some are
+                               // not counted. Of freecheck.c, which stops it
+    _Atomic int64_t quiet_pages; // (a) relaxed: a child of fork populates and
+                                 // releases nothing until it took so many pages
 
     // misuse reports a pointer that was freed but should not have been. It is
     // handed in from above and may not return. (c)
@@ -107,25 +118,23 @@ struct mheap {
     uintptr_t reserved_low;  // (h) the lowest address ever reserved
     size_t address_limit; // (h) RLIMIT_AS of the start, or what a refusal told
     enum thp_mode thp;    // (c) what hugepages.c may do
-    bool thp_unasked;     // (c) the kernel uses them without being asked to
+    bool thp_unasked;     // (c) the kernel uses them without advice
     // Of scavenger.c. (c) but for tests
     uint64_t half_life_ns; // of the peak; 0: nothing is kept; or SCAVENGE_NEVER
     bool help_always;      // a helper also where there is one thread
     struct memlimit memlimit;
     bool trace; // a line on stderr for each visit
-    // Of hugepages.c: regions that are not filled after the last stall, those of
-    // them still to come, regions whose advice was taken back, and stalls ever.
-    _Atomic uint32_t skip;      // (a) relaxed
-    uint32_t nskip;             // (h)
-    size_t nguessed;            // (h) regions: see hugepages_guess_locked
+    // Of hugepages.c, in regions of 2 MiB.
+    _Atomic uint32_t skip;      // (a) relaxed: not filled after the last stall
+    uint32_t nskip;             // (h) of these, still to come
+    size_t nguessed;            // (h) see hugepages_guess_locked
     struct residency residency; // (h)
-    uint32_t nforbidden;        // (h)
-    uint64_t nstalls;           // (h)
-    // (h) Of large.c: places that mremap made mappings of, about, and how many moved
-    // objects there are; whether there were many such places (mheap_is_crowded).
-    uint32_t nmoved;
-    uint32_t nmoved_live;
-    bool crowded;
+    uint32_t nforbidden;        // (h) whose advice was taken back
+    uint64_t nstalls;           // (h) stalls ever
+    // (h) Of large.c; read without the lock, relaxed.
+    uint32_t nmoved;      // places that mremap made mappings of, about
+    uint32_t nmoved_live; // moved objects
+    bool crowded;         // nmoved was above MHEAP_MOVED_MANY once
     // (h) Dead spans whose pages were not given back, by npages - 1, the newest
     // first; and how many pages that is. See keptspans.h.
     struct mspan *kept[KEPT_PAGES_MAX];
@@ -140,7 +149,7 @@ struct mheap {
     int64_t reused_pages;
     int64_t reused_before;
     uint64_t reuse_ticks;
-    uint64_t reuse_seen; // when there was such a window, last
+    uint64_t reuse_seen; // when these were more than 512 KiB, last
     // (h) Pages that went back to the system in the two windows. As many without
     // memory that are taken meanwhile count as reused: they would have been.
     uint64_t given_pages;

@@ -6,7 +6,6 @@
 
 #include "heap/hugepages.h"
 #include "heap/keptspans.h"
-#include "heap/leftover.h"
 #include "heap/populate.h"
 #include "heap/scavenger.h"
 #include "heap/spanrecord.h"
@@ -115,14 +114,4 @@ void mheap_publish_small(struct mheap *h, struct mspan *s,
     // release: partner in mspan_state
     atomic_store_explicit(&s->state, MSPAN_SMALL, memory_order_release);
     pagemap_set(&h->pagemap, s);
-}
-
-void mheap_free_span(struct mheap *h, struct mspan *s) {
-    struct leftover left = {0};
-    size_t npages = s->npages;
-    mutex_lock(&h->lock);
-    if (!keptspans_retire_locked(h, s, /* scavenged= */ false))
-        left = leftover_locked(h, npages);
-    mutex_unlock(&h->lock);
-    leftover_do(h, left);
 }

@@ -1,4 +1,5 @@
-// smallspans.h: spans of small objects: pages to spans of a class and back.
+// smallspans.h: spans of small objects: pages to spans of a class. spanfree.h is the way
+// back.
 #ifndef MOUND_HEAP_SMALLSPANS_H
 #define MOUND_HEAP_SMALLSPANS_H
 
@@ -13,9 +14,5 @@ size_t mheap_alloc_spans(struct mheap *h, unsigned sizeclass, size_t npages,
 // mheap_publish_small lets frees find a span. Caller holds the class's lock.
 void mheap_publish_small(struct mheap *h, struct mspan *s,
                          struct mcentral *home);
-
-// mheap_free_span returns the pages and the record of a span whose state is
-// MSPAN_DEAD already. Pages above the keep go back to the system at once. Without locks.
-void mheap_free_span(struct mheap *h, struct mspan *s);
 
 #endif // MOUND_HEAP_SMALLSPANS_H

@@ -9,6 +9,7 @@
 #include "heap/large.h"
 #include "heap/scavenger.h"
 #include "heap/smallspans.h"
+#include "heap/spanfree.h"
 #include "mem_fake.h"
 
 enum { MIB = 1 << 20, REGION_PAGES = HUGE_BYTES / PAGE_SIZE };

@@ -12,6 +12,7 @@
 #include "heap/repair.h"
 #include "heap/slotarrays.h"
 #include "heap/smallspans.h"
+#include "heap/spanfree.h"
 #include "heap/spansearch.h"
 #include "heap/verify.h"
 #include "mem_fake.h"

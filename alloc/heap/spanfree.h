@@ -1,7 +1,8 @@
-// leftover.h: what a free of pages leaves to be done once the lock is free: idle pages
-// beyond what the heap may keep go back to the system, now or by a helper thread.
-#ifndef MOUND_HEAP_LEFTOVER_H
-#define MOUND_HEAP_LEFTOVER_H
+// spanfree.h: the pages of a span back to the heap, and what that leaves to be done once
+// the lock is free: idle pages beyond what may be kept go back to the system, now or by
+// a helper thread.
+#ifndef MOUND_HEAP_SPANFREE_H
+#define MOUND_HEAP_SPANFREE_H
 
 #include "heap/scavenger.h"
 
@@ -27,4 +28,8 @@ static inline void leftover_do(struct mheap *h, struct leftover left) {
         scavenger_help(h);
 }
 
-#endif // MOUND_HEAP_LEFTOVER_H
+// mheap_free_span returns the pages and the record of a span whose state is
+// MSPAN_DEAD already. Pages above the keep go back to the system at once. Without locks.
+void mheap_free_span(struct mheap *h, struct mspan *s);
+
+#endif // MOUND_HEAP_SPANFREE_H
