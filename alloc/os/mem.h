@@ -57,7 +57,8 @@ bool mem_protect(uintptr_t addr, size_t nbytes);
 
 // mem_populate makes memory stand behind Prepared pages, as touching each
 // would, at a third of the cost. It returns false if it did not; after an
-// answer that will not change (not known, not permitted) it asks no more.
+// answer that will not change (not known, not permitted) it asks no more. Of the
+// system's own pages it fills those that are wholly in the range.
 bool mem_populate(uintptr_t addr, size_t nbytes);
 
 // mem_hugepages asks for transparent huge pages in a range. A wish only.

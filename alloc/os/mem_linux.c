@@ -152,7 +152,13 @@ bool mem_populate(uintptr_t addr, size_t nbytes) {
     // A filter may look at what is advised, and know the C library's advice only.
     if (atomic_load_explicit(&refused, memory_order_relaxed) || filter_noted())
         return false;
-    long ret = syscall3(SYS_madvise, addr, nbytes, MADV_POPULATE_WRITE);
+    // The system's pages may be larger than the heap's. What is in a part of one is
+    // left to be touched, since the rest of it may not be ours to fill.
+    uintptr_t start = align_up(addr, sys_page_size());
+    uintptr_t end = align_down(addr + nbytes, sys_page_size());
+    if (start >= end)
+        return false;
+    long ret = syscall3(SYS_madvise, start, end - start, MADV_POPULATE_WRITE);
     if (ret == -EINVAL || ret == -ENOSYS || ret == -EPERM)
         atomic_store_explicit(&refused, true, memory_order_relaxed);
     return ret == 0;

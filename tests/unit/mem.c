@@ -106,6 +106,24 @@ Test(mem, populated_memory_is_there_before_it_is_touched) {
     cr_assert(zero(u8, (unsigned char)p[MIB - 1]));
 }
 
+Test(mem, of_a_range_between_pages_of_the_system_those_within_are_populated) {
+    size_t page = sys_page_size();
+    uintptr_t addr = (uintptr_t)mem_map(8 * page);
+    uintptr_t other = (uintptr_t)mem_map(page);
+    if (!mem_populate(other, page))
+        cr_skip_test("this kernel knows no MADV_POPULATE_WRITE");
+
+    bool ok = mem_populate(addr + page / 2, 3 * page);
+    bool part = mem_populate(addr + 4 * page + page / 4, page / 2);
+
+    cr_assert(ok);
+    cr_assert(not(part));
+    cr_assert(zero(sz, resident(addr, page)));
+    cr_assert(eq(sz, resident(addr + page, 2 * page), 2 * page));
+    cr_assert(zero(sz, resident(addr + 3 * page, 5 * page)));
+    cr_assert(mem_populate(addr + 6 * page, page)); // it was not given up
+}
+
 Test(mem, a_move_takes_the_memory_along_and_leaves_zeros) {
     char *from = mem_map(2 * MIB);
     char *to = mem_map(4 * MIB);
