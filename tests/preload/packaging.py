@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """How a project finds mound: by pkg-config, by CMake's find_package, as a subproject of
 Meson. What is linked serves malloc even if libraries alone call it. TAP."""
+import fnmatch
 import glob
 import os
 import re
@@ -176,6 +177,40 @@ executable('with_moundmap', 'map.c', dependencies: dependency('moundmap'))
         must(options in commands.splitlines()[-1], commands)
 
 
+def every_installed_file_is_in_one_debian_package(folder):
+    run('meson', 'install', '-C', BUILD, '--no-rebuild', '--quiet',
+        env=dict(os.environ, DESTDIR=folder))
+    # Debian's prefix is /usr, and has no folder .debug.
+    found = [os.path.relpath(os.path.join(d, name), folder)
+             .replace('usr/local/', 'usr/', 1).replace('/usr/local/', '/usr/')
+             for d, _, names in os.walk(folder) for name in names
+             if not d.endswith('.debug')]
+    lists = glob.glob(SOURCE + '/scripts/debian/*.install')
+    patterns = [line.strip() for path in lists
+                for line in open(path, encoding='utf-8')]
+    for name in found:
+        hits = [p for p in patterns if fnmatch.fnmatch(name, p) or
+                fnmatch.fnmatch(name, p + '/*')]
+        must(len(hits) == 1, f'{name} is in {hits}')
+    for pattern in patterns:
+        must(any(fnmatch.fnmatch(name, pattern) or
+                 fnmatch.fnmatch(name, pattern + '/*') for name in found),
+             f'{pattern}: there is no such file')
+
+
+def the_symbols_files_have_what_is_exported(folder):
+    for package, name in (('libmound0', 'preload/libmound.so'),
+                          ('libmoundmap0', 'map/libmoundmap.so')):
+        exported = {line.split()[-1].split('@')[0] for line in
+                    run('nm', '-D', '--defined-only',
+                        os.path.join(BUILD, name)).splitlines()}
+        with open(SOURCE + f'/scripts/debian/{package}.symbols',
+                  encoding='utf-8') as f:
+            listed = {line.split('@')[0].strip() for line in
+                      f.read().splitlines()[1:]}
+        must(listed == exported, f'{package}: {sorted(listed ^ exported)}')
+
+
 TESTS = [
     pkg_config_links_it_even_as_needed,
     pkg_config_links_a_static_program,
@@ -184,6 +219,8 @@ TESTS = [
     every_library_has_its_pkg_config,
     cmake_finds_the_package,
     meson_takes_it_as_a_subproject,
+    every_installed_file_is_in_one_debian_package,
+    the_symbols_files_have_what_is_exported,
 ]
 
 
