@@ -58,7 +58,7 @@ EXPORT void *mound_aligned_alloc(size_t alignment, size_t size) {
 
 static SLOW int posix_memalign_slow(void **ret_p, size_t alignment,
                                     size_t size) {
-    // POSIX wants the answer alone; glibc sets errno, too, when memory is out.
+    // POSIX requires the return value only; glibc sets errno too if memory is out.
     void *p = mound_memalign(alignment, size);
     if (p == NULL)
         return ENOMEM;

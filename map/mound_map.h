@@ -102,10 +102,10 @@
 //
 // Iteration begins at a random place and hands out each entry at most once; one
 // that was deleted before it was reached never, one that was put meanwhile maybe.
-// Anything may be put and deleted during the loop. An iterator that is left before
-// its end wants NAME_end (foreach does it); without, arrays that the map outgrew
-// stay until clear or free. Where keys may point to memory (all but U64, U32, PTR
-// and F64), iterators begun some 64 outgrown arrays ago come to their end early.
+// Anything may be put and deleted during the loop. An iterator must be ended: by a
+// NAME_next that returned false, by NAME_end or by foreach; else arrays that the map
+// outgrew stay until clear or free. Where keys may point to memory (all but U64, U32,
+// PTR and F64), iterators begun some 64 outgrown arrays ago end early.
 // free, also inside foreach, ends the loop.
 //
 // Declaring a type in a header is fine, in each file that includes it. The names

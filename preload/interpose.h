@@ -3,7 +3,7 @@
 //
 // A call of one of these names from within the library is bound to the library,
 // as the linker is told (-Bsymbolic-functions), but for the names in
-// interposable.map: those lead to whoever has the name first in this process.
+// interposable.map: those lead to the first definition in this process.
 #ifndef MOUND_INTERPOSE_H
 #define MOUND_INTERPOSE_H
 

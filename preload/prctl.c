@@ -1,6 +1,6 @@
 // prctl.c: watches prctl for the calls by which a process puts itself under a
 // filter of system calls (alloc/os/filter.h says why). The call itself is passed on
-// to whoever has it behind us.
+// to the next definition of prctl.
 //
 // By libseccomp, and by all programs without privileges, PR_SET_NO_NEW_PRIVS is
 // set first: what comes then may be `syscall`, which is not watched. So that option

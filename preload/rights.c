@@ -1,10 +1,10 @@
-// rights.c: watches the calls that change what all threads of a process may do, or
-// which the kernel refuses where there are several threads: the helper
-// (alloc/os/helper.h) is gone when they are made, so that they do what they do
-// without us. The calls themselves are passed on to whoever has them behind us.
+// rights.c: watches the calls that change the rights of all threads of a process, and
+// those that the kernel refuses in a process with several threads. The helper thread
+// (alloc/os/helper.h) is ended before them, so that they have the same effect as without
+// mound. The calls themselves are passed on to their next definitions.
 //
 // The C library changes user and groups for all of its threads, one by one, and does
-// not know the helper. unshare and setns want the only thread for some namespaces. A
+// not know the helper. unshare and setns require a single thread for some namespaces. A
 // filter of system calls for all threads (SECCOMP_FILTER_FLAG_TSYNC) is refused where
 // one of them has a filter of its own. Each may be called by number as well; by an
 // instruction of the program's own, none is seen.

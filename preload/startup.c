@@ -56,10 +56,10 @@ static bool sanitized(void) {
     return __sanitizer_get_allocated_size != NULL;
 }
 
-// AddressSanitizer in a library takes options from whoever has this name. It would
-// end a program that has any other library in front of it; for us it need not, since
-// every call passes on. A program's own function comes first, and ASAN_OPTIONS have the
-// last word.
+// AddressSanitizer in a library takes options from the first definition of this name.
+// By default it ends a program that loads another library before it. With mound it need
+// not, because mound passes every call on. A program's own function comes first, and
+// ASAN_OPTIONS overrides both.
 const char *__asan_default_options(void);
 EXPORT __attribute__((weak)) const char *__asan_default_options(void) {
     return "verify_asan_link_order=0";

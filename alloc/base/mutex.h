@@ -2,8 +2,8 @@
 //
 // The owner is kept for fork: while a thread forks it holds every lock, and the
 // handlers of other libraries may allocate on it then. So a lock that its own
-// thread holds is taken again by counting. Elsewhere a thread never asks twice:
-// a signal handler that interrupted a slow path is turned away before any lock
+// thread holds is taken again by counting. Otherwise a thread never takes a lock
+// twice: a signal handler that interrupted a slow path is served without any lock
 // (see runtime/thread.h).
 //
 // But such a handler may fork, and it may have interrupted mutex_lock or

@@ -87,8 +87,8 @@ ALWAYS_INLINE size_t pagemap_slot_arena(uintptr_t addr) {
 
 ALWAYS_INLINE unsigned pagemap_class_in(const struct pagemap *pm, size_t arena,
                                         uintptr_t addr) {
-    // relaxed: whoever has a pointer to an object got it after its page was
-    // published, by whatever handed it over
+    // relaxed: a thread gets a pointer to an object after its page was published,
+    // and what passed the pointer on orders the two
     uintptr_t distance =
         atomic_load_explicit(&pm->arenas[arena], memory_order_relaxed);
     const _Atomic uint8_t *classes =

@@ -16,8 +16,8 @@ struct palloc_sum {
     uint32_t start; // free pages at its beginning
     uint32_t max;   // the longest run of free pages
     uint32_t end;   // free pages at its end
-    // No run of free pages within a chunk that all have memory is longer than that. Not
-    // known from the bits of free pages: whoever keeps the others says it.
+    // An upper bound of runs of free pages with memory within a chunk. It does not
+    // follow from the bits of free pages: the caller, who has the others, sets it.
     uint32_t backed;
 };
 

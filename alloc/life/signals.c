@@ -1,8 +1,8 @@
 // signals.c: see signals.h. What runs on a signal, in order; nothing for any other:
 //
 //   MOUND_PROFILE_SIGNAL   profilefile_on_signal writes a profile
-//   SIGSEGV, with guards   guards_fault reports a fault at a guard; then comes
-//                          whoever handled the signal before, or the end
+//   SIGSEGV, with guards   guards_fault reports a fault at a guard; then the
+//                          handler from before runs, or the process ends
 // Our helper thread blocks all signals (os/helper_linux.c).
 #include "life/signals.h"
 

@@ -88,8 +88,8 @@ int file_close(int fd) {
 }
 
 int file_name(int fd, int dir, const char *name) {
-    // The way for everybody goes by /proc; without one, a privileged process has
-    // another, and since Linux 6.10 whoever opened the file.
+    // An unprivileged process needs /proc. Without it, a privileged process has another
+    // way, and since Linux 6.10 so has the process that opened the file.
     char path[] = "/proc/self/fd/0123456789";
     char *p = path + sizeof path - 1;
     unsigned n = (unsigned)fd;

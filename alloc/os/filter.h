@@ -8,10 +8,9 @@
 // files, and let threads be made: such a process goes on as any other (in a
 // container all have one).
 //
-// Whether there is one cannot be found out safely once it is there: prctl itself
-// may be what it kills for. So the call that sets it is watched on its way
-// through the C library (preload/prctl.c), and filter_came asks the kernel only
-// where nothing was seen.
+// Once there is a filter, looking for it is not safe: it may kill for prctl itself.
+// So preload/prctl.c watches the calls of the C library that install one, and
+// filter_came queries the kernel only if no such call was seen.
 #ifndef MOUND_OS_FILTER_H
 #define MOUND_OS_FILTER_H
 

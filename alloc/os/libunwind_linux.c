@@ -1,21 +1,20 @@
 // libunwind_linux.c: libunwind.h with libunwind 1.6 and glibc, on x86-64.
 //
-// What is not to be expected of libunwind, and is seen to here:
+// Four properties of libunwind need work here:
 //
-// - It asks the kernel whether memory may be read, by a pipe that it opens at
-//   first use and whose numbers it believes in for ever: once the program has
-//   closed them and they are numbers of its own, libunwind takes bytes out of
-//   its sockets. So it is given another function to read memory with, by its
-//   public table of accessors, and never uses the pipe, which is closed.
-// - It looks for tables by dl_iterate_phdr, and so waits for the loader's lock,
-//   which a program can hold while it waits for one that the caller of malloc
-//   holds. So its own reference to that function is turned to one of ours that
-//   asks loaded_find, which takes no lock.
-// - What its fast trace and its cache know of an instruction they never forget,
-//   also when the library there is unloaded and another one comes to that place.
-//   So neither is used: it goes step by step.
-// - It takes locks of its own, which a signal handler that unwinds by the same
-//   copy would wait for. So signals are blocked meanwhile.
+// - It checks whether memory is readable with a pipe that it opens at first use, and
+//   keeps the descriptors for ever. If the program closes them and opens its own under
+//   these numbers, libunwind reads bytes from the program's sockets. So its public table
+//   of accessors gets another function to read memory, and the pipe is closed unused.
+// - It finds tables with dl_iterate_phdr, and so waits for the loader's lock, which a
+//   program can hold while it waits for a lock that the caller of malloc holds. So its
+//   reference to that function is redirected to one that uses loaded_find, which takes
+//   no lock.
+// - Its fast trace and its cache keep what they know of an address after the library
+//   there is unloaded and another one is loaded in its place. So neither is used: it
+//   goes step by step.
+// - It takes locks of its own, for which a signal handler that unwinds with the same
+//   copy would wait. So signals are blocked while it runs.
 // - It needs some 5 KiB of stack, more than a coroutine may have. So it runs on a
 //   stack of ours; there is one, and who finds it in use goes another way.
 #include "os/libunwind.h"

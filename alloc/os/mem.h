@@ -55,14 +55,14 @@ bool mem_release(uintptr_t addr, size_t nbytes);
 // contents then, and it may still be touched.
 bool mem_protect(uintptr_t addr, size_t nbytes);
 
-// mem_populate makes memory stand behind Prepared pages, as touching each
-// would, at a third of the cost. It returns false if it did not; after an
-// answer that will not change (not known, not permitted) it asks no more. Of the
-// system's own pages it fills those that are wholly in the range.
+// mem_populate gives Prepared pages memory, as touching each would, at a third of
+// the cost. It returns false if it did not. After an error that will not change (not
+// known, not permitted) it makes no further system call. Of the system's own pages it
+// fills those that are wholly in the range.
 bool mem_populate(uintptr_t addr, size_t nbytes);
 
-// mem_hugepages asks for transparent huge pages in a range. A wish only.
-// mem_no_hugepages keeps them out of it: those that are there stay.
+// mem_hugepages advises transparent huge pages for a range; the kernel may ignore it.
+// mem_no_hugepages forbids further ones there: existing ones stay.
 void mem_hugepages(uintptr_t addr, size_t nbytes);
 void mem_no_hugepages(uintptr_t addr, size_t nbytes);
 

@@ -148,7 +148,7 @@ bool mem_protect(uintptr_t addr, size_t nbytes) {
 }
 
 bool mem_populate(uintptr_t addr, size_t nbytes) {
-    static _Atomic bool refused; // set once, by whoever hears it first
+    static _Atomic bool refused; // set by the first caller that is refused
     // A filter may look at what is advised, and know the C library's advice only.
     if (atomic_load_explicit(&refused, memory_order_relaxed) || filter_noted())
         return false;

@@ -27,7 +27,7 @@ ALWAYS_INLINE uintptr_t sys_self(void) {
 #endif
 }
 
-// sys_pid asks the kernel, since a cached number is wrong after vfork.
+// sys_pid makes a system call, because a cached number is wrong after vfork.
 int sys_pid(void);
 
 // sys_tid returns the kernel's number of this thread.
@@ -162,8 +162,8 @@ bool sys_barrier_all(void);
 int sys_signal_number(const char *text);
 
 // sys_on_signal has handler called for a signal, on the stack the program set up
-// for handlers if it did, with system calls resumed. A program that wants the
-// signal for itself replaces it.
+// for handlers if it did, with system calls resumed. A handler that the program
+// installs replaces it.
 bool sys_on_signal(int signal, void (*handler)(int));
 
 // sys_abort ends the process with SIGABRT; a handler of the program may run.

@@ -28,7 +28,7 @@ enum {
 
 size_t sys_page_size(void) {
     static AT_START size_t
-        page_size; // written with one value only, by whoever is first
+        page_size; // the first caller writes it; every caller would write the same
     size_t n = __atomic_load_n(&page_size, __ATOMIC_RELAXED);
     if (n == 0) {
         n = getauxval(AT_PAGESZ);

@@ -8,8 +8,8 @@
 // ends. It returns false if it cannot. May allocate.
 bool threadexit_init(void (*at_exit)(void));
 
-// threadexit_arm asks for the call on this thread; again within at_exit it asks
-// for another round (the C library makes up to 4). May allocate. It returns
+// threadexit_arm arranges for the call at the end of this thread; within at_exit it
+// arranges for another round (the C library makes up to 4). May allocate. It returns
 // false before threadexit_init and when there is no memory.
 bool threadexit_arm(void);
 

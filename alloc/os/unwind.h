@@ -19,7 +19,7 @@ enum { UNWIND_MAX = 64 }; // return addresses, at most
 // unwind_init brings a mode into force and returns the one that is. *ret_why, when
 // it is not the wanted one, says why in a few words. For UNWIND_LIBUNWIND it may
 // allocate, load libraries and open files: once, by a constructor, while there is
-// one thread; or later by a program that wants a profile. Not before the C
+// one thread; or later by a program that starts a profile. Not before the C
 // library's own constructor has run: loading any library would run that one too,
 // without arguments and environment.
 enum unwind_mode unwind_init(enum unwind_mode wanted, const char **ret_why);

@@ -1,5 +1,5 @@
-// vdso_linux.c: see vdso.h. What is mapped is a small shared library; its table
-// of symbols is read here, for the dynamic loader would want its lock.
+// vdso_linux.c: see vdso.h. The vDSO is a small shared library. Its table of symbols
+// is read here, because the dynamic loader would take its lock.
 #include "os/vdso.h"
 
 #include <link.h>
@@ -98,7 +98,7 @@ static uintptr_t find(const char *name) {
 vdso_clock *vdso_clock_gettime(void) {
     enum { UNKNOWN = 0, NONE = 1 };
     static AT_START _Atomic uintptr_t
-        kept; // one value only, by whoever is first
+        kept; // the first caller writes it; every caller would write the same
     uintptr_t addr = atomic_load_explicit(&kept, memory_order_relaxed);
     if (addr == UNKNOWN) {
         addr = find(CLOCK_NAME);

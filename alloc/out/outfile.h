@@ -30,11 +30,11 @@ struct outfile {
 void outfile_look(const struct outfile *out);
 
 // outfile_write writes the file without a name, or under one of its own, and then
-// gives it its name in one step: a reader sees all or nothing. What had that name is
-// replaced, a link too, which is not followed. But a name with %n or with the number
-// of the process is a new one, whoever else looks for one: with %n the first number
-// that is free; else, where another process of that number was there first (long
-// ago, or in another pid namespace), a further number stands before the ending.
+// gives it its name in one step: a reader sees all or nothing. A file of that name is
+// replaced; so is a symbolic link, which is not followed. But a name with %n or with the
+// process ID is always new, even if several processes look for one at once: with %n it
+// has the first free number; otherwise, if an earlier process of that ID or one of
+// another pid namespace has the name, a further number before the ending.
 //
 // A pipe, a terminal or another device, /dev/stdout, and what links to such a thing
 // is not replaced: the contents are written to it. Not to a disk, a socket, a

@@ -40,8 +40,9 @@ static double gap(uint64_t *random) {
     return LEAST + (MOST - LEAST) * uniform(random);
 }
 
-// first returns how far the next sample is from a point that knows nothing of the
-// last one: a gap chosen by its length, and a point in it.
+// first returns the distance of the next sample from a point that is independent of
+// the last one: a gap, chosen with a probability in proportion to its length, and a
+// point in it.
 static double first(uint64_t *random) {
     for (;;) {
         double g = gap(random);

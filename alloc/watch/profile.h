@@ -5,8 +5,8 @@
 // Which malloc is sampled costs the fast paths one test of a count that they
 // raise anyway (duemalloc_after); what is outside of magazines, large objects
 // above all, is chosen by a countdown of bytes in each thread. A sampled object
-// lies in a span of its own kind, with class byte 0, or is a large one: so its
-// free takes the slow path, and that of any other object knows nothing of it.
+// is in a span of a kind of its own, with class byte 0, or is a large one. So its
+// free takes the slow path, and the free of any other object costs nothing more.
 #ifndef MOUND_PROFILE_H
 #define MOUND_PROFILE_H
 
