@@ -4,7 +4,7 @@
 
 #include "heap/keptspans.h"
 #include "heap/mcache_slow.h"
-#include "heap/scavenger.h"
+#include "heap/scavenger_visit.h"
 #include "heap/verify.h"
 #include "runtime/mode.h"
 #include "runtime/runtime.h"

@@ -46,7 +46,7 @@
 //      interior pointer.
 //   5. A span whose slots are all free goes back to mheap, which keeps some of them
 //      whole (keptspans.h); the pages of others merge with their neighbours by
-//      being bits in the same bitmap, and stay backed for a while (scavenger.c).
+//      being bits in the same bitmap, and stay backed for a while (scavenger_goal.c).
 //
 // Memory that was used once is used again before fresh memory is touched: what
 // stores and caches hold back is taken for it first (mheap_take_back, mcache_trim). So

@@ -3,7 +3,7 @@
 
 #include "heap/memlimit.h"
 #include "heap/pagecount.h"
-#include "heap/scavenger.h"
+#include "heap/scavenger_goal.h"
 #include "heap/spanrecord.h"
 #include "os/sys.h"
 

@@ -119,7 +119,7 @@ struct mheap {
     size_t address_limit; // (h) RLIMIT_AS of the start, or what a refusal told
     enum thp_mode thp;    // (c) what hugepages.c may do
     bool thp_unasked;     // (c) the kernel uses them without advice
-    // Of scavenger.c. (c) but for tests
+    // Of scavenger_goal.c. (c) but for tests
     uint64_t half_life_ns; // of the peak; 0: nothing is kept; or SCAVENGE_NEVER
     bool help_always;      // a helper also where there is one thread
     struct memlimit memlimit;
@@ -141,7 +141,7 @@ struct mheap {
     size_t kept_pages;
     struct firstpages first_pages; // (h) they count as idle
 
-    // The decaying peak that the scavenger keeps pages for; see scavenger.c.
+    // The decaying peak that the scavenger keeps pages for; see scavenger_goal.c.
     uint64_t peak_pages; // (h)
     uint64_t peak_ns;    // (h) when it was last looked at
     // (h) Pages with memory that were taken of the free ones, since reuse_ticks

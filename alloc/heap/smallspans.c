@@ -7,7 +7,7 @@
 #include "heap/hugepages.h"
 #include "heap/keptspans.h"
 #include "heap/populate.h"
-#include "heap/scavenger.h"
+#include "heap/scavenger_visit.h"
 #include "heap/spanrecord.h"
 #include "heap/takeback.h"
 

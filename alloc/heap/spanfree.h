@@ -5,6 +5,8 @@
 #define MOUND_HEAP_SPANFREE_H
 
 #include "heap/scavenger.h"
+#include "heap/scavenger_goal.h"
+#include "heap/scavenger_visit.h"
 
 // struct leftover: all zero is nothing to do.
 struct leftover {

@@ -15,7 +15,7 @@
 #include "base/stdfd.h"
 #include "hardened.h"
 #include "heap/repair.h"
-#include "heap/scavenger.h"
+#include "heap/scavenger_visit.h"
 #include "life/process.h"
 #include "os/filter.h"
 #include "os/forklock.h"

@@ -14,6 +14,7 @@
 #include "heap/mcentral_store.h"
 #include "heap/repair.h"
 #include "heap/scavenger.h"
+#include "heap/scavenger_visit.h"
 #include "mem_fake.h"
 
 enum { OS_PAGE = 4096 };

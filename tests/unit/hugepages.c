@@ -8,6 +8,8 @@
 #include "heap/keptspans.h"
 #include "heap/large.h"
 #include "heap/scavenger.h"
+#include "heap/scavenger_goal.h"
+#include "heap/scavenger_visit.h"
 #include "heap/smallspans.h"
 #include "heap/spanfree.h"
 #include "mem_fake.h"

@@ -1,5 +1,6 @@
 // hugeuse.c: what is told of the use of huge pages, against what the test knows and
 // against a count by the records of spans.
+#include "heap/scavenger_visit.h"
 #include "prof/hugeuse.h"
 
 #include <criterion/criterion.h>

@@ -10,6 +10,7 @@
 #include "heap/keptspans.h"
 #include "heap/mcentral_grow.h"
 #include "heap/scavenger.h"
+#include "heap/scavenger_visit.h"
 #include "heap/spansearch.h"
 #include "mem_fake.h"
 

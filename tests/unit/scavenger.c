@@ -10,6 +10,8 @@
 #include "heap/keptspans.h"
 #include "heap/largespans.h"
 #include "heap/memlimit.h"
+#include "heap/scavenger_goal.h"
+#include "heap/scavenger_visit.h"
 #include "heap/smallspans.h"
 #include "mem_fake.h"
 #include "os/sys.h"
