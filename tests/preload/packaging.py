@@ -62,10 +62,11 @@ def installed():
                         PKG_CONFIG_SYSROOT_DIR=root)
 
 
-def serves(program, env):
-    """The program's malloc is mound's: both the one it calls and libc's callers'."""
+def serves(program, env, least=1024):
+    """The program's malloc is mound's, which has allocated so many bytes: puts alone
+    has a buffer of 1024."""
     lines = run(program, env=env).split()
-    must(lines[0] == 'served' and int(lines[1]) >= 1024, program, lines)
+    must(lines[0] == 'served' and int(lines[1]) >= least, program, lines)
 
 
 def linked(folder, env, package, *options, static=False):
@@ -177,6 +178,25 @@ executable('with_moundmap', 'map.c', dependencies: dependency('moundmap'))
         must(options in commands.splitlines()[-1], commands)
 
 
+def the_rust_example_allocates_from_mound(folder):
+    libdir, env = installed()
+    # Debian's, if there is another.
+    rustc = '/usr/bin/rustc' if os.path.exists('/usr/bin/rustc') else 'rustc'
+    run(rustc, '-O', SOURCE + '/preload/examples/global_alloc.rs',
+        '-L', 'native=' + libdir, '-l', 'dylib=mound', '-o', folder + '/program')
+    serves(folder + '/program', env, least=4 << 20)
+
+
+def the_cxx_example_allocates_from_mound(folder):
+    libdir, env = installed()
+    run('g++', '-std=c++17', '-Wall', '-Wextra', '-Werror',
+        SOURCE + '/preload/examples/pmr.cc',
+        '-I' + SOURCE + '/alloc', libdir + '/libmound.a',
+        '-o', folder + '/program')
+    must(not re.search(' T malloc$', run('nm', folder + '/program'), re.M))
+    serves(folder + '/program', env, least=500_000)
+
+
 def every_installed_file_is_in_one_debian_package(folder):
     run('meson', 'install', '-C', BUILD, '--no-rebuild', '--quiet',
         env=dict(os.environ, DESTDIR=folder))
@@ -219,6 +239,8 @@ TESTS = [
     every_library_has_its_pkg_config,
     cmake_finds_the_package,
     meson_takes_it_as_a_subproject,
+    the_rust_example_allocates_from_mound,
+    the_cxx_example_allocates_from_mound,
     every_installed_file_is_in_one_debian_package,
     the_symbols_files_have_what_is_exported,
 ]
