@@ -3,8 +3,8 @@
 
 #include "heap/mcentral_sample.h"
 #include "heap/mcentral_store.h"
+#include "heap/scavenger_help.h"
 #include "heap/spanfree.h"
-#include "heap/scavenger.h"
 
 enum {
     RETIRE_SPANS = 64, // under one lock

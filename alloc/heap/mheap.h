@@ -157,6 +157,8 @@ struct mheap {
 
     struct mutex scavenger CACHELINE_ALIGNED; // rank LOCKRANK_SCAVENGER
     struct helper helper; // (a) runs while there is something to return
+    // What the helper does: handed in by scavenger_init. (c)
+    void (*help)(void *heap);
     // Of the scavenger: whether one thread is at it, and what that one alone uses.
     _Atomic bool scavenging;     // (a) acquire when taken, release when given
     _Atomic unsigned collect_at; // (a) relaxed: the class to begin with

@@ -10,7 +10,6 @@
 #include "heap/memlimit.h"
 #include "heap/scavenger_goal.h"
 #include "heap/scavenger_visit.h"
-#include "os/memwatch.h"
 #include "os/sys.h"
 
 enum {
@@ -112,55 +111,6 @@ void scavenger_tick(struct mheap *h) {
         atomic_store_explicit(&h->tick_ns, now + SOON_NS, memory_order_relaxed);
 }
 
-// alone_locked says whether no other thread uses the heap now: the C library's word
-// stays at "several" when they have ended. So threads that never allocated count as
-// gone, and get no helper: the C library tells nobody that they are there, and one that
-// is wrongly started makes setns of a program with one thread left fail. Where no thread
-// has a cache (hardened mode) that word is all there is.
-static bool alone_locked(const struct mheap *h) {
-    size_t norphans = __atomic_load_n(&h->stats->norphans, __ATOMIC_RELAXED);
-    return !h->help_always &&
-           (sys_single_threaded() || h->caches.ninuse - norphans == 1);
-}
-
-// may_help says whether a helper may be started that is not there, if this program
-// has other threads.
-static bool may_help(struct mheap *h) {
-    return (h->help_always || !sys_single_threaded()) && !memwatch_watched() &&
-           atomic_load_explicit(&h->helper.tid, memory_order_relaxed) == 0 &&
-           !atomic_load_explicit(&h->release_refused, memory_order_relaxed) &&
-           atomic_load_explicit(&h->quiet_pages, memory_order_relaxed) <= 0;
-}
-
-bool scavenger_help_locked(struct mheap *h) {
-    bool much = scavenger_much_locked(h) ||
-                atomic_load_explicit(&h->holes_left, memory_order_relaxed) !=
-                    HOLES_NONE;
-    return much && may_help(h) && !alone_locked(h);
-}
-
-void scavenger_holes_made(struct mheap *h) {
-    if (h->holes.off || h->half_life_ns == SCAVENGE_NEVER)
-        return;
-    if (!atomic_load_explicit(&h->restless, memory_order_relaxed))
-        atomic_store_explicit(&h->restless, true, memory_order_relaxed);
-    if (!atomic_load_explicit(&h->trades, memory_order_relaxed)) {
-        atomic_store_explicit(
-            &h->trades_from,
-            atomic_load_explicit(&h->fresh_bytes, memory_order_relaxed),
-            memory_order_relaxed);
-        atomic_store_explicit(&h->trade_owed, 0, memory_order_relaxed);
-        atomic_store_explicit(&h->trades, true, memory_order_relaxed);
-    }
-    if (!may_help(h))
-        return;
-    mutex_lock(&h->lock);
-    bool alone = alone_locked(h);
-    mutex_unlock(&h->lock);
-    if (!alone)
-        scavenger_help(h);
-}
-
 // help is the helper thread: it ends once there was nothing to do for a while.
 static void help(void *arg) {
     struct mheap *h = arg;
@@ -173,14 +123,6 @@ static void help(void *arg) {
     }
 }
 
-void scavenger_help(struct mheap *h) {
-    helper_start(&h->helper, help, h);
-}
-
-void scavenger_resume(struct mheap *h) {
-    mutex_lock(&h->lock);
-    bool help = scavenger_help_locked(h);
-    mutex_unlock(&h->lock);
-    if (help)
-        scavenger_help(h);
+void scavenger_init(struct mheap *h) {
+    h->help = help;
 }

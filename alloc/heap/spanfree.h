@@ -4,8 +4,8 @@
 #ifndef MOUND_HEAP_SPANFREE_H
 #define MOUND_HEAP_SPANFREE_H
 
-#include "heap/scavenger.h"
 #include "heap/scavenger_goal.h"
+#include "heap/scavenger_help.h"
 #include "heap/scavenger_visit.h"
 
 // struct leftover: all zero is nothing to do.

@@ -1,7 +1,7 @@
 // process.c: see process.h.
 #include "life/process.h"
 
-#include "heap/scavenger.h"
+#include "heap/scavenger_help.h"
 #include "os/filter.h"
 #include "os/helper.h"
 #include "runtime/emergency.h"

@@ -15,6 +15,7 @@
 #include "hardened.h"
 #include "heap/hugepages.h"
 #include "heap/memlimit.h"
+#include "heap/scavenger.h"
 #include "life/exit.h"
 #include "life/fork.h"
 #include "life/process.h"
@@ -65,6 +66,7 @@ static COLD void start_heap(char **envp) {
     if (options->names)
         memname_start();
     mheap_init(&mound_heap, &mound_stats, sizeof(struct mcache));
+    scavenger_init(&mound_heap);
     set_options(&mound_heap);
     mound_heap.misuse = slow_misuse;
     hugepages_init(&mound_heap, options->thp);

@@ -6,6 +6,7 @@
 #include "heap/mcache_slow.h"
 #include "heap/mcentral_drain.h"
 #include "heap/mcentral_grow.h"
+#include "heap/scavenger.h"
 #include "heap/verify.h"
 
 #include <criterion/criterion.h>
@@ -46,6 +47,7 @@ struct fixture fixture_start(void) {
     f.heap = fresh(sizeof *f.heap);
     f.stats = fresh(sizeof *f.stats);
     mheap_init(f.heap, f.stats, sizeof(struct mcache));
+    scavenger_init(f.heap);
     f.heap->misuse = note_misuse;
     f.heap->pages.now = 0; // what was taken before the first tick is old then
     return f;
