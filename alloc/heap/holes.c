@@ -124,8 +124,9 @@ static void add_ranges(struct holes *o, uintptr_t start, uint32_t holes) {
     size_t page = sys_page_size();
     for (; holes != 0; holes &= holes - 1) {
         uintptr_t addr = start + (unsigned)__builtin_ctz(holes) * page;
-        struct holes_range *last = &o->ranges[o->nranges - 1];
-        if (o->nranges > 0 && last->addr + last->nbytes == addr &&
+        struct holes_range *last =
+            o->nranges > 0 ? &o->ranges[o->nranges - 1] : NULL;
+        if (last != NULL && last->addr + last->nbytes == addr &&
             last->nbytes < RANGE_BYTES)
             last->nbytes += page;
         else
