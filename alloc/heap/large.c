@@ -15,10 +15,10 @@ static void count_moved_locked(struct mheap *h, int n) {
         __atomic_store_n(&h->crowded, true, __ATOMIC_RELAXED);
 }
 
-// leave makes the old place of an object one mapping with its neighbours again, if
-// there may be too many, and where it has advice that who comes next should not have. It
-// says how many places there are more.
-static int leave(struct mheap *h, struct mspan *s, const struct mspan *new) {
+// note_move counts that an object was moved to new. It makes the old place one mapping
+// with its neighbours again, if there may be too many, and where it has advice that who
+// comes next should not have.
+static void note_move(struct mheap *h, struct mspan *s, struct mspan *new) {
     uintptr_t old = mspan_start(s);
     size_t npages = s->npages;
     bool renewed = (mheap_is_crowded(h) || hugepages_are(h, old, npages)) &&
@@ -27,8 +27,10 @@ static int leave(struct mheap *h, struct mspan *s, const struct mspan *new) {
     hugepages_moved_locked(h, old, mspan_start(new), npages);
     if (renewed)
         hugepages_unmapped_locked(h, old, npages);
+    new->moved = true;
+    __atomic_store_n(&h->nmoved_live, h->nmoved_live + 1, __ATOMIC_RELAXED);
+    count_moved_locked(h, renewed && !s->moved ? 1 : renewed ? 0 : 2);
     mutex_unlock(&h->lock);
-    return renewed && !s->moved ? 1 : renewed ? 0 : 2;
 }
 
 // may_move says whether there may be a moved place for the object, however many there
@@ -82,12 +84,7 @@ static struct mspan *move(struct mheap *h, struct mspan *s, size_t npages,
             mheap_abandon_large(h, new);
         return NULL;
     }
-    int nmore = leave(h, s, new);
-    new->moved = true;
-    mutex_lock(&h->lock);
-    __atomic_store_n(&h->nmoved_live, h->nmoved_live + 1, __ATOMIC_RELAXED);
-    count_moved_locked(h, nmore);
-    mutex_unlock(&h->lock);
+    note_move(h, s, new);
     // What the new pages held before is gone with their mapping; the old ones
     // are Prepared again and read as zero, and so are free as scavenged.
     sample = give_up(h, s, old_addr, /* scavenged= */ true, ret_kept);
