@@ -35,9 +35,8 @@
 #include "os/mem.h"
 
 enum {
-    REGION_PAGES = HUGE_BYTES / PAGE_SIZE,
     // The heap in use from which on it grows by regions.
-    GROWING_PAGES = HUGE_BYTES / PAGE_SIZE,
+    GROWING_PAGES = REGION_PAGES,
     GROWN_PAGES = 4 * REGION_PAGES, // of an object: see hugepages_grown
     // See hugepages_guess_locked.
     GUESS_SMALL_SHARE = 8,

@@ -13,7 +13,7 @@
 
 #include "heap/mheap.h"
 
-enum { HUGE_BYTES = 2 << 20 };
+enum { HUGE_BYTES = 2 << 20, REGION_PAGES = HUGE_BYTES / PAGE_SIZE };
 
 // hugepages_init decides by the option and by the setting of the system. Once,
 // before the heap is in use. Reads a file.

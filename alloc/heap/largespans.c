@@ -146,7 +146,6 @@ struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align,
 
 struct mspan *mheap_alloc_large_moved(struct mheap *h, size_t npages,
                                       size_t nmoved) {
-    enum { REGION_PAGES = HUGE_BYTES / PAGE_SIZE };
     struct request r = {.npages = npages, .nmoved = nmoved};
     struct mspan *s = NULL;
     // From the start of a region: what a filled one has left would lose its memory

@@ -8,7 +8,6 @@
 #include "os/mem.h"
 
 enum {
-    HUGE_PAGES = HUGE_BYTES / PAGE_SIZE,
     SHORT_RANGES = 64, // that are shorter: of a free, in SYS_TICKS_STEP
     // What is taken under one lock: 50 to 300 us to release, of pages of 4 KiB.
     RELEASE_PAGES = CHUNK_PAGES,
@@ -47,9 +46,9 @@ static bool late(const struct scavenger_visit *v) {
 // shortest, for the longest.
 static void turn_locked(struct mheap *h, size_t least) {
     if (h->sweep_min <= least)
-        h->sweep_min = HUGE_PAGES;
+        h->sweep_min = REGION_PAGES;
     else
-        h->sweep_min = h->sweep_min == HUGE_PAGES ? SCAVENGER_LONG_PAGES : 1;
+        h->sweep_min = h->sweep_min == REGION_PAGES ? SCAVENGER_LONG_PAGES : 1;
     pagecursor_to_top(&h->sweep, &h->pages);
 }
 

@@ -22,7 +22,7 @@ static bool has_released(const struct arena *a, uintptr_t start) {
     size_t page = arena_page(start);
     const uint64_t *bits = a->chunks[page / CHUNK_PAGES].scavenged;
     return pallocbits_count(bits, (unsigned)(page % CHUNK_PAGES),
-                            HUGE_BYTES / PAGE_SIZE) > 0;
+                            REGION_PAGES) > 0;
 }
 
 static bool is_huge(struct walk *w, uintptr_t addr) {

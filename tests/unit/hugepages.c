@@ -14,7 +14,7 @@
 #include "heap/spanfree.h"
 #include "mem_fake.h"
 
-enum { MIB = 1 << 20, REGION_PAGES = HUGE_BYTES / PAGE_SIZE };
+enum { MIB = 1 << 20 };
 
 static struct fixture start(enum thp_mode mode) {
     struct fixture f = fixture_start();

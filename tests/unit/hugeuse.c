@@ -12,7 +12,6 @@
 #include "heap/smallspans.h"
 #include "heap/spanrecord.h"
 
-enum { REGION_PAGES = HUGE_BYTES / PAGE_SIZE };
 
 static struct fixture start(enum thp_mode mode) {
     struct fixture f = fixture_start();

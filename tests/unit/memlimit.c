@@ -14,7 +14,6 @@
 enum {
     MIB = 1 << 20,
     MIB_PAGES = MIB / PAGE_SIZE,
-    REGION_PAGES = HUGE_BYTES / PAGE_SIZE,
 };
 
 static struct fixture start(size_t limit) {
