@@ -119,7 +119,7 @@ class Harness(unittest.TestCase):
         run = self.malloc('--peer', 'glibc', '--peer', library)
         self.assert_refused(run, 'malloc still comes from')
 
-    def library(self, name, code):
+    def shared_object(self, name, code):
         """A library of a few lines of C that passes malloc on."""
         path = self.path(name)
         with open(path + '.c', 'w') as f:
@@ -143,14 +143,14 @@ class Harness(unittest.TestCase):
             with self.subTest(said):
                 run = self.malloc('--quick', '--rounds', '1', '--workload',
                                   'pair-16', '--peer',
-                                  self.library('some.so', code))
+                                  self.shared_object('some.so', code))
                 self.assertEqual((run.returncode, run.stderr), (0, ''))
                 self.assertIn(f'({said}', run.stdout)
                 self.assertNotIn('old releases', run.stdout)
 
     def test_a_table_that_compares_with_an_old_release_says_so(self):
         run = self.malloc('--quick', '--rounds', '1', '--workload', 'pair-16',
-                          '--peer', self.library('some.so', 'int mi_version('
+                          '--peer', self.shared_object('some.so', 'int mi_version('
                                                  'void) { return 209; }'))
         self.assertEqual((run.returncode, run.stderr), (0, ''))
         self.assertEqual(run.stdout.count(
