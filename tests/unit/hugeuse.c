@@ -12,7 +12,6 @@
 #include "heap/smallspans.h"
 #include "heap/spanrecord.h"
 
-
 static struct fixture start(enum thp_mode mode) {
     struct fixture f = fixture_start();
     hugepages_init(f.heap, mode);
