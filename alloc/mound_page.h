@@ -1,0 +1,241 @@
+// mound_page.h: the layout of the page, a file that shows the memory of a process from
+// outside, also after the process was killed.
+//
+// With MOUND_WATCH=1 a process that runs on mound keeps one file
+//
+//   /dev/shm/mound-UID/PID-START.page
+//
+// of sizeof (struct mound_page) bytes, mapped by the process. UID is its effective user
+// ID, PID its number in its own pid namespace, START the time of its start as in field
+// 22 of /proc/PID/stat. The folder has mode 0700 and the file 0600. A normal exit removes
+// the file (MOUND_WATCH=keep leaves it); a process that is killed leaves it.
+//
+// How to read. Map the file or read it whole; nbytes and magic come first. A reader may
+// read at any time; seq of a section is odd while the section is written:
+//
+//   do { begin = seq; copy the section; } while (begin is odd or seq != begin);
+//
+// with an acquire load before and an acquire fence after the copy. A process that died
+// while it wrote leaves seq odd: the section is then of no use, but for each word by
+// itself. A reader trusts no field: the file belongs to a user.
+//
+// All numbers are in the byte order of the machine, sizes in bytes, times in nanoseconds.
+#ifndef MOUND_PAGE_H
+#define MOUND_PAGE_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MOUND_PAGE_MAGIC UINT64_C(0x6567617064756f6d) // "moudpage"
+#define MOUND_PAGE_VERSION                                                     \
+    1 // changes when a field changes its place or meaning
+
+#define MOUND_PAGE_CLASSES 68 // 0: large objects, over 32 KiB; 1 to 67: Go's
+#define MOUND_PAGE_RANGES 62
+#define MOUND_PAGE_NAME_BYTES 64
+
+// struct mound_page_identity is written before the file gets its name, and once more
+// where the end is noted (state, status).
+struct mound_page_identity {
+    uint32_t pid;           // in the pid namespace of the process
+    uint32_t uid;           // effective, at the start
+    uint64_t pid_namespace; // inode of /proc/self/ns/pid; 0: not known
+    uint64_t start_ticks;   // field 22 of /proc/self/stat; 0: not known
+    uint64_t start_unix_ns; // when mound started in this process
+    uint32_t
+        parent_page; // 1: a child of fork, which began with the counters of its
+                     // parent
+    uint32_t library;                    // mound_version()
+    char program[MOUND_PAGE_NAME_BYTES]; // name without folders, ends in 0
+    uint32_t serves;                     // enum mound_page_serves
+    uint32_t state;                      // enum mound_page_state
+    int32_t status; // of MOUND_PAGE_EXITED: exit status, -1: not known; of
+                    // MOUND_PAGE_SIGNALLED: the signal
+    uint32_t reserved;
+    uint64_t end_unix_ns; // 0: not ended, or not noted
+};
+
+// Who serves malloc in this process.
+enum mound_page_serves {
+    MOUND_PAGE_SERVES = 0,    // mound
+    MOUND_PAGE_OFF = 1,       // the C library: MOUND_OFF
+    MOUND_PAGE_SANITIZER = 2, // a sanitizer's runtime
+    MOUND_PAGE_FRONT = 3,     // another malloc that stands in front of mound
+    MOUND_PAGE_BEHIND =
+        4, // another malloc, which passes some calls on to mound
+};
+
+enum mound_page_state {
+    MOUND_PAGE_RUNNING = 0, // or ended in a way that nobody noted: killed, exec
+    MOUND_PAGE_EXITED = 1,
+    MOUND_PAGE_SIGNALLED = 2, // by a signal that mound was told to note
+};
+
+// struct mound_page_now is written whenever pages come or go: exact at any moment, also
+// in that of a kill.
+struct mound_page_now {
+    uint32_t seq;
+    uint32_t reserved;
+    uint64_t inuse;    // bytes of pages in spans
+    uint64_t idle;     // of pages in no span, with memory behind them
+    uint64_t released; // of pages in no span, without
+    uint64_t sys;      // the sum of the three
+};
+
+struct mound_page_class {
+    uint64_t size; // bytes of a slot; 0: large objects, or a class without any
+    uint64_t spans;
+    uint64_t slots;    // of all spans. For large objects: the objects in use
+    uint64_t live;     // objects in use
+    uint64_t cached;   // free slots in caches of threads
+    uint64_t transfer; // free slots on their way between threads
+    uint64_t mallocs;  // since the start
+    uint64_t frees;
+    uint64_t
+        live_bytes; // of live: whole slots, or whole pages of large objects
+    uint64_t holes; // bytes of pages of its spans without memory
+    uint64_t
+        rounding; // estimated: bytes of live objects that nobody asked for,
+                  // because slots come in classes. From a part of the mallocs
+    uint64_t reserved;
+};
+
+// struct mound_page_stats is a reading of all counters. It is written at times: see
+// published_ns. The figures of one class are exact at a moment at which no allocation
+// call of the class is in flight; those of different classes are of moments some
+// microseconds apart.
+struct mound_page_stats {
+    uint32_t seq;
+    uint32_t reserved;
+    uint64_t published_ns;      // CLOCK_MONOTONIC
+    uint64_t published_unix_ns; // time of day
+    uint64_t npublished;        // how often
+
+    // Of the process, from /proc/self/status; all 0: not readable.
+    uint64_t rss;
+    uint64_t rss_peak;
+    uint64_t rss_anon; // rss = rss_anon + rss_file + rss_shmem
+    uint64_t rss_file;
+    uint64_t rss_shmem;
+    uint64_t swap;
+    uint64_t
+        huge; // in transparent huge pages (smaps_rollup); 0 where huge_ns is 0
+    uint64_t
+        huge_ns; // when huge, heap_huge and heap_huge_unused were read; 0: never
+
+    // Of the heap, as in struct mound_memstats.
+    uint64_t
+        inuse; // of pages in spans, and of guarded objects and blocks of handlers
+    uint64_t idle; // in no span, with memory
+    uint64_t released;
+    uint64_t holes;    // the part of inuse without memory
+    uint64_t live;     // whole slots of live objects
+    uint64_t rounding; // the estimated part of live that nobody asked for
+    uint64_t
+        cached; // free slots in caches and between threads, and cached large
+                // objects
+    uint64_t
+        records; // everything else obtained from the system: page map, spans,
+                 // caches, profiles
+    uint64_t total_alloc; // bytes of all objects ever allocated
+    uint64_t mallocs;
+    uint64_t frees;
+    uint64_t threads; // with a cache
+    uint64_t spans;
+    uint64_t inuse_peak; // the most that inuse was
+
+    uint64_t
+        heap_huge; // regions of huge pages, and what of them no live object uses
+    uint64_t heap_huge_unused;
+    uint64_t huge_stalls;
+    uint64_t memlimit; // 0: none
+    uint64_t memlimit_exceeded;
+    uint64_t half_life_ns;    // MOUND_DECAY; UINT64_MAX: never
+    uint64_t release_refused; // 1: the system takes nothing back
+    uint64_t given_back;      // bytes given back to the system since the start
+
+    // The heap profile.
+    uint64_t profile_rate; // mean bytes between samples; 0: none is taken
+    uint64_t profile_start_unix_ns; // 0: never started
+    uint64_t profile_stacks;
+    uint64_t profile_written; // profiles that were written
+
+    struct mound_page_class classes[MOUND_PAGE_CLASSES];
+};
+
+// Address ranges that mound mapped, to be looked up in /proc/PID/smaps.
+enum mound_page_range_kind {
+    MOUND_PAGE_HEAP = 1,
+    MOUND_PAGE_RECORDS = 2,
+};
+
+struct mound_page_range {
+    uint64_t begin; // 0: no more
+    uint64_t end;
+    uint64_t kind;
+};
+
+struct mound_page_ranges {
+    uint32_t seq;
+    uint32_t overflow; // there are more than fit
+    struct mound_page_range ranges[MOUND_PAGE_RANGES];
+};
+
+// Control, with MOUND_CONTROL=1. One request at a time. A reader
+//
+//   1. changes owner from 0 to its own thread number by compare and exchange (a number of
+//      a thread that does not exist any more may be replaced),
+//   2. writes op and arg, then adds 1 to requested (release) and to bell, and wakes bell
+//      (futex, shared, all),
+//   3. waits until done equals requested (futex on done, shared), reads result,
+//   4. sets owner to 0.
+enum mound_page_op {
+    MOUND_PAGE_PUBLISH = 1, // stats, with huge pages, and ranges
+    MOUND_PAGE_RELEASE =
+        2, // as malloc_trim(0), but for the caches of threads; result:
+           // bytes given back
+    MOUND_PAGE_PROFILE_START = 3, // arg: mean bytes between samples
+    MOUND_PAGE_PROFILE_STOP = 4,
+    MOUND_PAGE_PROFILE_WRITE =
+        5, // a thread of the program writes the file PID-START.N.pb.gz
+           // beside the page at its next call of malloc or free,
+           // N = profile_written + 1; result: 0 when that is
+           // due, see profile_written
+    MOUND_PAGE_PROFILE_PEAK =
+        6, // as WRITE: the profile that was kept at the peak
+};
+
+struct mound_page_control {
+    uint32_t bell;      // futex of the helper
+    uint32_t listening; // 1: a helper waits on bell
+    uint32_t owner;
+    uint32_t op;
+    uint64_t arg;
+    uint32_t requested; // number of the last request
+    uint32_t done;      // number of the last request that was done; futex
+    int64_t result;     // of done; or -errno
+    uint64_t
+        profile_done; // the number N of the last profile file that was written
+    int64_t profile_result; // 0 or -errno of that
+};
+
+struct mound_page {
+    uint64_t magic; // MOUND_PAGE_MAGIC
+    uint32_t version;
+    uint32_t nbytes; // sizeof (struct mound_page) of the writer
+
+    struct mound_page_identity identity;
+    struct mound_page_now now;
+    struct mound_page_stats stats;
+    struct mound_page_ranges ranges;
+    struct mound_page_control control;
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif // MOUND_PAGE_H
