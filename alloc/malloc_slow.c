@@ -172,10 +172,11 @@ size_t usable_size_slow(void *p) {
 static bool size_fits(const struct block *b, size_t align, size_t size) {
     if (size > b->usable)
         return false;
-    if (b->span == NULL) // guarded, which knows; of no bytes may have one
+    if (b->span ==
+        NULL) // guarded: it has its own record; of no bytes may have one
         return size == b->usable || max_size(size, 1) == b->usable;
     if (options->hardened > 1)
-        return size == b->usable; // the canary knows
+        return size == b->usable; // the canary's head has it
     if (size > b->usable / 2 && b->usable <= MAX_SMALL_SIZE)
         return true;
     if (b->span->sizeclass == 0)

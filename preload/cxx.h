@@ -1,4 +1,4 @@
-// cxx.h: who has C++'s operators new and delete first in this process, and what of
+// cxx.h: which library has C++'s operators new and delete first in this process, and what of
 // the C++ library they need.
 //
 // libmound.so looks for that at the start, and only where there is a C++ library

@@ -1,4 +1,4 @@
-// first.h: who has a name first in this process.
+// first.h: which library has a name first in this process.
 #ifndef MOUND_FIRST_H
 #define MOUND_FIRST_H
 

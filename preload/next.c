@@ -100,7 +100,7 @@ void *next_find(const char *name) {
     for (const struct link_map *map = own; map != last;) {
         map = map->l_next;
         const struct names n = names_of(map);
-        // Without such a table, only dlsym knows.
+        // Without such a table, only dlsym finds it.
         if (n.symbols == NULL || n.text == NULL || n.hashes == NULL)
             return dlsym(RTLD_NEXT, name);
         const ElfW(Sym) *s = look_in(&n, name, hash);

@@ -59,7 +59,7 @@ static struct {          // in passive mode, those behind ours; or NULL
             return next.name(__VA_ARGS__);                                     \
     } while (0)
 
-// at_least_one is the size to be asked for: new of nothing gives a block, whatever
+// at_least_one is the size to allocate: new of nothing gives a block, whatever
 // malloc does. Sized deletes are told the size before.
 static size_t at_least_one(size_t n) {
     return n + (n == 0);

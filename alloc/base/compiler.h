@@ -27,7 +27,7 @@
 // compiler's flag covers definitions only.
 #define HIDDEN __attribute__((visibility("hidden")))
 
-// UNSANITIZED marks who reads memory past what the compiler knows of it, as a stack.
+// UNSANITIZED marks functions that read memory outside of any object, as a stack.
 #define UNSANITIZED                                                            \
     __attribute__((no_sanitize_address, no_sanitize_thread, noinline))
 

@@ -7,7 +7,7 @@
 enum { NSPINS = 100 }; // some microseconds: our sections are shorter than that
 
 // The kernel compares 32 bits: those with the mark. The rest of the name does not
-// matter, for who takes a lock that is waited for will wake one of the waiters.
+// matter, because whichever thread takes a lock with waiters wakes one of them later.
 static _Atomic uint32_t *futex_of(struct mutex *m) {
     bool little = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
     size_t last = sizeof m->word / sizeof(uint32_t) - 1;

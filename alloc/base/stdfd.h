@@ -29,7 +29,7 @@ int stdfd_of(int fd);
 // redirected its messages: it is the same file as 1, a terminal or /dev/null, or a file
 // that it can only append to, as logs are; else -1. A terminal that it opened stays
 // open: most such reports end the process, and who goes on after one has a copy.
-// Before stdfd_start, and under a filter that may end who looks, it is 2. Any thread,
+// Before stdfd_start, and under a filter that may kill a thread that looks, it is 2. Any thread,
 // also in a signal handler.
 int stdfd_err(void);
 

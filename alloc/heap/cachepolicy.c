@@ -126,7 +126,7 @@ static void take_from_idle(struct mcache *c, struct mheap *h,
     }
 }
 
-// make_room sees who gives way for a magazine that is to have cap slots.
+// make_room shrinks others for a magazine that is to have cap slots.
 static NOINLINE void make_room(struct mcache *c, struct mheap *h,
                                unsigned sizeclass, size_t cap) {
     struct magazine_shape *shape = &c->shapes[sizeclass];

@@ -1,5 +1,5 @@
 // cachepolicy.h: how large a magazine may be. One policy: pressure makes a magazine
-// grow, and the budget says who gives way for it.
+// grow, and the budget says which one shrinks for it.
 //
 // Pressure. Each slow path of a class adds to the pressure of its magazine, and at 4
 // that is spent:
@@ -41,7 +41,7 @@ struct mheap;
 size_t cachepolicy_next(struct magazine_shape *shape, unsigned sizeclass,
                         unsigned now);
 
-// cachepolicy_adapt does that for a class of a cache and sees who gives way. Caller is
+// cachepolicy_adapt does that for a class of a cache and shrinks others for it. Caller is
 // the owner, without locks. Cost: at most 8 halves of magazines and 16 large objects
 // given back.
 void cachepolicy_adapt(struct mcache *c, struct mheap *h, unsigned sizeclass,

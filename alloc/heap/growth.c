@@ -99,7 +99,7 @@ static bool reserve_locked(struct mheap *h, size_t nbytes) {
     size_t want = max_size(nbytes, piece);
     for (bool first = true;; first = false) {
         // Whole huge pages, also in size: or the next piece could not be just
-        // below. The last attempt asks for no more than it must.
+        // below. The last attempt takes no more than it must.
         size_t size = want;
         size_t align = COMMIT_GRAIN;
         if (want >= HUGE_BYTES && limit == SIZE_MAX &&

@@ -1,4 +1,4 @@
-// heapstats.h: the counters of a heap and who writes each. They lie in one
+// heapstats.h: the counters of a heap, and the lock of each. They lie in one
 // struct without pointers into private records, so that the exported symbol
 // mound_stats can be read by gdb, from a core, and by other processes.
 //

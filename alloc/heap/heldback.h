@@ -24,7 +24,7 @@ struct heldback {
 
 static inline void heldback_set(struct heldback *hb, unsigned i, bool held) {
     uint64_t bit = (uint64_t)1 << i % WORD_BITS;
-    // release: who sees the bit sees that the store is there; partner: acquire in
+    // release: a reader that sees the bit sees the store; partner: acquire in
     // heldback_next
     if (held)
         atomic_fetch_or_explicit(&hb->bits[i / WORD_BITS], bit,

@@ -9,7 +9,7 @@
 // may be slow, and fork waits for a walk), and in MOUND_HARDENED=2, whose marks in
 // freed objects tell one misuse from another.
 //
-// Only one thread is at it (scavenger_visit.c sees to that) and owns struct holes, but
+// Only one thread walks at a time (scavenger_visit.c ensures it) and owns struct holes, but
 // for the child of a fork, which takes back what was in its hands.
 #ifndef MOUND_HEAP_HOLES_H
 #define MOUND_HEAP_HOLES_H

@@ -52,7 +52,7 @@ bool hugepages_tells_locked(const struct mheap *h, uintptr_t addr,
 // the range. It returns false if they are not known to be Ready. Without locks.
 bool hugepages_populate(struct mheap *h, uintptr_t addr, size_t npages);
 
-// hugepages_wish asks for huge pages in a range that is not filled now: the
+// hugepages_wish advises huge pages for a range that is not filled now: the
 // kernel fills a region at its first touch. Without locks.
 void hugepages_wish(struct mheap *h, uintptr_t addr, size_t npages);
 

@@ -20,7 +20,7 @@ struct mspan *mheap_alloc_large_moved(struct mheap *h, size_t npages,
 // mheap_free_large gives a large object back. It returns false, with nothing
 // changed, if s is not a live large span that begins at addr (a double free
 // that lost a race, say). scavenged says that no memory stands behind it.
-// *ret_sample, unless NULL, is what prof/ knew of the object.
+// *ret_sample, unless NULL, is prof/'s record of the object.
 bool mheap_free_large(struct mheap *h, struct mspan *s, uintptr_t addr,
                       bool scavenged, void **ret_sample);
 

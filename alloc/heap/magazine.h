@@ -2,7 +2,7 @@
 // mallocs, and what slow paths know of it. Hits are in heap/mcache.h.
 //
 // Only the owner moves `top`; slow paths do so under the lock of the class, so
-// that who holds it may read every magazine of the class (memstats, fork).
+// that the holder may read every magazine of the class (memstats, fork).
 // Hits change `top` and `count` without it: a reader is off by the hits in
 // flight at that moment.
 #ifndef MOUND_HEAP_MAGAZINE_H

@@ -81,7 +81,7 @@ ALWAYS_INLINE void *mcache_alloc(struct mcache *c, unsigned sizeclass) {
     void *p = top[-1];
     if (UNLIKELY(p == NULL))
         return NULL;
-    // A count that comes to zero: this one is due, and is counted by who serves it.
+    // A count that comes to zero: this one is due, and the slow path that serves it counts it.
     if (UNLIKELY(magazine_count(m))) {
         atomic_store_explicit(&m->count, UINT64_MAX, memory_order_relaxed);
         return NULL;

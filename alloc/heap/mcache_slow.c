@@ -91,8 +91,8 @@ void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     adapt(c, h, sizeclass, MAGAZINE_WAS_DRY);
     if (shape->cap == 0)
         return alloc_counted(c, mc, sizeclass);
-    // A program that only grows wants all there is room for; one that goes up
-    // and down wants room for its next frees as well.
+    // A program that only grows is given all there is room for; one that goes up
+    // and down needs room for its next frees as well.
     size_t want = again ? shape->cap : (shape->cap + 1) / 2;
     want = clamp_size(want, 1, REFILL_BYTES / sizeclass_bytes[sizeclass]);
     bool first = !shape->had_lines && shape->cap >= LINE_SLOTS;

@@ -14,7 +14,7 @@
 //   mcentral_grow      more spans from mheap
 //   mcentral_drain     what is stored taken apart, for others
 //   mcentral_hold      spans out of the lists while their holes are given back
-//   mcentral_sample    what prof/ knows of sampled objects
+//   mcentral_sample    prof/'s records of sampled objects
 //   mcentral_rebuild   the lists anew from the bits, and checked
 #ifndef MOUND_HEAP_MCENTRAL_H
 #define MOUND_HEAP_MCENTRAL_H

@@ -10,7 +10,7 @@
 // mcentral_drain takes the transfer store apart and returns the reserve of
 // empty spans. mcentral_drain_idle does a step of that, if nobody came since its
 // last call, and says whether there may be more to do. mcentral_drain_held does a step
-// for somebody who is about to touch fresh memory, if that is worth it: see heldback.h.
+// for a thread that is about to touch fresh memory, if that is worth it: see heldback.h.
 void mcentral_drain(struct mcentral *mc);
 bool mcentral_drain_idle(struct mcentral *mc);
 void mcentral_drain_held(struct mcentral *mc);

@@ -1,4 +1,4 @@
-// mcentral_sample.h: what prof/ knows of the objects in a store of sampled ones: a
+// mcentral_sample.h: prof/'s records of the objects in a store of sampled ones: a
 // pointer for each slot, in an array beside its span.
 #ifndef MOUND_HEAP_MCENTRAL_SAMPLE_H
 #define MOUND_HEAP_MCENTRAL_SAMPLE_H
@@ -12,7 +12,7 @@
 size_t mcentral_add_samples(struct mheap *heap, struct mspan **spans, size_t n);
 void mcentral_free_samples(struct mheap *heap, struct mspan *s);
 
-// mcentral_sample_put notes what prof/ knows of an object that
+// mcentral_sample_put notes prof/'s record of an object that
 // mcentral_alloc_one of a store of sampled objects returned.
 // mcentral_sample_take takes it back, once: NULL says that p is no such object,
 // or was freed before.

@@ -7,7 +7,7 @@
 
 enum {
     TRANSFER_BYTES = 512 << 10, // of slots, in the store of a class
-    PATIENCE = 200, // batches until memory for the store is asked for again
+    PATIENCE = 200, // batches until memory for the store is tried for again
     // A refill does not walk more spans than this for a full batch: with one
     // free slot each, every one of them would cost a cache miss.
     REFILL_SPANS = 8,

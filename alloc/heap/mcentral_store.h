@@ -31,7 +31,7 @@ size_t mcentral_room_locked(const struct mcentral *mc);
 bool mcentral_is_live(struct mcentral *mc, void *p);
 
 // mcentral_slack_locked returns how many bytes of free slots the class has, less
-// those of pages that were given back, and notes that it was asked.
+// those of pages that were given back, and notes the call.
 uint64_t mcentral_slack_locked(struct mcentral *mc);
 
 // mcentral_regained_locked counts bytes of holes that are none any more.

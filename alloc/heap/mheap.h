@@ -159,7 +159,7 @@ struct mheap {
     struct helper helper; // (a) runs while there is something to return
     // What the helper does: handed in by scavenger_init. (c)
     void (*help)(void *heap);
-    // Of the scavenger: whether one thread is at it, and what that one alone uses.
+    // Of the scavenger: whether one thread returns memory, and what that one alone uses.
     _Atomic bool scavenging;     // (a) acquire when taken, release when given
     _Atomic unsigned collect_at; // (a) relaxed: the class to begin with
     uint32_t nrefused;           // releases refused since one was not
@@ -174,7 +174,7 @@ struct mheap {
     // (a) relaxed: bytes of holes given back and used again, halved at each walk.
     _Atomic uint64_t holes_given;
     _Atomic uint64_t holes_regained;
-    _Atomic uint8_t holes_left; // (a) relaxed: as holes_left said last
+    _Atomic uint8_t holes_left; // (a) relaxed: what holes_left returned last
 
     struct mcentral central[NUM_SIZECLASSES]; // see mheap_class
 };
@@ -253,7 +253,7 @@ static inline bool mheap_is_used(const struct mheap *h, unsigned i) {
     return mheap_next_used(h, i) == i;
 }
 
-// mheap_class returns the store of a class, initialised by whoever is first. It may
+// mheap_class returns the store of a class, initialised by the first caller. It may
 // take the lock.
 struct mcentral *mheap_class_slow(struct mheap *h, unsigned sizeclass);
 ALWAYS_INLINE struct mcentral *mheap_class(struct mheap *h,

@@ -54,7 +54,7 @@ struct mspan {
     uint32_t elemsize; // (c) bytes of a slot; small spans only
     uint32_t magic;    // (c) sizeclass_magic
     uint32_t released; // (l) pages of the system without memory, by number
-    // What prof/ knows of sampled objects, or NULL. Of a large one, here, (h) but
+    // prof/'s records of sampled objects, or NULL. Of a large one, here, (h) but
     // for its owner; of the slots of a span for sampled objects, which has class
     // byte 0, in an array (c) of nelems entries (l).
     _Atomic(void *) sample;

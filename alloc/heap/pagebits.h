@@ -71,7 +71,7 @@ static inline void pagealloc_backed_bits(const struct arena *a, unsigned chunk,
         ret[w] = a->chunks[chunk].free[w] & ~a->chunks[chunk].scavenged[w];
 }
 
-// pagealloc_backed_known is for who looked at those bits: a bound that the summaries
+// pagealloc_backed_known is called after a look at those bits: a bound that the summaries
 // have of the longest run may be too high, and is right then.
 void pagealloc_backed_known(struct pagealloc *pa, struct arena *a,
                             unsigned chunk, const uint64_t bits[CHUNK_WORDS]);

@@ -15,7 +15,8 @@
 
 enum {
 #if defined(__x86_64__)
-    ADDR_BITS = 47, // of user space; the kernel goes above only when asked to
+    ADDR_BITS =
+        47, // of user space; the kernel goes above only for a hint above
 #else
     ADDR_BITS = 48,
 #endif

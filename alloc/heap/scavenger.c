@@ -1,8 +1,7 @@
 // scavenger.c: see scavenger.h. Slow paths do this work. When a program has threads
 // they may all go to sleep after the last free, so that free starts a helper
-// (os/helper.h), which looks every 100 ms and ends when a second has gone by with
-// nothing to do. A program with one thread, or of which one is left, is never given
-// another.
+// (scavenger_help.c), which looks every 100 ms and ends after a second with nothing to
+// do. A program with one thread, or of which one is left, gets no helper.
 #include "heap/scavenger.h"
 
 #include "heap/keptspans.h"
@@ -92,7 +91,7 @@ static bool look(struct mheap *h, uint64_t now_ns, uint64_t budget_ticks) {
 }
 
 void scavenger_tick(struct mheap *h) {
-    // The clock is a system call; the counter of cycles says when to ask it.
+    // The clock is a system call; the counter of cycles says when to read it.
     uint64_t ticks = sys_ticks();
     uint64_t last = atomic_load_explicit(&h->tick_ticks, memory_order_relaxed);
     if (ticks - last < (scavenger_walking(h) ? SOON_TICKS : SYS_TICKS_STEP))

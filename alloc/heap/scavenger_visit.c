@@ -145,7 +145,7 @@ static bool can_release(const struct mheap *h) {
            !atomic_load_explicit(&h->release_refused, memory_order_relaxed);
 }
 
-// enter makes the calling thread the one that is at it, or returns false: for
+// enter makes the calling thread the one that returns memory, or returns false: for
 // another there is nothing to do. Fork waits for it, or the child would lose what
 // is on its way; but not where functions of the program are told of a release,
 // which take no time that we know of.

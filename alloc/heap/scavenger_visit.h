@@ -22,7 +22,9 @@
 #include "heap/mheap.h"
 #include "os/sys.h"
 
-enum { SCAVENGER_VISIT_TICKS = SYS_TICKS_STEP / 64 }; // of who is waited for
+enum {
+    SCAVENGER_VISIT_TICKS = SYS_TICKS_STEP / 64
+}; // while others wait for it
 
 // struct scavenger_visit is what one may do, and has done.
 struct scavenger_visit {
@@ -39,7 +41,7 @@ struct scavenger_visit {
 };
 
 // scavenger_visit does what v says and returns how many pages it gave back: 0 if another
-// thread is at it. scavenger_visit_holes goes on with the walk that is due at now_ns, or
+// thread returns memory. scavenger_visit_holes goes on with the walk that is due at now_ns, or
 // makes a whole one of its own, and returns how many bytes it gave back. Without locks,
 // as the others.
 size_t scavenger_visit(struct mheap *h, struct scavenger_visit v);
@@ -47,10 +49,10 @@ size_t scavenger_visit_holes(struct mheap *h, uint64_t now_ns,
                              struct holes_visit v);
 
 // scavenger_release gives up to npages free pages back, however long that takes,
-// and returns how many it gave: 0 if another thread is at it.
+// and returns how many it gave: 0 if another thread does so now.
 size_t scavenger_release(struct mheap *h, size_t npages);
 
-// scavenger_release_excess is for who freed so many pages: it gives the excess back,
+// scavenger_release_excess is called after so many pages were freed: it gives the excess back,
 // or what can be done of it in a few hundred microseconds if it is much more than
 // that.
 void scavenger_release_excess(struct mheap *h, size_t excess, size_t freed);
@@ -59,13 +61,13 @@ void scavenger_release_excess(struct mheap *h, size_t excess, size_t freed);
 // span, and returns how many bytes that was.
 size_t scavenger_release_holes(struct mheap *h);
 
-// scavenger_trade_holes is for who got spans and touched nfresh bytes for the first time
-// for it, or none: as much is given back of holes in classes from which nobody takes
+// scavenger_trade_holes is called with new spans, for which nfresh bytes were touched for
+// the first time, or none: as much is given back of holes in classes from which nobody takes
 // just now, if there is much; now or at one of the next calls, for as long as a visit
 // may take. Without locks.
 void scavenger_trade_holes(struct mheap *h, size_t nfresh);
 
-// scavenger_forked is for the child: no other thread is at it any more.
+// scavenger_forked is for the child: no other thread returns memory any more.
 void scavenger_forked(struct mheap *h);
 
 #endif // MOUND_HEAP_SCAVENGER_VISIT_H

@@ -1,5 +1,5 @@
 // slotarrays.h: arrays of pointers to slots, of 2^3 to 2^13 pointers: for magazines,
-// and for what prof/ knows of the slots of sampled spans. What is freed serves the next
+// and for prof/'s records of the slots of sampled spans. What is freed serves the next
 // of its size; none goes back to the system.
 #ifndef MOUND_HEAP_SLOTARRAYS_H
 #define MOUND_HEAP_SLOTARRAYS_H

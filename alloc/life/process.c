@@ -55,7 +55,7 @@ void process_go_passive(const struct runtime_next *next) {
     thread_leave();
 }
 
-// Without a cache the next call of malloc comes the slow way, and is noticed.
+// Without a cache the next call of malloc takes the slow path, which notices it.
 void process_go_behind(const struct runtime_next *next) {
     runtime_set_mode(RUNTIME_UNCALLED, next);
     if (!thread_enter())

@@ -56,7 +56,7 @@ static COLD void start_heap(char **envp) {
     // acquire: pairs with nothing but other starters; the heap is seen by
     // runtime_started
     if (atomic_exchange_explicit(&begun, true, memory_order_acquire)) {
-        // Another thread is at it. (Threads before the first malloc: only a
+        // Another thread does so now. (Threads before the first malloc: only a
         // program that makes them by raw system calls can have those.)
         while (!runtime_started())
             sys_spin();

@@ -196,7 +196,7 @@ static bool is_function(const struct sigaction *action) {
            (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN);
 }
 
-// mask_of returns what the kernel knows of a set of signals.
+// mask_of returns a set of signals in the kernel's form.
 static uint64_t mask_of(const sigset_t *set) {
     uint64_t mask;
     memcpy(&mask, set, sizeof mask);

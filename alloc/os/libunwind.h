@@ -1,4 +1,4 @@
-// libunwind.h: stacks by libunwind, for who prefers it to our own reader of the
+// libunwind.h: stacks by libunwind, for users who prefer it to our own reader of the
 // same tables (cfi.h): it also reads .debug_frame, from files where it must.
 #ifndef MOUND_OS_LIBUNWIND_H
 #define MOUND_OS_LIBUNWIND_H

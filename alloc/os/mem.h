@@ -94,7 +94,7 @@ bool mem_renew(uintptr_t addr, size_t nbytes);
 void mem_copy_sparse(void *to, const void *from, size_t nbytes);
 
 // mem_fork_stamp returns a word that is 1 until a fork of any kind, and 0 in
-// the child (MADV_WIPEONFORK), or NULL where the kernel knows no such thing.
+// the child (MADV_WIPEONFORK), or NULL where the kernel has no such flag.
 _Atomic uint32_t *mem_fork_stamp(void);
 
 #endif // MOUND_OS_MEM_H

@@ -226,7 +226,7 @@ static bool still_mapped(uintptr_t addr, size_t nbytes) {
         memname_set(addr, nbytes, MEMNAME_HEAP);
         return true;
     }
-    if (!failed(ret)) // a kernel that knows no such flag
+    if (!failed(ret)) // a kernel without that flag
         unmap((uintptr_t)ret, nbytes);
     return syscall3(SYS_madvise, addr, nbytes, MADV_NORMAL) == 0;
 }
@@ -247,8 +247,8 @@ static bool all_zero(const void *p, size_t n) {
 
 void mem_copy_sparse(void *to, const void *from, size_t nbytes) {
     enum { STEP = 4096 };
-    // Pages that nobody touched are one page of zeros for who reads them: all at once,
-    // not by a fault each.
+    // Untouched pages are all mapped to the one page of zeros at once, instead of by a
+    // fault each.
     if (!filter_noted())
         syscall3(SYS_madvise, from, nbytes, MADV_POPULATE_READ);
     for (size_t i = 0; i < nbytes; i += STEP) {

@@ -16,7 +16,7 @@
 void memname_start(void);
 
 // memname_set names a range, if that was asked for. The first time that the kernel
-// cannot (before 5.17, or built without ANON_VMA_NAME) or may not, it is asked no
+// cannot (before 5.17, or built without ANON_VMA_NAME) or may not, it is called no
 // more; nor once a filter of system calls is noted (os/filter.h). Any thread.
 void memname_set(uintptr_t addr, size_t nbytes, const char *name);
 

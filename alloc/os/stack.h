@@ -19,7 +19,7 @@ uintptr_t stack_end(uintptr_t addr);
 // signal handler that lies below it.
 bool stack_reaches(uintptr_t addr, uintptr_t end);
 
-// struct stack_view is what a walk knows to be readable: [start, end).
+// struct stack_view is the memory that a walk may read: [start, end).
 struct stack_view {
     uintptr_t start;
     uintptr_t end;

@@ -229,7 +229,7 @@ bool sys_on_first_stack(void) {
 }
 
 uint64_t sys_stack_limit(void) {
-    static _Atomic uint64_t kept; // 0: not asked yet
+    static _Atomic uint64_t kept; // 0: not read yet
     uint64_t limit = atomic_load_explicit(&kept, memory_order_relaxed);
     if (limit == 0) {
         struct rlimit now = {.rlim_cur = 1};

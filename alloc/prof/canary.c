@@ -95,7 +95,7 @@ void *canary_set(void *base, size_t room, size_t front, size_t size) {
     if (front > 0) {
         uint64_t before = front_of(&at);
         memcpy(p - WORD, &before, sizeof before);
-        // release: who sees the head sees the rest; partner in load
+        // release: a reader that sees the head sees the rest; partner in load
         __atomic_store_n((uint64_t *)(p - CANARY_HEAD_BYTES),
                          head_of(&at, size, LIVE), __ATOMIC_RELEASE);
     }

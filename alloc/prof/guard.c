@@ -403,8 +403,8 @@ bool guard_fault(struct guard_pool *g, uintptr_t addr, const void *context) {
         return true;
     struct guard_slot *s = nearest_slot(g, addr);
     if (!told_before(g, s)) {
-        // The stack may be wrecked, and an unwinder may not come back from it:
-        // what is known without it is said first.
+        // The stack may be wrecked, and an unwinder may crash on it:
+        // what is known without it is printed first.
         print_fault(&g->out, s, addr);
         print_flush(&g->out);
         unsigned npcs = fault_stack(context, g->pcs, GUARD_FAULT_PCS);

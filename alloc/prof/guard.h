@@ -95,7 +95,7 @@ bool guard_init(struct guard_pool *g, unsigned nslots);
 
 // guard_alloc returns a zeroed object of exactly size bytes, aligned to align
 // (a power of two) and at least to 16; NULL when no slot is free, the object
-// does not fit a page, or the system refuses. pcs is who asked.
+// does not fit a page, or the system refuses. pcs is the stack of the caller.
 //
 // Takes the pool's lock, for a moment. Calls the system without it.
 void *guard_alloc(struct guard_pool *g, size_t size, size_t align,

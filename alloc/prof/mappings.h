@@ -1,4 +1,4 @@
-// mappings.h: what code is mapped where, for who reads addresses later: the
+// mappings.h: what code is mapped where, so that addresses can be read later: the
 // executable mappings of the kernel's list, and the build ids of their files.
 #ifndef MOUND_PROF_MAPPINGS_H
 #define MOUND_PROF_MAPPINGS_H

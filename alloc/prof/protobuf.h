@@ -9,7 +9,7 @@
 
 enum {
     PROTOBUF_VARINT = 10,    // bytes of one, at most
-    PROTOBUF_MESSAGE = 1024, // bytes of a message: the caller sees to it
+    PROTOBUF_MESSAGE = 1024, // bytes of a message: the caller keeps to it
 };
 
 // struct message is one being put together. All zero is an empty one.

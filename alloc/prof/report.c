@@ -127,7 +127,7 @@ void report_block(struct mheap *h, const struct report *r) {
     enum misuse misuse = r->misuse;
     uintptr_t addr = (uintptr_t)r->p;
     struct mspan *s = mheap_span_containing(h, addr);
-    // Inside a large object the page map knows nothing: the walk does.
+    // The page map has no entry for the inside of a large object: the walk finds it.
     if (s != NULL && misuse >= MISUSE_FREED_SPAN && misuse <= MISUSE_FOREIGN)
         misuse = MISUSE_INTERIOR;
     if (s == NULL && misuse == MISUSE_FOREIGN && mheap_page_is_free(h, addr))

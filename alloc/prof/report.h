@@ -28,7 +28,7 @@ struct print;
 void report_set_describe(void (*describe)(struct print *out, const void *p));
 
 // report_begin says whether reports are wanted, and report_end ends the process if
-// they are to: for who writes a report of its own.
+// they are to: for callers that write a report of their own.
 bool report_begin(void);
 void report_end(void);
 

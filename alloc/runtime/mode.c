@@ -6,7 +6,7 @@ struct runtime_next runtime_next;
 
 void runtime_set_mode(enum runtime_mode mode, const struct runtime_next *next) {
     runtime_next = *next;
-    // release: who sees the mode sees where to pass on to
+    // release: a reader that sees the mode sees runtime_next
     atomic_store_explicit(&runtime_mode, mode, memory_order_release);
 }
 

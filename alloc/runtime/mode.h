@@ -18,7 +18,7 @@ enum runtime_mode {
 };
 extern _Atomic uint8_t runtime_mode HIDDEN;
 ALWAYS_INLINE enum runtime_mode runtime_mode_now(void) {
-    // acquire: who sees it sees where to pass on to; partner: release in
+    // acquire: a reader that sees the mode sees runtime_next; partner: release in
     // runtime_set_mode
     return atomic_load_explicit(&runtime_mode, memory_order_acquire);
 }

@@ -52,7 +52,7 @@ size_t thread_count(void) {
 
 void thread_run_deferred(void) {
     struct thread_tls *t = &thread_tls;
-    // A handler may put off more while we are at it.
+    // A handler may put off more during this loop.
     while (t->deferred != NULL) {
         void **deferred = t->deferred;
         t->deferred = NULL;
@@ -155,7 +155,7 @@ static void attach(void) {
     if (c == NULL)
         c = make_cache(self);
     if (c != NULL)
-        c->owner_tls = t; // one that was adopted knew another
+        c->owner_tls = t; // an adopted one still had another's
     t->own = c;
     t->epoch = (uint16_t)~sampling_epoch_now();
     t->state = c != NULL ? THREAD_LIVE : THREAD_BARE;
