@@ -186,9 +186,10 @@ Test(seccomp, all_denied_later) {
     denied("later", "madvise", "mremap", "mprotect", "prctl", "getrandom");
 }
 
-// survives runs a phase of a program under a filter that kills for all that glibc's
+// survives_at runs a phase of a program under a filter that kills for all that glibc's
 // malloc does not call, without and with what mound may be told to write.
-static void survives(const char *phase, const char *who, int code) {
+static void survives_at(const char *rate, const char *phase, const char *who,
+                        int code) {
     static const char *const settings[] = {
         "MOUND_MISUSE=abort", "MOUND_STATS=1", "MOUND_STATS=/dev/./null",
         "MOUND_PROFILE=/dev/./null", "MOUND_GUARD=1"};
@@ -197,8 +198,7 @@ static void survives(const char *phase, const char *who, int code) {
          i++) {
         const char *const argv[] = {spawn_probe("contracts/syscalls"), phase,
                                     who, NULL};
-        const char *const env[] = {settings[i], "MOUND_PROFILE_RATE=65536",
-                                   NULL};
+        const char *const env[] = {settings[i], rate, NULL};
         struct spawn cmd = {.argv = argv, .env = env, .preload = spawn_lib()};
         struct spawn_result r = spawn_run(&cmd);
         if (spawn_exited(&r, SKIPPED)) {
@@ -208,6 +208,10 @@ static void survives(const char *phase, const char *who, int code) {
                   settings[i], spawn_describe(&r));
         spawn_free(&r);
     }
+}
+
+static void survives(const char *phase, const char *who, int code) {
+    survives_at("MOUND_PROFILE_RATE=65536", phase, who, code);
 }
 
 Test(kill, what_malloc_calls_is_what_glibcs_malloc_calls) {
@@ -272,6 +276,7 @@ Test(seccomp, a_mask_of_signals_that_may_not_be_added_to_stays) {
 
 Test(kill, strict_mode) {
     survives("strict", "prctl", FILTERED_STATUS);
+    survives_at("MOUND_PROFILE_RATE=1", "strict", "prctl", FILTERED_STATUS);
 }
 
 // Limits on address space and on data, in MiB: the least of them both for the whole

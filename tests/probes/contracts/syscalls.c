@@ -15,7 +15,8 @@
 //   opens    exit(7) under a filter that kills for opening and removing files only
 //   mask     a filter that refuses to block signals: those that were blocked stay
 //            so when mound has started its helper and written
-//   strict   SECCOMP_MODE_STRICT; ends by a bare system call
+//   strict   SECCOMP_MODE_STRICT, in which malloc can serve nothing but what it has
+//            memory for; ends by a bare system call
 //   prctl, raw  who sets the filter: the C library's prctl and syscall, or this
 //            program's own instructions, which cannot be watched
 //
@@ -315,6 +316,13 @@ int main(int argc, char **argv) {
         filter_opens(watched);
         exit(STATUS);
     } else {
+        // Many: a sample, above all a guarded one, leaves no free slot to malloc.
+        for (int i = 0; i < NEARLIER; i++) {
+            object[i] = must_malloc(1000);
+        }
+        for (int i = 0; i < NEARLIER; i++) {
+            free(object[i]);
+        }
         free(kept);
         if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0) {
             skip("no strict mode here");
