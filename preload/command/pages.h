@@ -1,0 +1,28 @@
+// pages.h: all pages of a user, or, for root, of all users.
+#ifndef MOUND_COMMAND_PAGES_H
+#define MOUND_COMMAND_PAGES_H
+
+#include "mound_page.h"
+#include "pagefile.h"
+
+#define PAGES_ROOT "/dev/shm"
+
+struct pages_entry {
+    int folder;       // descriptor of the folder of a user
+    const char *name; // in it
+    const char *path; // of both
+    uid_t uid;        // of the folder
+    pid_t pid;        // of the process, as seen from here; 0: it has ended
+    bool
+        elsewhere; // pid is 0, but it may be in a pid namespace not seen from here
+    struct mound_page *page;
+    struct pagefile *file;
+};
+
+// pages_each calls f for each page, in no order, until f returns false. It complains
+// about files that are no pages and folders that belong to others, a line each. A page that goes
+// meanwhile is left out.
+void pages_each(bool (*f)(const struct pages_entry *entry, void *argument),
+                void *argument);
+
+#endif // MOUND_COMMAND_PAGES_H

@@ -1,0 +1,51 @@
+// process.h: what /proc tells of a process.
+#ifndef MOUND_COMMAND_PROCESS_H
+#define MOUND_COMMAND_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct process {
+    pid_t pid;              // as seen from here
+    pid_t inner;            // in its own pid namespace
+    uint64_t pid_namespace; // inode; 0: not readable
+    uint64_t start_ticks;   // since the machine started
+    uid_t uid;              // effective
+    char state;             // R, S, D, T, Z, ...
+    char name[64];          // of the kernel, which cuts it; '?' for odd bytes
+    uint64_t threads;
+
+    // Bytes; all 0 for a zombie or a thread of the kernel.
+    uint64_t rss, rss_peak, rss_anon, rss_file, rss_shmem, swap;
+};
+
+// process_read returns false, with errno, if there is no such process.
+bool process_read(pid_t pid, struct process *ret);
+
+// process_runs says whether its program is still there: it is neither dead nor a zombie.
+bool process_runs(const struct process *p);
+
+// process_next is an iteration over the processes that are seen from here: 0 at the
+// end. *at is 0 at the first call, and is closed by the end or process_stop.
+struct process_walk {
+    void *dir;
+};
+pid_t process_next(struct process_walk *at);
+void process_stop(struct process_walk *at);
+
+// process_namespace is the inode of this process's own pid namespace; 0: not known.
+uint64_t process_namespace(void);
+
+// process_file reads /proc/PID/NAME, at most nbytes - 1, and ends it in 0. It returns
+// the number of bytes, or -errno.
+ssize_t process_file(pid_t pid, const char *name, char *buf, size_t nbytes);
+
+// process_user is the name of a user, or the number in digits if it has none.
+struct process_user_name {
+    char s[40];
+};
+struct process_user_name process_user(uid_t uid);
+
+#endif // MOUND_COMMAND_PROCESS_H
