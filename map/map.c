@@ -5,43 +5,18 @@
 #include "array.h"
 #include "map_grow.h"
 #include "map_hash.h"
+#include "map_type.h"
 #include "memory.h"
 #include "map_write.h"
 #include "old.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-static bool power_of_two(size_t n) {
-    return n != 0 && (n & (n - 1)) == 0;
-}
-
-static bool type_valid(const struct mound_map_type *t) {
-    return t != NULL && t->hash != NULL && t->equal != NULL &&
-           t->key_size <= MOUND_MAP_SIZE_MAX &&
-           t->elem_size <= MOUND_MAP_SIZE_MAX && power_of_two(t->key_align) &&
-           power_of_two(t->elem_align) && t->key_align <= MOUND_MAP_ALIGN_MAX &&
-           t->elem_align <= MOUND_MAP_ALIGN_MAX &&
-           t->key_size % t->key_align == 0 &&
-           t->elem_size % t->elem_align == 0 &&
-           (t->memory == NULL ||
-            (t->memory->allocate != NULL && t->memory->release != NULL));
-}
 
 void mound_map_misuse_(const struct mound_map_type *t,
                        const struct mound_map *m, const char *message) {
     if (mound_map_flags_(m) & MOUND_MAP_FREED)
         message = "use of a map after free";
-    if (t->misuse != NULL) {
-        t->misuse(message, t->user);
-        return;
-    }
-    char line[128];
-    int n = snprintf(line, sizeof line, "fatal error: %s\n", message);
-    ssize_t written = write(STDERR_FILENO, line, (size_t)n);
-    (void)written; // nobody left to tell
-    abort();
+    map_type_misuse(t, message);
 }
 
 void mound_map_reseed_(struct mound_map *m) {
@@ -54,7 +29,7 @@ void mound_map_reseed_(struct mound_map *m) {
 
 bool mound_map_init(const struct mound_map_type *t, struct mound_map *m,
                     void *first) {
-    if (!type_valid(t) || m == NULL) {
+    if (!map_type_valid(t) || m == NULL) {
         errno = EINVAL;
         return false;
     }
@@ -91,7 +66,7 @@ bool mound_map_init_hint(const struct mound_map_type *t, struct mound_map *m,
 }
 
 struct mound_map *mound_map_make(const struct mound_map_type *t, size_t hint) {
-    if (!type_valid(t)) {
+    if (!map_type_valid(t)) {
         errno = EINVAL;
         return NULL;
     }
@@ -112,17 +87,6 @@ struct mound_map *mound_map_make(const struct mound_map_type *t, size_t hint) {
 
 size_t mound_map_first_size(const struct mound_map_type *t) {
     return array_front(t, 1, false) + mound_map_datasize_(t);
-}
-
-void mound_map_drop_(const struct mound_map_type *t, void *key, void *elem) {
-    if (t->key_drop != NULL)
-        t->key_drop(key, t->user);
-    if (t->elem_drop != NULL)
-        t->elem_drop(elem, t->user);
-    if (mound_map_key_apart_(t))
-        memory_free(t, key, t->key_size);
-    if (mound_map_elem_apart_(t))
-        memory_free(t, elem, t->elem_size);
 }
 
 static bool entry_see_drop(const struct mound_map_type *t, void *key,
@@ -222,36 +186,6 @@ bool mound_map_delete_slow_(const struct mound_map_type *t, struct mound_map *m,
 }
 
 // What a whole put or delete calls.
-
-bool mound_map_fill_apart_(const struct mound_map_type *t, char *kslot,
-                           char *eslot, const void *key) {
-    void *k = NULL, *e = NULL;
-    if (mound_map_key_apart_(t) &&
-        (k = memory_new(t, t->key_size, t->key_align)) == NULL)
-        return false;
-    if (mound_map_elem_apart_(t) &&
-        (e = memory_new(t, t->elem_size, t->elem_align)) == NULL) {
-        memory_free(t, k, t->key_size);
-        return false;
-    }
-    void *where = k != NULL ? k : kslot;
-    if (t->key_copy != NULL) {
-        if (!t->key_copy(where, key, t->user)) {
-            memory_free(t, k, t->key_size);
-            memory_free(t, e, t->elem_size);
-            return false;
-        }
-    } else if (t->key_size > 0) {
-        memcpy(where, key, t->key_size);
-    }
-    if (k != NULL)
-        memcpy(kslot, &k, sizeof k);
-    if (e != NULL)
-        memcpy(eslot, &e, sizeof e);
-    if (t->elem_size > 0)
-        memset(e != NULL ? e : eslot, 0, t->elem_size);
-    return true;
-}
 
 bool mound_map_update_key_(const struct mound_map_type *t, struct mound_map *m,
                            uint64_t hash, void *there, const void *key) {

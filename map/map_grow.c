@@ -117,8 +117,8 @@ bool map_evacuate(const struct mound_map_type *t, struct mound_map *m,
     if (!mound_map_is_evacuated_(m->oldbuckets_, oldbucket)) {
         if (!mound_map_add_overflow_(t, m, chain_overflow(m, oldbucket)))
             return false;
-        if (t->evacuate_ != NULL)
-            t->evacuate_(t, m, oldbucket);
+        if (t->move_ != NULL)
+            t->move_(t, m, oldbucket);
         else
             mound_map_evacuate_bucket_(t, m, oldbucket);
     }

@@ -2,7 +2,8 @@
 #ifndef MAP_HASH_H
 #define MAP_HASH_H
 
-#include "mound_map.h"
+#include "mound_map_type.h"
+#include "mound_map_hash.h"
 
 // map_hash_start draws the process's hash key, once. Before the first map is made.
 void map_hash_start(void);

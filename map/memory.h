@@ -2,7 +2,7 @@
 #ifndef MAP_MEMORY_H
 #define MAP_MEMORY_H
 
-#include "mound_map.h"
+#include "mound_map_type.h"
 
 #include <stdlib.h>
 

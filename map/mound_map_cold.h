@@ -25,12 +25,6 @@ MOUND_MAP_API bool mound_map_grow_start_(const struct mound_map_type *t,
                                          struct mound_map *m);
 MOUND_MAP_API bool mound_map_grow_work_(const struct mound_map_type *t,
                                         struct mound_map *m, uint64_t hash);
-MOUND_MAP_API bool mound_map_fill_apart_(const struct mound_map_type *t,
-                                         char *kslot, char *eslot,
-                                         const void *key);
-// Drops a key and its element, and frees what of them is stored apart.
-MOUND_MAP_API void mound_map_drop_(const struct mound_map_type *t, void *key,
-                                   void *elem);
 MOUND_MAP_API bool mound_map_update_key_(const struct mound_map_type *t,
                                          struct mound_map *m, uint64_t hash,
                                          void *there, const void *key);

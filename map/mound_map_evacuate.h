@@ -80,4 +80,10 @@ mound_map_evacuate_bucket_(const struct mound_map_type *t, struct mound_map *m,
         mound_map_setword_(dst_base[i], dst_index[i], dst_word[i]);
 }
 
+// mound_map_move_ is the move_ of types.
+MOUND_MAP_INLINE_ void mound_map_move_(const struct mound_map_type *t,
+                                       struct mound_map *m, uintptr_t what) {
+    mound_map_evacuate_bucket_(t, m, what);
+}
+
 #endif

@@ -59,9 +59,8 @@
 #endif
 
 enum {
-    MOUND_MAP_SLOTS = 8,        // Go's bucketCnt
-    MOUND_MAP_INLINE_MAX = 128, // larger keys and elements are stored apart
-    MOUND_MAP_B_MAX = 30,       // numbers of buckets have 32 bits
+    MOUND_MAP_SLOTS = 8,   // Go's bucketCnt
+    MOUND_MAP_B_MAX = 30,  // numbers of buckets have 32 bits
     MOUND_MAP_SPARE_B = 4, // from this B on there are spare overflow buckets
     MOUND_MAP_SPARE_SHIFT = 4, // one for each 16 base buckets
     MOUND_MAP_CHUNK_SHIFT = 6, // further ones by the 64th of the base buckets
@@ -153,52 +152,7 @@ struct mound_map_extra {
     uint32_t lock_;     // atomic: taken by the iterator that frees an array
 };
 
-#define MOUND_MAP_INLINE_ static inline __attribute__((always_inline, unused))
-#define MOUND_MAP_LIKELY_(x) __builtin_expect(!!(x), 1)
-#define MOUND_MAP_UNLIKELY_(x) __builtin_expect(!!(x), 0)
-
-#ifdef __cplusplus
-#define MOUND_MAP_STATIC_ASSERT_ static_assert
-#else
-#define MOUND_MAP_STATIC_ASSERT_ _Static_assert
-#endif
 MOUND_MAP_STATIC_ASSERT_(sizeof(struct mound_map) == 48, "as Go's hmap");
-
-// Slots. A key or element stored apart has a pointer in its slot.
-
-MOUND_MAP_INLINE_ bool mound_map_key_apart_(const struct mound_map_type *t) {
-    return t->key_size > MOUND_MAP_INLINE_MAX;
-}
-
-MOUND_MAP_INLINE_ bool mound_map_elem_apart_(const struct mound_map_type *t) {
-    return t->elem_size > MOUND_MAP_INLINE_MAX;
-}
-
-MOUND_MAP_INLINE_ size_t mound_map_keyslot_(const struct mound_map_type *t) {
-    return mound_map_key_apart_(t) ? sizeof(void *) : t->key_size;
-}
-
-MOUND_MAP_INLINE_ size_t mound_map_elemslot_(const struct mound_map_type *t) {
-    return mound_map_elem_apart_(t) ? sizeof(void *) : t->elem_size;
-}
-
-MOUND_MAP_INLINE_ size_t mound_map_keyalign_(const struct mound_map_type *t) {
-    return mound_map_key_apart_(t) ? sizeof(void *) : t->key_align;
-}
-
-MOUND_MAP_INLINE_ size_t mound_map_elemalign_(const struct mound_map_type *t) {
-    return mound_map_elem_apart_(t) ? sizeof(void *) : t->elem_align;
-}
-
-MOUND_MAP_INLINE_ size_t mound_map_round_(size_t n, size_t align) {
-    return (n + align - 1) & ~(align - 1);
-}
-
-MOUND_MAP_INLINE_ size_t mound_map_dataalign_(const struct mound_map_type *t) {
-    return mound_map_keyalign_(t) > mound_map_elemalign_(t)
-               ? mound_map_keyalign_(t)
-               : mound_map_elemalign_(t);
-}
 
 // A bucket's data is one group of 8 keys, then 8 elements; or two of 4 and 4, or four
 // of 2 and 2, where that puts a group into one cache line, so that a hit in a large
@@ -346,5 +300,12 @@ MOUND_MAP_INLINE_ void mound_map_setflags_(struct mound_map *m,
                                            unsigned flags) {
     __atomic_store_n(&m->flags_, (uint8_t)flags, __ATOMIC_RELAXED);
 }
+
+// Bytes of a first bucket: tophash bytes, keys, elements, and what alignment may
+// put between them.
+#define mound_map_first_size_(key_size, elem_size)                             \
+    (3 * MOUND_MAP_ALIGN_MAX +                                                 \
+     MOUND_MAP_SLOTS *                                                         \
+         (MOUND_MAP_SLOT_SIZE_(key_size) + MOUND_MAP_SLOT_SIZE_(elem_size)))
 
 #endif

@@ -130,8 +130,8 @@ static uint64_t big_load(const struct big_elem *elem) {
 }
 
 MOUND_MAP_DECLARE(u64_map, uint64_t, uint64_t, u64_hash, u64_eq)
-MOUND_MAP_FLAGGED_(f64_map, double, uint64_t, f64_hash, f64_eq,
-                   MOUND_MAP_KEY_UPDATE | MOUND_MAP_KEY_IRREFLEXIVE)
+MOUND_TYPED_MAP_(mound_map, f64_map, double, uint64_t, f64_hash, f64_eq,
+                 MOUND_MAP_KEY_UPDATE | MOUND_MAP_KEY_IRREFLEXIVE)
 MOUND_MAP_DECLARE(big_map, struct big_key, struct big_elem, big_hash, big_eq)
 MOUND_SET_DECLARE(u64_set, uint64_t, u64_hash, u64_eq)
 
