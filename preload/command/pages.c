@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +18,20 @@
 struct walk {
     bool (*f)(const struct pages_entry *entry, void *argument);
     void *argument;
+    const char *root;
+    const char
+        *only; // a file name, or NULL: all; nothing is then complained about
+    uid_t
+        only_owner; // may own folders too, as users of containers have two numbers
     struct whose seen;
     struct mound_page page;
 };
+
+// complain says what is wrong with a path, but where one page is looked for.
+static void complain(const struct walk *w, const char *path, const char *why) {
+    if (w->only == NULL)
+        message_error("%s: %s", path, why);
+}
 
 static bool ends_in(const char *name, const char *end) {
     size_t n = strlen(name), m = strlen(end);
@@ -36,7 +48,7 @@ static bool one(struct walk *w, int folder, const char *path, uid_t uid,
     if (!pagefile_read(folder, name, &w->page, &file, &why)) {
         // It may have gone, as those of processes do that end.
         if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-            message_error("%s: %s", whole, why.s);
+            complain(w, whole, why.s);
         return true;
     }
     pid_t pid = whose_process(&w->seen, &w->page.identity, &file);
@@ -56,25 +68,33 @@ static bool one(struct walk *w, int folder, const char *path, uid_t uid,
 // of_user walks over the folder of a user. A folder of that name that another has made
 // is not believed.
 static bool of_user(struct walk *w, int root, const char *name, uid_t uid) {
-    char path[64];
+    char path[PATH_MAX];
     struct stat st;
-    snprintf(path, sizeof path, PAGES_ROOT "/%s", name);
+    snprintf(path, sizeof path, "%s/%s", w->root, name);
     int fd =
         openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) {
         if (errno != ENOENT)
-            message_error("%s: %s", path, strerror(errno));
+            complain(w, path, strerror(errno));
         return true;
     }
-    if (fstat(fd, &st) != 0 || st.st_uid != uid || (st.st_mode & 022) != 0) {
-        message_error("%s: others than its user may write there: left out",
-                      path);
+    bool own =
+        fstat(fd, &st) == 0 && (st.st_mode & 022) == 0 &&
+        (st.st_uid == uid || (w->only != NULL && st.st_uid == w->only_owner));
+    if (!own) {
+        complain(w, path, "others than its user may write there: left out");
         close(fd);
         return true;
     }
+    if (w->only != NULL) {
+        bool more = faccessat(fd, w->only, F_OK, AT_SYMLINK_NOFOLLOW) != 0 ||
+                    one(w, fd, path, uid, w->only);
+        close(fd);
+        return more;
+    }
     DIR *dir = fdopendir(fd);
     if (dir == NULL) {
-        message_error("%s: %s", path, strerror(errno));
+        complain(w, path, strerror(errno));
         close(fd);
         return true;
     }
@@ -87,12 +107,27 @@ static bool of_user(struct walk *w, int root, const char *name, uid_t uid) {
     return more;
 }
 
+// of_all walks over the folders of all users.
+static void of_all(struct walk *w, DIR *root) {
+    static const char prefix[] = "mound-";
+    bool more = true;
+    struct dirent *e;
+    while (more && (e = readdir(root)) != NULL) {
+        char *end, *digits = e->d_name + sizeof prefix - 1;
+        if (strncmp(e->d_name, prefix, sizeof prefix - 1) != 0)
+            continue;
+        unsigned long uid = strtoul(digits, &end, 10);
+        if (end > digits && *end == '\0' && uid < UINT_MAX)
+            more = of_user(w, dirfd(root), e->d_name, (uid_t)uid);
+    }
+}
+
 void pages_each(bool (*f)(const struct pages_entry *entry, void *argument),
                 void *argument) {
-    struct walk w = {f, argument, {0}, {0}};
-    DIR *root = opendir(PAGES_ROOT);
+    struct walk w = {.f = f, .argument = argument, .root = PAGES_ROOT};
+    DIR *root = opendir(w.root);
     if (root == NULL) {
-        message_error(PAGES_ROOT ": %s", strerror(errno));
+        message_error("%s: %s", w.root, strerror(errno));
         return;
     }
     if (geteuid() != 0) {
@@ -100,17 +135,30 @@ void pages_each(bool (*f)(const struct pages_entry *entry, void *argument),
         snprintf(name, sizeof name, "mound-%u", geteuid());
         of_user(&w, dirfd(root), name, geteuid());
     } else {
-        bool more = true;
-        struct dirent *e;
-        while (more && (e = readdir(root)) != NULL) {
-            char *end;
-            if (strncmp(e->d_name, "mound-", 6) != 0)
-                continue;
-            unsigned long uid = strtoul(e->d_name + 6, &end, 10);
-            if (end > e->d_name + 6 && *end == '\0' && uid < UINT_MAX)
-                more = of_user(&w, dirfd(root), e->d_name, (uid_t)uid);
-        }
+        of_all(&w, root);
     }
+    closedir(root);
+    whose_end(&w.seen);
+}
+
+void pages_of(const struct process *p,
+              bool (*f)(const struct pages_entry *entry, void *argument),
+              void *argument) {
+    char there[64], name[64];
+    struct walk w = {.f = f, .argument = argument, .only_owner = p->uid};
+    snprintf(there, sizeof there, "/proc/%d/root" PAGES_ROOT, (int)p->pid);
+    snprintf(name, sizeof name, "%d-%" PRIu64 ".page", (int)p->inner,
+             p->start_ticks);
+    w.only = name;
+    DIR *root = NULL;
+    // The root of a process that runs in ours is "/", and its paths are shorter.
+    if (!process_has_our_root(p->pid))
+        root = opendir(w.root = there);
+    if (root == NULL)
+        root = opendir(w.root = PAGES_ROOT);
+    if (root == NULL)
+        return;
+    of_all(&w, root);
     closedir(root);
     whose_end(&w.seen);
 }

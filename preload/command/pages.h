@@ -4,6 +4,7 @@
 
 #include "mound_page.h"
 #include "pagefile.h"
+#include "process.h"
 
 #define PAGES_ROOT "/dev/shm"
 
@@ -20,9 +21,15 @@ struct pages_entry {
 };
 
 // pages_each calls f for each page, in no order, until f returns false. It complains
-// about files that are no pages and folders that belong to others, a line each. A page that goes
-// meanwhile is left out.
+// about files that are no pages and folders that belong to others, a line each. A page
+// that goes meanwhile is left out.
 void pages_each(bool (*f)(const struct pages_entry *entry, void *argument),
                 void *argument);
+
+// pages_of calls f for the pages that a process may have, in the container of the
+// process, and complains about nothing. There is one, or none.
+void pages_of(const struct process *p,
+              bool (*f)(const struct pages_entry *entry, void *argument),
+              void *argument);
 
 #endif // MOUND_COMMAND_PAGES_H

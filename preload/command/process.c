@@ -120,6 +120,14 @@ uint64_t process_namespace(void) {
     return mine;
 }
 
+bool process_has_our_root(pid_t pid) {
+    char path[64];
+    struct stat ours, theirs;
+    snprintf(path, sizeof path, "/proc/%d/root/dev/shm", (int)pid);
+    return stat("/dev/shm", &ours) != 0 || stat(path, &theirs) != 0 ||
+           (ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino);
+}
+
 bool process_read(pid_t pid, struct process *ret) {
     struct process p = {.pid = pid, .inner = pid, .uid = (uid_t)-1};
     if (!read_stat(pid, &p))

@@ -38,6 +38,10 @@ void process_stop(struct process_walk *at);
 // process_namespace is the inode of this process's own pid namespace; 0: not known.
 uint64_t process_namespace(void);
 
+// process_has_our_root says whether paths of a process lead to the same files as here:
+// neither a container nor chroot. True also where that is not to be seen.
+bool process_has_our_root(pid_t pid);
+
 // process_file reads /proc/PID/NAME, at most nbytes - 1, and ends it in 0. It returns
 // the number of bytes, or -errno.
 ssize_t process_file(pid_t pid, const char *name, char *buf, size_t nbytes);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "live.h"
 #include "message.h"
 #include "pagefile.h"
 #include "pages.h"
@@ -19,20 +20,50 @@
 #include "verb.h"
 #include "whose.h"
 
-// find_page finds the page of a live process that this user may read.
-struct search {
-    pid_t pid;
-    struct target *target;
-};
-
-static bool match(const struct pages_entry *entry, void *argument) {
-    struct search *s = argument;
-    if (entry->pid != s->pid)
+static bool take_page(const struct pages_entry *entry, void *argument) {
+    struct target *t = argument;
+    if (entry->pid != t->pid)
         return true;
-    s->target->path = strdup(entry->path);
-    s->target->page = *entry->page;
-    s->target->torn = entry->file->torn;
+    t->path = strdup(entry->path);
+    t->page = *entry->page;
+    t->torn = entry->file->torn;
     return false;
+}
+
+// keep_rounding keeps of an older reading what part of live objects is rounding, which
+// is not among the counters.
+static void keep_rounding(const struct mound_page_stats *before,
+                          struct mound_page_stats *st) {
+    bool any = false;
+    uint64_t sum = 0;
+    for (unsigned c = 0; c < MOUND_PAGE_CLASSES; c++) {
+        const struct mound_page_class *old = &before->classes[c];
+        struct mound_page_class *class = &st->classes[c];
+        if (old->rounding > old->live_bytes || old->live_bytes == 0)
+            continue; // not known
+        class->rounding =
+            (uint64_t)((double)class->live_bytes * (double)old->rounding /
+                       (double)old->live_bytes);
+        sum += class->rounding;
+        any = true;
+    }
+    if (any)
+        st->rounding = sum;
+}
+
+// read_now reads the counters of a live process over an older reading of its page. False:
+// they may not be read.
+static bool read_now(struct target *t, const struct process *p,
+                     enum live_answer *ret, struct live_why *ret_why) {
+    struct mound_page page = t->page;
+    *ret = live_read(p, &page, ret_why);
+    if (*ret != LIVE_READ)
+        return false;
+    if (t->path != NULL)
+        keep_rounding(&t->page.stats, &page.stats);
+    t->page = page;
+    t->fresh = true;
+    return true;
 }
 
 static bool open_file(const char *path, struct target *t) {
@@ -49,25 +80,35 @@ static bool open_file(const char *path, struct target *t) {
     t->pid = whose_process(&seen, &t->page.identity, &file);
     t->alive = t->pid != 0;
     whose_end(&seen);
+    struct process p;
+    enum live_answer answer;
+    if (t->alive && process_read(t->pid, &p))
+        read_now(t, &p, &answer, &(struct live_why){{0}});
     return t->path != NULL;
 }
 
 bool target_open_pid(pid_t pid, struct target *ret) {
     struct process p;
-    *ret = (struct target){.pid = pid, .source = TARGET_PAGE};
+    struct live_why why;
+    enum live_answer answer;
+    *ret = (struct target){.pid = pid};
     if (!process_read(pid, &p)) {
         message_error("%d: %s", (int)pid, strerror(ESRCH));
         return false;
     }
-    struct search s = {pid, ret};
-    pages_each(match, &s);
-    if (ret->path == NULL) {
-        message_error("%d (%s): no page of mound: start it by mound run",
+    if (!process_runs(&p)) {
+        message_error("%d (%s): it has ended, and its parent does not know yet",
                       (int)pid, p.name);
         return false;
     }
+    pages_of(&p, take_page, ret);
     ret->alive = true;
-    return true;
+    ret->source = ret->path != NULL ? TARGET_PAGE : TARGET_LIVE;
+    if (read_now(ret, &p, &answer, &why) || ret->path != NULL)
+        return true;
+    message_error("%d (%s): %s%s", (int)pid, p.name, why.s,
+                  answer == LIVE_ABSENT ? "; mound doctor says why" : "");
+    return false;
 }
 
 bool target_open(const char *what, struct target *ret) {
@@ -97,19 +138,27 @@ bool target_refresh(struct target *t) {
     struct pagefile file;
     struct pagefile_why why;
     struct mound_page page;
-    if (t->path == NULL ||
-        !pagefile_read(AT_FDCWD, t->path, &page, &file, &why)) {
-        struct process p;
-        t->alive = t->alive && process_read(t->pid, &p) && process_runs(&p);
-        return false;
+    struct process p;
+    if (t->source == TARGET_CORE)
+        return true;
+    bool read =
+        t->path != NULL && pagefile_read(AT_FDCWD, t->path, &page, &file, &why);
+    if (read) {
+        struct whose seen = {0};
+        t->page = page;
+        t->torn = file.torn;
+        t->alive = whose_process(&seen, &page.identity, &file) != 0;
+        t->fresh = false;
+        whose_end(&seen);
+    } else {
+        t->alive = t->alive && process_read(t->pid, &p) && process_runs(&p) &&
+                   p.start_ticks == t->page.identity.start_ticks;
     }
-    struct whose seen = {0};
-    t->page = page;
-    t->torn = file.torn;
-    pid_t pid = whose_process(&seen, &page.identity, &file);
-    t->alive = pid != 0;
-    whose_end(&seen);
-    return true;
+    enum live_answer answer;
+    struct live_why cannot;
+    if (t->alive && process_read(t->pid, &p))
+        read |= read_now(t, &p, &answer, &cannot);
+    return read;
 }
 
 static void shortened(int sig) {

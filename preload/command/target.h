@@ -20,7 +20,9 @@ struct target {
     bool alive; // pid is that program
     enum target_source source;
     char *path; // of the page file or the core; NULL
-    bool torn;  // it died while it wrote a section
+    bool
+        fresh; // page.stats was read from the process now, not when it published
+    bool torn; // it died while it wrote a section
     struct mound_page page;
     struct mound_page *mapped; // target_map, or NULL
 };

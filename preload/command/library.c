@@ -1,0 +1,77 @@
+// library.c: see library.h.
+#include "library.h"
+
+#include <gelf.h>
+#include <string.h>
+#include <unistd.h>
+
+bool library_is_named(const char *path) {
+    const char *name = strrchr(path, '/');
+    return name != NULL && strncmp(name + 1, "libmound.so", 11) == 0;
+}
+
+// take notes a symbol if it is one of ours.
+static void take(const char *name, const GElf_Sym *symbol,
+                 struct library *ret) {
+    if (symbol->st_shndx == SHN_UNDEF || name == NULL)
+        return;
+    if (strcmp(name, "mound_stats") == 0)
+        ret->stats = symbol->st_value;
+    else if (strcmp(name, "mound_layout") == 0)
+        ret->layout = symbol->st_value;
+}
+
+static void look_in(Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
+                    struct library *ret) {
+    Elf_Data *data = elf_getdata(section, NULL);
+    if (data == NULL || header->sh_entsize == 0)
+        return;
+    size_t n = header->sh_size / header->sh_entsize;
+    for (size_t i = 0; i < n; i++) {
+        GElf_Sym symbol;
+        if (gelf_getsym(data, (int)i, &symbol) != NULL)
+            take(elf_strptr(elf, header->sh_link, symbol.st_name), &symbol,
+                 ret);
+    }
+}
+
+// look_for searches the tables of one type.
+static void look_for(Elf *elf, GElf_Word type, struct library *ret) {
+    Elf_Scn *section = NULL;
+    while (ret->stats == 0 && (section = elf_nextscn(elf, section)) != NULL) {
+        GElf_Shdr header;
+        if (gelf_getshdr(section, &header) != NULL && header.sh_type == type)
+            look_in(elf, section, &header, ret);
+    }
+}
+
+// A mapping begins at a page of the kernel; where those are larger, so is what
+// linkers align segments to.
+enum { PAGE_BYTES = 4096 };
+
+static void look_at_segments(Elf *elf, struct library *ret) {
+    size_t n;
+    ret->begin = UINT64_MAX;
+    for (size_t i = 0; elf_getphdrnum(elf, &n) == 0 && i < n; i++) {
+        GElf_Phdr segment;
+        if (gelf_getphdr(elf, (int)i, &segment) != NULL &&
+            segment.p_type == PT_LOAD && segment.p_vaddr < ret->begin)
+            ret->begin = segment.p_vaddr & -(uint64_t)PAGE_BYTES;
+    }
+}
+
+bool library_read(int fd, struct library *ret) {
+    *ret = (struct library){0};
+    elf_version(EV_CURRENT);
+    // Not mapped: who owns the file may shorten it meanwhile.
+    Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
+    if (elf == NULL)
+        return false;
+    if (gelf_getclass(elf) == ELFCLASS64) {
+        look_for(elf, SHT_DYNSYM, ret);
+        look_for(elf, SHT_SYMTAB, ret); // of a program that exports nothing
+        look_at_segments(elf, ret);
+    }
+    elf_end(elf);
+    return ret->stats != 0 && ret->begin != UINT64_MAX;
+}

@@ -1,0 +1,22 @@
+// library.h: where a symbol of mound is in the file that has it: libmound.so, or a program
+// that was linked with libmoundmalloc.a.
+#ifndef MOUND_COMMAND_LIBRARY_H
+#define MOUND_COMMAND_LIBRARY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct library {
+    uint64_t stats;  // address of mound_stats as linked
+    uint64_t layout; // of mound_layout; 0: it has none
+    uint64_t begin; // lowest address of it, at which it is loaded, page-aligned
+};
+
+// library_read looks the symbols up in the file fd by libelf. False: it is no ELF file
+// of this machine's kind, or has no mound_stats.
+bool library_read(int fd, struct library *ret);
+
+// library_is_named says whether the path of a mapping is that of libmound.so.
+bool library_is_named(const char *path);
+
+#endif // MOUND_COMMAND_LIBRARY_H
