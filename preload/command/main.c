@@ -23,6 +23,8 @@
 // In the order in which they are needed. A question stands once, before the first
 // verb that answers it.
 static const struct verb verbs[] = {
+    {"Why is it not loaded?", "doctor", NULL, "[PID|PROG]",
+     "each cause in one line, with what to do", verb_doctor},
     {"Tidy up", "clean", NULL, "", "forgets the processes that were killed",
      verb_clean},
 };

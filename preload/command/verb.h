@@ -22,6 +22,7 @@ struct verb {
 };
 
 int verb_clean(int argc, char **argv);
+int verb_doctor(int argc, char **argv);
 int verb_ps(int argc, char **argv);
 int verb_run(int argc, char **argv);
 int verb_stats(int argc, char **argv);
