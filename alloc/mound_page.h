@@ -36,6 +36,7 @@ extern "C" {
 #define MOUND_PAGE_CLASSES 68 // 0: large objects, over 32 KiB; 1 to 67: Go's
 #define MOUND_PAGE_RANGES 62
 #define MOUND_PAGE_NAME_BYTES 64
+#define MOUND_PAGE_UNKNOWN UINT64_MAX // of figures that say so
 
 // struct mound_page_identity is written before the file gets its name, and once more
 // where the end is noted (state, status).
@@ -99,7 +100,8 @@ struct mound_page_class {
     uint64_t holes; // bytes of pages of its spans without memory
     uint64_t
         rounding; // estimated: bytes of live objects that nobody asked for,
-                  // because slots come in classes. From a part of the mallocs
+                  // because slots come in classes. From a part of the mallocs;
+                  // MOUND_PAGE_UNKNOWN: none of them was looked at
     uint64_t reserved;
 };
 
@@ -131,9 +133,11 @@ struct mound_page_stats {
         inuse; // of pages in spans, and of guarded objects and blocks of handlers
     uint64_t idle; // in no span, with memory
     uint64_t released;
-    uint64_t holes;    // the part of inuse without memory
-    uint64_t live;     // whole slots of live objects
-    uint64_t rounding; // the estimated part of live that nobody asked for
+    uint64_t holes; // the part of inuse without memory
+    uint64_t live;  // whole slots of live objects
+    uint64_t
+        rounding; // the estimated part of live that nobody asked for: the sum
+                  // of what is known; MOUND_PAGE_UNKNOWN: of no class
     uint64_t
         cached; // free slots in caches and between threads, and cached large
                 // objects
@@ -164,6 +168,14 @@ struct mound_page_stats {
     uint64_t profile_written; // profiles that were written
 
     struct mound_page_class classes[MOUND_PAGE_CLASSES];
+
+    // Of the bytes above, what has memory, counted page by page
+    // (/proc/self/pagemap). Of this reading where resident_ns is published_ns.
+    uint64_t resident_ns;    // 0: never
+    uint64_t resident_small; // of inuse: spans of classes 1 to 67
+    uint64_t resident_large; // of inuse: the rest
+    uint64_t resident_idle;
+    uint64_t resident_records;
 };
 
 // Address ranges that mound mapped, to be looked up in /proc/PID/smaps.

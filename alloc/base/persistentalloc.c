@@ -18,6 +18,14 @@ void persistent_init(struct persistent *pa) {
     mutex_init(&pa->lock, LOCKRANK_PERSISTENT);
 }
 
+// add_piece counts what was mapped.
+static void add_piece(struct persistent *pa, const void *begin, size_t nbytes) {
+    pa->sys_bytes += nbytes;
+    if (pa->npieces < PERSISTENT_PIECES)
+        pa->pieces[pa->npieces++] =
+            (struct persistent_piece){(uintptr_t)begin, nbytes};
+}
+
 void *persistentalloc(struct persistent *pa, size_t nbytes, size_t align,
                       _Atomic uint64_t *sys_bytes) {
     void *ret = NULL;
@@ -26,7 +34,7 @@ void *persistentalloc(struct persistent *pa, size_t nbytes, size_t align,
         nbytes = align_up(nbytes, sys_page_size());
         ret = mem_map(nbytes);
         if (ret != NULL)
-            pa->sys_bytes += nbytes;
+            add_piece(pa, ret, nbytes);
     } else {
         uintptr_t addr = align_up(pa->next, align);
         if (pa->next == 0 || addr + nbytes > pa->end) {
@@ -40,7 +48,7 @@ void *persistentalloc(struct persistent *pa, size_t nbytes, size_t align,
             }
             if (chunk == NULL)
                 goto out;
-            pa->sys_bytes += chunk_bytes;
+            add_piece(pa, chunk, chunk_bytes);
             pa->next = addr = (uintptr_t)chunk;
             pa->end = addr + chunk_bytes;
         }
@@ -56,7 +64,7 @@ out:
 
 void persistent_feed(struct persistent *pa, void *memory, size_t nbytes) {
     mutex_lock(&pa->lock);
-    pa->sys_bytes += nbytes;
+    add_piece(pa, memory, nbytes);
     pa->next = (uintptr_t)memory;
     pa->end = pa->next + nbytes;
     mutex_unlock(&pa->lock);

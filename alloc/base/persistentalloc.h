@@ -5,6 +5,8 @@
 
 #include "base/mutex.h"
 
+enum { PERSISTENT_PIECES = 24 };
+
 // struct persistent is a source of such memory. All zero is a valid one.
 //   (l) lock
 struct persistent {
@@ -12,6 +14,13 @@ struct persistent {
     uintptr_t next;     // (l) free bytes of the current chunk: [next, end)
     uintptr_t end;      // (l)
     uint64_t sys_bytes; // (l) all bytes mapped
+    // (l) The first ranges that were mapped: who looks which of it has memory takes the
+    // rest for touched.
+    unsigned npieces;
+    struct persistent_piece {
+        uintptr_t begin;
+        size_t nbytes;
+    } pieces[PERSISTENT_PIECES];
 };
 
 void persistent_init(struct persistent *pa);

@@ -30,6 +30,9 @@ ALWAYS_INLINE uintptr_t sys_self(void) {
 // sys_pid makes a system call, because a cached number is wrong after vfork.
 int sys_pid(void);
 
+// sys_euid returns the effective user ID.
+unsigned sys_euid(void);
+
 // sys_tid returns the kernel's number of this thread.
 int sys_tid(void);
 
@@ -100,6 +103,8 @@ struct sys_file {
 
 // sys_file_of fills *ret_file with what stands behind fd; false if it is closed.
 bool sys_file_of(int fd, struct sys_file *ret_file);
+// sys_inode_of returns the inode that stands at path, or 0.
+uint64_t sys_inode_of(const char *path);
 bool sys_file_same(const struct sys_file *a, const struct sys_file *b);
 
 // sys_file_is_read says whether somebody reads it until all who write have closed it:

@@ -43,6 +43,10 @@ int sys_pid(void) {
     return (int)syscall0(SYS_getpid);
 }
 
+unsigned sys_euid(void) {
+    return (unsigned)syscall0(SYS_geteuid);
+}
+
 int sys_tid(void) {
     return (int)syscall0(SYS_gettid);
 }
@@ -176,6 +180,12 @@ bool sys_file_of(int fd, struct sys_file *ret_file) {
     ret_file->mode = st.st_mode;
     ret_file->terminal = S_ISCHR(st.st_mode) ? (uint32_t)st.st_rdev : 0;
     return true;
+}
+
+uint64_t sys_inode_of(const char *path) {
+    struct stat st;
+    return syscall4(SYS_newfstatat, AT_FDCWD, path, &st, 0) == 0 ? st.st_ino
+                                                                 : 0;
 }
 
 bool sys_file_same(const struct sys_file *a, const struct sys_file *b) {

@@ -46,9 +46,8 @@ static void add_sampled(struct mcentral *mc, struct class_reading *r) {
     mutex_unlock(&mc->lock);
 }
 
-static struct class_reading read_class(struct mheap *h, struct list *caches,
-                                       unsigned sizeclass) {
-    struct mcentral *mc = mheap_class(h, sizeclass);
+static void read_store(struct mcentral *mc, struct list *caches,
+                       unsigned sizeclass, struct class_reading *ret) {
     struct class_reading r = {0};
     mutex_lock(&mc->lock);
     const struct classstats *st = mc->stats;
@@ -68,6 +67,16 @@ static struct class_reading read_class(struct mheap *h, struct list *caches,
     r.live = st->nslots - st->nfree - st->ntransfer - r.cached;
     mutex_unlock(&mc->lock);
     r.live = not_negative(r.live);
+    *ret = r;
+}
+
+// read_class reads what there is of a class: a store that nobody has used is not made
+// for that.
+static struct class_reading read_class(struct mheap *h, struct list *caches,
+                                       unsigned sizeclass) {
+    struct class_reading r = {0};
+    if (mheap_is_used(h, sizeclass))
+        read_store(mheap_class(h, sizeclass), caches, sizeclass, &r);
     if (mheap_sampled(h) != NULL)
         add_sampled(&mheap_sampled(h)[sizeclass], &r);
     return r;
@@ -78,7 +87,8 @@ static uint64_t load(const _Atomic uint64_t *counter) {
 }
 
 static void read_small(struct mheap *h, struct list *caches,
-                       struct mound_memstats *ret) {
+                       struct mound_memstats *ret,
+                       struct memstats_class *ret_classes) {
     for (unsigned c = 1; c < NUM_SIZECLASSES; c++) {
         struct class_reading r = read_class(h, caches, c);
         struct mound_bysize *by = &ret->by_size[c];
@@ -93,6 +103,14 @@ static void read_small(struct mheap *h, struct list *caches,
         ret->nspans += r.nspans;
         ret->heap_holes += r.hole_bytes;
         by->slots = r.nslots;
+        if (ret_classes != NULL)
+            ret_classes[c] = (struct memstats_class){
+                .nspans = r.nspans,
+                .nslots = r.nslots,
+                .ncached = r.cached,
+                .ntransfer = r.ntransfer,
+                .hole_bytes = r.hole_bytes,
+            };
     }
 }
 
@@ -156,10 +174,11 @@ static void add_emergency(const struct heapstats *st,
 }
 
 void memstats_read_locked(struct mheap *h, struct list *caches, size_t ncaches,
-                          struct mound_memstats *ret_stats) {
+                          struct mound_memstats *ret_stats,
+                          struct memstats_class ret_classes[NUM_SIZECLASSES]) {
     struct mound_memstats *ret = ret_stats;
     memset(ret, 0, sizeof *ret);
-    read_small(h, caches, ret);
+    read_small(h, caches, ret, ret_classes);
     mutex_lock(&h->lock);
     read_heap_locked(h, ret);
     read_large_caches(caches, ret);

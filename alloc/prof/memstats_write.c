@@ -2,183 +2,20 @@
 #include "prof/memstats_write.h"
 
 #include "base/print.h"
+#include "mound_page.h"
 #include "os/sys.h"
+#include "prof/parts.h"
 
-enum {
-    NAME_COLUMN = 14,
-    SIZE_COLUMN = 12,
-    COUNT_COLUMN = 14,
-};
-
-static void row(struct print *out, const char *meaning) {
-    print_str(out, "   ");
-    print_str(out, meaning);
-    print_str(out, "\n");
-}
-
-static void size_row(struct print *out, const char *name, uint64_t nbytes,
-                     const char *meaning) {
-    print_str(out, "  ");
-    print_str_left(out, name, NAME_COLUMN);
-    print_size(out, nbytes, SIZE_COLUMN);
-    print_u64_right(out, nbytes, COUNT_COLUMN + 2);
-    row(out, meaning);
-}
-
-static void count_row(struct print *out, const char *name, uint64_t n,
-                      const char *meaning) {
-    print_str(out, "  ");
-    print_str_left(out, name, NAME_COLUMN);
-    print_str_left(out, "", SIZE_COLUMN);
-    print_u64_right(out, n, COUNT_COLUMN + 2);
-    row(out, meaning);
-}
-
-static void print_version(struct print *out) {
-    print_u64(out, MOUND_VERSION_MAJOR);
-    print_char(out, '.');
-    print_u64(out, MOUND_VERSION_MINOR);
-    print_char(out, '.');
-    print_u64(out, MOUND_VERSION_PATCH);
-}
-
-static void write_totals(struct print *out, const struct mound_memstats *st,
-                         const struct memstats_about *about) {
-    size_row(out, "Alloc", st->alloc, "bytes of live objects");
-    size_row(out, "TotalAlloc", st->total_alloc,
-             "bytes of all objects ever allocated");
-    size_row(out, "Sys", st->sys, "bytes obtained from the system");
-    count_row(out, "Mallocs", st->mallocs, "objects ever allocated");
-    count_row(out, "Frees", st->frees, "objects ever freed");
-    count_row(out, "HeapObjects", st->heap_objects, "live objects");
-    size_row(out, "HeapSys", st->heap_sys, "pages: HeapInuse + HeapIdle");
-    size_row(out, "HeapInuse", st->heap_inuse, "pages in spans");
-    size_row(out, "HeapIdle", st->heap_idle, "pages in no span");
-    size_row(out, "HeapReleased", st->heap_released,
-             "of HeapIdle: no memory behind it");
-    size_row(out, "HeapHoles", st->heap_holes,
-             "of HeapInuse: no memory behind it");
-    if (about->huge.bytes > 0) {
-        size_row(out, "HeapHuge", about->huge.bytes,
-                 "regions advised for huge pages");
-        size_row(out, "HeapHugeUnused", about->huge.unused,
-                 "of it: in no live object");
-    }
-    if (st->huge_stalls > 0)
-        count_row(out, "stalls", st->huge_stalls,
-                  "slow huge pages, after which some were skipped");
-    if (st->release_refused != 0)
-        count_row(out, "refused", st->release_refused,
-                  "the system refuses to take memory back");
-    if (st->mem_limit != 0) {
-        size_row(out, "MemLimit", st->mem_limit, "MOUND_MEMLIMIT");
-        count_row(out, "exceeded", st->mem_limit_exceeded, "times");
-    }
-    size_row(out, "MSpanSys", st->mspan_sys, "records of spans");
-    size_row(out, "MCacheSys", st->mcache_sys, "caches of threads");
-    size_row(out, "GCSys", st->gc_sys, "page map and page bitmaps");
-    size_row(out, "OtherSys", st->other_sys, "other records");
-    size_row(out, "in caches", st->cache_bytes, "free slots held by threads");
-    size_row(out, "between", st->transfer_bytes,
-             "free slots on their way between threads");
-    count_row(out, "threads", st->nthreads, "with a cache");
-    if (about->rss_bytes > 0) {
-        size_row(out, "RSS", about->rss_bytes, "of the whole process");
-        size_row(out, "AnonHugePages", about->huge_bytes,
-                 "of it in transparent huge pages");
-    }
-}
-
-enum {
-    CLASS_COLUMN = 7,
-    BYTES_COLUMN = 8,
-    CALLS_COLUMN = 13,
-    LIVE_COLUMN = 11,
-    WASTE_COLUMN = 9,
-};
-
-// write_class prints one class in use. "unused" is what of its spans no live
-// object has; "rounding" what an object loses at worst to the next class below.
-static void write_class(struct print *out, const struct mound_memstats *st,
-                        unsigned c) {
-    const struct mound_bysize *by = &st->by_size[c];
-    uint64_t live = by->mallocs - by->frees;
-    uint64_t span_bytes = by->slots * by->size;
-    uint64_t unused = span_bytes - live * by->size;
-    // Below 32 comes 16: the slots of 24 bytes are never used.
-    enum { CLASS_24 = 3 };
-    unsigned below = c - 1 == CLASS_24 ? c - 2 : c - 1;
-    uint64_t lost = by->size - sizeclass_bytes[below] - 1;
-    print_u64_right(out, c, CLASS_COLUMN);
-    print_u64_right(out, by->size, BYTES_COLUMN);
-    print_u64_right(out, by->mallocs, CALLS_COLUMN);
-    print_u64_right(out, by->frees, CALLS_COLUMN);
-    print_u64_right(out, live, LIVE_COLUMN);
-    print_size(out, live * by->size, SIZE_COLUMN);
-    print_size(out, span_bytes, SIZE_COLUMN);
-    print_percent(out, (int64_t)unused < 0 ? 0 : unused, span_bytes,
-                  WASTE_COLUMN);
-    print_percent(out, lost, by->size, WASTE_COLUMN + 1);
-    print_str(out, "\n");
-}
-
-static void write_large(struct print *out, const struct mound_memstats *st) {
-    const struct mound_bysize *by = &st->by_size[0];
-    if (by->mallocs == 0)
-        return;
-    print_str_right(out, "large", CLASS_COLUMN);
-    print_str_right(out, "> 32768", BYTES_COLUMN);
-    print_u64_right(out, by->mallocs, CALLS_COLUMN);
-    print_u64_right(out, by->frees, CALLS_COLUMN);
-    print_u64_right(out, by->mallocs - by->frees, LIVE_COLUMN);
-    print_size(out, st->large_alloc, SIZE_COLUMN);
-    print_size(out, st->large_alloc, SIZE_COLUMN);
-    print_str(out, "\n");
-}
-
-int memstats_write_table(const struct mound_memstats *st,
-                         const struct memstats_about *about, int fd) {
-    struct print out = print_to(fd);
-    print_str(&out, "mound ");
-    print_version(&out);
-    print_str(&out, ": MemStats of ");
-    print_str(&out, about->program);
-    print_str(&out, ", pid ");
-    print_u64(&out, (uint64_t)about->pid);
-    if (about->options[0] != '\0') {
-        print_str(&out, ", ");
-        print_str(&out, about->options);
-    }
-    print_str(&out, "\n\n");
-    write_totals(&out, st, about);
-    print_str(&out, "\n");
-    print_str_right(&out, "class", CLASS_COLUMN);
-    print_str_right(&out, "bytes", BYTES_COLUMN);
-    print_str_right(&out, "mallocs", CALLS_COLUMN);
-    print_str_right(&out, "frees", CALLS_COLUMN);
-    print_str_right(&out, "live", LIVE_COLUMN);
-    print_str_right(&out, "live bytes", SIZE_COLUMN);
-    print_str_right(&out, "in spans", SIZE_COLUMN);
-    print_str_right(&out, "unused", WASTE_COLUMN);
-    print_str_right(&out, "rounding", WASTE_COLUMN + 1);
-    print_str(&out, "\n");
-    for (unsigned c = 1; c < NUM_SIZECLASSES; c++)
-        if (st->by_size[c].mallocs > 0)
-            write_class(&out, st, c);
-    write_large(&out, st);
-    print_flush(&out);
-    return out.error;
-}
+static const uint64_t SECOND_NS = 1000 * 1000 * 1000;
 
 // write_cmdline writes the first CMDLINE_MAX bytes of the arguments, and of each as
 // much as the buffer holds: there may be megabytes of them.
-static void write_cmdline(struct print *out) {
+static void write_cmdline(struct print *out, int fd) {
     enum { CHUNK = 1024, CMDLINE_MAX = 64 << 10 };
     char chunk[CHUNK];
     char arg[PRINT_BUFFER];
     size_t n = 0, total = 0;
     const char *before = "[";
-    int fd = sys_open_read("/proc/self/cmdline");
     long got;
     while (fd >= 0 && total < CMDLINE_MAX &&
            (got = sys_read(fd, chunk, sizeof chunk)) > 0) {
@@ -205,21 +42,59 @@ static void write_cmdline(struct print *out) {
     print_str(out, *before == '[' ? "[]" : "]");
 }
 
-static void write_ring(struct print *out, const char *name,
-                       const uint64_t ring[256]) {
-    print_str(out, ",\"");
-    print_str(out, name);
-    print_str(out, "\":[");
-    for (int i = 0; i < 256; i++) {
-        if (i > 0)
-            print_char(out, ',');
-        print_u64(out, ring[i]);
-    }
-    print_str(out, "]");
+static int open_cmdline(int pid) {
+    if (pid == 0)
+        return sys_open_read("/proc/self/cmdline");
+    struct print path = print_to(PRINT_NOWHERE);
+    print_str(&path, "/proc/");
+    print_u64(&path, (uint64_t)pid);
+    print_str(&path, "/cmdline");
+    print_char(&path, '\0');
+    return sys_open_read(path.buf);
 }
 
-int memstats_write_json(const struct mound_memstats *st,
-                        const struct memstats_about *about, int fd) {
+static size_t name_length(const struct mound_page_identity *id) {
+    size_t n = 0;
+    while (n < sizeof id->program && id->program[n] != '\0')
+        n++;
+    return n;
+}
+
+static void key(struct print *out, const char *name) {
+    print_str(out, ",\"");
+    print_str(out, name);
+    print_str(out, "\":");
+}
+
+static void number(struct print *out, const char *name, uint64_t n) {
+    key(out, name);
+    print_u64(out, n);
+}
+
+// An estimate that is not known is null.
+static void estimate(struct print *out, const char *name, uint64_t n,
+                     bool known) {
+    if (known) {
+        number(out, name, n);
+    } else {
+        key(out, name);
+        print_str(out, "null");
+    }
+}
+
+// seconds prints nanoseconds as seconds with three decimals.
+static void seconds(struct print *out, const char *name, uint64_t ns) {
+    uint64_t ms = ns % SECOND_NS / 1000000;
+    number(out, name, ns / SECOND_NS);
+    print_char(out, '.');
+    print_u64(out, ms / 100);
+    print_u64(out, ms / 10 % 10);
+    print_u64(out, ms % 10);
+}
+
+static void write_memstats(struct print *out, const struct mound_memstats *st,
+                           const struct mound_page *page) {
+    const struct mound_page_stats *more = &page->stats;
     const struct {
         const char *name;
         uint64_t value;
@@ -259,36 +134,165 @@ int memstats_write_json(const struct mound_memstats *st,
         {"Threads", st->nthreads},
         {"Spans", st->nspans},
         {"HeapHoles", st->heap_holes},
-        {"HeapHuge", about->huge.bytes},
-        {"HeapHugeUnused", about->huge.unused},
+        {"HeapHuge", more->heap_huge},
+        {"HeapHugeUnused", more->heap_huge_unused},
         {"MemLimit", st->mem_limit},
         {"MemLimitExceeded", st->mem_limit_exceeded},
         {"HugeStalls", st->huge_stalls},
         {"ReleaseRefused", st->release_refused},
     };
-    struct print out = print_to(fd);
-    print_str(&out, "{\"cmdline\":");
-    write_cmdline(&out);
-    print_str(&out, ",\"memstats\":{");
+    print_str(out, ",\"memstats\":{");
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        print_str(&out, i == 0 ? "\"" : ",\"");
-        print_str(&out, fields[i].name);
-        print_str(&out, "\":");
-        print_u64(&out, fields[i].value);
+        print_str(out, i == 0 ? "\"" : ",\"");
+        print_str(out, fields[i].name);
+        print_str(out, "\":");
+        print_u64(out, fields[i].value);
     }
-    write_ring(&out, "PauseNs", st->pause_ns);
-    write_ring(&out, "PauseEnd", st->pause_end);
-    print_str(&out, ",\"EnableGC\":false,\"DebugGC\":false,\"BySize\":[");
+    print_str(out, ",\"EnableGC\":false,\"DebugGC\":false,\"BySize\":[");
     for (int c = 0; c < MOUND_NSIZECLASSES; c++) {
-        print_str(&out, c == 0 ? "{\"Size\":" : ",{\"Size\":");
-        print_u64(&out, st->by_size[c].size);
-        print_str(&out, ",\"Mallocs\":");
-        print_u64(&out, st->by_size[c].mallocs);
-        print_str(&out, ",\"Frees\":");
-        print_u64(&out, st->by_size[c].frees);
-        print_str(&out, "}");
+        print_str(out, c == 0 ? "{\"Size\":" : ",{\"Size\":");
+        print_u64(out, st->by_size[c].size);
+        number(out, "Mallocs", st->by_size[c].mallocs);
+        number(out, "Frees", st->by_size[c].frees);
+        print_str(out, "}");
     }
-    print_str(&out, "]}}\n");
+    print_str(out, "]}");
+}
+
+static void write_who(struct print *out, const struct mound_page *page) {
+    static const char *const states[] = {"running", "exited", "signalled"};
+    static const char *const servers[] = {"mound", "libc", "sanitizer", "other",
+                                          "other, and mound for some calls"};
+    const struct mound_page_identity *id = &page->identity;
+    print_str(out, ",\"mound\":{\"version\":\"");
+    print_u64(out, id->library / 10000);
+    print_char(out, '.');
+    print_u64(out, id->library / 100 % 100);
+    print_char(out, '.');
+    print_u64(out, id->library % 100);
+    print_char(out, '"');
+    number(out, "pid", id->pid);
+    key(out, "program");
+    print_json_str(out, id->program, name_length(id));
+    key(out, "state");
+    print_char(out, '"');
+    print_str(out, id->state < 3 ? states[id->state] : "?");
+    print_char(out, '"');
+    if (id->state != MOUND_PAGE_RUNNING && id->status >= 0)
+        number(out, id->state == MOUND_PAGE_EXITED ? "status" : "signal",
+               (uint64_t)id->status);
+    key(out, "serves");
+    print_char(out, '"');
+    print_str(out, id->serves < 5 ? servers[id->serves] : "?");
+    print_char(out, '"');
+    seconds(out, "start", id->start_unix_ns);
+    seconds(out, "duration", parts_duration(page));
+}
+
+static void write_parts(struct print *out, const struct mound_page *page) {
+    const struct mound_page_stats *st = &page->stats;
+    struct parts p;
+    parts_of(page, &p);
+    number(out, "rss", p.rss_known ? p.rss : 0);
+    number(out, "rss_peak", st->rss_peak);
+    number(out, "swap", st->swap);
+    key(out, "parts");
+    print_str(out, "{\"live\":");
+    print_u64(out, p.live);
+    estimate(out, "rounding", p.rounding, p.rounding_known);
+    number(out, "free_slots", p.holes);
+    number(out, "caches", p.caches);
+    number(out, "idle", p.idle);
+    number(out, "records", p.records);
+    number(out, "not_mound", p.other);
+    number(out, "absent", p.absent);
+    print_char(out, '}');
+    number(out, "untouched", p.untouched);
+}
+
+static void write_classes(struct print *out, const struct mound_page *page) {
+    const char *before = "{\"size\":";
+    key(out, "classes");
+    print_char(out, '[');
+    for (unsigned c = 0; c < MOUND_PAGE_CLASSES; c++) {
+        const struct mound_page_class *class = &page->stats.classes[c];
+        if (class->mallocs == 0 && class->slots == 0)
+            continue;
+        print_str(out, before);
+        print_u64(out, class->size);
+        number(out, "live", class->live);
+        number(out, "live_bytes", class->live_bytes);
+        number(out, "mallocs", class->mallocs);
+        number(out, "frees", class->frees);
+        number(out, "free_bytes", parts_free(page, c));
+        number(out, "cached_bytes", parts_cached(page, c));
+        estimate(out, "rounding", class->rounding,
+                 class->rounding != MOUND_PAGE_UNKNOWN);
+        print_char(out, '}');
+        before = ",{\"size\":";
+    }
+    print_char(out, ']');
+}
+
+// memstats_of fills what a page knows of st.
+static void memstats_of(const struct mound_page_stats *from,
+                        struct mound_memstats *ret) {
+    *ret = (struct mound_memstats){
+        .alloc = from->live,
+        .total_alloc = from->total_alloc,
+        .mallocs = from->mallocs,
+        .frees = from->frees,
+        .heap_alloc = from->live,
+        .heap_sys = from->inuse + from->idle + from->released,
+        .heap_idle = from->idle + from->released,
+        .heap_inuse = from->inuse,
+        .heap_released = from->released,
+        .heap_objects = from->mallocs - from->frees,
+        .heap_holes = from->holes,
+        .other_sys = from->records,
+        .cache_bytes = from->cached,
+        .large_alloc = from->classes[0].live_bytes,
+        .nthreads = from->threads,
+        .nspans = from->spans,
+        .mem_limit = from->memlimit,
+        .mem_limit_exceeded = from->memlimit_exceeded,
+        .huge_stalls = from->huge_stalls,
+        .release_refused = from->release_refused,
+    };
+    ret->sys = ret->heap_sys + ret->other_sys;
+    for (unsigned c = 0; c < MOUND_PAGE_CLASSES; c++)
+        ret->by_size[c] = (struct mound_bysize){
+            .size = sizeclass_bytes[c],
+            .mallocs = from->classes[c].mallocs,
+            .frees = from->classes[c].frees,
+            .slots = from->classes[c].slots,
+        };
+}
+
+int memstats_write_json(const struct mound_memstats *st,
+                        const struct mound_page *page, int cmdline_pid,
+                        int fd) {
+    struct mound_memstats from_page;
+    struct print out = print_to(fd);
+    int cmdline = cmdline_pid >= 0 ? open_cmdline(cmdline_pid) : -1;
+    if (st == NULL)
+        memstats_of(&page->stats, &from_page);
+    print_str(&out, "{\"cmdline\":");
+    if (cmdline_pid >= 0) {
+        write_cmdline(&out, cmdline);
+    } else {
+        print_char(&out, '[');
+        print_json_str(&out, page->identity.program,
+                       name_length(&page->identity));
+        print_char(&out, ']');
+    }
+    write_memstats(&out, st != NULL ? st : &from_page, page);
+    write_who(&out, page);
+    if (page->identity.serves == MOUND_PAGE_SERVES) {
+        write_parts(&out, page);
+        write_classes(&out, page);
+    }
+    print_str(&out, "}}\n");
     print_flush(&out);
     return out.error;
 }

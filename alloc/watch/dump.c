@@ -4,14 +4,17 @@
 #include "base/stdfd.h"
 #include "out/outfile.h"
 #include "runtime/options.h"
+#include "watch/snapshot.h"
 #include "watch/stats.h"
 
+static const struct stats_end end = {.ended = true};
 static int said; // why it cannot be written; at the start
 
 void dump_init(void) {
     if (options->stats == STATS_OFF)
         return;
     outname_init(); // at its end the process may see no /proc
+    snapshot_start(/* forked= */ false);
     if (options->stats == STATS_STDERR)
         stdfd_keep(2, /* waiters= */ true);
     else
@@ -22,13 +25,13 @@ void dump_init(void) {
 static void dump_to_stderr(void) {
     int fd = stdfd_err();
     if (fd >= 0)
-        stats_write_table(fd);
+        stats_write_summary(fd, &end, false);
 }
 
 static int dump_for_path(int fd) {
     return outname_ends_in(options->stats_path, ".json")
-               ? stats_write_json(fd)
-               : stats_write_table(fd);
+               ? stats_write_json(fd, &end)
+               : stats_write_summary(fd, &end, true);
 }
 
 void dump_at_exit(void) {

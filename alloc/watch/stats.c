@@ -1,17 +1,17 @@
 // stats.c: see stats.h.
 #include "watch/stats.h"
 
+#include <errno.h>
 #include <string.h>
 
-#include "base/str.h"
-#include "mound.h"
-#include "os/sys.h"
-#include "out/outname.h"
+#include "base/turn.h"
+#include "out/outfile.h"
 #include "prof/memstats.h"
 #include "prof/memstats_write.h"
-#include "runtime/options.h"
+#include "prof/summary.h"
 #include "runtime/runtime.h"
 #include "runtime/thread.h"
+#include "watch/snapshot.h"
 
 EXPORT void mound_read_memstats(struct mound_memstats *ret_stats, size_t size) {
     // 6 KiB: too much for small stacks. Guarded by the lock of the list.
@@ -22,79 +22,60 @@ EXPORT void mound_read_memstats(struct mound_memstats *ret_stats, size_t size) {
         return; // in a handler that interrupted a slow path: no locks
     runtime_enter();
     thread_lock_list();
-    memstats_read_locked(&mound_heap, thread_list(), thread_count(), &reading);
+    memstats_read_locked(&mound_heap, thread_list(), thread_count(), &reading,
+                         NULL);
     memcpy(ret_stats, &reading, known);
     thread_unlock_list();
     thread_leave();
 }
 
-static const char *option_text(void) {
-    if (options->hardened > 0)
-        return options->hardened > 1 ? "hardened 2" : "hardened";
-    return "";
+// What is written, by one thread at a time; too large for small stacks.
+static struct turn turn;
+static struct mound_page page;
+static struct mound_memstats memstats;
+
+// take fills page and memstats; if it returns 0, turn_give follows.
+static int take(const struct stats_end *end) {
+    int error = turn_take(&turn, OUTFILE_WAIT_NS);
+    if (error != 0)
+        return -EBUSY;
+    memset(&page, 0, sizeof page);
+    snapshot_identity(&page.identity);
+    if (end->signal != 0) {
+        page.identity.state = MOUND_PAGE_SIGNALLED;
+        page.identity.status = end->signal;
+    } else if (end->ended) {
+        page.identity.state = MOUND_PAGE_EXITED;
+    }
+    bool inside = thread_tls.depth > 0;
+    if (inside || !snapshot_take_with(&page.stats, &memstats, true)) {
+        turn_give(&turn);
+        return -EBUSY;
+    }
+    return 0;
 }
 
-// number_after returns the number of KiB behind name in text, in bytes; or 0.
-static uint64_t number_after(const char *text, const char *name) {
-    const char *s = NULL;
-    uint64_t n = 0;
-    for (; s == NULL && *text != '\0'; text++)
-        s = str_after(text, name);
-    if (s == NULL)
-        return 0;
-    for (; *s == ' '; s++)
-        ;
-    for (; *s >= '0' && *s <= '9'; s++)
-        n = n * 10 + (uint64_t)(*s - '0');
-    return n << 10;
+int stats_write_summary(int fd, const struct stats_end *end, bool classes) {
+    int error = take(end);
+    if (error != 0)
+        return error;
+    error = summary_write(&page, fd);
+    if (error == 0 && classes)
+        error = summary_write_classes(&page, fd);
+    turn_give(&turn);
+    return error;
 }
 
-static void fill_process(struct memstats_about *about) {
-    char text[1024];
-    about->rss_bytes = about->huge_bytes = 0;
-    int fd = sys_open_read("/proc/self/smaps_rollup");
-    if (fd < 0)
-        return;
-    long n = sys_read(fd, text, sizeof text - 1);
-    sys_close(fd);
-    text[n > 0 ? n : 0] = '\0';
-    about->rss_bytes = number_after(text, "\nRss:");
-    about->huge_bytes = number_after(text, "\nAnonHugePages:");
-}
-
-static void fill_huge(struct memstats_about *about) {
-    about->huge = (struct hugeuse){0, 0};
-    if (!thread_enter())
-        return; // in a handler that interrupted a slow path: no locks
-    runtime_enter();
-    about->huge = hugeuse_read(&mound_heap);
-    thread_leave();
-}
-
-static void fill(struct mound_memstats *st, struct memstats_about *about) {
-    mound_read_memstats(st, sizeof *st);
-    fill_huge(about);
-    about->program = outname_program();
-    about->pid = sys_pid();
-    about->options = option_text();
-    fill_process(about);
-}
-
-int stats_write_table(int fd) {
-    struct mound_memstats st;
-    struct memstats_about about;
-    fill(&st, &about);
-    return memstats_write_table(&st, &about, fd);
-}
-
-int stats_write_json(int fd) {
-    struct mound_memstats st;
-    struct memstats_about about;
-    mound_read_memstats(&st, sizeof st);
-    fill_huge(&about);
-    return memstats_write_json(&st, &about, fd);
+int stats_write_json(int fd, const struct stats_end *end) {
+    int error = take(end);
+    if (error != 0)
+        return error;
+    error = memstats_write_json(&memstats, &page, 0, fd);
+    turn_give(&turn);
+    return error;
 }
 
 EXPORT int mound_write_memstats(int fd) {
-    return stats_write_table(fd) == 0 ? 0 : -1;
+    static const struct stats_end runs = {false, 0};
+    return stats_write_summary(fd, &runs, /* classes= */ true) == 0 ? 0 : -1;
 }

@@ -1,0 +1,256 @@
+// snapshot.c: see snapshot.h.
+#include "watch/snapshot.h"
+
+#include <string.h>
+
+#include "base/str.h"
+#include "os/sys.h"
+#include "out/outname.h"
+#include "prof/hugeuse.h"
+#include "prof/memstats.h"
+#include "prof/resident.h"
+#include "runtime/mode.h"
+#include "runtime/options.h"
+#include "runtime/runtime.h"
+#include "runtime/thread.h"
+#include "watch/profile.h"
+
+static const uint64_t SECOND_NS = 1000 * 1000 * 1000;
+
+static uint64_t start_unix_ns; // 0: not noted
+static bool is_forked;
+
+// What the kernel says of the process.
+
+enum { PROC_BYTES = 2048 };
+
+// read_text reads the beginning of a file of /proc, after a newline.
+static void read_text(const char *path, char text[PROC_BYTES]) {
+    long n = 0;
+    int fd = sys_open_read(path);
+    text[0] = '\n';
+    if (fd >= 0) {
+        n = sys_read(fd, text + 1, PROC_BYTES - 2);
+        sys_close(fd);
+    }
+    text[n > 0 ? n + 1 : 1] = '\0';
+}
+
+static uint64_t number_at(const char *s) {
+    uint64_t n = 0;
+    for (; *s == ' ' || *s == '\t'; s++)
+        ;
+    for (; *s >= '0' && *s <= '9'; s++)
+        n = n * 10 + (uint64_t)(*s - '0');
+    return n;
+}
+
+// kib_after returns the number of KiB behind name in text, in bytes; or 0.
+static uint64_t kib_after(const char *text, const char *name) {
+    const char *s = NULL;
+    for (; s == NULL && *text != '\0'; text++)
+        s = str_after(text, name);
+    return s == NULL ? 0 : number_at(s) << 10;
+}
+
+static void read_status(struct mound_page_stats *ret) {
+    char text[PROC_BYTES];
+    read_text("/proc/self/status", text);
+    ret->rss = kib_after(text, "\nVmRSS:");
+    ret->rss_peak = kib_after(text, "\nVmHWM:");
+    ret->rss_anon = kib_after(text, "\nRssAnon:");
+    ret->rss_file = kib_after(text, "\nRssFile:");
+    ret->rss_shmem = kib_after(text, "\nRssShmem:");
+    ret->swap = kib_after(text, "\nVmSwap:");
+}
+
+// read_rollup replaces RSS by the sum over all pages: the kernel's counters lag behind
+// by some pages for each thread.
+static void read_rollup(struct mound_page_stats *ret) {
+    char text[PROC_BYTES];
+    read_text("/proc/self/smaps_rollup", text);
+    uint64_t rss = kib_after(text, "\nRss:");
+    uint64_t anon = kib_after(text, "\nAnonymous:");
+    if (rss == 0 || anon + ret->rss_shmem > rss)
+        return;
+    ret->rss = rss;
+    ret->rss_anon = anon;
+    ret->rss_file = rss - anon - ret->rss_shmem;
+    if (ret->rss_peak < rss)
+        ret->rss_peak = rss;
+    ret->huge = kib_after(text, "\nAnonHugePages:");
+}
+
+// What the heap counts.
+
+// read_heap_locked is under the lock of the thread list, which guards the readings,
+// too large for small stacks.
+static void read_heap_locked(struct mound_page_stats *ret,
+                             struct mound_memstats *ret_memstats) {
+    static struct mound_memstats st;
+    static struct memstats_class classes[NUM_SIZECLASSES];
+    memstats_read_locked(&mound_heap, thread_list(), thread_count(), &st,
+                         classes);
+    ret->inuse = st.heap_inuse;
+    ret->idle = st.heap_idle - st.heap_released;
+    ret->released = st.heap_released;
+    ret->holes = st.heap_holes;
+    ret->live = st.heap_alloc;
+    ret->cached = st.cache_bytes + st.transfer_bytes;
+    ret->records = st.sys - st.heap_sys;
+    ret->total_alloc = st.total_alloc;
+    ret->mallocs = st.mallocs;
+    ret->frees = st.frees;
+    ret->threads = st.nthreads;
+    ret->spans = st.nspans;
+    ret->huge_stalls = st.huge_stalls;
+    ret->memlimit = st.mem_limit;
+    ret->memlimit_exceeded = st.mem_limit_exceeded;
+    ret->release_refused = st.release_refused;
+    for (unsigned c = 0; c < NUM_SIZECLASSES; c++) {
+        struct mound_page_class *to = &ret->classes[c];
+        const struct mound_bysize *by = &st.by_size[c];
+        to->size = by->size;
+        to->mallocs = by->mallocs;
+        to->frees = by->frees;
+        to->live = by->mallocs - by->frees;
+        to->live_bytes = c == 0 ? st.large_alloc : to->live * by->size;
+        to->spans = c == 0 ? to->live : classes[c].nspans;
+        to->slots = c == 0 ? to->live : classes[c].nslots;
+        to->cached = classes[c].ncached;
+        to->transfer = classes[c].ntransfer;
+        to->holes = classes[c].hole_bytes;
+        to->rounding = MOUND_PAGE_UNKNOWN;
+    }
+    ret->rounding = MOUND_PAGE_UNKNOWN;
+    if (ret_memstats != NULL)
+        *ret_memstats = st;
+}
+
+static void read_profile(struct mound_page_stats *ret) {
+    bool on = sampling_on();
+    ret->profile_rate =
+        on ? atomic_load_explicit(&profile_table.rate, memory_order_relaxed)
+           : 0;
+    ret->profile_start_unix_ns = profile_table.start_unix_ns;
+    ret->profile_stacks =
+        atomic_load_explicit(&profile_table.nbuckets, memory_order_relaxed);
+}
+
+static void read_walks(struct mound_page_stats *ret, uint64_t now) {
+    struct hugeuse huge = hugeuse_read(&mound_heap);
+    ret->heap_huge = huge.bytes;
+    ret->heap_huge_unused = huge.unused;
+    ret->huge_ns = now;
+    struct resident there;
+    if (!resident_read(&mound_heap, &there))
+        return;
+    // Blocks of handlers and guarded objects lie in no span.
+    uint64_t beside =
+        __atomic_load_n(&mound_stats.emergency_bytes, __ATOMIC_RELAXED);
+    ret->resident_small = there.small;
+    ret->resident_large = there.large + beside;
+    ret->resident_idle = there.idle;
+    ret->resident_records = ret->records > there.absent_records
+                                ? ret->records - there.absent_records
+                                : 0;
+    ret->resident_ns = now;
+}
+
+static void take_inside(struct mound_page_stats *ret,
+                        struct mound_memstats *ret_memstats, bool whole) {
+    uint64_t now = sys_now_ns();
+    ret->published_ns = now;
+    ret->published_unix_ns = sys_unix_ns();
+    ret->half_life_ns = mound_heap.half_life_ns;
+    thread_lock_list();
+    read_heap_locked(ret, ret_memstats);
+    thread_unlock_list();
+    read_profile(ret);
+    if (whole)
+        read_walks(ret, now);
+    read_status(ret);
+    if (whole)
+        read_rollup(ret);
+}
+
+void snapshot_take_inside(struct mound_page_stats *ret, bool whole) {
+    take_inside(ret, NULL, whole);
+}
+
+bool snapshot_take_with(struct mound_page_stats *ret,
+                        struct mound_memstats *ret_memstats, bool whole) {
+    if (!thread_enter())
+        return false; // in a handler that interrupted a slow path: no locks
+    runtime_enter();
+    take_inside(ret, ret_memstats, whole);
+    thread_leave();
+    return true;
+}
+
+bool snapshot_take(struct mound_page_stats *ret, bool whole) {
+    return snapshot_take_with(ret, NULL, whole);
+}
+
+// Who it is.
+
+// start_ticks returns field 22 of /proc/self/stat; the second may hold anything.
+static uint64_t start_ticks(void) {
+    enum { AFTER_NAME = 20 };
+    char text[PROC_BYTES];
+    read_text("/proc/self/stat", text);
+    const char *s = str_find_last(text, ')');
+    for (int i = 0; s != NULL && i < AFTER_NAME; i++) {
+        s = str_find(s, ' ');
+        s = s != NULL ? s + 1 : NULL;
+    }
+    return s != NULL ? number_at(s) : 0;
+}
+
+// start_of returns when a process began that started at so many ticks.
+static uint64_t start_of(uint64_t ticks) {
+    enum { TICKS = 100 }; // a second, for all that /proc says
+    char text[PROC_BYTES];
+    read_text("/proc/uptime", text);
+    uint64_t up_ns = number_at(text + 1) * SECOND_NS;
+    uint64_t began_ns = ticks * (SECOND_NS / TICKS);
+    uint64_t now = sys_unix_ns();
+    return ticks != 0 && up_ns > began_ns ? now - (up_ns - began_ns) : now;
+}
+
+static uint32_t serves(void) {
+    switch (runtime_mode_now()) {
+    case RUNTIME_ALONE:
+        return MOUND_PAGE_SERVES;
+    case RUNTIME_BEHIND:
+        return MOUND_PAGE_BEHIND;
+    case RUNTIME_UNCALLED:
+        return MOUND_PAGE_FRONT;
+    case RUNTIME_PASSIVE:
+        break;
+    }
+    return options->off ? MOUND_PAGE_OFF : MOUND_PAGE_SANITIZER;
+}
+
+void snapshot_start(bool forked) {
+    start_unix_ns = sys_unix_ns();
+    is_forked = forked;
+}
+
+void snapshot_identity(struct mound_page_identity *ret) {
+    memset(ret, 0, sizeof *ret);
+    ret->pid = (uint32_t)sys_pid();
+    ret->uid = sys_euid();
+    ret->pid_namespace = sys_inode_of("/proc/self/ns/pid");
+    ret->start_ticks = start_ticks();
+    ret->start_unix_ns =
+        start_unix_ns != 0 ? start_unix_ns : start_of(ret->start_ticks);
+    ret->parent_page = is_forked;
+    ret->library = (uint32_t)mound_version();
+    const char *program = outname_program();
+    size_t n = str_len(program);
+    memcpy(ret->program, program,
+           n < sizeof ret->program ? n : sizeof ret->program - 1);
+    ret->serves = serves();
+    ret->status = -1;
+}

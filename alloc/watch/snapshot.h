@@ -1,0 +1,32 @@
+// snapshot.h: this process as a page shows it (mound_page.h): its figures now, and who
+// it is. Also the reading that mound_read_memstats gives out.
+#ifndef MOUND_SNAPSHOT_H
+#define MOUND_SNAPSHOT_H
+
+#include "mound.h"
+#include "mound_page.h"
+
+// snapshot_take fills *ret but for seq and npublished, from one reading of the heap's
+// counters; whole: with huge pages and what has memory, which takes a walk over the heap
+// (some milliseconds a GiB) and three files of /proc, else one. ret_memstats, unless
+// NULL, is the same reading. It returns false, and changes nothing, in a signal handler
+// that interrupted a slow path. Of the rest:
+//
+//   snapshot_take          outside of a slow path
+//   snapshot_take_inside   within one, with no lock held
+//
+// Allocates nothing. Takes the locks of the thread list, then of each class, then
+// mheap.lock. Cost: threads x classes.
+bool snapshot_take(struct mound_page_stats *ret, bool whole);
+void snapshot_take_inside(struct mound_page_stats *ret, bool whole);
+bool snapshot_take_with(struct mound_page_stats *ret,
+                        struct mound_memstats *ret_memstats, bool whole);
+
+// snapshot_identity fills *ret: a process that runs.
+void snapshot_identity(struct mound_page_identity *ret);
+
+// snapshot_start notes the time at which this process started, from the start of the
+// library or, forked, of a child. Without it the start is the kernel's, in 10 ms.
+void snapshot_start(bool forked);
+
+#endif // MOUND_SNAPSHOT_H
