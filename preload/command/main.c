@@ -25,7 +25,9 @@
 static const struct verb verbs[] = {
     {"Why is it not loaded?", "doctor", NULL, "[PID|PROG]",
      "each cause in one line, with what to do", verb_doctor},
-    {"Tidy up", "clean", NULL, "", "forgets the processes that were killed",
+    {"How do I start it?", "run", NULL, "PROGRAM...",
+     "a program on mound, visible from outside", verb_run},
+    {NULL, "clean", NULL, "", "forgets the processes that were killed",
      verb_clean},
 };
 enum { NVERBS = sizeof verbs / sizeof verbs[0] };
