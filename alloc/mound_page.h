@@ -214,15 +214,26 @@ enum mound_page_op {
     MOUND_PAGE_PROFILE_WRITE =
         5, // a thread of the program writes the file PID-START.N.pb.gz
            // beside the page at its next call of malloc or free,
-           // N = profile_written + 1; result: 0 when that is
-           // due, see profile_written
+           // N = profile_done + 1; result: 0 when that is due,
+           // see profile_done
     MOUND_PAGE_PROFILE_PEAK =
         6, // as WRITE: the profile that was kept at the peak
 };
 
+// Who answers.
+enum mound_page_listening {
+    MOUND_PAGE_DEAF = 0,    // nobody: without MOUND_CONTROL
+    MOUND_PAGE_LISTENS = 1, // a helper, which waits on bell
+    MOUND_PAGE_PAUSED =
+        2, // a helper that is away for a moment: while all threads
+           // change their user, say, or during a fork
+    MOUND_PAGE_FILTERED =
+        3, // nobody: a filter of system calls came over the process
+};
+
 struct mound_page_control {
     uint32_t bell;      // futex of the helper
-    uint32_t listening; // 1: a helper waits on bell
+    uint32_t listening; // enum mound_page_listening
     uint32_t owner;
     uint32_t op;
     uint64_t arg;
@@ -230,7 +241,8 @@ struct mound_page_control {
     uint32_t done;      // number of the last request that was done; futex
     int64_t result;     // of done; or -errno
     uint64_t
-        profile_done; // the number N of the last profile file that was written
+        profile_done; // the number N of the last profile file that was written,
+                      // or could not be; its lower half is a futex
     int64_t profile_result; // 0 or -errno of that
 };
 

@@ -13,9 +13,7 @@
 
 enum {
     TICK_NS = PAGECURSOR_AGE_NS,
-    TICK_PAGES = 4 * CHUNK_PAGES, // what one tick releases at most
-    HELPER_NS = 100 * 1000 * 1000,
-    HELPER_IDLE = 10, // looks with nothing to do, then the helper ends
+    TICK_PAGES = 4 * CHUNK_PAGES,      // what one tick releases at most
     HELPER_TICKS = SYS_TICKS_STEP / 4, // of a thread that nobody waits for
     AGE_TICKS = 10, // of TICK_NS: a chunk not taken from for so long
     // When a walk over holes goes on in a tick: by so many ticks, and ns.
@@ -110,14 +108,18 @@ void scavenger_tick(struct mheap *h) {
         atomic_store_explicit(&h->tick_ns, now + SOON_NS, memory_order_relaxed);
 }
 
+bool scavenger_help_look(struct mheap *h) {
+    return look(h, sys_now_ns(), HELPER_TICKS) &&
+           !atomic_load_explicit(&h->release_refused, memory_order_relaxed);
+}
+
 // help is the helper thread: it ends once there was nothing to do for a while.
 static void help(void *arg) {
     struct mheap *h = arg;
-    for (int nidle = 0; nidle < HELPER_IDLE; nidle++) {
-        if (!helper_sleep_ns(&h->helper, HELPER_NS))
+    for (int nidle = 0; nidle < SCAVENGER_HELP_IDLE; nidle++) {
+        if (!helper_sleep_ns(&h->helper, SCAVENGER_HELP_NS))
             return;
-        if (look(h, sys_now_ns(), HELPER_TICKS) &&
-            !atomic_load_explicit(&h->release_refused, memory_order_relaxed))
+        if (scavenger_help_look(h))
             nidle = 0;
     }
 }

@@ -21,4 +21,13 @@ static inline bool scavenger_walking(const struct mheap *h) {
 // Cheap when nothing is: one reading of a coarse clock. Without locks.
 void scavenger_tick(struct mheap *h);
 
+// scavenger_help_look is a look of the helper, which comes every SCAVENGER_HELP_NS, and
+// says whether there is more to do. After SCAVENGER_HELP_IDLE looks without it is not
+// needed, until scavenger_help (scavenger_help.h).
+enum {
+    SCAVENGER_HELP_NS = 100 * 1000 * 1000,
+    SCAVENGER_HELP_IDLE = 10,
+};
+bool scavenger_help_look(struct mheap *h);
+
 #endif // MOUND_HEAP_SCAVENGER_H

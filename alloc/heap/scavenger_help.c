@@ -17,11 +17,17 @@ static bool alone_locked(const struct mheap *h) {
            (sys_single_threaded() || h->caches.ninuse - norphans == 1);
 }
 
+// away says whether no helper is at work: it is not there, or rests (see helper.h).
+static bool away(const struct mheap *h) {
+    return atomic_load_explicit(&h->helper.tid, memory_order_relaxed) == 0 ||
+           atomic_load_explicit(&h->helper.resting, memory_order_relaxed);
+}
+
 // may_help says whether a helper may be started that is not there, if this program
 // has other threads.
 static bool may_help(struct mheap *h) {
     return (h->help_always || !sys_single_threaded()) && !memwatch_watched() &&
-           atomic_load_explicit(&h->helper.tid, memory_order_relaxed) == 0 &&
+           away(h) &&
            !atomic_load_explicit(&h->release_refused, memory_order_relaxed) &&
            atomic_load_explicit(&h->quiet_pages, memory_order_relaxed) <= 0;
 }
@@ -56,6 +62,7 @@ void scavenger_holes_made(struct mheap *h) {
 }
 
 void scavenger_help(struct mheap *h) {
+    helper_ring_resting(&h->helper);
     helper_start(&h->helper, h->help, h);
 }
 

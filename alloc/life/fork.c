@@ -25,6 +25,7 @@
 #include "runtime/options.h"
 #include "runtime/runtime.h"
 #include "runtime/thread.h"
+#include "watch/control.h"
 #include "watch/guards.h"
 #include "watch/profile.h"
 #include "watch/sampled.h"
@@ -91,6 +92,7 @@ static void after_fork_parent(void) {
     unlock_heap();
     if (helped)
         helper_resume(&mound_heap.helper);
+    control_resume();
     forklock_after_parent();
     profile_unlock_starts();
     lockrank_resume();
@@ -101,12 +103,13 @@ static void become_child(void) {
     stdfd_forked();
     // Only what writes when the process ends looks at its number; and a filter that
     // came before the fork need not know this call.
-    bool writes =
-        options->stats != STATS_OFF || options->profile_path[0] != '\0';
+    bool writes = options->stats != STATS_OFF ||
+                  options->profile_path[0] != '\0' || options->control;
     runtime_set_pid(writes && !filter_noted() ? sys_pid() : 0);
     atomic_store_explicit(&mound_heap.quiet_pages,
                           CHILD_QUIET_BYTES / PAGE_SIZE, memory_order_relaxed);
     helper_forked(&mound_heap.helper);
+    control_forked();
     scavenger_forked(&mound_heap);
     sampled_forked();
     unwind_forked();

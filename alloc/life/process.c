@@ -8,6 +8,7 @@
 #include "runtime/options.h"
 #include "runtime/runtime.h"
 #include "runtime/thread.h"
+#include "watch/control.h"
 #include "watch/profile.h"
 
 bool process_pause_helper(void) {
@@ -16,7 +17,7 @@ bool process_pause_helper(void) {
 
 void process_resume_helper(bool ran) {
     helper_resume(&mound_heap.helper);
-    if (!ran || !thread_enter())
+    if (control_resume() || !ran || !thread_enter())
         return;
     runtime_enter();
     scavenger_resume(&mound_heap);
@@ -36,6 +37,7 @@ void process_filtered(void) {
     process_pause_helper();
     profile_stop(); // before filter_note: its barrier is a system call
     filter_note();
+    control_filtered();
 }
 
 bool process_off(void) {

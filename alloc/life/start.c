@@ -31,6 +31,7 @@
 #include "runtime/options.h"
 #include "runtime/runtime.h"
 #include "runtime/thread.h"
+#include "watch/control.h"
 #include "watch/dump.h"
 #include "watch/guards.h"
 #include "watch/origin.h"
@@ -49,6 +50,8 @@ static void set_options(struct mheap *h) {
     h->trace = options->trace_scav;
     h->helper.open = options->trace_scav; // it prints
     h->holes.off = options->hardened > 1; // see holes.h
+    if (options->control && !options->off)
+        control_init();
 }
 
 static COLD void start_heap(char **envp) {

@@ -1,4 +1,5 @@
-// helper.h: one short-lived thread of our own, in programs that have threads.
+// helper.h: one thread of our own: short-lived, in programs that have threads; for good
+// in a process that answers requests from outside (MOUND_CONTROL).
 //
 // It is none of the C library's threads: the C library would wait for it when
 // the last other thread ends, take locks while making it, and allocate. So it
@@ -17,6 +18,10 @@
 // which may kill for what that takes, it does without: it is then made by the system
 // calls that pthread_create makes, with the same flags, and in its life makes those
 // of malloc and exit, so that such a filter lets it be. It sets no name of its own.
+//
+// One that answers requests may do what these take, too: map memory without the right to
+// execute it, make all threads pass a barrier, and open the two files of /proc/self that
+// are named here, for reading.
 #ifndef MOUND_OS_HELPER_H
 #define MOUND_OS_HELPER_H
 
@@ -28,8 +33,17 @@ struct helper {
     _Atomic uint32_t npaused; // who paused it; it sleeps on this word
     int pid;                  // of the process that it runs in
     bool open;                // it does not confine itself
+    bool answers;             // requests: its filter lets it do more
     char *memory;             // its stack and thread-local memory, kept
+    bool stale;               // of a process that forked while it ran
+    // The word that it sleeps on in helper_wait, if not npaused: others may have it, too.
+    _Atomic uint32_t *_Atomic bell;
+    _Atomic bool resting; // it waits for ever: whoever has work for it rings
 };
+
+// What a helper that answers may open: by these pointers, not by their text.
+extern const char helper_path_status[] HIDDEN; // /proc/self/status
+extern const char helper_path_rollup[] HIDDEN; // /proc/self/smaps_rollup
 
 // helper_start lets run(arg) run in a thread, unless it runs already. It returns
 // false if it does, or cannot be made, or is paused, or a filter came (os/filter.h).
@@ -38,6 +52,16 @@ bool helper_start(struct helper *h, void (*run)(void *arg), void *arg);
 
 // helper_sleep_ns is for run: it sleeps, and returns false if run is to return.
 bool helper_sleep_ns(struct helper *h, uint64_t delay_ns);
+
+// helper_wait is for run as well: it sleeps until somebody rings after helper_listen,
+// which comes before run looks for work; or for so long. It returns as helper_sleep_ns.
+#define HELPER_FOREVER UINT64_MAX
+uint32_t helper_listen(const struct helper *h);
+bool helper_wait(struct helper *h, uint32_t heard, uint64_t delay_ns);
+
+// helper_ring_resting wakes a helper that rests: once, however many find that it does.
+// Any thread, with or without locks.
+void helper_ring_resting(struct helper *h);
 
 // helper_pause ends it and keeps it from being started until as many calls of
 // helper_resume. It waits until the kernel has forgotten the thread, for a second at

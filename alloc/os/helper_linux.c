@@ -1,6 +1,7 @@
 // helper_linux.c: helper.h by clone.
 #include "os/helper.h"
 
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
@@ -8,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <time.h>
 
@@ -60,6 +62,7 @@ struct start {
     void *arg;
     int pid;
     bool confined; // it is to confine itself
+    bool answers;  // requests
 };
 
 // What sys_self is in the helper that was made last: a heap has one, a process
@@ -71,42 +74,88 @@ bool helper_here(void) {
            atomic_load_explicit(&helper_self, memory_order_relaxed);
 }
 
+const char helper_path_status[] = "/proc/self/status";
+const char helper_path_rollup[] = "/proc/self/smaps_rollup";
+
 #define LOAD(field)                                                            \
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+// The halves of an argument, on machines that are little endian.
+#define LOAD_LOW(i) LOAD(args[i])
+#define LOAD_HIGH(i)                                                           \
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS,                                         \
+             offsetof(struct seccomp_data, args[i]) + sizeof(uint32_t))
 #define RETURN(value) BPF_STMT(BPF_RET | BPF_K, value)
-// Over the next statement unless the loaded word is so.
+#define REFUSE RETURN(SECCOMP_RET_ERRNO | EPERM)
+// Over the next statement unless the loaded word is so, or has such a bit.
 #define UNLESS(value)                                                          \
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), 0, 1)
+#define UNLESS_ANY(bits)                                                       \
+    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (uint32_t)(bits), 0, 1)
+#define OVER(n) BPF_JUMP(BPF_JMP | BPF_JA, n, 0, 0)
 #define ALLOW(nr) UNLESS(nr), RETURN(SECCOMP_RET_ALLOW)
 
-// confine lets this thread call nothing but what returning memory takes, what its
-// end takes, and what ends the process with a message if the heap is found broken.
-// All else is refused. Where this kernel cannot, nothing is confined.
-static void confine(int pid) {
-    const struct sock_filter code[] = {
-        LOAD(arch),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)ARCH, 1, 0),
-        RETURN(SECCOMP_RET_ERRNO | EPERM),
-        LOAD(nr),
-        ALLOW(SYS_madvise),
-        ALLOW(SYS_futex),
-        ALLOW(SYS_clock_gettime),
-        ALLOW(SYS_exit),
-        ALLOW(SYS_exit_group),
-        ALLOW(SYS_write),
-        ALLOW(SYS_getpid),
-        ALLOW(SYS_gettid),
-        ALLOW(SYS_rt_sigaction),
-        ALLOW(SYS_rt_sigprocmask),
-        UNLESS(SYS_tgkill),
-        BPF_JUMP(BPF_JMP | BPF_JA, 1, 0, 0),
-        RETURN(SECCOMP_RET_ERRNO | EPERM),
-        LOAD(args[0]), // the lower half on machines that are little endian
-        ALLOW(pid),
-        RETURN(SECCOMP_RET_ERRNO | EPERM),
-    };
-    const struct sock_fprog filter = {sizeof code / sizeof code[0],
-                                      (struct sock_filter *)code};
+enum { CODE_MAX = 128 };
+struct code {
+    struct sock_filter at[CODE_MAX];
+    unsigned short n;
+};
+
+#define ADD(code, ...)                                                         \
+    add(code, (const struct sock_filter[]){__VA_ARGS__},                       \
+        sizeof((const struct sock_filter[]){__VA_ARGS__}) /                    \
+            sizeof(struct sock_filter))
+static void add(struct code *code, const struct sock_filter *more, size_t n) {
+    for (size_t i = 0; i < n && code->n < CODE_MAX; i++)
+        code->at[code->n++] = more[i];
+}
+
+// What returning memory takes, what its end takes, and what ends the process with a
+// message if the heap is found broken.
+static void add_returning(struct code *code) {
+    ADD(code, ALLOW(SYS_madvise), ALLOW(SYS_futex), ALLOW(SYS_clock_gettime),
+        ALLOW(SYS_exit), ALLOW(SYS_exit_group), ALLOW(SYS_write),
+        ALLOW(SYS_getpid), ALLOW(SYS_gettid), ALLOW(SYS_rt_sigaction),
+        ALLOW(SYS_rt_sigprocmask));
+}
+
+// add_opening lets one path be opened for reading: by its address.
+static void add_opening(struct code *code, const char *path) {
+    uint64_t addr = (uintptr_t)path;
+    ADD(code, LOAD(nr), UNLESS(SYS_openat), OVER(1), OVER(11), // not that call
+        LOAD_LOW(1), UNLESS(addr), OVER(1), OVER(7),           // another path
+        LOAD_HIGH(1), UNLESS(addr >> 32), OVER(1), OVER(3),    //
+        LOAD_LOW(2), ALLOW(O_RDONLY | O_CLOEXEC));
+}
+
+// add_mapping lets a call map memory, or change it, but not so that it can be executed.
+static void add_mapping(struct code *code, long nr) {
+    ADD(code, LOAD(nr), UNLESS(nr), OVER(1), OVER(4), // not that call
+        LOAD_LOW(2), UNLESS_ANY(PROT_EXEC), REFUSE, RETURN(SECCOMP_RET_ALLOW));
+}
+
+// What requests take.
+static void add_answering(struct code *code) {
+    add_opening(code, helper_path_status);
+    add_opening(code, helper_path_rollup);
+    add_mapping(code, SYS_mmap);
+    add_mapping(code, SYS_mprotect);
+    ADD(code, LOAD(nr), ALLOW(SYS_munmap), ALLOW(SYS_read), ALLOW(SYS_close),
+        ALLOW(SYS_membarrier), ALLOW(SYS_sched_yield));
+}
+
+// confine lets this thread do its work, and refuses all else. Where this kernel cannot,
+// nothing is confined.
+static void confine(int pid, bool answers) {
+    struct code code = {.n = 0};
+    ADD(&code, LOAD(arch),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)ARCH, 1, 0), REFUSE,
+        LOAD(nr));
+    add_returning(&code);
+    if (answers)
+        add_answering(&code);
+    ADD(&code, LOAD(nr), UNLESS(SYS_tgkill), OVER(1), REFUSE, LOAD_LOW(0),
+        ALLOW(pid), REFUSE);
+    const struct sock_fprog filter = {code.n, code.at};
     syscall1(SYS_chdir, "/");
     if (syscall5(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
         syscall3(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter);
@@ -115,7 +164,7 @@ static void confine(int pid) {
 static int enter(void *p) {
     const struct start *start = p;
     if (start->confined)
-        confine(start->pid);
+        confine(start->pid, start->answers);
     start->run(start->arg);
     syscall1(SYS_exit, 0);
     return 0; // not reached
@@ -134,8 +183,12 @@ bool helper_start(struct helper *h, void (*run)(void *arg), void *arg) {
     if (atomic_load_explicit(&h->npaused, memory_order_seq_cst) != 0)
         goto failed;
     const struct tls reach = tls_reach();
+    const size_t nbytes = STACK_BYTES + reach.below + reach.above;
     if (h->memory == NULL)
-        h->memory = mem_map(STACK_BYTES + reach.below + reach.above);
+        h->memory = mem_map(nbytes);
+    else if (h->stale) // all zero again
+        syscall3(SYS_madvise, h->memory, nbytes, MADV_DONTNEED);
+    h->stale = false;
     if (h->memory == NULL)
         goto failed;
     char *tls = h->memory + STACK_BYTES + reach.below;
@@ -145,7 +198,7 @@ bool helper_start(struct helper *h, void (*run)(void *arg), void *arg) {
     struct start *start = (struct start *)(h->memory + STACK_BYTES) - 1;
     h->pid = sys_pid();
     *start = (struct start){run, arg, h->pid,
-                            ARCH != 0 && !h->open && filter_none()};
+                            ARCH != 0 && !h->open && filter_none(), h->answers};
 
     const uint64_t all = ~(uint64_t)0;
     uint64_t before = 0;
@@ -171,18 +224,60 @@ failed:
 }
 
 // wait_word waits for another value of a word, or for so long. Not private: as the
-// kernel wakes at the end of a thread.
+// kernel wakes at the end of a thread, and others in shared memory.
 static void wait_word(_Atomic uint32_t *word, uint32_t value,
                       uint64_t delay_ns) {
     const uint64_t second = 1000 * 1000 * 1000;
     struct timespec ts = {.tv_sec = (time_t)(delay_ns / second),
                           .tv_nsec = (long)(delay_ns % second)};
-    syscall6(SYS_futex, (long)word, FUTEX_WAIT, value, (long)&ts, 0, 0);
+    syscall6(SYS_futex, (long)word, FUTEX_WAIT, value,
+             delay_ns == HELPER_FOREVER ? 0 : (long)&ts, 0, 0);
+}
+
+static bool paused(struct helper *h) {
+    return atomic_load_explicit(&h->npaused, memory_order_seq_cst) != 0;
 }
 
 bool helper_sleep_ns(struct helper *h, uint64_t delay_ns) {
     wait_word(&h->npaused, 0, delay_ns);
-    return atomic_load_explicit(&h->npaused, memory_order_relaxed) == 0;
+    return !paused(h);
+}
+
+static _Atomic uint32_t *bell_of(const struct helper *h) {
+    // acquire: sees the page that it is in; partner: release in whoever hangs it up
+    _Atomic uint32_t *bell =
+        atomic_load_explicit(&h->bell, memory_order_acquire);
+    return bell != NULL ? bell : (_Atomic uint32_t *)&h->npaused;
+}
+
+uint32_t helper_listen(const struct helper *h) {
+    return atomic_load_explicit(bell_of(h), memory_order_seq_cst);
+}
+
+bool helper_wait(struct helper *h, uint32_t heard, uint64_t delay_ns) {
+    // seq_cst: whoever has work either finds that it rests or has work that it sees
+    if (delay_ns == HELPER_FOREVER)
+        atomic_store_explicit(&h->resting, true, memory_order_seq_cst);
+    if (!paused(h))
+        wait_word(bell_of(h), heard, delay_ns);
+    atomic_store_explicit(&h->resting, false, memory_order_relaxed);
+    return !paused(h);
+}
+
+// ring wakes a helper that sleeps, whichever way.
+static void ring(struct helper *h) {
+    _Atomic uint32_t *bell = bell_of(h);
+    if (bell != &h->npaused) {
+        atomic_fetch_add_explicit(bell, 1, memory_order_seq_cst);
+        syscall3(SYS_futex, bell, FUTEX_WAKE, INT32_MAX);
+    }
+    syscall3(SYS_futex, &h->npaused, FUTEX_WAKE, INT32_MAX);
+}
+
+void helper_ring_resting(struct helper *h) {
+    if (atomic_load_explicit(&h->resting, memory_order_seq_cst) &&
+        atomic_exchange_explicit(&h->resting, false, memory_order_seq_cst))
+        ring(h);
 }
 
 bool helper_pause(struct helper *h) {
@@ -198,10 +293,12 @@ bool helper_pause(struct helper *h) {
     }
     if (tid == 0 || tid == STARTING || sys_pid() != h->pid)
         return false;
-    syscall3(SYS_futex, &h->npaused, FUTEX_WAKE, INT32_MAX);
-    while (atomic_load_explicit(&h->tid, memory_order_acquire) == tid &&
-           sys_now_ns() < end)
+    // Again and again: who else has the bell may set it back before it is heard.
+    do {
+        ring(h);
         wait_word(&h->tid, tid, LOOK_NS);
+    } while (atomic_load_explicit(&h->tid, memory_order_acquire) == tid &&
+             sys_now_ns() < end);
     // It has left its memory, but is a thread until the kernel has forgotten it.
     while (syscall3(SYS_tgkill, h->pid, tid, 0) == 0 && sys_now_ns() < end)
         syscall0(SYS_sched_yield);
@@ -218,7 +315,10 @@ void helper_resume(struct helper *h) {
 }
 
 void helper_forked(struct helper *h) {
+    h->stale = atomic_load_explicit(&h->tid, memory_order_relaxed) != 0;
     atomic_store_explicit(&h->tid, 0, memory_order_relaxed);
     atomic_store_explicit(&h->npaused, 0, memory_order_relaxed);
+    atomic_store_explicit(&h->bell, NULL, memory_order_relaxed); // the parent's
+    atomic_store_explicit(&h->resting, false, memory_order_relaxed);
     sys_helper_made = false;
 }

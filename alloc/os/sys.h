@@ -158,6 +158,9 @@ ALWAYS_INLINE void sys_spin(void) {
 void sys_futex_wait(_Atomic uint32_t *word, uint32_t expected);
 void sys_futex_wake(_Atomic uint32_t *word);
 
+// sys_futex_wake_shared wakes all who wait on a word of shared memory.
+void sys_futex_wake_shared(_Atomic uint32_t *word);
+
 // sys_barrier_all makes every thread of the process pass a full memory barrier
 // before it returns; false: this kernel cannot.
 bool sys_barrier_all(void);

@@ -285,6 +285,10 @@ void sys_futex_wake(_Atomic uint32_t *word) {
     syscall6(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0);
 }
 
+void sys_futex_wake_shared(_Atomic uint32_t *word) {
+    syscall6(SYS_futex, (long)word, FUTEX_WAKE, INT32_MAX, 0, 0, 0);
+}
+
 void sys_abort(void) {
     long pid = syscall0(SYS_getpid);
     long tid = syscall0(SYS_gettid);

@@ -270,8 +270,8 @@ int outfile_write(const struct outfile *out, uint64_t number) {
     if (error != 0)
         return -EBUSY;
     error = write_placing(&placing, out, number);
-    bool said =
-        error == *out->said || error == -EBUSY; // who is busy comes again
+    bool said = out->variable == NULL || error == *out->said ||
+                error == -EBUSY; // who is busy comes again
     if (error < 0 && !said)
         complain(out->variable, &placing.name, error, "");
     turn_give(&turn);

@@ -15,7 +15,7 @@ enum {
 
 // struct outfile is the file that one environment variable names.
 struct outfile {
-    const char *variable; // for complaints
+    const char *variable; // for complaints; NULL: none, nor said
     const char *path;     // see outname.h
     // Writes the contents to fd; 0 or -errno. It may be called a second time, for
     // another file.

@@ -247,6 +247,10 @@ static void read_names(const char *value) {
     values.names = choose("MOUND_NAMES", value, on_off, "0 or 1", 0);
 }
 
+static void read_control(const char *value) {
+    values.control = choose("MOUND_CONTROL", value, on_off, "0 or 1", 0);
+}
+
 static const struct {
     char name[24];
     enum trust trust;
@@ -269,6 +273,7 @@ static const struct {
     {"MOUND_HELPER", NOT_SECURE, read_helper},
     {"MOUND_TRACE", NOT_SECURE, read_trace},
     {"MOUND_NAMES", NOT_SECURE, read_names},
+    {"MOUND_CONTROL", NOT_SECURE, read_control},
 };
 enum { NVARIABLES = sizeof variables / sizeof variables[0] };
 

@@ -27,6 +27,7 @@ struct options {
     bool help_always;
     bool trace_scav;
     bool names;               // of mappings
+    bool control;             // requests from outside are answered
     uint64_t memlimit;        // bytes; 0: none
     const char *stats_path;   // absolute, before %-expansion
     const char *profile_path; // likewise; empty: no profile

@@ -106,9 +106,26 @@ int profile_stop(void) {
     return 0;
 }
 
-bool profile_begin(void) {
+bool profile_begun(void) {
     // acquire: sees the table; partner: release in begin_once
-    if (atomic_load_explicit(&begun, memory_order_acquire))
+    return atomic_load_explicit(&begun, memory_order_acquire);
+}
+
+int profile_write(enum mprof_format format, int fd) {
+    return profile_begun() ? mprof_write(&profile_table, format, fd) : -ENODATA;
+}
+
+void profile_hurry(void) {
+    if (filter_noted() || !thread_enter())
+        return;
+    mutex_lock(&starting);
+    turn_sampling(sampling_on());
+    mutex_unlock(&starting);
+    thread_leave();
+}
+
+bool profile_begin(void) {
+    if (profile_begun())
         return true;
     if (!thread_enter())
         return false; // a signal handler, maybe in the midst of it
@@ -163,13 +180,11 @@ EXPORT int mound_memprofile_stop(void) {
 }
 
 EXPORT int mound_memprofile_write(int fd, enum mound_memprofile_format format) {
-    if (!atomic_load_explicit(&begun, memory_order_acquire))
-        return answer(-ENODATA);
     switch (format) {
     case MOUND_MEMPROFILE_PPROF:
-        return answer(mprof_write(&profile_table, MPROF_PPROF, fd));
+        return answer(profile_write(MPROF_PPROF, fd));
     case MOUND_MEMPROFILE_HEAP_V2:
-        return answer(mprof_write(&profile_table, MPROF_HEAP_V2, fd));
+        return answer(profile_write(MPROF_HEAP_V2, fd));
     }
-    return answer(-EINVAL);
+    return answer(profile_begun() ? -EINVAL : -ENODATA);
 }

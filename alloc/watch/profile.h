@@ -10,7 +10,7 @@
 #ifndef MOUND_PROFILE_H
 #define MOUND_PROFILE_H
 
-#include "prof/mprof.h"
+#include "prof/mprof_write.h"
 
 // profile_table is all zero until profile_begin.
 extern struct mprof profile_table HIDDEN;
@@ -29,6 +29,16 @@ int profile_stop(void);
 // profile_begin makes the table of a program that has allocated nothing, so that an
 // empty profile can be written. It returns false if it cannot.
 bool profile_begin(void);
+
+// profile_begun says whether there is a table. profile_write writes it to fd and
+// returns 0 or -errno: -ENODATA if there is none.
+bool profile_begun(void);
+int profile_write(enum mprof_format format, int fd);
+
+// profile_hurry makes the next call of malloc or free of each thread a slow one, in
+// which thread_on_epoch is called (runtime/thread.h). As at a start of samples; if such
+// are taken, they go on.
+void profile_hurry(void);
 
 // Forks. The lock on starts and stops is apart from that of the table: it is taken
 // before all others. profile_repair is for a child that was made without handlers.

@@ -19,6 +19,22 @@ bool helper_sleep_ns(struct helper *h, uint64_t delay_ns) {
     return false;
 }
 
+uint32_t helper_listen(const struct helper *h) {
+    (void)h;
+    return 0;
+}
+
+bool helper_wait(struct helper *h, uint32_t heard, uint64_t delay_ns) {
+    (void)h;
+    (void)heard;
+    (void)delay_ns;
+    return false;
+}
+
+void helper_ring_resting(struct helper *h) {
+    (void)h;
+}
+
 bool helper_pause(struct helper *h) {
     (void)h;
     return false;

@@ -1,0 +1,248 @@
+// control.c: see control.h.
+#include "watch/control.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/print.h"
+#include "heap/keptspans.h"
+#include "heap/scavenger.h"
+#include "heap/scavenger_visit.h"
+#include "os/filter.h"
+#include "os/helper.h"
+#include "os/mem.h"
+#include "os/sys.h"
+#include "out/outfile.h"
+#include "runtime/mode.h"
+#include "runtime/runtime.h"
+#include "runtime/thread.h"
+#include "watch/profile.h"
+
+enum {
+    // What is given back between two looks whether the helper is to end.
+    RELEASE_PAGES = (256 << 20) / PAGE_SIZE,
+    BUSY_TRIES = 200, // while another thread returns memory
+    BUSY_NS = 1000 * 1000,
+    PATH_BYTES = 96,
+};
+
+// struct control: what of it is in the page is written by others, too.
+//   (s) written by control_start, before there is a helper   (h) by the helper
+//   (a) atomic, see each use
+static struct {
+    struct mound_page_control *_Atomic box; // (a) in the page; NULL: no control
+    void (*publish)(bool whole);            // (s)
+    uint32_t answered;                      // (h) number of the last request
+    _Atomic uint32_t due;  // (a) enum mound_page_op of a profile, or 0
+    uint64_t nwritten;     // profiles; by who has taken due
+    char path[PATH_BYTES]; // (s) of these, see outname.h
+} control;
+
+static struct mound_page_control *box_now(void) {
+    // acquire: sees the rest of control; partner: release in control_start
+    return atomic_load_explicit(&control.box, memory_order_acquire);
+}
+
+static void set_listening(struct mound_page_control *box,
+                          enum mound_page_listening listening) {
+    __atomic_store_n(&box->listening, listening, __ATOMIC_RELEASE);
+}
+
+// Requests.
+
+// release_runs gives free pages back, in steps, and returns how many bytes that was.
+static uint64_t release_runs(struct mheap *h) {
+    uint64_t npages = 0;
+    int nbusy = 0;
+    for (;;) {
+        mutex_lock(&h->lock);
+        uint64_t nbacked = h->pages.nbacked;
+        mutex_unlock(&h->lock);
+        size_t n = scavenger_release(h, min_size(nbacked, RELEASE_PAGES));
+        npages += n;
+        bool busy = n == 0 &&
+                    atomic_load_explicit(&h->scavenging, memory_order_relaxed);
+        if (nbacked == 0 || (n == 0 && (!busy || ++nbusy == BUSY_TRIES)) ||
+            !helper_sleep_ns(&h->helper, busy ? BUSY_NS : 0))
+            return npages << PAGE_SHIFT;
+    }
+}
+
+// As mound_malloc_trim, but for the caches of threads, which only these can empty.
+static int64_t release(void) {
+    struct mheap *h = &mound_heap;
+    if (!mem_can_release())
+        return -ENOTSUP; // it would have to be told to functions of the program
+    while (thread_drain_orphan())
+        continue;
+    runtime_reclaim();
+    mheap_drop_held(h);
+    atomic_store_explicit(&h->release_refused, false, memory_order_relaxed);
+    uint64_t nbytes = release_runs(h);
+    nbytes += scavenger_release_holes(h);
+    return (int64_t)nbytes;
+}
+
+static int64_t start_profile(uint64_t rate) {
+    return rate == 0 ? -EINVAL : profile_start(rate);
+}
+
+// want_profile lets the next thread that allocates or frees write one.
+static int64_t want_profile(enum mound_page_op op) {
+    if (!profile_begun())
+        return -ENODATA;
+    // release: partner in control_write
+    atomic_store_explicit(&control.due, op, memory_order_release);
+    profile_hurry();
+    return 0;
+}
+
+static int64_t answer(uint32_t op, uint64_t arg) {
+    if (runtime_passive() && op != MOUND_PAGE_PUBLISH)
+        return -ENOTSUP;
+    switch (op) {
+    case MOUND_PAGE_PUBLISH:
+        control.publish(/* whole= */ true);
+        return 0;
+    case MOUND_PAGE_RELEASE:
+        return release();
+    case MOUND_PAGE_PROFILE_START:
+        return start_profile(arg);
+    case MOUND_PAGE_PROFILE_STOP:
+        return profile_stop();
+    case MOUND_PAGE_PROFILE_WRITE:
+        return want_profile(MOUND_PAGE_PROFILE_WRITE);
+    default:
+        return -EINVAL;
+    }
+}
+
+void control_answer(void) {
+    struct mound_page_control *box = box_now();
+    // acquire: sees op and arg; partner: release of who requests
+    uint32_t requested = __atomic_load_n(&box->requested, __ATOMIC_ACQUIRE);
+    if (requested == control.answered)
+        return;
+    control.answered = requested;
+    // Each is read once: it may be another one at the next look.
+    uint32_t op = __atomic_load_n(&box->op, __ATOMIC_RELAXED);
+    uint64_t arg = __atomic_load_n(&box->arg, __ATOMIC_RELAXED);
+    int64_t result = answer(op, arg);
+    __atomic_store_n(&box->result, result, __ATOMIC_RELAXED);
+    // release: who waits for it sees the result
+    __atomic_store_n(&box->done, requested, __ATOMIC_RELEASE);
+    sys_futex_wake_shared((_Atomic uint32_t *)&box->done);
+}
+
+// The file, by a thread of the program.
+
+static int write_profile(int fd) {
+    return profile_write(MPROF_PPROF, fd);
+}
+
+void control_write(void) {
+    if (LIKELY(atomic_load_explicit(&control.due, memory_order_relaxed) == 0))
+        return;
+    struct mound_page_control *box = box_now();
+    // A child of vfork leaves it to its parent.
+    if (box == NULL || helper_here() || filter_came() || runtime_is_borrowed())
+        return;
+    // acquire: sees nwritten of the last one; partner: release in want_profile
+    uint32_t op =
+        atomic_exchange_explicit(&control.due, 0, memory_order_acq_rel);
+    if (op == 0)
+        return;
+    const struct outfile file = {NULL, control.path, write_profile, NULL};
+    uint64_t number = ++control.nwritten;
+    int error = outfile_write(&file, number);
+    __atomic_store_n(&box->profile_result, (int64_t)error, __ATOMIC_RELAXED);
+    // release: who sees the number sees the result
+    __atomic_store_n(&box->profile_done, number, __ATOMIC_RELEASE);
+    sys_futex_wake_shared((_Atomic uint32_t *)&box->profile_done);
+}
+
+// The helper.
+
+static void serve(void *arg) {
+    struct mheap *h = arg;
+    struct mound_page_control *box = box_now();
+    int nidle = SCAVENGER_HELP_IDLE;
+    set_listening(box, MOUND_PAGE_LISTENS);
+    for (;;) {
+        uint32_t heard = helper_listen(&h->helper);
+        control_answer();
+        bool rests = nidle >= SCAVENGER_HELP_IDLE;
+        uint64_t begin = sys_now_ns();
+        if (!helper_wait(&h->helper, heard,
+                         rests ? HELPER_FOREVER : SCAVENGER_HELP_NS))
+            break;
+        // Whoever rang may have freed memory. Not at each ring: there may be many.
+        if (!rests && sys_now_ns() - begin < SCAVENGER_HELP_NS / 2)
+            continue;
+        nidle = scavenger_help_look(h) || rests ? 0 : nidle + 1;
+    }
+    set_listening(box, MOUND_PAGE_PAUSED);
+}
+
+void control_init(void) {
+    mound_heap.help = serve;
+    mound_heap.help_always = true; // it is there
+    mound_heap.helper.answers = true;
+    thread_on_epoch = control_write;
+}
+
+// Numbers alone: they may be what somebody wrote there.
+static void set_path(const struct mound_page_identity *id) {
+    struct print out = print_to(PRINT_NOWHERE);
+    print_str(&out, "/dev/shm/mound-");
+    print_u64(&out, id->uid);
+    print_str(&out, "/%p-");
+    print_u64(&out, id->start_ticks);
+    print_str(&out, ".pb.gz");
+    print_char(&out, '\0');
+    memcpy(control.path, out.buf, min_size(out.n, PATH_BYTES));
+}
+
+void control_start(struct mound_page *page, void (*publish)(bool whole)) {
+    struct helper *helper = &mound_heap.helper;
+    helper_pause(helper); // one of another page, or of none
+    control.publish = publish;
+    control.answered =
+        __atomic_load_n(&page->control.requested, __ATOMIC_RELAXED);
+    atomic_store_explicit(&control.due, 0, memory_order_relaxed);
+    control.nwritten = 0;
+    set_path(&page->identity);
+    // release: partner in helper_listen
+    atomic_store_explicit(&helper->bell,
+                          (_Atomic uint32_t *)&page->control.bell,
+                          memory_order_release);
+    // release: partner in box_now
+    atomic_store_explicit(&control.box, &page->control, memory_order_release);
+    helper_resume(helper);
+    control_resume();
+}
+
+bool control_resume(void) {
+    struct mound_page_control *box = box_now();
+    if (box == NULL)
+        return false;
+    if (filter_noted())
+        control_filtered();
+    else
+        helper_start(&mound_heap.helper, mound_heap.help, &mound_heap);
+    return true;
+}
+
+void control_filtered(void) {
+    struct mound_page_control *box = box_now();
+    if (box != NULL)
+        set_listening(box, MOUND_PAGE_FILTERED);
+}
+
+void control_forked(void) {
+    // What is due is the parent's, and its page is no more written to.
+    atomic_store_explicit(&control.box, NULL, memory_order_relaxed);
+    atomic_store_explicit(&control.due, 0, memory_order_relaxed);
+}

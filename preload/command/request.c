@@ -1,0 +1,252 @@
+// request.c: see request.h.
+#include "request.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "message.h"
+#include "process.h"
+
+enum {
+    STEP_MS = 50, // between two looks whether the process is still there
+    OWNER_STEP_MS = 2,
+    MS_NS = 1000 * 1000,
+};
+
+static const char *const names[] = {
+    [MOUND_PAGE_PUBLISH] = "publish its figures",
+    [MOUND_PAGE_RELEASE] = "give memory back",
+    [MOUND_PAGE_PROFILE_START] = "start a profile",
+    [MOUND_PAGE_PROFILE_STOP] = "end the profile",
+    [MOUND_PAGE_PROFILE_WRITE] = "write its profile",
+    [MOUND_PAGE_PROFILE_PEAK] = "write the profile of its peak",
+};
+
+// struct waiting is one request and how long it may take.
+struct waiting {
+    struct target *t;
+    struct mound_page_control *box;
+    const char *what;
+    uint64_t end_ms;
+    int timeout_ms;
+};
+
+static uint64_t now_ms(void) {
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / MS_NS;
+}
+
+// A reason, after the process's number and name.
+static int fail(const struct waiting *w, int error, const char *why) {
+    message_error("%d (%s): %s", (int)w->t->pid, w->t->page.identity.program,
+                  why);
+    return -error;
+}
+
+static int fail_late(const struct waiting *w, const char *why) {
+    char text[128];
+    snprintf(text, sizeof text, "cannot %s: %s in %g s", w->what, why,
+             w->timeout_ms / 1000.0);
+    return fail(w, ETIMEDOUT, text);
+}
+
+static void pause_ms(long ms) {
+    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * MS_NS}, NULL);
+}
+
+// wait_change waits for another value of a word in the page, for a step at most.
+static void wait_change(const uint32_t *word, uint32_t value) {
+    const struct timespec step = {0, STEP_MS * MS_NS};
+    syscall(SYS_futex, word, FUTEX_WAIT, value, &step, NULL, 0);
+}
+
+static bool late(const struct waiting *w) {
+    return now_ms() >= w->end_ms;
+}
+
+static bool ended(const struct waiting *w) {
+    struct process p;
+    return !process_read(w->t->pid, &p) || !process_runs(&p) ||
+           p.start_ticks != w->t->page.identity.start_ticks;
+}
+
+static uint32_t load(const uint32_t *word) {
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+// look_whether_it_hears returns 0 when somebody answers, or a reason.
+static int look_whether_it_hears(struct waiting *w) {
+    for (;;) {
+        switch (load(&w->box->listening)) {
+        case MOUND_PAGE_LISTENS:
+            return 0;
+        case MOUND_PAGE_PAUSED:
+            break;
+        case MOUND_PAGE_FILTERED:
+            return fail(w, EPERM,
+                        "a filter of system calls (seccomp) forbids requests");
+        default:
+            return fail(w, ENOTSUP,
+                        "was started without MOUND_CONTROL=1, which mound run "
+                        "sets");
+        }
+        if (ended(w))
+            return fail(w, ESRCH, "it has ended");
+        if (late(w))
+            return fail_late(w, "the thread that answers has not come back");
+        pause_ms(OWNER_STEP_MS);
+    }
+}
+
+static bool thread_exists(uint32_t tid) {
+    return tid <= INT32_MAX && (kill((pid_t)tid, 0) == 0 || errno != ESRCH);
+}
+
+// take makes this thread the one that requests.
+static int take(struct waiting *w, uint32_t self) {
+    for (;;) {
+        uint32_t owner = 0;
+        if (__atomic_compare_exchange_n(&w->box->owner, &owner, self, false,
+                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+            return 0;
+        if (!thread_exists(owner) &&
+            __atomic_compare_exchange_n(&w->box->owner, &owner, self, false,
+                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+            return 0;
+        if (late(w)) {
+            char text[96];
+            snprintf(text, sizeof text,
+                     "the request of process %" PRIu32 " has not ended", owner);
+            return fail_late(w, text);
+        }
+        pause_ms(OWNER_STEP_MS);
+    }
+}
+
+static void give(struct waiting *w, uint32_t self) {
+    __atomic_compare_exchange_n(&w->box->owner, &self, 0, false,
+                                __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+static int64_t refused(const struct waiting *w, int64_t result) {
+    char text[160];
+    const char *why =
+        result == -ENODATA   ? "it takes no profile"
+        : result == -ENOTSUP ? "another malloc serves it, or is told of memory"
+        : result < INT32_MIN / 2 ? "it answered what makes no sense"
+                                 : strerror((int)-result);
+    snprintf(text, sizeof text, "cannot %s: %s", w->what, why);
+    fail(w, (int)-result, text);
+    return result;
+}
+
+// send writes the request and waits for its end.
+static int64_t send(struct waiting *w, enum mound_page_op op, uint64_t arg) {
+    struct mound_page_control *box = w->box;
+    __atomic_store_n(&box->op, (uint32_t)op, __ATOMIC_RELAXED);
+    __atomic_store_n(&box->arg, arg, __ATOMIC_RELAXED);
+    // release: who sees the number sees the request
+    uint32_t number = __atomic_add_fetch(&box->requested, 1, __ATOMIC_RELEASE);
+    __atomic_fetch_add(&box->bell, 1, __ATOMIC_SEQ_CST);
+    syscall(SYS_futex, &box->bell, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+    uint32_t done;
+    while ((done = load(&box->done)) != number) {
+        if (load(&box->listening) == MOUND_PAGE_FILTERED)
+            return look_whether_it_hears(w);
+        if (ended(w))
+            return fail(w, ESRCH, "it has ended");
+        if (late(w))
+            return fail_late(w, "no answer");
+        wait_change(&box->done, done);
+    }
+    int64_t result = __atomic_load_n(&box->result, __ATOMIC_RELAXED);
+    return result < 0 ? refused(w, result) : result;
+}
+
+static int64_t begin(struct waiting *w, struct target *t, enum mound_page_op op,
+                     int timeout_ms) {
+    *w = (struct waiting){.t = t,
+                          .what = names[op],
+                          .end_ms = now_ms() + (uint64_t)timeout_ms,
+                          .timeout_ms = timeout_ms};
+    if (!t->alive)
+        return fail(w, ESRCH, "it has ended");
+    if (t->source != TARGET_PAGE)
+        return fail(
+            w, ENOTSUP,
+            "was started without MOUND_CONTROL=1, which mound run sets");
+    struct mound_page *page = target_map(t);
+    if (page == NULL)
+        return -ENOENT;
+    w->box = &page->control;
+    return look_whether_it_hears(w);
+}
+
+static int64_t send_alone(struct waiting *w, enum mound_page_op op,
+                          uint64_t arg) {
+    uint32_t self = (uint32_t)syscall(SYS_gettid);
+    int64_t result = take(w, self);
+    if (result != 0)
+        return result;
+    result = send(w, op, arg);
+    give(w, self);
+    return result;
+}
+
+int64_t request_do(struct target *t, enum mound_page_op op, uint64_t arg,
+                   int timeout_ms) {
+    struct waiting w;
+    int64_t error = begin(&w, t, op, timeout_ms);
+    return error != 0 ? error : send_alone(&w, op, arg);
+}
+
+static uint64_t written(const struct mound_page_control *box) {
+    return __atomic_load_n(&box->profile_done, __ATOMIC_ACQUIRE);
+}
+
+// The file is beside the page.
+static char *path_of(const struct target *t, uint64_t number) {
+    const struct mound_page_identity *id = &t->page.identity;
+    const char *slash = strrchr(t->path, '/');
+    int nfolder = slash != NULL ? (int)(slash + 1 - t->path) : 0;
+    char *path;
+    if (asprintf(&path, "%.*s%" PRIu32 "-%" PRIu64 ".%" PRIu64 ".pb.gz",
+                 nfolder, t->path, id->pid, id->start_ticks, number) < 0)
+        return NULL;
+    return path;
+}
+
+char *request_profile(struct target *t, enum mound_page_op op, int timeout_ms) {
+    struct waiting w;
+    if (begin(&w, t, op, timeout_ms) != 0)
+        return NULL;
+    uint64_t before = written(w.box);
+    if (send_alone(&w, op, 0) != 0)
+        return NULL;
+    while (written(w.box) == before) {
+        if (ended(&w)) {
+            fail(&w, ESRCH, "it has ended");
+            return NULL;
+        }
+        if (late(&w)) {
+            fail_late(&w, "no thread of it has allocated or freed memory");
+            return NULL;
+        }
+        wait_change((const uint32_t *)&w.box->profile_done, (uint32_t)before);
+    }
+    int64_t error = __atomic_load_n(&w.box->profile_result, __ATOMIC_RELAXED);
+    if (error != 0) {
+        refused(&w, error < 0 ? error : -EIO);
+        return NULL;
+    }
+    return path_of(t, written(w.box));
+}
