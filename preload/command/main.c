@@ -8,6 +8,8 @@
 //                core.c      from a core
 //                both by way of counters.c, which reads mound_stats out of any memory
 //   process.c    what /proc tells of a process
+//   pprof.c, symbolize.c, calltree.c  a heap profile, its names, its stacks as a tree;
+//                toptext.c prints it, flame.c makes the page of page/ of it
 //   message.c, units.c   lines on stderr; sizes and times as a person reads them
 //
 // The command is a process of its own and may use libraries. Of the allocator it
@@ -23,6 +25,10 @@
 // In the order in which they are needed. A question stands once, before the first
 // verb that answers it.
 static const struct verb verbs[] = {
+    {"Who allocates most?", "profile", NULL, "PID|FILE",
+     "shows the functions and stacks with the most memory", verb_profile},
+    {"What changed?", "diff", NULL, "A B",
+     "compares two profiles or two statistics", verb_diff},
     {"Why is it not loaded?", "doctor", NULL, "[PID|PROG]",
      "each cause in one line, with what to do", verb_doctor},
     {"Give it back now", "release", "trim", "PID",

@@ -23,6 +23,8 @@ struct verb {
 
 int verb_clean(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
+int verb_diff(int argc, char **argv);
+int verb_profile(int argc, char **argv);
 int verb_ps(int argc, char **argv);
 int verb_release(int argc, char **argv);
 int verb_run(int argc, char **argv);

@@ -1,0 +1,13 @@
+// output.h: files that the command writes.
+#ifndef MOUND_COMMAND_OUTPUT_H
+#define MOUND_COMMAND_OUTPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+// output_write writes a file completely or not at all: a regular one is written under
+// another name, which then becomes path. "-" is stdout. It complains and returns false
+// where it cannot.
+bool output_write(const char *path, const void *data, size_t n);
+
+#endif // MOUND_COMMAND_OUTPUT_H

@@ -1,0 +1,401 @@
+// symbolize.c: see symbolize.h. File by file: all addresses in one file are looked up
+// while it is open.
+#include "symbolize.h"
+
+#include <dwarf.h>
+#include <elfutils/libdw.h>
+#include <elfutils/libdwfl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "functionstart.h"
+#include "message.h"
+#include "names.h"
+
+// struct file is one file that is looked into.
+struct file {
+    struct pprof *p;
+    const char *name; // as in the profile
+    uint32_t number;  // of name in the strings of p
+    Dwfl_Module *module;
+    Elf *elf; // of module; its addresses are bias lower
+    GElf_Addr bias;
+    struct pprof_mapping *mapping; // of the location at hand
+    struct start *starts;          // of its functions
+    size_t nstarts;
+};
+
+static uint32_t add_function(struct file *f, const char *symbol,
+                             const char *source) {
+    struct pprof *p = f->p;
+    struct pprof_function g = {.system_name = intern_add(&p->strings, symbol),
+                               .file = intern_add(&p->strings, source)};
+    // Those of one function come soon after one another.
+    enum { BACK = 256 };
+    for (size_t i = p->nfunctions; i > 0 && i + BACK > p->nfunctions; i--) {
+        const struct pprof_function *h = &p->functions[i - 1];
+        if (h->system_name == g.system_name && h->file == g.file)
+            return (uint32_t)i - 1;
+    }
+    char *readable = names_readable(symbol);
+    g.name = intern_add(&p->strings, readable);
+    free(readable);
+    p->functions =
+        store_grow(p->functions, p->nfunctions, &p->functions_max, sizeof g);
+    p->functions[p->nfunctions++] = g;
+    return (uint32_t)p->nfunctions - 1;
+}
+
+static void add_line(struct file *f, struct pprof_location *l,
+                     const char *symbol, const char *source, int line) {
+    struct pprof *p = f->p;
+    struct pprof_line new = {.function = add_function(f, symbol, source),
+                             .line = line};
+    p->lines = store_grow(p->lines, p->nlines, &p->lines_max, sizeof new);
+    if (l->nlines == 0)
+        l->first_line = (uint32_t)p->nlines;
+    p->lines[p->nlines++] = new;
+    l->nlines++;
+    f->mapping->named = true;
+    if (line > 0)
+        f->mapping->has_lines = true;
+    if (l->nlines > 1)
+        f->mapping->has_inline = true;
+}
+
+// Debug information.
+
+static bool is_function(Dwarf_Die *die) {
+    int tag = dwarf_tag(die);
+    return tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine ||
+           tag == DW_TAG_entry_point;
+}
+
+// symbol_of returns the name of a function for the linker, so that it says as much as
+// a symbol does, or its plain name; or NULL.
+static const char *symbol_of(Dwarf_Die *die) {
+    static const unsigned attributes[] = {DW_AT_linkage_name,
+                                          DW_AT_MIPS_linkage_name, DW_AT_name};
+    for (size_t i = 0; i < sizeof attributes / sizeof attributes[0]; i++) {
+        Dwarf_Attribute attribute;
+        const char *name = dwarf_formstring(
+            dwarf_attr_integrate(die, attributes[i], &attribute));
+        if (name != NULL)
+            return name;
+    }
+    return NULL;
+}
+
+static int number_of(Dwarf_Die *die, unsigned name) {
+    Dwarf_Attribute attribute;
+    Dwarf_Word value = 0;
+    if (dwarf_formudata(dwarf_attr(die, name, &attribute), &value) != 0)
+        return 0;
+    return value <= INT32_MAX ? (int)value : 0;
+}
+
+// call_file returns the source file from which an inlined function is called.
+static const char *call_file(Dwarf_Die *unit, Dwarf_Die *die) {
+    Dwarf_Files *files;
+    size_t nfiles;
+    int file = number_of(die, DW_AT_call_file);
+    if (dwarf_getsrcfiles(unit, &files, &nfiles) != 0 || file < 0 ||
+        (size_t)file >= nfiles)
+        return NULL;
+    return dwarf_filesrc(files, (size_t)file, NULL, NULL);
+}
+
+// add_debug_lines adds what debug information says of an address.
+static void add_debug_lines(struct file *f, struct pprof_location *l,
+                            Dwarf_Addr address, const char *symbol) {
+    Dwarf_Addr bias = 0;
+    Dwarf_Die *unit = dwfl_module_addrdie(f->module, address, &bias);
+    Dwarf_Die *scopes = NULL;
+    Dwarf_Die *chain = NULL;
+    if (unit == NULL)
+        return;
+    // The scopes by the source; those of the innermost by the code.
+    int n = dwarf_getscopes(unit, address - bias, &scopes);
+    if (n > 0)
+        n = dwarf_getscopes_die(&scopes[0], &chain);
+    int line = 0;
+    const char *source = NULL;
+    Dwfl_Line *at = dwfl_module_getsrc(f->module, address);
+    if (at != NULL)
+        source = dwfl_lineinfo(at, NULL, &line, NULL, NULL, NULL);
+    for (int i = 0; i < n; i++) {
+        if (!is_function(&chain[i]))
+            continue;
+        bool inlined = dwarf_tag(&chain[i]) == DW_TAG_inlined_subroutine;
+        const char *name = symbol_of(&chain[i]);
+        if (!inlined && symbol != NULL)
+            name = symbol; // that of a part or a copy
+        add_line(f, l, name != NULL ? name : "[no name]",
+                 source != NULL ? source : f->name, line);
+        if (!inlined)
+            break;
+        source = call_file(unit, &chain[i]);
+        line = number_of(&chain[i], DW_AT_call_line);
+    }
+    free(scopes);
+    free(chain);
+}
+
+// Symbols.
+
+// A function may have several names: struct start is where one starts, with the best.
+struct start {
+    GElf_Addr address;
+    const char *name;
+    unsigned rank; // less is better
+};
+
+static int by_address(const void *a, const void *b) {
+    const struct start *x = a;
+    const struct start *y = b;
+    if (x->address != y->address)
+        return x->address < y->address ? -1 : 1;
+    if (x->rank != y->rank)
+        return x->rank < y->rank ? -1 : 1;
+    size_t nx = strcspn(x->name, "@");
+    size_t ny = strcspn(y->name, "@");
+    return nx != ny ? (nx < ny ? -1 : 1) : strcmp(x->name, y->name);
+}
+
+// find_starts lists all functions of a file: malloc before __libc_malloc, those that
+// other files see before others.
+static void find_starts(struct file *f) {
+    int n = dwfl_module_getsymtab(f->module);
+    size_t capacity = 0;
+    for (int i = 1; i < n; i++) {
+        GElf_Sym symbol;
+        GElf_Addr address;
+        GElf_Word section = SHN_UNDEF;
+        const char *name = dwfl_module_getsym_info(
+            f->module, i, &symbol, &address, &section, NULL, NULL);
+        int type = GELF_ST_TYPE(symbol.st_info);
+        if (name == NULL || name[0] == '\0' || section == SHN_UNDEF ||
+            (type != STT_FUNC && type != STT_GNU_IFUNC))
+            continue;
+        f->starts =
+            store_grow(f->starts, f->nstarts, &capacity, sizeof f->starts[0]);
+        f->starts[f->nstarts++] = (struct start){
+            address, name, GELF_ST_BIND(symbol.st_info) == STB_LOCAL};
+    }
+    qsort(f->starts, f->nstarts, sizeof f->starts[0], by_address);
+}
+
+// best_name returns the best name of the function that starts at an address, or name.
+static const char *best_name(const struct file *f, GElf_Addr address,
+                             const char *name) {
+    size_t low = 0;
+    for (size_t high = f->nstarts; low < high;) { // the first one there
+        size_t middle = low + (high - low) / 2;
+        if (f->starts[middle].address < address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < f->nstarts && f->starts[low].address == address
+               ? f->starts[low].name
+               : name;
+}
+
+// find_symbol returns the symbol that address is in. Where no symbol says so, the
+// last one before may be that of another function.
+static const char *find_symbol(struct file *f, GElf_Addr address) {
+    GElf_Off offset = 0;
+    GElf_Sym symbol;
+    const char *name = dwfl_module_addrinfo(f->module, address, &offset,
+                                            &symbol, NULL, NULL, NULL);
+    if (name == NULL || name[0] == '\0')
+        return NULL;
+    if (symbol.st_size == 0) {
+        uint64_t start = functionstart_find(f->elf, address - f->bias);
+        if (start != 0 && address - offset < start + f->bias)
+            return NULL;
+    }
+    return best_name(f, address - offset, name);
+}
+
+static void name_location(struct file *f, struct pprof_location *l,
+                          GElf_Addr address) {
+    const char *found = find_symbol(f, address);
+    char *symbol = NULL;
+    if (found != NULL) { // without a version: malloc@@GLIBC_2.2.5
+        size_t n = strcspn(found, "@");
+        symbol = store_copy(found, n > 0 ? n : strlen(found));
+    }
+    add_debug_lines(f, l, address, symbol);
+    if (l->nlines == 0 && symbol != NULL)
+        add_line(f, l, symbol, f->name, 0);
+    uint64_t start =
+        l->nlines == 0 ? functionstart_find(f->elf, address - f->bias) : 0;
+    if (start != 0) {
+        const char *slash = strrchr(f->name, '/');
+        char *text = store_printf("fn_%#" PRIx64 " (%s)", start,
+                                  slash != NULL ? slash + 1 : f->name);
+        add_line(f, l, text, f->name, 0);
+        free(text);
+    }
+    free(symbol);
+}
+
+// Files.
+
+// address_of returns where in the file's address space code at an offset belongs.
+static bool address_of(Elf *elf, uint64_t offset, uint64_t *ret) {
+    size_t nheaders = 0;
+    if (elf_getphdrnum(elf, &nheaders) != 0)
+        return false;
+    for (size_t i = 0; i < nheaders; i++) {
+        GElf_Phdr h;
+        if (gelf_getphdr(elf, (int)i, &h) != NULL && h.p_type == PT_LOAD &&
+            h.p_flags & PF_X && offset >= h.p_offset &&
+            offset - h.p_offset < h.p_filesz) {
+            *ret = offset - h.p_offset + h.p_vaddr;
+            return true;
+        }
+    }
+    return false;
+}
+
+// check_same returns NULL if the file is the one that was mapped, or what it is.
+static const char *check_same(const struct file *f, const char *build_id,
+                              const struct stat *st) {
+    const unsigned char *bits = NULL;
+    GElf_Addr address;
+    int n = dwfl_module_build_id(f->module, &bits, &address);
+    struct bytes own = {0};
+    for (int i = 0; i < n; i++)
+        bytes_printf(&own, "%02x", bits[i]);
+    bytes_add(&own, "", 1);
+    bool same = strcmp(own.at, build_id) == 0;
+    bool has = own.at[0] != '\0';
+    bytes_free(&own);
+    if (!same)
+        return !has        ? "the file has changed: it has no build ID"
+               : *build_id ? "the file has changed: its build ID is not the "
+                             "one in the profile"
+                           : "the profile has no build ID of it";
+    uint64_t changed_ns = (uint64_t)st->st_mtim.tv_sec * 1000000000u +
+                          (uint64_t)st->st_mtim.tv_nsec;
+    if (!has && changed_ns >= f->p->time_ns)
+        return "without a build ID, it may not be the same file";
+    return NULL;
+}
+
+static bool is_in(const struct pprof_location *l,
+                  const struct pprof_mapping *m) {
+    return l->address >= m->start && l->address < m->limit;
+}
+
+// name_all names all locations of a file that is open.
+static void name_all(struct file *f, uint32_t build_id) {
+    struct pprof *p = f->p;
+    for (size_t i = 0; i < p->nlocations; i++) {
+        struct pprof_location *l = &p->locations[i];
+        if (l->nlines > 0 || l->mapping == PPROF_NONE)
+            continue;
+        f->mapping = &p->mappings[l->mapping];
+        uint64_t address;
+        if (f->mapping->file == f->number && f->mapping->build_id == build_id &&
+            is_in(l, f->mapping) &&
+            address_of(f->elf,
+                       l->address - f->mapping->start + f->mapping->offset,
+                       &address))
+            name_location(f, l, address + f->bias);
+    }
+}
+
+// look_into names what is in a file; it returns NULL or what is wrong with it.
+static const char *look_into(struct file *f, int fd, uint32_t build_id) {
+    static const Dwfl_Callbacks callbacks = {
+        .find_elf = dwfl_build_id_find_elf,
+        .find_debuginfo = dwfl_standard_find_debuginfo,
+        .section_address = dwfl_offline_section_address,
+    };
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return strerror(errno);
+    // A pipe may be waited for without end, and a device may do anything.
+    if (!S_ISREG(st.st_mode))
+        return "not a regular file";
+    Dwfl *dwfl = dwfl_begin(&callbacks);
+    const char *wrong = "there is not enough memory for it";
+    if (dwfl != NULL) {
+        wrong = NULL;
+        dwfl_report_begin(dwfl);
+        // The name is that of the real place: debug files are looked for by it.
+        f->module = dwfl_report_elf(dwfl, f->name, f->name, dup(fd), 0, true);
+        dwfl_report_end(dwfl, NULL, NULL);
+        if (f->module != NULL)
+            f->elf = dwfl_module_getelf(f->module, &f->bias);
+        if (f->module == NULL || f->elf == NULL)
+            wrong = dwfl_errmsg(-1);
+        if (wrong == NULL)
+            wrong = check_same(f, pprof_text(f->p, build_id), &st);
+        if (wrong == NULL) {
+            find_starts(f);
+            name_all(f, build_id);
+            free(f->starts);
+        }
+        dwfl_end(dwfl);
+    }
+    return wrong;
+}
+
+// open_file opens a file where the process sees it, or else where we do.
+static int open_file(const char *name, pid_t pid) {
+    enum { FLAGS = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY };
+    if (pid > 0) {
+        char *path = store_printf("/proc/%d/root%s", (int)pid, name);
+        int fd = open(path, FLAGS);
+        free(path);
+        if (fd >= 0)
+            return fd;
+    }
+    return open(name, FLAGS);
+}
+
+// limit_waiting bounds what fetching one file of debug information may take, in
+// seconds, unless the user has set it.
+static void limit_waiting(void) {
+    setenv("DEBUGINFOD_TIMEOUT", "10", 0);
+    setenv("DEBUGINFOD_MAXTIME", "30", 0);
+}
+
+void symbolize_profile(struct pprof *p, pid_t pid) {
+    limit_waiting();
+    bool *done = store_new(p->nmappings * sizeof done[0]);
+    for (size_t i = 0; i < p->nlocations; i++) {
+        uint32_t mapping = p->locations[i].mapping;
+        if (p->locations[i].nlines > 0 || mapping == PPROF_NONE ||
+            done[mapping])
+            continue;
+        uint32_t build_id = p->mappings[mapping].build_id;
+        struct file f = {.p = p,
+                         .name = pprof_text(p, p->mappings[mapping].file),
+                         .number = p->mappings[mapping].file};
+        for (size_t k = 0; k < p->nmappings; k++)
+            if (p->mappings[k].file == p->mappings[mapping].file &&
+                p->mappings[k].build_id == build_id)
+                done[k] = true;
+        // [vdso] and memory without a file have no slash.
+        if (p->mappings[mapping].named || f.name[0] != '/')
+            continue;
+        int fd = open_file(f.name, pid);
+        const char *wrong =
+            fd < 0 ? strerror(errno) : look_into(&f, fd, build_id);
+        if (fd >= 0)
+            close(fd);
+        if (wrong != NULL)
+            message_error("%s: %s", f.name, wrong);
+    }
+    free(done);
+}
