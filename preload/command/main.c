@@ -31,6 +31,8 @@ static const struct verb verbs[] = {
      "compares two profiles or two statistics", verb_diff},
     {"Why is it not loaded?", "doctor", NULL, "[PID|PROG]",
      "each cause in one line, with what to do", verb_doctor},
+    {"How do I start it?", "run", NULL, "PROGRAM...",
+     "a program on mound, visible from outside", verb_run},
     {"Give it back now", "release", "trim", "PID",
      "what malloc_trim(0) would, and how much came back", verb_release},
     {"Tidy up", "clean", NULL, "", "forgets the processes that were killed",

@@ -162,3 +162,37 @@ void pages_of(const struct process *p,
     closedir(root);
     whose_end(&w.seen);
 }
+
+// drop removes a file and returns 0 or an error.
+static int drop(int folder, const char *name, uint64_t *count,
+                uint64_t *nbytes) {
+    struct stat st;
+    if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+        unlinkat(folder, name, 0) != 0)
+        return errno == ENOENT ? 0 : errno;
+    *nbytes += (uint64_t)st.st_blocks * 512;
+    ++*count;
+    return 0;
+}
+
+int pages_remove(const struct pages_entry *entry, struct pages_removed *sum) {
+    // PID-START.page has PID-START.* beside it.
+    size_t n = strlen(entry->name) - strlen("page");
+    int fd = openat(entry->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    int error = 0;
+    struct dirent *e;
+    while (dir != NULL && (e = readdir(dir)) != NULL) {
+        if (strncmp(e->d_name, entry->name, n) != 0 ||
+            strcmp(e->d_name, entry->name) == 0)
+            continue;
+        int one = drop(entry->folder, e->d_name, &sum->nprofiles, &sum->nbytes);
+        error = error != 0 ? error : one;
+    }
+    if (dir != NULL)
+        closedir(dir);
+    else if (fd >= 0)
+        close(fd);
+    int own = drop(entry->folder, entry->name, &sum->npages, &sum->nbytes);
+    return error != 0 ? error : own;
+}

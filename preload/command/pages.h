@@ -32,4 +32,11 @@ void pages_of(const struct process *p,
               bool (*f)(const struct pages_entry *entry, void *argument),
               void *argument);
 
+// pages_remove removes a page and the profiles beside it, adds up what went, and returns
+// 0 or the first error, but for ENOENT.
+struct pages_removed {
+    uint64_t npages, nprofiles, nbytes;
+};
+int pages_remove(const struct pages_entry *entry, struct pages_removed *sum);
+
 #endif // MOUND_COMMAND_PAGES_H

@@ -1,0 +1,88 @@
+// verb_run.c: mound run, which starts a program on mound.
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "environment.h"
+#include "launch.h"
+#include "message.h"
+#include "program.h"
+#include "units.h"
+#include "verb.h"
+
+struct run {
+    char **argv; // of the program, NULL: none yet
+    bool report;
+};
+
+static error_t parse(int key, char *value, struct argp_state *state) {
+    struct run *run = state->input;
+    switch (key) {
+    case 'o':
+        if (!environment_option(value))
+            exit(VERB_UNUSABLE);
+        return 0;
+    case 'r':
+        run->report = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        // The rest is the program's.
+        run->argv = state->argv + state->next - 1;
+        state->next = state->argc;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "which program?");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+// report tells how it ended, with the last page, and removes that.
+static void report(const struct launched *l, const char *program) {
+    struct mound_page page;
+    fprintf(stderr, "mound: %s, pid %d, %s after %s\n", program, (int)l->pid,
+            launch_how(l).s, units_duration(l->end_ns - l->begin_ns).s);
+    if (!launch_page(l, &page))
+        message_error("%d: it left no page; mound doctor %s may say why",
+                      (int)l->pid, program);
+    launch_forget(l);
+}
+
+int verb_run(int argc, char **argv) {
+    static const struct argp_option options[] = {
+        {"option", 'o', "NAME=VALUE", 0,
+         "Set MOUND_NAME, as in -o memlimit=512MiB; see libmound(7)", 0},
+        {"report", 'r', NULL, 0,
+         "Stay, and tell at the end on stderr how it ended and what its "
+         "memory was made of",
+         0},
+        {0}};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "[--] PROGRAM [ARGUMENT...]",
+        .doc =
+            "Starts a program on mound, so that mound ps, stats, profile and "
+            "release can look at it: with MOUND_WATCH=1 and MOUND_CONTROL=1, "
+            "which are one file in /dev/shm and a thread that sleeps."
+            "\vExit status: the program's; with --report 128 + N if signal N "
+            "killed it. 2, without starting it, if mound cannot be loaded into "
+            "it: linked statically, setuid, musl, 32 bits, not found."};
+    struct run run = {0};
+    struct program program;
+    argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &run);
+    if (!launch_prepare(run.argv, run.report, &program))
+        return VERB_UNUSABLE;
+    if (!run.report) {
+        launch_exec(&program, run.argv);
+        return VERB_UNUSABLE;
+    }
+    struct launched l;
+    if (!launch_start(&program, run.argv, &l))
+        return VERB_UNUSABLE;
+    launch_wait(&l, -1);
+    report(&l, run.argv[0]);
+    return launch_exit_code(&l);
+}
