@@ -124,13 +124,21 @@ static uint64_t clock_ns(clockid_t clock) {
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static void base_name(const struct process *p, char *ret, size_t nbytes) {
-    char link[64], path[PATH_MAX];
-    snprintf(link, sizeof link, "/proc/%d/exe", (int)p->pid);
-    ssize_t n = readlink(link, path, sizeof path - 1);
-    path[n < 0 ? 0 : n] = '\0';
-    const char *slash = strrchr(path, '/');
-    snprintf(ret, nbytes, "%.63s", slash != NULL ? slash + 1 : p->name);
+// program_name is the name that the program was started by, without folders; the kernel
+// has the first 15 bytes of it, or what the program calls itself.
+static void program_name(const struct process *p, char *ret, size_t nbytes) {
+    enum { KERNEL_BYTES = 15 };
+    char line[PATH_MAX];
+    const char *name = p->name;
+    size_t n = strlen(name);
+    if (n == KERNEL_BYTES &&
+        process_file(p->pid, "cmdline", line, sizeof line) > 0) {
+        const char *slash = strrchr(line, '/');
+        const char *base = slash != NULL ? slash + 1 : line;
+        if (strncmp(base, name, n) == 0)
+            name = base;
+    }
+    snprintf(ret, nbytes, "%.63s", name);
     for (; *ret != '\0'; ret++)
         if ((unsigned char)*ret < ' ' || *ret == 0x7f)
             *ret = '?';
@@ -159,7 +167,17 @@ void live_process(const struct process *p, struct mound_page *page) {
         .start_unix_ns = up > started ? now - (up - started) : now,
         .state = MOUND_PAGE_RUNNING,
     };
-    base_name(p, page->identity.program, sizeof page->identity.program);
+    program_name(p, page->identity.program, sizeof page->identity.program);
+}
+
+// version_of reads the version out of the name of the library, as mound_version() has it.
+static uint32_t version_of(const char *path) {
+    unsigned major, minor, patch;
+    const char *name = strrchr(path, '/');
+    if (name == NULL ||
+        sscanf(name, "/libmound.so.%u.%u.%u", &major, &minor, &patch) != 3)
+        return 0;
+    return major * 10000 + minor * 100 + patch;
 }
 
 static enum live_answer refuse(struct live_why *ret, enum live_answer answer,
@@ -254,6 +272,8 @@ enum live_answer live_read(const struct process *p, struct mound_page *ret,
     if (e != 0)
         return failed(p, e, ret_why);
     live_process(p, ret);
+    if (ret->identity.library == 0)
+        ret->identity.library = version_of(m.path);
     return read_counters(p, m.begin - library.begin + library.stats, ret,
                          ret_why);
 }

@@ -25,16 +25,20 @@
 // In the order in which they are needed. A question stands once, before the first
 // verb that answers it.
 static const struct verb verbs[] = {
+    {"Which memory is it?", "ps", NULL, "",
+     "all processes on mound, and those that were killed", verb_ps},
+    {NULL, "stats", "explain", "PID|FILE|CORE",
+     "what the memory of one is made of, and what follows", verb_stats},
     {"Who allocates most?", "profile", NULL, "PID|FILE",
      "shows the functions and stacks with the most memory", verb_profile},
     {"What changed?", "diff", NULL, "A B",
      "compares two profiles or two statistics", verb_diff},
+    {"Give it back now", "release", "trim", "PID",
+     "what malloc_trim(0) would, and how much came back", verb_release},
     {"Why is it not loaded?", "doctor", NULL, "[PID|PROG]",
      "each cause in one line, with what to do", verb_doctor},
     {"How do I start it?", "run", NULL, "PROGRAM...",
      "a program on mound, visible from outside", verb_run},
-    {"Give it back now", "release", "trim", "PID",
-     "what malloc_trim(0) would, and how much came back", verb_release},
     {"Tidy up", "clean", NULL, "", "forgets the processes that were killed",
      verb_clean},
 };

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "live.h"
@@ -19,16 +20,6 @@
 #include "process.h"
 #include "verb.h"
 #include "whose.h"
-
-static bool take_page(const struct pages_entry *entry, void *argument) {
-    struct target *t = argument;
-    if (entry->pid != t->pid)
-        return true;
-    t->path = strdup(entry->path);
-    t->page = *entry->page;
-    t->torn = entry->file->torn;
-    return false;
-}
 
 // keep_rounding keeps of an older reading what part of live objects is rounding, which
 // is not among the counters.
@@ -51,14 +42,32 @@ static void keep_rounding(const struct mound_page_stats *before,
         st->rounding = sum;
 }
 
+// is_recent says whether the process published its figures just now: they then say more
+// than its counters do.
+static bool is_recent(const struct mound_page_stats *st) {
+    enum { RECENT_NS = 100 * 1000 * 1000 };
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    uint64_t now = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+    return st->npublished > 0 && now - st->published_ns < RECENT_NS;
+}
+
 // read_now reads the counters of a live process over an older reading of its page. False:
 // they may not be read.
 static bool read_now(struct target *t, const struct process *p,
                      enum live_answer *ret, struct live_why *ret_why) {
     struct mound_page page = t->page;
+    *ret = LIVE_READ;
+    t->fresh = is_recent(&page.stats);
+    if (t->fresh)
+        return true;
     *ret = live_read(p, &page, ret_why);
-    if (*ret != LIVE_READ)
+    if (*ret != LIVE_READ) {
+        // Its RSS everybody may know.
+        if (t->path != NULL)
+            live_process(p, &t->page);
         return false;
+    }
     if (t->path != NULL)
         keep_rounding(&t->page.stats, &page.stats);
     t->page = page;
@@ -66,25 +75,31 @@ static bool read_now(struct target *t, const struct process *p,
     return true;
 }
 
-static bool open_file(const char *path, struct target *t) {
-    struct pagefile file;
-    struct pagefile_why why;
-    if (!pagefile_read(AT_FDCWD, path, &t->page, &file, &why)) {
-        message_error("%s: %s", path, why.s);
-        return false;
-    }
-    struct whose seen = {0};
-    t->source = TARGET_PAGE;
-    t->path = strdup(path);
-    t->torn = file.torn;
-    t->pid = whose_process(&seen, &t->page.identity, &file);
-    t->alive = t->pid != 0;
-    whose_end(&seen);
+bool target_of_page(const struct pages_entry *entry, struct target *ret) {
     struct process p;
     enum live_answer answer;
-    if (t->alive && process_read(t->pid, &p))
-        read_now(t, &p, &answer, &(struct live_why){{0}});
-    return t->path != NULL;
+    *ret = (struct target){.pid = entry->pid,
+                           .alive = entry->pid != 0,
+                           .source = TARGET_PAGE,
+                           .path = strdup(entry->path),
+                           .torn = entry->file->torn,
+                           .elsewhere = entry->elsewhere,
+                           .page = *entry->page};
+    if (ret->alive && process_read(ret->pid, &p))
+        read_now(ret, &p, &answer, &(struct live_why){{0}});
+    return ret->path != NULL;
+}
+
+bool target_of_process(const struct process *p, struct target *ret,
+                       enum live_answer *ret_answer, struct live_why *ret_why) {
+    *ret = (struct target){.pid = p->pid, .alive = true, .source = TARGET_LIVE};
+    return read_now(ret, p, ret_answer, ret_why);
+}
+
+// find_page takes the page of a process, of all that may have its name.
+static bool find_page(const struct pages_entry *entry, void *argument) {
+    struct target *t = argument;
+    return entry->pid != t->pid || !target_of_page(entry, t);
 }
 
 bool target_open_pid(pid_t pid, struct target *ret) {
@@ -101,14 +116,34 @@ bool target_open_pid(pid_t pid, struct target *ret) {
                       (int)pid, p.name);
         return false;
     }
-    pages_of(&p, take_page, ret);
-    ret->alive = true;
-    ret->source = ret->path != NULL ? TARGET_PAGE : TARGET_LIVE;
-    if (read_now(ret, &p, &answer, &why) || ret->path != NULL)
+    pages_of(&p, find_page, ret);
+    if (ret->path != NULL || target_of_process(&p, ret, &answer, &why))
         return true;
     message_error("%d (%s): %s%s", (int)pid, p.name, why.s,
                   answer == LIVE_ABSENT ? "; mound doctor says why" : "");
     return false;
+}
+
+static bool open_file(const char *path, struct target *t) {
+    struct pagefile file;
+    struct pagefile_why why;
+    if (!pagefile_read(AT_FDCWD, path, &t->page, &file, &why)) {
+        message_error("%s: %s", path, why.s);
+        return false;
+    }
+    struct whose seen = {0};
+    t->source = TARGET_PAGE;
+    t->path = strdup(path);
+    t->torn = file.torn;
+    t->pid = whose_process(&seen, &t->page.identity, &file);
+    t->alive = t->pid != 0;
+    t->elsewhere = !t->alive && !whose_is_seen(&t->page.identity);
+    whose_end(&seen);
+    struct process p;
+    enum live_answer answer;
+    if (t->alive && process_read(t->pid, &p))
+        read_now(t, &p, &answer, &(struct live_why){{0}});
+    return t->path != NULL;
 }
 
 bool target_open(const char *what, struct target *ret) {
@@ -159,6 +194,34 @@ bool target_refresh(struct target *t) {
     if (t->alive && process_read(t->pid, &p))
         read |= read_now(t, &p, &answer, &cannot);
     return read;
+}
+
+struct target_text target_state(const struct target *t) {
+    const struct mound_page_identity *who = &t->page.identity;
+    struct target_text ret = {"running"};
+    if (who->state == MOUND_PAGE_EXITED && who->status >= 0)
+        snprintf(ret.s, sizeof ret.s, "exited %d", who->status);
+    else if (who->state == MOUND_PAGE_EXITED)
+        snprintf(ret.s, sizeof ret.s, "exited");
+    else if (who->state == MOUND_PAGE_SIGNALLED && who->status > 0)
+        snprintf(ret.s, sizeof ret.s, "signal %d", who->status);
+    else if (t->source == TARGET_CORE)
+        snprintf(ret.s, sizeof ret.s, "core");
+    else if (t->elsewhere)
+        snprintf(ret.s, sizeof ret.s, "elsewhere");
+    else if (!t->alive)
+        snprintf(ret.s, sizeof ret.s, "killed");
+    else if (who->serves != MOUND_PAGE_SERVES)
+        snprintf(ret.s, sizeof ret.s, "off");
+    return ret;
+}
+
+void target_settle(struct target *t) {
+    struct mound_page_identity *who = &t->page.identity;
+    if (t->alive || t->elsewhere || who->state != MOUND_PAGE_RUNNING)
+        return;
+    who->state = MOUND_PAGE_SIGNALLED;
+    who->status = -1; // by which is not known
 }
 
 static void shortened(int sig) {

@@ -8,6 +8,7 @@
 #include "launch.h"
 #include "message.h"
 #include "program.h"
+#include "prof/summary.h"
 #include "units.h"
 #include "verb.h"
 
@@ -44,7 +45,10 @@ static void report(const struct launched *l, const char *program) {
     struct mound_page page;
     fprintf(stderr, "mound: %s, pid %d, %s after %s\n", program, (int)l->pid,
             launch_how(l).s, units_duration(l->end_ns - l->begin_ns).s);
-    if (!launch_page(l, &page))
+    if (launch_page(l, &page)) {
+        fflush(stderr);
+        summary_write(&page, 2);
+    } else
         message_error("%d: it left no page; mound doctor %s may say why",
                       (int)l->pid, program);
     launch_forget(l);

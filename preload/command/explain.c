@@ -1,0 +1,216 @@
+// explain.c: see explain.h. The rule: the largest part of RSS is explained, live objects
+// last where another part is worth a quarter of them, as those are what the program
+// is for.
+#include "explain.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "mappings.h"
+#include "prof/parts.h"
+#include "units.h"
+
+enum {
+    SMALL_BYTES = 8 << 20, // less is what any program takes
+    WORTH_SHARE = 4,       // of live objects
+    SHOWN_DURATION = 4,    // half-lives until a sixteenth is left
+};
+
+struct case_of {
+    const struct target *t;
+    const struct mound_page *before;
+    const struct mound_page_stats *st;
+    struct parts p;
+    struct explain_text *ret;
+};
+
+__attribute__((format(printf, 2, 3))) static void say(struct explain_text *ret,
+                                                      const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(ret->s, sizeof ret->s, format, arguments);
+    va_end(arguments);
+}
+
+// whom is the argument for other verbs.
+static const char *whom(const struct case_of *c) {
+    static char pid[16];
+    if (!c->t->alive)
+        return "";
+    snprintf(pid, sizeof pid, " %d", (int)c->t->pid);
+    return pid;
+}
+
+// trend says how live objects went since the reading before: a second word is for the
+// sentence.
+struct trend {
+    bool known;
+    int64_t change;
+    uint64_t ns;
+};
+
+static struct trend trend_of(const struct case_of *c) {
+    struct trend ret = {0};
+    if (c->before == NULL ||
+        c->st->published_ns <= c->before->stats.published_ns)
+        return ret;
+    ret.known = true;
+    ret.ns = c->st->published_ns - c->before->stats.published_ns;
+    ret.change = (int64_t)(c->st->live - c->before->stats.live);
+    return ret;
+}
+
+// is_flat: within a hundredth.
+static bool is_flat(const struct case_of *c, const struct trend *t) {
+    int64_t limit = (int64_t)(c->st->live / 100);
+    return t->change <= limit && t->change >= -limit;
+}
+
+static void of_live(struct case_of *c) {
+    struct trend t = trend_of(c);
+    const char *profile =
+        c->t->alive ? "mound profile" : "the next time, a profile";
+    if (t.known && !is_flat(c, &t) && t.change > 0)
+        say(c->ret,
+            "Live objects grow, by %s in %s: %s%s tells who allocates them.",
+            units_bytes((uint64_t)t.change).s, units_duration(t.ns).s, profile,
+            whom(c));
+    else
+        say(c->ret, "Mostly live objects%s: %s%s tells who allocated them.",
+            t.known ? ", and they do not grow" : "", profile, whom(c));
+}
+
+// worst is the class with the most free slots.
+static unsigned worst(const struct case_of *c) {
+    unsigned ret = 1;
+    for (unsigned i = 2; i < MOUND_PAGE_CLASSES; i++)
+        if (parts_free(&c->t->page, i) > parts_free(&c->t->page, ret))
+            ret = i;
+    return ret;
+}
+
+static void of_holes(struct case_of *c) {
+    struct trend t = trend_of(c);
+    unsigned class = worst(c);
+    char most[96] = "";
+    if (parts_free(&c->t->page, class) > 0)
+        snprintf(most, sizeof most, ", most (%s) in slots of %" PRIu64 " bytes",
+                 units_bytes(parts_free(&c->t->page, class)).s,
+                 c->st->classes[class].size);
+    if (t.known && is_flat(c, &t))
+        say(c->ret,
+            "Fragmentation, not a leak: live is flat; %s are free slots "
+            "between live objects%s.",
+            units_bytes(c->p.holes).s, most);
+    else
+        say(c->ret,
+            "Fragmentation: %s are free slots between live objects, which new "
+            "objects of their size use%s.",
+            units_bytes(c->p.holes).s, most);
+}
+
+static void of_idle(struct case_of *c) {
+    const char *release = c->t->alive ? "mound release" : "";
+    if (c->st->release_refused != 0)
+        say(c->ret,
+            "Idle pages, %s: the system takes no memory back (madvise is "
+            "refused, as by a seccomp filter).",
+            units_bytes(c->p.idle).s);
+    else if (c->st->half_life_ns == UINT64_MAX)
+        say(c->ret, "Idle pages, %s: kept as MOUND_DECAY=never says%s%s%s.",
+            units_bytes(c->p.idle).s, c->t->alive ? "; at once by " : "",
+            release, whom(c));
+    else if (c->st->half_life_ns != 0)
+        say(c->ret,
+            "Idle pages, %s: given back within %s if they stay idle%s%s%s.",
+            units_bytes(c->p.idle).s,
+            units_duration(SHOWN_DURATION * c->st->half_life_ns).s,
+            c->t->alive ? "; at once by " : "", release, whom(c));
+    else
+        say(c->ret,
+            "Idle pages, %s: kept for the next mallocs, and given back over "
+            "time%s%s%s.",
+            units_bytes(c->p.idle).s, c->t->alive ? "; at once by " : "",
+            release, whom(c));
+}
+
+static void of_caches(struct case_of *c) {
+    say(c->ret,
+        "Caches, %s: free slots that %" PRIu64
+        " threads hold for their next mallocs.",
+        units_bytes(c->p.caches).s, c->st->threads);
+}
+
+static void of_records(struct case_of *c) {
+    say(c->ret,
+        "Mound's own records, %s: page map, caches of %" PRIu64
+        " threads, and%s profiles.",
+        units_bytes(c->p.records).s, c->st->threads,
+        c->st->profile_stacks > 0 ? "" : " no");
+}
+
+static void of_other(struct case_of *c) {
+    struct mappings_most most;
+    if (!c->t->alive || !mappings_most(c->t->pid, &c->t->page.ranges, &most))
+        say(c->ret,
+            "Not mound's, %s: code, stacks, and what the program maps itself.",
+            units_bytes(c->p.other).s);
+    else if (most.resident >= c->p.other / 2)
+        say(c->ret, "Not mound's: %s%.256s has %s.",
+            most.name[0] == '\0' ? "a mapping without a name" : "", most.name,
+            units_bytes(most.resident).s);
+    else
+        say(c->ret,
+            "Not mound's, %s: code, stacks and other mappings, of which the "
+            "largest is %s%.256s with %s.",
+            units_bytes(c->p.other).s,
+            most.name[0] == '\0' ? "one without a name" : "", most.name,
+            units_bytes(most.resident).s);
+}
+
+static void of_huge(struct case_of *c) {
+    say(c->ret,
+        "%s of huge pages no object uses: MOUND_THP=never avoids them, at the "
+        "price of speed.",
+        units_bytes(c->st->heap_huge_unused).s);
+}
+
+static void of_small(struct case_of *c) {
+    say(c->ret, "Small: %s is what about any program takes.",
+        units_bytes(c->p.rss).s);
+}
+
+struct explain_text explain(const struct target *t,
+                            const struct mound_page *before) {
+    struct explain_text ret = {""};
+    struct case_of c = {t, before, &t->page.stats, {0}, &ret};
+    parts_of(&t->page, &c.p);
+    if (t->page.identity.serves != MOUND_PAGE_SERVES)
+        return ret;
+    uint64_t live = c.p.live + c.p.rounding;
+    const struct {
+        uint64_t nbytes;
+        void (*of)(struct case_of *c);
+    } others[] = {
+        {c.st->huge_ns == c.st->published_ns ? c.st->heap_huge_unused : 0,
+         of_huge},
+        {c.p.idle, of_idle},
+        {c.p.holes, of_holes},
+        {c.p.other, of_other},
+        {c.p.caches, of_caches},
+        {c.p.records, of_records},
+    };
+    unsigned most = 0;
+    for (unsigned i = 1; i < sizeof others / sizeof others[0]; i++)
+        if (others[i].nbytes > others[most].nbytes)
+            most = i;
+    if (c.p.rss < SMALL_BYTES)
+        of_small(&c);
+    else if (others[most].nbytes < live / WORTH_SHARE)
+        of_live(&c);
+    else
+        others[most].of(&c);
+    return ret;
+}

@@ -1,0 +1,118 @@
+// verb_stats.c: mound stats, what the memory of one process is made of.
+#include <argp.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "explain.h"
+#include "message.h"
+#include "prof/summary.h"
+#include "target.h"
+#include "units.h"
+#include "verb.h"
+
+struct options {
+    const char *what;
+    bool json, classes;
+    uint64_t during_ns;
+};
+
+static error_t parse(int key, char *value, struct argp_state *state) {
+    struct options *o = state->input;
+    switch (key) {
+    case 'j':
+        o->json = true;
+        return 0;
+    case 'c':
+        o->classes = true;
+        return 0;
+    case 'd':
+        if (!units_read_duration(value, &o->during_ns))
+            argp_error(state, "--during %s: not a time, such as 2s", value);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (o->what != NULL)
+            argp_error(state, "one at a time");
+        o->what = value;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "which process? mound ps lists them");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+// print_age says of when the figures are, where they are not of now.
+static void print_age(const struct target *t) {
+    char text[64];
+    if (t->source == TARGET_CORE || (t->alive && t->fresh))
+        return;
+    time_t at = (time_t)(t->page.stats.published_unix_ns / 1000000000);
+    struct tm tm;
+    if (at == 0 || localtime_r(&at, &tm) == NULL ||
+        strftime(text, sizeof text, "%F %T", &tm) == 0)
+        return;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    uint64_t age = now.tv_sec > at ? (uint64_t)(now.tv_sec - at) : 0;
+    printf("As of %s, %s ago%s%s.\n", text, units_duration(age * 1000000000).s,
+           t->alive ? "" : ", its last publication",
+           t->torn ? ", which it did not finish" : "");
+}
+
+static void print(const struct options *o, struct target *t,
+                  const struct mound_page *before) {
+    target_settle(t);
+    fflush(stdout);
+    if (o->json) {
+        summary_write_json(&t->page, t->alive ? (int)t->pid : -1, 1);
+        return;
+    }
+    summary_write(&t->page, 1);
+    if (o->classes)
+        summary_write_classes(&t->page, 1);
+    struct explain_text why = explain(t, before);
+    if (why.s[0] != '\0')
+        printf("\n%s\n", why.s);
+    print_age(t);
+}
+
+int verb_stats(int argc, char **argv) {
+    static const struct argp_option options[] = {
+        {"classes", 'c', NULL, 0,
+         "Also the size classes, the one with the most waste first", 0},
+        {"json", 'j', NULL, 0, "As JSON: Go's expvar form, and an object mound",
+         0},
+        {"during", 'd', "TIME", 0,
+         "Wait so long, and say whether live objects grow in that time", 0},
+        {0}};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "PID|FILE|CORE",
+        .doc =
+            "Tells what the memory of a process is made of, and what follows "
+            "from it. FILE is the page of one that was killed (mound ps "
+            "lists them; they are in /dev/shm/mound-UID), CORE a core file. "
+            "The process does not notice."
+            "\vExit status: 0 done, 2 it does not run on mound, or may not be "
+            "read."};
+    struct options o = {0};
+    struct target t;
+    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    if (!target_open(o.what, &t))
+        return VERB_UNUSABLE;
+    struct mound_page before = t.page;
+    if (o.during_ns > 0 && t.alive) {
+        nanosleep(&(struct timespec){(time_t)(o.during_ns / 1000000000),
+                                     (long)(o.during_ns % 1000000000)},
+                  NULL);
+        target_refresh(&t);
+        print(&o, &t, &before);
+    } else {
+        print(&o, &t, NULL);
+    }
+    target_close(&t);
+    return VERB_DONE;
+}
