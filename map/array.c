@@ -12,18 +12,27 @@ enum {
     MAPPED_HEADER = 16,   // glibc's, in front of a block that is a mapping
 };
 
-size_t array_front(const struct mound_map_type *t, size_t n, bool links) {
-    size_t bytes = n * (MOUND_MAP_SLOTS + (links ? sizeof(uint32_t) : 0));
+// What a block of an array of 2^B is: the array's own, or one of further overflow
+// buckets.
+static size_t block_nbuckets(unsigned B, bool own) {
+    return own ? mound_map_nbuckets_(B) : (size_t)1 << mound_map_chunkshift_(B);
+}
+
+size_t array_front(const struct mound_map_type *t, unsigned B, bool own) {
+    size_t bytes = MOUND_MAP_SLOTS;
+    if (B > 0)
+        bytes = mound_map_tops_size_(B, own) +
+                sizeof(uint32_t) * block_nbuckets(B, own);
     size_t align = mound_map_dataalign_(t);
     if (align < sizeof(uint64_t))
         align = sizeof(uint64_t);
     return mound_map_round_(bytes, align);
 }
 
-struct array_block array_block_layout(const struct mound_map_type *t, size_t n,
-                                      bool links) {
-    struct array_block b = {.front = array_front(t, n, links)};
-    b.bytes = b.front + n * mound_map_datasize_(t);
+struct array_block array_block_layout(const struct mound_map_type *t,
+                                      unsigned B, bool own) {
+    struct array_block b = {.front = array_front(t, B, own)};
+    b.bytes = b.front + block_nbuckets(B, own) * mound_map_datasize_(t);
     b.aligned =
         b.bytes >= BLOCK_ALIGNED || mound_map_dataalign_(t) > MEMORY_ALIGN;
     if (b.aligned)
@@ -32,9 +41,9 @@ struct array_block array_block_layout(const struct mound_map_type *t, size_t n,
     return b;
 }
 
-static char *block_new(const struct mound_map_type *t, size_t n, bool links,
+static char *block_new(const struct mound_map_type *t, unsigned B, bool own,
                        bool cleared) {
-    struct array_block b = array_block_layout(t, n, links);
+    struct array_block b = array_block_layout(t, B, own);
     char *p = (char *)memory_new(t, b.bytes, MEMORY_ALIGN);
     if (p == NULL)
         return NULL;
@@ -58,9 +67,9 @@ char *array_block_start(const struct array_block *b, char *base) {
     return p;
 }
 
-static void block_free(const struct mound_map_type *t, char *base, size_t n,
-                       bool links) {
-    struct array_block b = array_block_layout(t, n, links);
+static void block_free(const struct mound_map_type *t, char *base, unsigned B,
+                       bool own) {
+    struct array_block b = array_block_layout(t, B, own);
     memory_free(t, array_block_start(&b, base), b.bytes);
 }
 
@@ -91,11 +100,11 @@ void array_pages_populate(char *from, char *to) {
 }
 
 char *array_new(const struct mound_map_type *t, unsigned B, bool cleared) {
-    return block_new(t, mound_map_nbuckets_(B), B > 0, cleared);
+    return block_new(t, B, true, cleared);
 }
 
 char *array_lend(const struct mound_map_type *t, void *memory) {
-    size_t front = array_front(t, 1, false);
+    size_t front = array_front(t, 0, true);
     memset(memory, 0, front);
     return (char *)memory + front;
 }
@@ -103,9 +112,10 @@ char *array_lend(const struct mound_map_type *t, void *memory) {
 void array_clear(char *array, unsigned B) {
     size_t n = (size_t)1 << B;
     memset(array - MOUND_MAP_SLOTS * n, 0, MOUND_MAP_SLOTS * n);
-    if (B > 0)
-        memset(mound_map_link_(array, n - 1, mound_map_nbuckets_(B)), 0,
-               sizeof(uint32_t) * n);
+    if (B == 0)
+        return;
+    memset(mound_map_filter_(array, B, n - 1), 0, n);
+    memset(mound_map_link_(array, n - 1, B, true), 0, sizeof(uint32_t) * n);
 }
 
 char *overflow_chunk(const struct mound_map_overflow *overflow, size_t i) {
@@ -146,11 +156,11 @@ bool overflow_reserve(const struct mound_map_type *t,
         size_t chunk = (size_t)1 << mound_map_chunkshift_(B);
         if (overflow_capacity(overflow, B) + chunk > UINT32_MAX)
             return false;
-        char *base = block_new(t, chunk, true, false);
+        char *base = block_new(t, B, false, false);
         if (base == NULL)
             return false;
         if (!overflow_table_grow(t, overflow)) {
-            block_free(t, base, chunk, true);
+            block_free(t, base, B, false);
             return false;
         }
         if (overflow->nchunks_ == 0)
@@ -167,8 +177,7 @@ void overflow_take(struct mound_map_overflow *overflow, char *array, unsigned B,
     size_t n = mound_map_nbuckets_(B);
     unsigned shift = mound_map_chunkshift_(B);
     uint32_t number = overflow->next_++;
-    *mound_map_link_(*base, *index, *base == array ? n : (size_t)1 << shift) =
-        number;
+    *mound_map_link_(*base, *index, B, *base == array) = number;
     if (number < n) {
         *base = array;
         *index = number;
@@ -178,9 +187,7 @@ void overflow_take(struct mound_map_overflow *overflow, char *array, unsigned B,
         *index = n & (((size_t)1 << shift) - 1);
     }
     memset(mound_map_top_(*base, *index), 0, MOUND_MAP_SLOTS);
-    *mound_map_link_(*base, *index,
-                     *base == array ? mound_map_nbuckets_(B)
-                                    : (size_t)1 << shift) = 0;
+    *mound_map_link_(*base, *index, B, *base == array) = 0;
 }
 
 // The table's size: a power of two of blocks, since there were two.
@@ -198,9 +205,8 @@ void overflow_table_free(const struct mound_map_type *t,
 
 static void overflow_free(const struct mound_map_type *t,
                           struct mound_map_overflow *overflow, unsigned B) {
-    size_t chunk = (size_t)1 << mound_map_chunkshift_(B);
     for (size_t i = 0; i < overflow->nchunks_; i++)
-        block_free(t, overflow_chunk(overflow, i), chunk, true);
+        block_free(t, overflow_chunk(overflow, i), B, false);
     if (overflow->nchunks_ > 1)
         overflow_table_free(t, overflow);
     *overflow = (struct mound_map_overflow){0};
@@ -213,18 +219,16 @@ void array_free(const struct mound_map_type *t, char *array, unsigned B,
     if (overflow != NULL)
         overflow_free(t, overflow, B);
     if (!lent)
-        block_free(t, array, mound_map_nbuckets_(B), B > 0);
+        block_free(t, array, B, true);
 }
 
 size_t array_bytes(const struct mound_map_type *t, char *array, unsigned B,
                    bool lent, const struct mound_map_overflow *overflow) {
     if (array == NULL)
         return 0;
-    size_t n =
-        lent ? 0 : array_block_layout(t, mound_map_nbuckets_(B), B > 0).bytes;
+    size_t n = lent ? 0 : array_block_layout(t, B, true).bytes;
     if (overflow == NULL || overflow->nchunks_ == 0)
         return n;
-    size_t chunk = (size_t)1 << mound_map_chunkshift_(B);
-    return n + overflow->nchunks_ * array_block_layout(t, chunk, true).bytes +
+    return n + overflow->nchunks_ * array_block_layout(t, B, false).bytes +
            (overflow->nchunks_ > 1 ? overflow_table_size(overflow) : 0);
 }

@@ -19,9 +19,9 @@ size_t array_bytes(const struct mound_map_type *t, char *array, unsigned B,
 // array_lend returns the base of a bucket of B = 0 in memory of the caller.
 char *array_lend(const struct mound_map_type *t, void *memory);
 
-// Bytes of a block of n buckets before its base, and in all, without what aligning
-// it adds.
-size_t array_front(const struct mound_map_type *t, size_t n, bool links);
+// Bytes before its base of a block of an array of 2^B buckets: the array's own, or one
+// of further overflow buckets.
+size_t array_front(const struct mound_map_type *t, unsigned B, bool own);
 
 // overflow_reserve makes room for n more overflow buckets in an array of 2^B; false:
 // out of memory, and nothing changed but that there may be some room.
@@ -48,10 +48,10 @@ struct array_block {
     bool aligned;
 };
 
-// array_block_layout is how a block of n buckets lies; array_block_start returns what
-// malloc gave for the one with this base.
-struct array_block array_block_layout(const struct mound_map_type *t, size_t n,
-                                      bool links);
+// array_block_layout is how such a block lies; array_block_start returns what malloc gave
+// for the one with this base.
+struct array_block array_block_layout(const struct mound_map_type *t,
+                                      unsigned B, bool own);
 char *array_block_start(const struct array_block *b, char *base);
 
 // array_block_mapped: whether free will give this block of malloc's back to the system,

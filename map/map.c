@@ -86,7 +86,7 @@ struct mound_map *mound_map_make(const struct mound_map_type *t, size_t hint) {
 }
 
 size_t mound_map_first_size(const struct mound_map_type *t) {
-    return array_front(t, 1, false) + mound_map_datasize_(t);
+    return array_front(t, 0, true) + mound_map_datasize_(t);
 }
 
 static bool entry_see_drop(const struct mound_map_type *t, void *key,
@@ -241,43 +241,10 @@ void mound_map_forget_(const struct mound_map_type *t, struct mound_map *m,
     old_forget(t, m, hash, key, NULL);
 }
 
-void mound_map_empty_rest_(struct mound_map *m, uint64_t hash, char *base,
-                           size_t index, unsigned slot) {
-    const struct mound_map_place_ chain = mound_map_chain_(m, hash),
-                                  *p = &chain;
-    if (slot == MOUND_MAP_SLOTS - 1) {
-        char *next = base;
-        size_t next_index = index;
-        if (mound_map_follow_(p->overflow, p->array, p->B, &next,
-                              &next_index) &&
-            *mound_map_top_(next, next_index) != MOUND_MAP_EMPTY_REST)
-            return;
-    }
-    for (;;) {
-        uint8_t *tops = mound_map_top_(base, index);
-        tops[slot] = MOUND_MAP_EMPTY_REST;
-        while (slot > 0 && tops[slot - 1] == MOUND_MAP_EMPTY_ONE)
-            tops[--slot] = MOUND_MAP_EMPTY_REST;
-        if (slot > 0 || (base == p->array && index == p->first))
-            return;
-        // On with the last slot of the bucket before.
-        char *b = p->array;
-        size_t i = p->first;
-        for (;;) {
-            char *next = b;
-            size_t next_index = i;
-            mound_map_follow_(p->overflow, p->array, p->B, &next, &next_index);
-            if (next == base && next_index == index)
-                break;
-            b = next;
-            i = next_index;
-        }
-        base = b;
-        index = i;
-        slot = MOUND_MAP_SLOTS - 1;
-        if (mound_map_top_(base, index)[slot] != MOUND_MAP_EMPTY_ONE)
-            return;
-    }
+void mound_map_refilter_(struct mound_map *m, uint64_t hash) {
+    struct mound_map_place_ p = mound_map_chain_(m, hash);
+    *mound_map_filter_(p.array, p.B, p.first) =
+        mound_map_chain_filter_(p.overflow, p.array, p.B, p.first);
 }
 
 void mound_map_clear(const struct mound_map_type *t, struct mound_map *m) {

@@ -192,8 +192,9 @@ static bool rebuild_entry(const struct mound_map_type *t, void *key, void *elem,
                           void *arg) {
     struct rebuild *r = (struct rebuild *)arg;
     uint64_t hash = mound_map_hash_(t, r->m, key);
+    unsigned top = mound_map_tophash_(hash);
     char *base = r->array;
-    size_t index = hash & (((size_t)1 << r->B) - 1);
+    size_t first = hash & (((size_t)1 << r->B) - 1), index = first;
     unsigned empty;
     while ((empty = mound_map_empty_(mound_map_tops_at_(base, index))) == 0) {
         if (mound_map_follow_(&r->overflow, r->array, r->B, &base, &index))
@@ -204,7 +205,10 @@ static bool rebuild_entry(const struct mound_map_type *t, void *key, void *elem,
         r->noverflow++;
     }
     unsigned slot = mound_map_slot_(empty);
-    mound_map_top_(base, index)[slot] = (uint8_t)mound_map_tophash_(hash);
+    mound_map_top_(base, index)[slot] = (uint8_t)top;
+    if (base != r->array || index != first)
+        *mound_map_filter_(r->array, r->B, first) |=
+            (uint8_t)mound_map_filterbit_(top);
     char *k = mound_map_keyplace_(t, base, index, slot);
     char *e = mound_map_elemplace_(t, base, index, slot);
     if (mound_map_key_apart_(t))
@@ -226,7 +230,7 @@ static void mark_moved(struct mound_map *m) {
         do {
             uint8_t *tops = mound_map_top_(base, index);
             for (unsigned slot = 0; slot < MOUND_MAP_SLOTS; slot++)
-                tops[slot] = tops[slot] > MOUND_MAP_EMPTY_ONE
+                tops[slot] = tops[slot] != MOUND_MAP_EMPTY
                                  ? MOUND_MAP_EVACUATED_X
                                  : MOUND_MAP_EVACUATED_EMPTY;
         } while (mound_map_follow_(mound_map_overflow_(m), m->buckets_, m->B_,

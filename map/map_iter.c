@@ -179,7 +179,7 @@ static bool deliver(struct mound_map_iter *it, size_t index, unsigned slot) {
     const struct mound_map *m = it->map_;
     const struct mound_map_type *t = it->type_;
     unsigned top = mound_map_top_(it->base_, index)[slot];
-    if (top <= MOUND_MAP_EMPTY_ONE || top == MOUND_MAP_EVACUATED_EMPTY)
+    if (top == MOUND_MAP_EMPTY || top == MOUND_MAP_EVACUATED_EMPTY)
         return false;
     const void *k = mound_map_keyat_(t, it->base_, index, slot);
     bool reflexive =

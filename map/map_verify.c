@@ -34,7 +34,6 @@ static const char *verify_chain(const struct mound_map_type *t,
                                 size_t first, struct seen *seen) {
     char *base = array;
     size_t index = first;
-    bool rest = false, last_one = false;
     size_t used = overflow != NULL && overflow->next_ != 0
                       ? overflow->next_ - ((size_t)1 << B)
                       : 0;
@@ -43,16 +42,7 @@ static const char *verify_chain(const struct mound_map_type *t,
         const uint8_t *tops = mound_map_top_(base, index);
         for (unsigned slot = 0; slot < MOUND_MAP_SLOTS; slot++) {
             unsigned top = tops[slot];
-            if (top == MOUND_MAP_EMPTY_REST) {
-                if (last_one)
-                    return "emptyOne right before emptyRest";
-                rest = true;
-                continue;
-            }
-            if (rest)
-                return "something follows emptyRest";
-            last_one = top == MOUND_MAP_EMPTY_ONE;
-            if (last_one)
+            if (top == MOUND_MAP_EMPTY)
                 continue;
             if (top < MOUND_MAP_MIN_TOPHASH)
                 return "an evacuated mark in a live bucket";
@@ -68,7 +58,10 @@ static const char *verify_chain(const struct mound_map_type *t,
         if (++length > used)
             return "a chain is longer than there are overflow buckets";
     }
-    return last_one && !rest ? "a chain ends in emptyOne" : NULL;
+    if (B > 0 && *mound_map_filter_(array, B, first) !=
+                     mound_map_chain_filter_(overflow, array, B, first))
+        return "a filter is not that of its overflow buckets";
+    return NULL;
 }
 
 static const char *verify_lists(const struct mound_map_type *t,

@@ -32,10 +32,8 @@ MOUND_MAP_API bool mound_map_update_key_(const struct mound_map_type *t,
 MOUND_MAP_API void mound_map_forget_(const struct mound_map_type *t,
                                      struct mound_map *m, uint64_t hash,
                                      const void *key);
-// Sets emptyRest where a chain ends in empty slots, from this one backwards.
-MOUND_MAP_API void mound_map_empty_rest_(struct mound_map *m, uint64_t hash,
-                                         char *base, size_t index,
-                                         unsigned slot);
+// Makes the filter of a hash's chain anew, when an entry of it has gone.
+MOUND_MAP_API void mound_map_refilter_(struct mound_map *m, uint64_t hash);
 MOUND_MAP_API void mound_map_reseed_(struct mound_map *m);
 // Says that the map is written to from two places, or was freed. Returns when the
 // type's misuse function does.

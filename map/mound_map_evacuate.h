@@ -12,10 +12,12 @@ mound_map_evacuate_bucket_(const struct mound_map_type *t, struct mound_map *m,
     unsigned flags = mound_map_flags_(m);
     bool doubles = !(flags & MOUND_MAP_SAME_SIZE);
     unsigned B = m->B_, oldB = B - doubles;
-    size_t n = mound_map_nbuckets_(B), newbit = (size_t)1 << oldB;
+    size_t newbit = (size_t)1 << oldB;
     const struct mound_map_overflow *overflow = &m->extra_->old_->overflow_;
     char *dst_base[2] = {m->buckets_, m->buckets_};
-    size_t dst_index[2] = {oldbucket, oldbucket + newbit};
+    const size_t dst_first[2] = {oldbucket, oldbucket + newbit};
+    size_t dst_index[2] = {dst_first[0], dst_first[1]};
+    char *dst_data[2]; // of the bucket that dst_base and dst_index name
     unsigned dst_slot[2] = {0, 0};
     uint64_t dst_word[2] = {0, 0};
     // Only an iterator that is under way now will look at what is left behind. Without
@@ -27,21 +29,20 @@ mound_map_evacuate_bucket_(const struct mound_map_type *t, struct mound_map *m,
     mound_map_prefetch_(t, m->oldbuckets_, m->nevacuate_);
     __builtin_prefetch(mound_map_top_(m->oldbuckets_, m->nevacuate_));
     for (int i = 0; i < 1 + doubles; i++) {
-        mound_map_prefetch_(t, m->buckets_, dst_index[i]);
+        dst_data[i] = m->buckets_ + dst_first[i] * mound_map_datasize_(t);
+        mound_map_prefetch_(t, dst_data[i], 0);
         if (B > 0)
-            *mound_map_link_(m->buckets_, dst_index[i], n) = 0;
+            *mound_map_link_(m->buckets_, dst_index[i], B, true) = 0;
     }
     char *base = m->oldbuckets_;
     size_t index = oldbucket;
     do {
-        uint64_t word = mound_map_word_(base, index), marks = 0;
-        for (unsigned slot = 0; slot < MOUND_MAP_SLOTS; slot++) {
+        uint64_t word = mound_map_word_(base, index);
+        uint64_t marks = MOUND_MAP_EVACUATED_EMPTY * MOUND_MAP_LOW_;
+        unsigned full = mound_map_full_(mound_map_tops_at_(base, index));
+        for (; full != 0; full &= full - 1) {
+            unsigned slot = mound_map_slot_(full), y = 0;
             unsigned top = word >> 8 * slot & 0xff;
-            if (top <= MOUND_MAP_EMPTY_ONE) {
-                marks |= (uint64_t)MOUND_MAP_EVACUATED_EMPTY << 8 * slot;
-                continue;
-            }
-            unsigned y = 0;
             if (doubles) {
                 const void *k = mound_map_keyat_(t, base, index, slot);
                 uint64_t hash = mound_map_hash_(t, m, k);
@@ -55,29 +56,37 @@ mound_map_evacuate_bucket_(const struct mound_map_type *t, struct mound_map *m,
                     y = (hash >> oldB) & 1;
                 }
             }
-            marks |= (uint64_t)(watched ? (unsigned)MOUND_MAP_EVACUATED_X + y
-                                        : (unsigned)MOUND_MAP_EVACUATED_EMPTY)
-                     << 8 * slot;
+            if (MOUND_MAP_UNLIKELY_(watched))
+                marks ^= (uint64_t)(MOUND_MAP_EVACUATED_EMPTY ^
+                                    (MOUND_MAP_EVACUATED_X + y))
+                         << 8 * slot;
             if (dst_slot[y] == MOUND_MAP_SLOTS) {
                 mound_map_setword_(dst_base[y], dst_index[y], dst_word[y]);
                 mound_map_new_overflow_(m, &dst_base[y], &dst_index[y]);
+                dst_data[y] =
+                    dst_base[y] + dst_index[y] * mound_map_datasize_(t);
                 dst_slot[y] = 0;
                 dst_word[y] = 0;
             }
-            size_t to = dst_index[y];
             unsigned s = dst_slot[y]++;
             dst_word[y] |= (uint64_t)top << 8 * s;
-            memcpy(mound_map_keyplace_(t, dst_base[y], to, s),
+            memcpy(mound_map_keyplace_(t, dst_data[y], 0, s),
                    mound_map_keyplace_(t, base, index, slot),
                    mound_map_keyslot_(t));
-            memcpy(mound_map_elemplace_(t, dst_base[y], to, s),
+            memcpy(mound_map_elemplace_(t, dst_data[y], 0, s),
                    mound_map_elemplace_(t, base, index, slot),
                    mound_map_elemslot_(t));
         }
         mound_map_setword_(base, index, marks);
     } while (mound_map_follow_(overflow, m->oldbuckets_, oldB, &base, &index));
-    for (int i = 0; i < 1 + doubles; i++)
+    for (int i = 0; i < 1 + doubles; i++) {
         mound_map_setword_(dst_base[i], dst_index[i], dst_word[i]);
+        if (B > 0)
+            *mound_map_filter_(m->buckets_, B, dst_first[i]) = 0;
+        if (MOUND_MAP_UNLIKELY_(dst_base[i] != m->buckets_ ||
+                                dst_index[i] != dst_first[i]))
+            mound_map_refilter_(m, dst_first[i]);
+    }
 }
 
 // mound_map_move_ is the move_ of types.

@@ -61,45 +61,76 @@ mound_map_chain_(const struct mound_map *m, uint64_t hash) {
     return p;
 }
 
-// mound_map_each_match_ is a loop over the slots of a bucket whose tophash byte is top.
+// mound_map_each_match_ is a loop over the slots of a bucket with the tophash of hash.
 // A function that returns the slot would have its callers test for one that has none.
-#define mound_map_each_match_(slot, tops, top)                                 \
-    for (unsigned slot, match_ = mound_map_match_(tops, top);                  \
+#define mound_map_each_match_(slot, tops, hash)                                \
+    for (unsigned slot, match_ = mound_map_match_(tops, hash);                 \
          (match_ & MOUND_MAP_ALL_) != 0 &&                                     \
          (slot = mound_map_slot_(match_), true);                               \
          match_ &= match_ - 1)
 
-// mound_map_search_ moves p to the key and returns true, or to the last bucket of the
-// chain; ret_free is the first free slot then, its base NULL if there is none. With
-// looked, the first bucket was seen not to have the key.
+// mound_map_overflowed_ says of a key that is not in its base bucket whether it may be in
+// an overflow bucket of it.
+MOUND_MAP_INLINE_ bool mound_map_overflowed_(char *array, unsigned B,
+                                             size_t first, uint64_t hash) {
+    return B > 0 &&
+           mound_map_filtered_(*mound_map_filter_(array, B, first), hash);
+}
+
+// mound_map_chain_filter_ returns what a base bucket's filter has to be.
+MOUND_MAP_INLINE_ uint8_t
+mound_map_chain_filter_(const struct mound_map_overflow *overflow, char *array,
+                        unsigned B, size_t first) {
+    unsigned filter = 0;
+    char *base = array;
+    size_t index = first;
+    while (mound_map_follow_(overflow, array, B, &base, &index)) {
+        const uint8_t *tops = mound_map_top_(base, index);
+        for (unsigned slot = 0; slot < MOUND_MAP_SLOTS; slot++)
+            if (tops[slot] != MOUND_MAP_EMPTY)
+                filter |= mound_map_filterbit_(tops[slot]);
+    }
+    return (uint8_t)filter;
+}
+
+// mound_map_search_ moves p to the key and returns true. Otherwise, with ret_free not
+// NULL, that is the chain's first free slot; if there is none its base is NULL, and p
+// the chain's last bucket. With looked, the first bucket was seen not to have the key.
 MOUND_MAP_INLINE_ bool mound_map_search_(const struct mound_map_type *t,
                                          struct mound_map_place_ *p,
-                                         unsigned top, const void *key,
+                                         uint64_t hash, const void *key,
                                          bool looked,
                                          struct mound_map_place_ *ret_free) {
-    ret_free->base = NULL;
+    bool room = ret_free == NULL, first = true;
+    if (ret_free != NULL)
+        ret_free->base = NULL;
     if (looked &&
         !mound_map_follow_(p->overflow, p->array, p->B, &p->base, &p->index))
         return false;
     for (;;) {
         mound_map_tops_ tops = mound_map_tops_at_(p->base, p->index);
-        mound_map_each_match_(slot, tops, top) {
+        mound_map_each_match_(slot, tops, hash) {
             p->slot = slot;
             if (MOUND_MAP_LIKELY_(
                     t->equal(key, mound_map_keyat_(t, p->base, p->index, slot),
                              t->user)))
                 return true;
         }
-        unsigned empty = mound_map_empty_(tops);
-        if (empty != 0 && ret_free->base == NULL) {
+        unsigned empty = room ? 0 : mound_map_empty_(tops);
+        if (empty != 0) {
+            room = true;
             ret_free->base = p->base;
             ret_free->index = p->index;
             ret_free->slot = mound_map_slot_(empty);
         }
-        if (mound_map_has_rest_(tops) ||
+        // Once the filter says no, there is but room to look for.
+        first = first && !looked;
+        if ((first && room &&
+             !mound_map_overflowed_(p->array, p->B, p->first, hash)) ||
             !mound_map_follow_(p->overflow, p->array, p->B, &p->base,
                                &p->index))
             return false;
+        first = false;
     }
 }
 
@@ -116,10 +147,10 @@ MOUND_MAP_INLINE_ void *mound_map_seek_(const struct mound_map_type *t,
         mound_map_misuse_(t, m, "concurrent map read and map write");
         return NULL;
     }
-    struct mound_map_place_ p = mound_map_chain_(m, hash), unused;
-    if (!mound_map_search_(t, &p, mound_map_tophash_(hash), key,
+    struct mound_map_place_ p = mound_map_chain_(m, hash);
+    if (!mound_map_search_(t, &p, hash, key,
                            looked && !(mound_map_flags_(m) & MOUND_MAP_GROWING),
-                           &unused))
+                           NULL))
         return NULL;
     if (ret_key != NULL)
         *ret_key = mound_map_keyat_(t, p.base, p.index, p.slot);
@@ -160,7 +191,7 @@ mound_map_look_(const struct mound_map_type *t, const struct mound_map *m,
     size_t index = hash & ~(~(size_t)0 << m->B_);
     mound_map_prefetch_(t, base, index);
     mound_map_tops_ tops = mound_map_tops_at_(base, index);
-    mound_map_each_match_(slot, tops, mound_map_tophash_(hash)) {
+    mound_map_each_match_(slot, tops, hash) {
         if (MOUND_MAP_UNLIKELY_(!t->equal(
                 key, mound_map_keyat_(t, base, index, slot), t->user)))
             continue;
@@ -169,10 +200,9 @@ mound_map_look_(const struct mound_map_type *t, const struct mound_map *m,
             __builtin_unreachable(); // spares callers their test
         return MOUND_MAP_FOUND_;
     }
-    // The one bucket of B = 0 has no chain.
-    return MOUND_MAP_LIKELY_(mound_map_has_rest_(tops)) || m->B_ == 0
-               ? MOUND_MAP_ABSENT_
-               : MOUND_MAP_UNSURE_;
+    return MOUND_MAP_UNLIKELY_(mound_map_overflowed_(base, m->B_, index, hash))
+               ? MOUND_MAP_UNSURE_
+               : MOUND_MAP_ABSENT_;
 }
 
 #endif

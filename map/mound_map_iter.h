@@ -105,8 +105,8 @@ MOUND_MAP_INLINE_ bool mound_map_visit_batch_(const struct mound_map_type *t,
         size_t bucket;
         unsigned slot = mound_map_visit_next_(&c->left, c->offset, &bucket);
         if (MOUND_MAP_UNLIKELY_(
-                mound_map_top_(c->base, c->index + bucket)[slot] <=
-                MOUND_MAP_EMPTY_ONE))
+                mound_map_top_(c->base, c->index + bucket)[slot] ==
+                MOUND_MAP_EMPTY))
             continue; // deleted since the bucket was entered
         c->key = mound_map_keyat_(t, c->base, c->index + bucket, slot);
         c->elem = mound_map_elemat_(t, c->base, c->index + bucket, slot);
@@ -137,17 +137,17 @@ MOUND_MAP_INLINE_ bool mound_map_enter_batch_(struct mound_map_iter *it) {
     char *base = it->base_ = it->buckets_;
     it->index_ = index;
     it->batch_ = (uint32_t)index;
-    unsigned offset = it->offset_, shift = 0, chains = 0;
+    unsigned offset = it->offset_, shift = 0, chains = 0, B = it->B_;
     uint64_t left = 0;
     do {
         mound_map_tops_ tops = mound_map_tops_at_(base, index);
         left |= (uint64_t)mound_map_visit_(tops, offset) << shift;
-        chains |= (unsigned)!mound_map_has_rest_(tops)
+        chains |= (unsigned)(B > 0 && *mound_map_filter_(base, B, index) != 0)
                   << shift / MOUND_MAP_SLOTS;
         shift += MOUND_MAP_SLOTS;
     } while (++index < end);
     it->left_ = left;
-    it->chains_ = it->B_ == 0 ? 0 : (uint16_t)chains;
+    it->chains_ = (uint16_t)chains;
     it->bucket_ = (uint32_t)index;
     if (MOUND_MAP_UNLIKELY_(index >> it->B_)) {
         it->bucket_ = 0;

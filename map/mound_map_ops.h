@@ -69,7 +69,7 @@ MOUND_MAP_INLINE_ void *mound_map_put_inside_(const struct mound_map_type *t,
             !mound_map_grow_work_(t, m, hash))
             return NULL;
         p = mound_map_chain_(m, hash);
-        if (mound_map_search_(t, &p, top, key, false, &room)) {
+        if (mound_map_search_(t, &p, hash, key, false, &room)) {
             if ((t->flags & MOUND_MAP_KEY_UPDATE) &&
                 !mound_map_update_key_(
                     t, m, hash, mound_map_keyat_(t, p.base, p.index, p.slot),
@@ -94,6 +94,10 @@ MOUND_MAP_INLINE_ void *mound_map_put_inside_(const struct mound_map_type *t,
     }
     if (!mound_map_enter_(t, m, room.base, room.index, room.slot, top, key))
         return NULL;
+    if (room.base != p.array || room.index != p.first) {
+        uint8_t *filter = mound_map_filter_(p.array, p.B, p.first);
+        *filter = (uint8_t)(*filter | mound_map_filterbit_(top));
+    }
     *ret_new = true;
     return mound_map_elemat_(t, room.base, room.index, room.slot);
 }
@@ -149,10 +153,9 @@ MOUND_MAP_INLINE_ void *mound_map_insert_(
         return slow(t, m, key, hash, ret_new);
     mound_map_setflags_(m, flags | MOUND_MAP_WRITING);
     size_t index = hash & ~(~(size_t)0 << m->B_);
-    unsigned top = mound_map_tophash_(hash);
     mound_map_prefetch_(t, base, index);
     mound_map_tops_ tops = mound_map_tops_at_(base, index);
-    mound_map_each_match_(slot, tops, top) {
+    mound_map_each_match_(slot, tops, hash) {
         void *k = mound_map_keyat_(t, base, index, slot);
         if (MOUND_MAP_UNLIKELY_(!t->equal(key, k, t->user)))
             continue;
@@ -167,8 +170,9 @@ MOUND_MAP_INLINE_ void *mound_map_insert_(
                                   mound_map_elemat_(t, base, index, slot),
                                   false, ret_new);
     }
-    // No emptyRest: the key may be further down the chain.
-    if (MOUND_MAP_UNLIKELY_(!mound_map_has_rest_(tops)) ||
+    unsigned empty = mound_map_empty_(tops);
+    if (MOUND_MAP_UNLIKELY_(empty == 0) ||
+        MOUND_MAP_UNLIKELY_(mound_map_overflowed_(base, m->B_, index, hash)) ||
         MOUND_MAP_UNLIKELY_(mound_map_overload_(m->count_ + 1, m->B_)) ||
         MOUND_MAP_UNLIKELY_(
             mound_map_too_many_overflow_(m->noverflow_, m->B_)) ||
@@ -176,9 +180,9 @@ MOUND_MAP_INLINE_ void *mound_map_insert_(
         mound_map_setflags_(m, flags);
         return slow(t, m, key, hash, ret_new);
     }
-    unsigned slot = mound_map_slot_(mound_map_empty_(tops));
-    if (MOUND_MAP_UNLIKELY_(
-            !mound_map_enter_(t, m, base, index, slot, top, key))) {
+    unsigned slot = mound_map_slot_(empty);
+    if (MOUND_MAP_UNLIKELY_(!mound_map_enter_(t, m, base, index, slot,
+                                              mound_map_tophash_(hash), key))) {
         mound_map_setflags_(m, flags);
         errno = ENOMEM;
         return NULL;
@@ -187,13 +191,10 @@ MOUND_MAP_INLINE_ void *mound_map_insert_(
         t, m, flags, mound_map_elemat_(t, base, index, slot), true, ret_new);
 }
 
-// mound_map_vacate_ drops an entry and empties its slot. tops: its bucket's, which is
-// the first of its chain, or is not.
+// mound_map_vacate_ drops an entry and empties its slot.
 MOUND_MAP_INLINE_ void mound_map_vacate_(const struct mound_map_type *t,
-                                         struct mound_map *m, uint64_t hash,
-                                         char *base, size_t index,
-                                         unsigned slot, bool first,
-                                         mound_map_tops_ tops) {
+                                         struct mound_map *m, char *base,
+                                         size_t index, unsigned slot) {
     void *k = mound_map_keyat_(t, base, index, slot);
     void *e = mound_map_elemat_(t, base, index, slot);
     if (mound_map_key_apart_(t) || mound_map_elem_apart_(t)) {
@@ -204,18 +205,7 @@ MOUND_MAP_INLINE_ void mound_map_vacate_(const struct mound_map_type *t,
         if (t->elem_drop != NULL)
             t->elem_drop(e, t->user);
     }
-    uint64_t word = mound_map_word_(base, index);
-    word &= ~((uint64_t)0xff << 8 * slot);
-    word |= (uint64_t)MOUND_MAP_EMPTY_ONE << 8 * slot;
-    // The chain ends here when there was an emptyRest.
-    if (MOUND_MAP_LIKELY_(mound_map_has_rest_(tops)))
-        word = mound_map_trim_(word);
-    mound_map_setword_(base, index, word);
-    // It may end here now, too, or in a bucket before this one.
-    if (MOUND_MAP_UNLIKELY_(slot == MOUND_MAP_SLOTS - 1))
-        mound_map_empty_rest_(m, hash, base, index, slot);
-    else if (!first && word == 0)
-        mound_map_empty_rest_(m, hash, base, index, 0);
+    mound_map_settop_(base, index, slot, MOUND_MAP_EMPTY);
     if (MOUND_MAP_UNLIKELY_(--m->count_ == 0))
         mound_map_reseed_(m);
 }
@@ -230,16 +220,15 @@ MOUND_MAP_INLINE_ bool mound_map_delete_whole_(const struct mound_map_type *t,
     if (mound_map_flags_(m) & MOUND_MAP_GROWING)
         // Out of memory, the entry is taken out where it is.
         mound_map_grow_work_(t, m, hash);
-    struct mound_map_place_ p = mound_map_chain_(m, hash), unused;
-    bool found =
-        mound_map_search_(t, &p, mound_map_tophash_(hash), key, false, &unused);
+    struct mound_map_place_ p = mound_map_chain_(m, hash);
+    bool found = mound_map_search_(t, &p, hash, key, false, NULL);
     if (found) {
         if (!(t->flags & MOUND_MAP_KEY_PLAIN) && m->extra_ != NULL)
             mound_map_forget_(t, m, hash,
                               mound_map_keyat_(t, p.base, p.index, p.slot));
-        mound_map_vacate_(t, m, hash, p.base, p.index, p.slot,
-                          p.base == p.array && p.index == p.first,
-                          mound_map_tops_at_(p.base, p.index));
+        mound_map_vacate_(t, m, p.base, p.index, p.slot);
+        if (p.base != p.array || p.index != p.first)
+            mound_map_refilter_(m, hash);
     }
     mound_map_write_end_(t, m,
                          mound_map_flags_(m) & ~(unsigned)MOUND_MAP_WRITING);
@@ -266,15 +255,15 @@ mound_map_remove_(const struct mound_map_type *t, struct mound_map *m,
     size_t index = hash & ~(~(size_t)0 << m->B_);
     mound_map_prefetch_(t, base, index);
     mound_map_tops_ tops = mound_map_tops_at_(base, index);
-    mound_map_each_match_(slot, tops, mound_map_tophash_(hash)) {
+    mound_map_each_match_(slot, tops, hash) {
         if (MOUND_MAP_UNLIKELY_(!t->equal(
                 key, mound_map_keyat_(t, base, index, slot), t->user)))
             continue;
-        mound_map_vacate_(t, m, hash, base, index, slot, true, tops);
+        mound_map_vacate_(t, m, base, index, slot);
         mound_map_write_end_(t, m, flags);
         return true;
     }
-    if (MOUND_MAP_UNLIKELY_(!mound_map_has_rest_(tops))) {
+    if (MOUND_MAP_UNLIKELY_(mound_map_overflowed_(base, m->B_, index, hash))) {
         mound_map_setflags_(m, flags);
         return slow(t, m, key, hash);
     }

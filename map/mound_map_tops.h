@@ -9,7 +9,17 @@
 
 MOUND_MAP_INLINE_ unsigned mound_map_tophash_(uint64_t hash) {
     unsigned top = (unsigned)(hash >> 56);
-    return top < MOUND_MAP_MIN_TOPHASH ? top + MOUND_MAP_MIN_TOPHASH : top;
+    return top < MOUND_MAP_MIN_TOPHASH ? (unsigned)MOUND_MAP_MIN_TOPHASH : top;
+}
+
+// A key's bit in a filter, by its tophash and by its hash: it is of the bits that
+// mound_map_tophash_ leaves as they are.
+MOUND_MAP_INLINE_ unsigned mound_map_filterbit_(unsigned top) {
+    return 1u << (top >> 5);
+}
+
+MOUND_MAP_INLINE_ bool mound_map_filtered_(uint8_t filter, uint64_t hash) {
+    return (filter >> (hash >> 61) & 1) != 0;
 }
 
 // The eight tophash bytes of a bucket, and masks of them, a bit for each slot.
@@ -26,27 +36,22 @@ MOUND_MAP_INLINE_ mound_map_tops_ mound_map_tops_at_(char *base, size_t i) {
         (const __m128i *)(const void *)mound_map_top_(base, i));
 }
 
-// Slots whose byte is top, which is at least 5. Bits above the eight are garbage:
+// Slots whose byte is the tophash of hash. Bits above the eight are garbage:
 // MOUND_MAP_ALL_ tells whether there is a slot, and the lowest bit is one then.
 MOUND_MAP_INLINE_ unsigned mound_map_match_(mound_map_tops_ tops,
-                                            unsigned top) {
-    __m128i wanted = _mm_cvtsi64_si128((long long)(MOUND_MAP_LOW_ * top));
+                                            uint64_t hash) {
+    __m128i wanted = _mm_cvtsi64_si128((long long)hash);
+    wanted = _mm_unpacklo_epi8(wanted, wanted);
+    wanted = _mm_unpackhi_epi16(wanted, wanted);
+    wanted = _mm_shuffle_epi32(wanted, _MM_SHUFFLE(3, 3, 3, 3));
+    wanted = _mm_max_epu8(wanted, _mm_set1_epi8(MOUND_MAP_MIN_TOPHASH));
     return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(tops, wanted));
-}
-
-// Whether the chain ends in this bucket.
-MOUND_MAP_INLINE_ bool mound_map_has_rest_(mound_map_tops_ tops) {
-    return ((unsigned)_mm_movemask_epi8(
-                _mm_cmpeq_epi8(tops, _mm_setzero_si128())) &
-            MOUND_MAP_ALL_) != 0;
 }
 
 // Slots that are empty.
 MOUND_MAP_INLINE_ unsigned mound_map_empty_(mound_map_tops_ tops) {
-    __m128i one = _mm_set1_epi8(MOUND_MAP_EMPTY_ONE);
-    __m128i over = _mm_subs_epu8(tops, one);
     return (unsigned)_mm_movemask_epi8(
-               _mm_cmpeq_epi8(over, _mm_setzero_si128())) &
+               _mm_cmpeq_epi8(tops, _mm_setzero_si128())) &
            MOUND_MAP_ALL_;
 }
 #else
@@ -66,18 +71,14 @@ MOUND_MAP_INLINE_ unsigned mound_map_gather_(uint64_t high) {
 // It may also name a slot above a true match whose byte is top ^ 1: that is a live
 // entry too, as top is at least 5, and its key is compared.
 MOUND_MAP_INLINE_ unsigned mound_map_match_(mound_map_tops_ tops,
-                                            unsigned top) {
+                                            uint64_t hash) {
+    unsigned top = mound_map_tophash_(hash);
     uint64_t x = tops ^ (MOUND_MAP_LOW_ * top);
     return mound_map_gather_((x - MOUND_MAP_LOW_) & ~x & MOUND_MAP_HIGH_);
 }
 
-MOUND_MAP_INLINE_ bool mound_map_has_rest_(mound_map_tops_ tops) {
-    return ((tops - MOUND_MAP_LOW_) & ~tops & MOUND_MAP_HIGH_) != 0;
-}
-
 MOUND_MAP_INLINE_ unsigned mound_map_empty_(mound_map_tops_ tops) {
-    uint64_t x = tops & ~(uint64_t)MOUND_MAP_LOW_;
-    uint64_t full = ((x & ~MOUND_MAP_HIGH_) + ~MOUND_MAP_HIGH_) | x;
+    uint64_t full = ((tops & ~MOUND_MAP_HIGH_) + ~MOUND_MAP_HIGH_) | tops;
     return mound_map_gather_(~full & MOUND_MAP_HIGH_);
 }
 #endif
@@ -101,18 +102,7 @@ MOUND_MAP_INLINE_ void mound_map_settop_(char *base, size_t i, unsigned slot,
     mound_map_setword_(base, i, word | (uint64_t)top << 8 * slot);
 }
 
-// mound_map_trim_ returns the word with emptyRest in all slots above the last entry.
-MOUND_MAP_INLINE_ uint64_t mound_map_trim_(uint64_t word) {
-    uint64_t x = word & ~(uint64_t)MOUND_MAP_LOW_;
-    uint64_t full =
-        (((x & ~MOUND_MAP_HIGH_) + ~MOUND_MAP_HIGH_) | x) & MOUND_MAP_HIGH_;
-    // All bytes up to the highest that is full. No branch: whether a deletion empties
-    // its bucket cannot be foreseen.
-    uint64_t all = ~(uint64_t)0 >> __builtin_clzll(full | 1);
-    return word & (all - (full == 0));
-}
-
-// Slots that hold an entry or its evacuated mark, that is whose byte is above 1.
+// Slots that hold an entry or its evacuated mark.
 MOUND_MAP_INLINE_ unsigned mound_map_full_(mound_map_tops_ tops) {
     return mound_map_empty_(tops) ^ MOUND_MAP_ALL_;
 }

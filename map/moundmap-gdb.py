@@ -25,8 +25,7 @@ SPARE_SHIFT = 4
 CHUNK_SHIFT = 6
 LINE = 64
 
-EMPTY_REST = 0
-EMPTY_ONE = 1
+EMPTY = 0
 EVACUATED = (2, 3, 4)
 
 WRITING = 4
@@ -135,22 +134,31 @@ class Array:
         self.tops_first = self.tops_end = 0
 
     def tops_of(self, i):
-        """The tophash bytes of base bucket i, from a cache of many."""
+        """The tophash bytes of base bucket i, from a cache of many, that has their
+        filters too."""
         if not self.tops_first <= i < self.tops_end:
             n = CHUNK // SLOTS
             self.tops_first = i // n * n
             self.tops_end = min(self.tops_first + n, 1 << self.B)
-            self.tops = read(self.base - SLOTS * self.tops_end,
-                             SLOTS * (self.tops_end - self.tops_first))
+            n = self.tops_end - self.tops_first
+            self.tops = read(self.base - SLOTS * self.tops_end, SLOTS * n)
+            self.filters = bytes(n) if self.B == 0 else read(
+                self.base - ((SLOTS + 1) << self.B) - self.tops_end, n)
         at = SLOTS * (self.tops_end - 1 - i)
         return self.tops[at:at + SLOTS]
+
+    def overflows(self, i):
+        """Whether base bucket i has entries in overflow buckets."""
+        self.tops_of(i)
+        return self.filters[self.tops_end - 1 - i] != 0
 
     def skip_empty(self, i):
         """i, or the first base bucket after a piece of the array in which there
         is nothing: large maps may be nearly empty."""
         while i < 1 << self.B:
             self.tops_of(i)
-            if i > self.tops_first or self.tops.count(0) < len(self.tops):
+            if (i > self.tops_first or self.tops.count(0) < len(self.tops) or
+                    self.filters.count(0) < len(self.filters)):
                 break
             i = self.tops_end
         return i
@@ -159,8 +167,9 @@ class Array:
         """The bucket after one, as (base, index, number), or None."""
         if self.B == 0:
             return None
-        n = self.nbuckets if base == self.base else 1 << self.chunkshift
-        link = word32(base - SLOTS * n - 4 * (index + 1))
+        front = ((SLOTS + 2) << self.B if base == self.base
+                 else SLOTS << self.chunkshift)
+        link = word32(base - front - 4 * (index + 1))
         if link == 0:
             return None
         # Buckets are numbered in the order in which they are appended to
@@ -187,10 +196,11 @@ class Array:
         """Base, index and tophash bytes of bucket i and those after it."""
         tops = self.tops_of(i)
         base, index, last = self.base, i, 0
+        overflows = self.overflows(i)
         while True:
             yield base, index, tops
-            # Nothing follows emptyRest, and bytes are read only if need be.
-            if EMPTY_REST in tops:
+            # Bytes are read only if need be.
+            if not overflows:
                 return
             after = self.follow(base, index, last)
             if after is None:
@@ -269,7 +279,7 @@ class Map:
             return
         for base, index, tops in self.buckets_in_use():
             for slot, top in enumerate(tops):
-                if top <= EMPTY_ONE:
+                if top == EMPTY:
                     continue
                 if top in EVACUATED:
                     raise Damaged('bucket %d of %#x has moved in part' %

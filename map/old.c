@@ -58,8 +58,7 @@ void old_release(const struct mound_map_type *t, struct mound_map *m) {
     if (t->memory != NULL || old_waiting(old) ||
         __atomic_load_n(&m->niterators_, __ATOMIC_RELAXED) != 0)
         return;
-    struct array_block b =
-        array_block_layout(t, mound_map_nbuckets_(old->B_), old->B_ > 0);
+    struct array_block b = array_block_layout(t, old->B_, true);
     if (!array_block_mapped(array_block_start(&b, old->buckets_)))
         return;
     array_pages_release(old->buckets_ + old->nreleased_ * size,
@@ -72,9 +71,7 @@ void old_populate(const struct mound_map_type *t, struct mound_map *m) {
     if (old->npopulated_ == SIZE_MAX || t->memory != NULL)
         return;
     size_t data = mound_map_datasize_(t) << m->B_;
-    char *from = m->buckets_ -
-                 array_front(t, mound_map_nbuckets_(m->B_), true) +
-                 old->npopulated_;
+    char *from = m->buckets_ - array_front(t, m->B_, true) + old->npopulated_;
     size_t left = (size_t)(m->buckets_ + data - from);
     if (data < POPULATE_ARRAY) {
         old->npopulated_ = SIZE_MAX;
@@ -98,7 +95,7 @@ static bool old_shrink(const struct mound_map_type *t,
                    : (size_t)1 << mound_map_chunkshift_(old->B_);
     char *base =
         own ? old->buckets_ : overflow_chunk(overflow, overflow->nchunks_ - 1);
-    struct array_block b = array_block_layout(t, n, !own || old->B_ > 0);
+    struct array_block b = array_block_layout(t, old->B_, own);
     // From the front on: the word before it says where the block came from.
     char *front = base - b.front;
     size_t bytes = b.front + n * mound_map_datasize_(t);

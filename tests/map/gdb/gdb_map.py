@@ -19,7 +19,7 @@ LIMIT_S = 300
 # A change that damages a map, the map, and what is said of it. The arrays and
 # records are where mound_map_hmap.h draws them: *crowded has B=4, so 17
 # buckets.
-LINK_5 = '(crowded->u_.map_.buckets_ - 8 * 17 - 4 * (5 + 1))'
+LINK_5 = '(crowded->u_.map_.buckets_ - 10 * 16 - 4 * (5 + 1))'
 OLD = 'moving->u_.map_.extra_->old_'
 DAMAGES = [
     ('many->u_.map_.B_ = 77', '*many', r'<B is 77, above 30>'),
