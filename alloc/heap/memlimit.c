@@ -15,6 +15,15 @@ enum {
 
 void memlimit_set(struct mheap *h, uint64_t nbytes) {
     h->memlimit.pages = nbytes >> PAGE_SHIFT;
+    h->noted |= h->memlimit.pages != 0;
+}
+
+void memlimit_watch(struct mheap *h, void (*changed)(struct mheap *h)) {
+    mutex_lock(&h->lock);
+    h->changed = changed;
+    h->noted = true;
+    changed(h);
+    mutex_unlock(&h->lock);
 }
 
 static uint64_t load(const _Atomic uint64_t *nbytes) {
@@ -34,15 +43,22 @@ static uint64_t footprint_locked(const struct mheap *h) {
            h->first_pages.n + (record_bytes(h) >> PAGE_SHIFT);
 }
 
-void memlimit_note_locked(struct mheap *h) {
+static void note_limit_locked(struct mheap *h) {
     struct memlimit *m = &h->memlimit;
-    if (LIKELY(m->pages == 0))
-        return;
     bool above = footprint_locked(h) > m->pages;
     m->nexceeded += above && !m->above;
     // A heap that stays about there has not come there anew.
     if (above || !memlimit_near_locked(h))
         m->above = above;
+}
+
+void memlimit_note_locked(struct mheap *h) {
+    if (LIKELY(!h->noted))
+        return;
+    if (h->memlimit.pages != 0)
+        note_limit_locked(h);
+    if (h->changed != NULL)
+        h->changed(h);
 }
 
 bool memlimit_near_locked(const struct mheap *h) {

@@ -19,7 +19,10 @@
 // memlimit_set sets it, before the heap is in use. 0: none.
 void memlimit_set(struct mheap *h, uint64_t nbytes);
 
-// memlimit_note_locked counts, after pages came or went.
+// memlimit_watch has changed called after pages came or went, and now, with the lock.
+void memlimit_watch(struct mheap *h, void (*changed)(struct mheap *h));
+
+// memlimit_note_locked counts, after pages came or went, and tells who watches.
 void memlimit_note_locked(struct mheap *h);
 
 // memlimit_near_locked says whether the heap is above 90 % of the limit.

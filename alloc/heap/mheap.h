@@ -123,6 +123,10 @@ struct mheap {
     uint64_t half_life_ns; // of the peak; 0: nothing is kept; or SCAVENGE_NEVER
     bool help_always;      // a helper also where there is one thread
     struct memlimit memlimit;
+    bool noted; // (h) memlimit_note_locked has something to do
+    // changed is called after pages came or went, with the lock, unless NULL. It is
+    // handed in from above by memlimit_watch. (h)
+    void (*changed)(struct mheap *h);
     bool trace; // a line on stderr for each visit
     // Of hugepages.c, in regions of 2 MiB.
     _Atomic uint32_t skip;      // (a) relaxed: not filled after the last stall
