@@ -7,11 +7,31 @@
 //
 // of sizeof (struct mound_page) bytes, mapped by the process. UID is its effective user
 // ID, PID its number in its own pid namespace, START the time of its start as in field
-// 22 of /proc/PID/stat. The folder has mode 0700 and the file 0600. A normal exit removes
-// the file (MOUND_WATCH=keep leaves it); a process that is killed leaves it.
+// 22 of /proc/PID/stat. Where a process of another pid namespace has that name, it is
+// PID-START.N.page, N = 1, 2 ... The folder has mode 0700 and the file 0600. A normal
+// exit removes the file (MOUND_WATCH=keep leaves it); a process that is killed leaves
+// it. A program that replaces itself by exec gets a new file of the same name.
 //
-// How to read. Map the file or read it whole; nbytes and magic come first. A reader may
-// read at any time; seq of a section is odd while the section is written:
+// A child of fork gets a page of its own when one of its slow paths (a call of malloc or
+// free that finds nothing, or no room, in the cache of its thread) ends 20 ms after the
+// fork or later; one that execs or exits before has none. parent_page is 1 there.
+//
+// How old the figures are. `now` is exact. `stats` are written when a slow path ends and
+// 100 ms went by since the last time (a thread looks at every 64th of its slow paths,
+// and at its end), or pages in use and idle moved by more than 1 MiB and 1/64 of them;
+// but not before 100 times as long as the last time took, some 5 ms. So they are as old
+// as the last slow paths of a program that sleeps, or that finds all in its caches; then
+// only what moved between caches and live objects is not seen, at most 4 MiB a thread,
+// and memory that was touched for the first time. Of a process that was killed
+//
+//   stats.rss + (now.inuse + now.idle) - (stats.inuse + stats.idle)
+//
+// is the best guess of its RSS.
+//
+// How to read. Map the file or read it whole; magic is written last, and what has no
+// magic is not complete (yet). No reader may make the file shorter: its process would
+// die of SIGBUS. A reader may read at any time; seq of a section is odd while the
+// section is written:
 //
 //   do { begin = seq; copy the section; } while (begin is odd or seq != begin);
 //
@@ -38,8 +58,8 @@ extern "C" {
 #define MOUND_PAGE_NAME_BYTES 64
 #define MOUND_PAGE_UNKNOWN UINT64_MAX // of figures that say so
 
-// struct mound_page_identity is written before the file gets its name, and once more
-// where the end is noted (state, status).
+// struct mound_page_identity is written before magic, and once more where the end is
+// noted (state, status).
 struct mound_page_identity {
     uint32_t pid;           // in the pid namespace of the process
     uint32_t uid;           // effective, at the start
@@ -89,7 +109,7 @@ struct mound_page_now {
 struct mound_page_class {
     uint64_t size; // bytes of a slot; 0: large objects, or a class without any
     uint64_t spans;
-    uint64_t slots;    // of all spans. For large objects: the objects in use
+    uint64_t slots;    // of all spans. For large objects: live and cached ones
     uint64_t live;     // objects in use
     uint64_t cached;   // free slots in caches of threads
     uint64_t transfer; // free slots on their way between threads
@@ -108,7 +128,8 @@ struct mound_page_class {
 // struct mound_page_stats is a reading of all counters. It is written at times: see
 // published_ns. The figures of one class are exact at a moment at which no allocation
 // call of the class is in flight; those of different classes are of moments some
-// microseconds apart.
+// microseconds apart. In each, live + cached + transfer <= slots and
+// mallocs - frees == live; those two never fall.
 struct mound_page_stats {
     uint32_t seq;
     uint32_t reserved;
@@ -159,7 +180,9 @@ struct mound_page_stats {
     uint64_t memlimit_exceeded;
     uint64_t half_life_ns;    // MOUND_DECAY; UINT64_MAX: never
     uint64_t release_refused; // 1: the system takes nothing back
-    uint64_t given_back;      // bytes given back to the system since the start
+    uint64_t
+        given_back; // bytes given back to the system since the start, but for
+                    // holes
 
     // The heap profile.
     uint64_t profile_rate; // mean bytes between samples; 0: none is taken

@@ -4,13 +4,21 @@
 #include "heap/duemalloc.h"
 #include "heap/scavenger.h"
 #include "runtime/sampling.h"
+#include "watch/page.h"
 
 // drain_orphan gives one cache back that a fork left here, once this child has
 // needed some memory of its own.
-static COLD void drain_orphan(void) {
+static void drain_orphan(void) {
     if (atomic_load_explicit(&mound_heap.quiet_pages, memory_order_relaxed) <=
         0)
         thread_drain_orphan();
+}
+
+static COLD void do_chores(uint32_t chores) {
+    if (chores & RUNTIME_CHORE_ORPHANS)
+        drain_orphan();
+    if (chores & RUNTIME_CHORE_PAGE)
+        page_due();
 }
 
 void slowpath_leave(void) {
@@ -20,8 +28,11 @@ void slowpath_leave(void) {
         scavenger_tick(&mound_heap);
         if (t->own != NULL && !sampling_on())
             duemalloc_arm(t->own, &mound_heap);
+        if (UNLIKELY(page_watched))
+            page_tick();
     }
-    if (UNLIKELY(thread_has_orphans()))
-        drain_orphan();
+    uint32_t chores = runtime_chores_now();
+    if (UNLIKELY(chores != 0))
+        do_chores(chores);
     thread_leave();
 }

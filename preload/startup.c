@@ -92,7 +92,7 @@ __attribute__((constructor)) static void start(int argc, char **argv,
 // Programs that leave without exit(): shells, and children after fork. A sanitizer
 // has something to say then, too.
 EXPORT void _exit(int status) {
-    process_exiting();
+    process_exiting(status & 0xff);
     if (interpose_next.exit != NULL)
         interpose_next.exit(status);
     sys_exit_group(status);

@@ -9,8 +9,8 @@
 _Atomic uint64_t lockcounts[LOCKRANK_COUNT][LOCKCOUNT_KINDS];
 
 static const char *const names[LOCKRANK_COUNT] = {
-    "fork",  "threads", "scavenger", "mcentral",
-    "mheap", "special", "mprof",     "persistent"};
+    "fork",  "page",    "threads", "scavenger", "mcentral",
+    "mheap", "special", "mprof",   "persistent"};
 
 void lockcount_write(const char *path) {
     int fd = file_create(FILE_NO_DIR, path);

@@ -97,6 +97,15 @@ static inline void mutex_lock(struct mutex *m) {
     lockrank_acquire(m->rank);
 }
 
+// mutex_trylock takes a lock that nobody has, not even this thread.
+static inline bool mutex_trylock(struct mutex *m) {
+    if (!mutex_trylock_word(m))
+        return false;
+    lockcount(m->rank, /* contended= */ false);
+    lockrank_acquire(m->rank);
+    return true;
+}
+
 static inline void mutex_unlock(struct mutex *m) {
     if (UNLIKELY(m->ntimes > 0)) {
         m->ntimes--;

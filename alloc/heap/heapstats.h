@@ -81,7 +81,6 @@ struct heapstats {
     // hit_bytes, nheld, held_bytes.
     uint64_t cache_large_offset; // of nhits, from the cache
 
-    // On a line where nothing else changes: slow paths read it.
     // The last so many caches of the ring are of threads that a fork left behind:
     // what they hold is free and their counts hold, but no thread uses them.
     uint64_t norphans;

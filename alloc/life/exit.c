@@ -1,7 +1,8 @@
 // exit.c: what runs when a process ends, in order:
 //
 //   process_exiting   whichever way it ends, once: the last profile
-//                     (profilefile_at_exit), then the statistics (dump_at_exit)
+//                     (profilefile_at_exit), then the statistics (dump_at_exit),
+//                     then the page (page_exiting)
 //   finish            after exit() and the destructors of others, to find misuse: this
 //                     thread's cache goes back to its spans; in hardened mode what
 //                     waits out of use does, and live objects are looked at; the
@@ -25,6 +26,7 @@
 #include "runtime/thread.h"
 #include "watch/dump.h"
 #include "watch/endcheck.h"
+#include "watch/page.h"
 #include "watch/profilefile.h"
 
 #ifdef MOUND_LOCK_COUNTS
@@ -50,14 +52,18 @@ static void write_lock_counts(void) {
 }
 #endif
 
+static void exiting_quickly(void) {
+    process_exiting(EXIT_STATUS_UNKNOWN);
+}
+
 void exit_start(void) {
-    at_quick_exit(process_exiting);
+    at_quick_exit(exiting_quickly);
 }
 
 // end_once writes what is to be written when this process ends, unless a thread of it
 // has done so. A thread that calls it in the meantime waits for the one that writes,
 // because the process ends with all its threads when the first of them leaves.
-static void end_once(void) {
+static void end_once(int status) {
     static struct turn turn;
     static int ended_pid; // whose turn it is
     int pid = runtime_pid();
@@ -71,26 +77,27 @@ static void end_once(void) {
     if (ended_pid != pid) {
         profilefile_at_exit();
         dump_at_exit();
+        page_exiting(status);
     }
     ended_pid = pid;
     turn_give(&turn);
 }
 
-void process_exiting(void) {
+void process_exiting(int status) {
     write_lock_counts();
-    if (!runtime_started() ||
-        (options->stats == STATS_OFF && !profilefile_is_due_at_exit()))
+    if (!runtime_started() || (options->stats == STATS_OFF &&
+                               !profilefile_is_due_at_exit() && !page_watched))
         return;
     runtime_enter();
     if (filter_came())
         return;
-    end_once();
+    end_once(status);
 }
 
 // What this thread and the shared stores hold goes back to its spans: there a double
 // free is seen.
 __attribute__((destructor)) static void finish(void) {
-    process_exiting();
+    process_exiting(EXIT_STATUS_UNKNOWN);
     if (!runtime_started() || runtime_passive() || !thread_enter())
         return;
     struct mcache *c = thread_tls.own;

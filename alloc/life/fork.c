@@ -27,6 +27,7 @@
 #include "runtime/thread.h"
 #include "watch/control.h"
 #include "watch/guards.h"
+#include "watch/page.h"
 #include "watch/profile.h"
 #include "watch/sampled.h"
 
@@ -44,6 +45,7 @@ static bool alone(void) {
 }
 
 static void lock_heap(void) {
+    page_lock();
     thread_lock_list();
     mutex_lock(&mound_heap.scavenger);
     mutex_lock(&mound_heap.central[0].lock);
@@ -66,6 +68,7 @@ static void unlock_heap(void) {
         mutex_unlock(&mheap_central(&mound_heap, i)->lock);
     mutex_unlock(&mound_heap.scavenger);
     thread_unlock_list();
+    page_unlock();
 }
 
 static void before_fork(void) {
@@ -104,10 +107,12 @@ static void become_child(void) {
     // Only what writes when the process ends looks at its number; and a filter that
     // came before the fork need not know this call.
     bool writes = options->stats != STATS_OFF ||
-                  options->profile_path[0] != '\0' || options->control;
+                  options->profile_path[0] != '\0' || options->control ||
+                  page_watched;
     runtime_set_pid(writes && !filter_noted() ? sys_pid() : 0);
     atomic_store_explicit(&mound_heap.quiet_pages,
                           CHILD_QUIET_BYTES / PAGE_SIZE, memory_order_relaxed);
+    page_forked();
     helper_forked(&mound_heap.helper);
     control_forked();
     scavenger_forked(&mound_heap);
@@ -140,6 +145,7 @@ void fork_start(void) {
 // leaked, and so are other threads' caches.
 void fork_repair_child(void) {
     bool rebuilt[NUM_SIZECLASSES] = {false};
+    page_repair();
     mheap_repair(&mound_heap, rebuilt);
     thread_orphan_repaired(rebuilt);
     hardened_repair();

@@ -11,11 +11,13 @@
 // calls do nothing.
 void process_start(char **envp);
 
-// process_exiting writes the dump and the last profile: at most once in each
-// process, and never in a child of vfork, whose exit is not the end of its program.
+// process_exiting writes the dump and the last profile, and ends the page: at most once
+// in each process, and never in a child of vfork, whose exit is not the end of its
+// program. status is what the process ends with.
 // When it returns they are written, whichever thread did it; it waits for that for
 // a bounded time.
-void process_exiting(void);
+enum { EXIT_STATUS_UNKNOWN = -1 };
+void process_exiting(int status);
 
 // process_filtered is to be called before a filter of system calls (seccomp) comes
 // over this process; what then no more is done is in os/filter.h.

@@ -35,6 +35,7 @@
 #include "watch/dump.h"
 #include "watch/guards.h"
 #include "watch/origin.h"
+#include "watch/page.h"
 #include "watch/profile.h"
 #include "watch/profilefile.h"
 #include "watch/unwinder.h"
@@ -148,6 +149,7 @@ void process_start(char **envp) {
     filter_start(); // whether system calls are filtered already
     fork_start();
     exit_start();
+    page_start();
     report_set_describe(origin_describe); // who allocated, in reports
     prepare_late();
 }

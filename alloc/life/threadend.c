@@ -2,8 +2,9 @@
 // data, in any order with those of others, so the C library runs it in rounds:
 //
 //   rounds 1 and 2   nothing: others may still allocate and free
-//   round 3          the cache goes back (thread_drop_cache); then, on the way out of
-//                    that slow path, what handlers left to be freed. From now on
+//   round 3          the cache goes back (thread_drop_cache), and the page is written
+//                    if that is due; then, on the way out of that slow path, what
+//                    handlers left to be freed. From now on
 //                    the thread is served one slot at a time
 //
 // A thread that ends by a raw system call runs nothing; its cache is lost.
@@ -11,6 +12,7 @@
 
 #include "os/threadexit.h"
 #include "runtime/thread.h"
+#include "watch/page.h"
 
 enum { LAST_ROUND = 3 };
 
@@ -21,6 +23,8 @@ static void at_end(void) {
     if (!thread_enter())
         return;
     thread_drop_cache();
+    if (UNLIKELY(page_watched))
+        page_thread_ends();
     t->state = THREAD_DEAD;
     thread_leave();
 }

@@ -143,6 +143,9 @@ uint64_t sys_secret(void);
 // sys_secure says whether the program runs with more rights than its user.
 bool sys_secure(void);
 
+// sys_start_uid returns the effective user ID that the program was started with.
+uint32_t sys_start_uid(void);
+
 // sys_address_limit returns RLIMIT_AS in bytes; SIZE_MAX when unlimited.
 size_t sys_address_limit(void);
 

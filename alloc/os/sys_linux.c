@@ -269,6 +269,10 @@ bool sys_secure(void) {
     return getauxval(AT_SECURE) != 0;
 }
 
+uint32_t sys_start_uid(void) {
+    return (uint32_t)getauxval(AT_EUID);
+}
+
 size_t sys_address_limit(void) {
     struct rlimit limit = {0, 0};
     if (syscall4(SYS_prlimit64, 0, RLIMIT_AS, 0, &limit) != 0 ||

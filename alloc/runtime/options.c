@@ -251,6 +251,13 @@ static void read_control(const char *value) {
     values.control = choose("MOUND_CONTROL", value, on_off, "0 or 1", 0);
 }
 
+static void read_watch(const char *value) {
+    static const struct choice choices[] = {
+        {"0", WATCH_OFF}, {"1", WATCH_ON}, {"keep", WATCH_KEEP}, {"", 0}};
+    values.watch = (enum watch_mode)choose("MOUND_WATCH", value, choices,
+                                           "0, 1 or keep", WATCH_OFF);
+}
+
 static const struct {
     char name[24];
     enum trust trust;
@@ -274,6 +281,7 @@ static const struct {
     {"MOUND_TRACE", NOT_SECURE, read_trace},
     {"MOUND_NAMES", NOT_SECURE, read_names},
     {"MOUND_CONTROL", NOT_SECURE, read_control},
+    {"MOUND_WATCH", NOT_SECURE, read_watch},
 };
 enum { NVARIABLES = sizeof variables / sizeof variables[0] };
 

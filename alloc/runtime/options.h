@@ -9,6 +9,7 @@
 #include "prof/report.h"
 
 enum stats_mode { STATS_OFF, STATS_STDERR, STATS_FILE };
+enum watch_mode { WATCH_OFF, WATCH_ON, WATCH_KEEP };
 
 struct options {
     enum stats_mode stats;
@@ -26,8 +27,9 @@ struct options {
     uint64_t half_life_ns; // see struct mheap
     bool help_always;
     bool trace_scav;
-    bool names;               // of mappings
-    bool control;             // requests from outside are answered
+    bool names;   // of mappings
+    bool control; // requests from outside are answered
+    enum watch_mode watch;
     uint64_t memlimit;        // bytes; 0: none
     const char *stats_path;   // absolute, before %-expansion
     const char *profile_path; // likewise; empty: no profile

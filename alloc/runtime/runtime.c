@@ -12,6 +12,7 @@ EXPORT struct heapstats mound_stats;
 bool runtime_late;
 
 AT_START _Atomic uint32_t *_Atomic runtime_stamp;
+AT_START _Atomic uint32_t runtime_chores;
 static _Atomic uint32_t plain_stamp; // where the kernel wipes no pages
 static AT_START int owner_pid;       // written while there is one thread
 
@@ -31,6 +32,19 @@ bool runtime_started(void) {
 
 static _Atomic uint32_t *stamp_now(void) {
     return atomic_load_explicit(&runtime_stamp, memory_order_relaxed);
+}
+
+// struct wiped is what lies in the page that the kernel wipes.
+struct wiped {
+    _Atomic uint32_t stamp;
+    struct mound_page *_Atomic page;
+};
+
+struct mound_page *_Atomic *runtime_page(void) {
+    _Atomic uint32_t *stamp = stamp_now();
+    if (stamp == NULL || stamp == &plain_stamp)
+        return NULL;
+    return &((struct wiped *)(void *)stamp)->page;
 }
 
 enum runtime_state runtime_state(void) {

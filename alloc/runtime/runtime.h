@@ -26,6 +26,32 @@ enum runtime_state {
 };
 extern _Atomic uint32_t *_Atomic runtime_stamp HIDDEN; // NULL: not started
 
+// runtime_page is where the page of this process is noted (watch/page.h): beside that
+// word, so that in a child of any kind of fork it is NULL from its first instruction
+// on, and nobody there takes the page of its parent for its own. NULL where the kernel
+// wipes no pages.
+struct mound_page;
+struct mound_page *_Atomic *runtime_page(void);
+
+// runtime_chores, of enum runtime_chore: what a slow path does when it ends. Read by
+// each, and hardly ever written. runtime_set_chore: any thread.
+enum runtime_chore {
+    RUNTIME_CHORE_ORPHANS = 1, // there are some: see thread.h
+    RUNTIME_CHORE_PAGE = 2,    // the page is due: see watch/page.h
+};
+extern _Atomic uint32_t runtime_chores HIDDEN;
+ALWAYS_INLINE uint32_t runtime_chores_now(void) {
+    return atomic_load_explicit(&runtime_chores, memory_order_relaxed);
+}
+static inline void runtime_set_chore(enum runtime_chore chore, bool due) {
+    if (due)
+        atomic_fetch_or_explicit(&runtime_chores, (uint32_t)chore,
+                                 memory_order_relaxed);
+    else
+        atomic_fetch_and_explicit(&runtime_chores, ~(uint32_t)chore,
+                                  memory_order_relaxed);
+}
+
 // runtime_enter makes sure that the heap can be used by this process. Each slow
 // path calls it. Cost: two loads. runtime_enter_slow starts or repairs the heap:
 // life/start.c has it, since that takes what only the floor above all others knows,

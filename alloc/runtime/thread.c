@@ -238,6 +238,7 @@ void thread_defer_free(void *p) {
 static void set_orphans_locked(size_t n) {
     // relaxed: thread_has_orphans only says that it is worth to look
     __atomic_store_n(&mound_stats.norphans, n, __ATOMIC_RELAXED);
+    runtime_set_chore(RUNTIME_CHORE_ORPHANS, n != 0);
 }
 
 bool thread_has_orphans(void) {

@@ -53,7 +53,7 @@ static uint64_t kib_after(const char *text, const char *name) {
     return s == NULL ? 0 : number_at(s) << 10;
 }
 
-static void read_status(struct mound_page_stats *ret) {
+void snapshot_read_status(struct mound_page_stats *ret) {
     char text[PROC_BYTES];
     read_text("/proc/self/status", text);
     ret->rss = kib_after(text, "\nVmRSS:");
@@ -127,7 +127,7 @@ static void read_heap_locked(struct mound_page_stats *ret,
         *ret_memstats = st;
 }
 
-static void read_profile(struct mound_page_stats *ret) {
+void snapshot_read_profile(struct mound_page_stats *ret) {
     bool on = sampling_on();
     ret->profile_rate =
         on ? atomic_load_explicit(&profile_table.rate, memory_order_relaxed)
@@ -166,10 +166,10 @@ static void take_inside(struct mound_page_stats *ret,
     thread_lock_list();
     read_heap_locked(ret, ret_memstats);
     thread_unlock_list();
-    read_profile(ret);
+    snapshot_read_profile(ret);
     if (whole)
         read_walks(ret, now);
-    read_status(ret);
+    snapshot_read_status(ret);
     if (whole)
         read_rollup(ret);
 }
@@ -239,14 +239,16 @@ void snapshot_start(bool forked) {
 
 void snapshot_identity(struct mound_page_identity *ret) {
     memset(ret, 0, sizeof *ret);
-    ret->pid = (uint32_t)sys_pid();
-    ret->uid = sys_euid();
+    int pid = runtime_pid();
+    ret->pid = (uint32_t)(pid != 0 ? pid : sys_pid());
+    ret->uid = is_forked ? sys_euid() : sys_start_uid();
     ret->pid_namespace = sys_inode_of("/proc/self/ns/pid");
     ret->start_ticks = start_ticks();
     ret->start_unix_ns =
         start_unix_ns != 0 ? start_unix_ns : start_of(ret->start_ticks);
     ret->parent_page = is_forked;
-    ret->library = (uint32_t)mound_version();
+    ret->library = MOUND_VERSION_MAJOR * 10000 + MOUND_VERSION_MINOR * 100 +
+                   MOUND_VERSION_PATCH;
     const char *program = outname_program();
     size_t n = str_len(program);
     memcpy(ret->program, program,

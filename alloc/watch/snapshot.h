@@ -22,6 +22,11 @@ void snapshot_take_inside(struct mound_page_stats *ret, bool whole);
 bool snapshot_take_with(struct mound_page_stats *ret,
                         struct mound_memstats *ret_memstats, bool whole);
 
+// Parts of it. snapshot_read_status fills what the kernel says in /proc/self/status, all
+// 0 if that cannot be read, and snapshot_read_profile what is known of the profile.
+void snapshot_read_status(struct mound_page_stats *ret);
+void snapshot_read_profile(struct mound_page_stats *ret);
+
 // snapshot_identity fills *ret: a process that runs.
 void snapshot_identity(struct mound_page_identity *ret);
 

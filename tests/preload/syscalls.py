@@ -81,6 +81,12 @@ def names_of_mappings(folder):
     only(added(folder, MOUND_NAMES=1), 'start', 'names')
 
 
+def a_page(folder):
+    seen = added(folder, MOUND_WATCH='1')
+    only(seen, 'start', 'watch')
+    must('fallocate' in seen, 'no page')
+
+
 def the_life_after_the_start(folder):
     probe = os.path.join(os.environ['MOUND_PROBES'], 'contracts', 'syscalls')
     r, text = trace(folder, [probe, 'work', 'raw'], LD_PRELOAD=LIB)
@@ -111,7 +117,7 @@ def calls_that_a_helper_is_ended_for(folder):
 
 TESTS = [
     the_start, statistics_on_stderr, statistics_in_a_file, a_profile,
-    names_of_mappings, the_life_after_the_start, threads_that_sleep_after_a_peak,
+    names_of_mappings, a_page, the_life_after_the_start, threads_that_sleep_after_a_peak,
     calls_that_a_helper_is_ended_for,
 ]
 

@@ -35,7 +35,7 @@ static void *profile(void *arg) {
 static void *end(void *arg) {
     (void)arg;
     pthread_barrier_wait(&barrier);
-    process_exiting();
+    process_exiting(0);
     return NULL;
 }
 

@@ -1,0 +1,188 @@
+// reading.c: see reading.h.
+#include "prof/reading.h"
+
+#include "heap/mcache.h"
+
+static uint64_t load(const _Atomic uint64_t *counter) {
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static uint64_t not_less(uint64_t last, uint64_t now) {
+    return (int64_t)(now - last) > 0 ? now : last;
+}
+
+static uint64_t not_negative(uint64_t n) {
+    return (int64_t)n < 0 ? 0 : n;
+}
+
+// struct sums is what the stores of a class and the magazines make together.
+struct sums {
+    uint64_t slots, free, transfer, cached, mallocs, spans, holes;
+};
+
+static void add_store_locked(struct sums *sums, const struct classstats *st) {
+    sums->slots += st->nslots;
+    sums->free += st->nfree;
+    sums->transfer += st->ntransfer;
+    sums->mallocs += st->nretired;
+    sums->spans += st->nspans;
+    sums->holes += st->hole_bytes;
+}
+
+static void add_magazines_locked(struct sums *sums, struct list *caches,
+                                 unsigned sizeclass) {
+    for (struct list *l = caches->next; l != caches; l = l->next) {
+        struct magazine *m =
+            &list_entry(l, struct mcache, link)->magazines[sizeclass];
+        sums->mallocs += load(&m->count);
+        sums->cached +=
+            (uint64_t)(magazine_load(&m->top) - magazine_load(&m->bottom));
+    }
+}
+
+// set_class makes sums the figures of a class. Hits that are in flight may have taken a
+// slot from a magazine and not counted it yet, or the other way round.
+static void set_class(struct mound_page_class *ret, uint64_t size,
+                      const struct sums *sums) {
+    uint64_t out = not_negative(sums->slots - sums->free - sums->transfer);
+    ret->size = size;
+    ret->spans = sums->spans;
+    ret->slots = sums->slots;
+    ret->transfer = sums->transfer;
+    ret->cached = sums->cached < out ? sums->cached : out;
+    ret->mallocs = not_less(ret->mallocs, sums->mallocs);
+    ret->frees =
+        not_less(ret->frees, not_negative(ret->mallocs - (out - ret->cached)));
+    ret->live = ret->mallocs - ret->frees;
+    ret->live_bytes = ret->live * size;
+    ret->holes = sums->holes;
+    ret->rounding = MOUND_PAGE_UNKNOWN;
+}
+
+static void read_class(struct mheap *h, struct list *caches, unsigned sizeclass,
+                       struct mound_page_class *ret) {
+    struct sums sums = {0};
+    if (mheap_is_used(h, sizeclass)) {
+        struct mcentral *mc = &h->central[sizeclass];
+        mutex_lock(&mc->lock);
+        add_store_locked(&sums, mc->stats);
+        add_magazines_locked(&sums, caches, sizeclass);
+        mutex_unlock(&mc->lock);
+    }
+    if (mheap_sampled(h) != NULL) {
+        struct mcentral *mc = &mheap_sampled(h)[sizeclass];
+        mutex_lock(&mc->lock);
+        add_store_locked(&sums, mc->stats);
+        mutex_unlock(&mc->lock);
+    }
+    set_class(ret, sizeclass_bytes[sizeclass], &sums);
+}
+
+// next_class returns the next class that somebody has used: others are not touched,
+// and there is nothing to be read. With samples all may be.
+static unsigned next_class(const struct mheap *h, unsigned sizeclass) {
+    return mheap_sampled(h) != NULL ? sizeclass + 1
+                                    : mheap_next_used(h, sizeclass + 1);
+}
+
+bool reading_step_locked(struct reading *r, struct mheap *h,
+                         struct list *caches, uint64_t until) {
+    do {
+        r->next = next_class(h, r->next);
+        if (r->next >= NUM_SIZECLASSES)
+            return true;
+        read_class(h, caches, r->next, &r->stats.classes[r->next]);
+    } while (sys_ticks() < until);
+    return false;
+}
+
+// add_large_locked reads what is kept of large objects, with mheap.lock.
+static void add_large_locked(struct mheap *h, struct mound_page_stats *ret) {
+    const struct largestats *st = &h->stats->large;
+    struct mound_page_class *large = &ret->classes[0];
+    large->mallocs = st->nmallocs;
+    large->frees = st->nfrees;
+    large->live_bytes = st->alloc_bytes;
+    ret->total_alloc = st->total_alloc_bytes;
+}
+
+// add_kept corrects them by what caches keep, and adds blocks of signal handlers and
+// guarded objects, which lie in no span.
+static void add_kept(struct mheap *h, struct list *caches,
+                     struct mound_page_stats *ret) {
+    struct mound_page_class *large = &ret->classes[0];
+    const struct heapstats *st = h->stats;
+    uint64_t held_bytes = 0;
+    large->cached = 0;
+    for (struct list *l = caches->next; l != caches; l = l->next) {
+        struct largecache *c = &list_entry(l, struct mcache, link)->large;
+        uint64_t nhits = load(&c->nhits), nheld = load(&c->nheld);
+        large->mallocs += nhits;
+        large->frees += nhits + nheld;
+        large->cached += nheld;
+        held_bytes += load(&c->held_bytes);
+        ret->total_alloc += load(&c->hit_bytes);
+    }
+    large->live_bytes = not_negative(large->live_bytes - held_bytes);
+    large->spans = not_negative(large->mallocs - large->frees) + large->cached;
+    ret->cached += held_bytes;
+
+    uint64_t beside = __atomic_load_n(&st->emergency_bytes, __ATOMIC_RELAXED);
+    large->mallocs += __atomic_load_n(&st->emergency_mallocs, __ATOMIC_RELAXED);
+    large->frees += __atomic_load_n(&st->emergency_frees, __ATOMIC_RELAXED);
+    large->live_bytes += beside;
+    ret->inuse += beside;
+    ret->total_alloc +=
+        __atomic_load_n(&st->emergency_total_bytes, __ATOMIC_RELAXED);
+}
+
+static void read_heap_locked(struct mheap *h, struct mound_page_stats *ret) {
+    const struct heapstats *st = h->stats;
+    ret->inuse = st->inuse_pages << PAGE_SHIFT;
+    ret->released = st->released_pages << PAGE_SHIFT;
+    ret->idle = (st->sys_pages << PAGE_SHIFT) - ret->inuse - ret->released;
+    ret->memlimit = h->memlimit.pages << PAGE_SHIFT;
+    ret->memlimit_exceeded = h->memlimit.nexceeded;
+    ret->half_life_ns = h->half_life_ns;
+    ret->huge_stalls = h->nstalls;
+    ret->release_refused =
+        atomic_load_explicit(&h->release_refused, memory_order_relaxed);
+}
+
+static void add_classes(struct mound_page_stats *ret) {
+    ret->live = ret->holes = ret->mallocs = ret->frees = ret->spans = 0;
+    for (unsigned i = 0; i < NUM_SIZECLASSES; i++) {
+        const struct mound_page_class *c = &ret->classes[i];
+        ret->live += c->live_bytes;
+        ret->holes += c->holes;
+        ret->mallocs += c->mallocs;
+        ret->frees += c->frees;
+        ret->spans += c->spans;
+        ret->cached += (c->cached + c->transfer) * c->size;
+        ret->total_alloc += c->mallocs * c->size;
+    }
+}
+
+void reading_end_locked(struct reading *r, struct mheap *h, struct list *caches,
+                        size_t ncaches) {
+    struct mound_page_stats *ret = &r->stats;
+    struct mound_page_class *large = &ret->classes[0];
+    uint64_t mallocs = large->mallocs, frees = large->frees;
+    mutex_lock(&h->lock);
+    read_heap_locked(h, ret);
+    add_large_locked(h, ret);
+    mutex_unlock(&h->lock);
+    mutex_lock(&h->persistent.lock);
+    ret->records = h->persistent.sys_bytes + load(&h->pages.arena_bytes);
+    mutex_unlock(&h->persistent.lock);
+    ret->cached = 0;
+    add_kept(h, caches, ret);
+    large->mallocs = not_less(mallocs, large->mallocs);
+    large->frees = not_less(frees, large->frees);
+    large->live = not_negative(large->mallocs - large->frees);
+    large->slots = large->live + large->cached;
+    large->rounding = ret->rounding = MOUND_PAGE_UNKNOWN;
+    add_classes(ret);
+    ret->threads = ncaches;
+    r->next = 0;
+}

@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""The page, a file that shows a process from outside (MOUND_WATCH): when there is one,
+what is in it, that it is right at any moment, and what cannot harm it. TAP."""
+import contextlib
+import ctypes
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.environ['MOUND_SOURCE'], 'tests', 'support'))
+import page_read  # noqa: E402
+import tap  # noqa: E402
+from tap import Skipped, must  # noqa: E402
+
+LIB = os.environ['MOUND_LIB']
+WATCHED = os.path.join(os.environ['MOUND_PROBES'], 'watched')
+HANG_S = 60
+RUNNING, EXITED, SIGNALLED = range(3)
+MIB = 1 << 20
+
+
+def environment(watch='1', **more):
+    return {**os.environ, 'LD_PRELOAD': LIB, 'MOUND_WATCH': watch, **more}
+
+
+class Watched:
+    """A probe that runs, and says lines that are read."""
+
+    def __init__(self, *arguments, before=(), **env):
+        self.process = subprocess.Popen(
+            [*before, WATCHED, *arguments], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=environment(**env))
+        self.pid = self.process.pid
+
+    def hear(self, word):
+        """The number in the next line, which begins with a word."""
+        line = self.process.stdout.readline().split()
+        must(line and line[0] == word, word, 'was not said:', line,
+             self.process.poll())
+        return int(line[1])
+
+    def page(self):
+        return page_read.read(page_read.path_of(self.pid))
+
+    def end(self):
+        said = self.process.communicate(timeout=HANG_S)
+        return self.process.returncode, said[1]
+
+
+@contextlib.contextmanager
+def watched(*arguments, **options):
+    w = Watched(*arguments, **options)
+    try:
+        yield w
+    finally:
+        w.process.kill()
+        w.process.communicate()
+        for path in page_read.pages_of(w.pid):
+            os.unlink(path)
+
+
+def run(*arguments, **env):
+    """Runs a probe to its end; returns its process and the pages that it left."""
+    p = subprocess.Popen([WATCHED, *arguments], stdin=subprocess.DEVNULL,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         text=True, env=environment(**env))
+    _, err = p.communicate(timeout=HANG_S)
+    left = page_read.pages_of(p.pid)
+    pages = [page_read.read(path) for path in left]
+    for path in left:
+        os.unlink(path)
+    return p, err, pages
+
+
+def a_page_is_there_while_the_process_runs(_):
+    with watched('idle') as w:
+        w.hear('ready')
+        path = page_read.path_of(w.pid)
+        folder, file = os.stat(page_read.folder()), os.stat(path)
+        must(folder.st_mode & 0o777 == 0o700 and file.st_mode & 0o777 == 0o600,
+             oct(folder.st_mode), oct(file.st_mode))
+        page = w.page()
+        who = page.identity
+        must(file.st_size == page.nbytes == ctypes.sizeof(page))
+        must(page.version == 1 and who.pid == w.pid and
+             who.uid == os.geteuid() and who.program == b'watched' and
+             who.start_ticks == page_read.start_ticks(w.pid) and
+             who.pid_namespace == os.stat('/proc/self/ns/pid').st_ino and
+             who.state == RUNNING and who.parent_page == 0 and
+             abs(who.start_unix_ns / 1e9 - time.time()) < HANG_S)
+        status, err = w.end()
+        must(status == 0 and err == '', status, err)
+        must(not os.path.exists(path), 'the file is left')
+
+
+def without_the_variable_there_is_none(_):
+    for watch in ('', '0'):
+        with watched('idle', watch=watch) as w:
+            w.hear('ready')
+            must(page_read.pages_of(w.pid) == [], 'MOUND_WATCH=' + watch)
+    with watched('idle', MOUND_OFF='1') as w:
+        w.hear('ready')
+        must(page_read.pages_of(w.pid) == [], 'off')
+
+
+def a_value_that_is_none_gives_one_line(_):
+    _, err, pages = run('exit', '0', watch='yes')
+    must(err == 'mound: MOUND_WATCH=yes: not understood, expected 0, 1 or keep; '
+         'using the default\n', err)
+    must(pages == [], 'a page')
+
+
+def it_is_kept_when_that_is_set(_):
+    for how, status in (('exit', 3), ('_exit', 4), ('quick_exit', 5)):
+        p, err, pages = run(how, str(status), watch='keep')
+        must(p.returncode == status and err == '', how, p.returncode, err)
+        must(len(pages) == 1, how, 'left', len(pages))
+        who, stats = pages[0].identity, pages[0].stats
+        must(who.state == EXITED and who.end_unix_ns >= who.start_unix_ns, how)
+        must(who.status in (status, -1), how, who.status)
+        must(who.status == status or how != '_exit', how, who.status)
+        must(stats.npublished > 0 and stats.mallocs >= stats.frees, how)
+    for how in ('exit', '_exit', 'quick_exit'):
+        must(run(how, '0')[2] == [], how, 'left its page')
+
+
+def who_dies_of_a_signal_leaves_it(_):
+    p, _, pages = run('abort')
+    must(p.returncode == -signal.SIGABRT, p.returncode)
+    must(len(pages) == 1 and pages[0].identity.state == RUNNING)
+
+
+def memory(pid):
+    """RSS as the kernel knows it exactly."""
+    with open('/proc/%d/smaps_rollup' % pid, encoding='utf-8') as f:
+        return int(re.search(r'^Rss: +(\d+)', f.read(), re.M).group(1)) << 10
+
+
+def expected_rss(page):
+    """What a reader of a page alone says of RSS now."""
+    now, stats = page.now, page.stats
+    return (stats.rss + now.inuse + now.idle) - (stats.inuse + stats.idle)
+
+
+def a_page_of_who_was_killed_tells_its_memory(_):
+    seed = random.randrange(1 << 30)
+    print('# seed', seed)
+    at_random = random.Random(seed)
+    for arguments in (('grow', '2000'), ('churn', '2')):
+        for _ in range(4):
+            with watched(*arguments) as w:
+                time.sleep(at_random.uniform(0.05, 0.6))
+                os.kill(w.pid, signal.SIGSTOP)
+                os.waitpid(w.pid, os.WUNTRACED)
+                rss = memory(w.pid)
+                path = page_read.path_of(w.pid)
+                w.process.kill()
+                w.process.wait()
+                page = page_read.read(path)
+                now = page.now
+                told = expected_rss(page)
+                print('# %s: RSS %.1f MiB, told %.1f' %
+                      (arguments[0], rss / MIB, told / MIB))
+                must(now.inuse + now.idle + now.released == now.sys, 'now')
+                must(abs(told - rss) <= 0.02 * rss + 4 * MIB, told, rss)
+
+
+def its_figures_agree_while_threads_allocate(_):
+    """Ten thousand readings, of a file that is written meanwhile."""
+    with watched('churn', '8') as w:
+        w.hear('ready')
+        with open(page_read.path_of(w.pid), 'rb') as f:
+            torn, seen, before = 0, set(), {}
+            for _ in range(10000):
+                page = page_read.of_bytes(os.pread(f.fileno(), 1 << 14, 0))
+                now, stats = page.now, page.stats
+                if now.seq & 1 or stats.seq & 1:
+                    torn += 1
+                    continue
+                # A read is no snapshot: a second one tells whether it was whole.
+                again = page_read.of_bytes(os.pread(f.fileno(), 1 << 14, 0))
+                if again.now.seq == now.seq:
+                    must(now.inuse + now.idle + now.released == now.sys, 'now')
+                if again.stats.seq != stats.seq or stats.npublished == 0:
+                    continue
+                if stats.npublished in seen:
+                    continue
+                seen.add(stats.npublished)
+                must_agree(stats, before)
+        print('# %d publications seen, %d torn' % (len(seen), torn))
+        must(len(seen) > 5, len(seen))
+
+
+def must_agree(stats, before):
+    for i, c in enumerate(stats.classes):
+        must(c.mallocs - c.frees == c.live, i, c.mallocs, c.frees, c.live)
+        must(c.live + c.cached + c.transfer <= c.slots, i, c.live, c.cached,
+             c.transfer, c.slots)
+        must(c.mallocs >= before.get(i, (0, 0))[0] and
+             c.frees >= before.get(i, (0, 0))[1], i, 'fell')
+        before[i] = (c.mallocs, c.frees)
+    must(stats.mallocs == sum(c.mallocs for c in stats.classes), 'mallocs')
+    must(stats.live == sum(c.live_bytes for c in stats.classes), 'live')
+    # The classes were read some microseconds before.
+    must(stats.live + stats.cached <= stats.inuse + MIB, stats.live,
+         stats.cached, stats.inuse)
+
+
+TESTS = [
+    a_page_is_there_while_the_process_runs, without_the_variable_there_is_none,
+    a_value_that_is_none_gives_one_line, it_is_kept_when_that_is_set,
+    who_dies_of_a_signal_leaves_it, a_page_of_who_was_killed_tells_its_memory,
+    its_figures_agree_while_threads_allocate,
+]
+
+if __name__ == '__main__':
+    sys.exit(tap.main(TESTS, subprocess.TimeoutExpired, AssertionError,
+                      page_read.Torn))
