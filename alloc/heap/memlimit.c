@@ -62,8 +62,12 @@ void memlimit_note_locked(struct mheap *h) {
 }
 
 bool memlimit_near_locked(const struct mheap *h) {
+    return memlimit_above_locked(h, NEAR_PCT);
+}
+
+bool memlimit_above_locked(const struct mheap *h, unsigned percent) {
     uint64_t pages = h->memlimit.pages;
-    return UNLIKELY(pages != 0) && footprint_locked(h) > pages / 100 * NEAR_PCT;
+    return UNLIKELY(pages != 0) && footprint_locked(h) > pages / 100 * percent;
 }
 
 size_t memlimit_idle_locked(const struct mheap *h) {

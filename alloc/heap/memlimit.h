@@ -28,6 +28,9 @@ void memlimit_note_locked(struct mheap *h);
 // memlimit_near_locked says whether the heap is above 90 % of the limit.
 bool memlimit_near_locked(const struct mheap *h);
 
+// memlimit_above_locked says whether it is above so many percent of it.
+bool memlimit_above_locked(const struct mheap *h, unsigned percent);
+
 // memlimit_idle_locked returns how many pages in no use may be kept near the limit.
 size_t memlimit_idle_locked(const struct mheap *h);
 

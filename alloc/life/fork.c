@@ -29,6 +29,7 @@
 #include "watch/guards.h"
 #include "watch/page.h"
 #include "watch/profile.h"
+#include "watch/profilefile.h"
 #include "watch/sampled.h"
 
 // A child that was made by fork does not populate or release pages before it
@@ -117,6 +118,7 @@ static void become_child(void) {
     control_forked();
     scavenger_forked(&mound_heap);
     sampled_forked();
+    profilefile_forked();
     unwind_forked();
 }
 

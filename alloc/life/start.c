@@ -183,6 +183,7 @@ void runtime_start_late(void) {
         return;
     if (options->guard != 0 && guards_init())
         signals_watch_faults();
+    profilefile_start();
     profile_start(options->profile_rate);
     profilefile_look_at_growth();
 }

@@ -83,13 +83,25 @@ static int place_new(struct placing *p) {
                       : file_rename_new(p->dir, p->own, p->name.text);
 }
 
-static int place(struct placing *p) {
+// place_again replaces what was written under that name before.
+static int place_again(struct placing *p, uint64_t which) {
+    outname_try(&p->name, which);
+    int error = p->name.too_long ? -ENAMETOOLONG : replace(p);
+    p->owns = p->owns && error != 0;
+    return error;
+}
+
+static int place(struct placing *p, uint64_t *which) {
     int error = -EEXIST;
+    if (which != NULL && *which != 0)
+        return place_again(p, *which);
     for (uint64_t i = 1; i <= TRIES_MAX && error == -EEXIST; i++) {
         outname_try(&p->name, i);
         if (p->name.too_long)
             return -ENAMETOOLONG;
         error = place_new(p);
+        if (error == 0 && which != NULL)
+            *which = i;
         if (!p->name.counts && !p->name.own) {
             error = error == -EEXIST ? replace(p) : error;
             break;
@@ -110,7 +122,7 @@ static int without_name(struct placing *p, const struct outfile *out,
         return p->fd;
     int error = out->write(p->fd);
     if (error == 0) {
-        error = place(p);
+        error = place(p, out->which);
         *ret_again = error < 0 && error != -ENOSPC && error != -EDQUOT &&
                      error != -ENAMETOOLONG && error != -EEXIST;
     }
@@ -127,7 +139,7 @@ static int with_name(struct placing *p, const struct outfile *out) {
     int late = file_close(fd);
     if (error == 0)
         error = late;
-    return error != 0 ? error : place(p);
+    return error != 0 ? error : place(p, out->which);
 }
 
 static int write_file(struct placing *p, const struct outfile *out) {
@@ -187,7 +199,8 @@ static int write_in_folder(struct placing *p, const struct outfile *out) {
     outname_try(&p->name, 1);
     if (p->name.too_long)
         return -ENAMETOOLONG;
-    if (p->name.number > 0 || p->name.own) // with another name than the bare
+    if (p->name.number > 0 || p->name.tag != NULL ||
+        p->name.own) // with another name than the bare
         error = p->name.counts ? 0 : write_there(p, out, &done);
     return done ? error : write_file(p, out);
 }
@@ -197,6 +210,7 @@ static int write_placing(struct placing *p, const struct outfile *out,
     p->fd = p->dir = -1;
     p->owns = false;
     outname_start(&p->name, out->path, number);
+    p->name.tag = out->tag;
     outname_try(&p->name, 1); // for the complaint
     if (p->name.too_long)
         return -ENAMETOOLONG;

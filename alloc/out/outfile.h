@@ -20,7 +20,11 @@ struct outfile {
     // Writes the contents to fd; 0 or -errno. It may be called a second time, for
     // another file.
     int (*write)(int fd);
-    int *said; // the error that outfile_look has complained of
+    int *said;       // the error that outfile_look has complained of
+    const char *tag; // behind the stem of the name, as the number; or NULL
+    // Of a file that this process writes again and again: which of the names that a file
+    // may have it got the first time, 0 before that. NULL: each is new.
+    uint64_t *which;
 };
 
 // outfile_look, in the constructor, says at once if the file cannot be written as

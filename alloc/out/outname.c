@@ -132,6 +132,7 @@ void outname_start(struct outname *name, const char *template,
     const char *last = last_part(template);
     struct text folder = {name->folder, sizeof name->folder, 0, false};
     name->template = template;
+    name->tag = NULL;
     name->number = number;
     name->counts = has_escape(last, 'n');
     name->own = has_escape(template, 'p') || forked;
@@ -143,14 +144,18 @@ void outname_start(struct outname *name, const char *template,
 
 // make fills in the last part. Numbers stand before its ending, that is, all from
 // its first dot on; the number of a forked process stands at its end.
-static void make(struct outname *name, uint64_t counter, uint64_t number,
-                 uint64_t other, uint64_t pid) {
+static void make(struct outname *name, bool tagged, uint64_t counter,
+                 uint64_t number, uint64_t other, uint64_t pid) {
     const char *last = last_part(name->template);
     const char *dot = last[0] == '\0' ? NULL : str_find(last + 1, '.');
     size_t nstem = dot != NULL ? (size_t)(dot - last) : str_len(last);
     struct text text = {name->text, sizeof name->text, 0, false};
     name->text[0] = '\0';
     expand(&text, last, nstem, counter);
+    if (tagged && name->tag != NULL) {
+        add(&text, ".", 1);
+        add(&text, name->tag, str_len(name->tag));
+    }
     if (number > 0)
         add_dot_number(&text, number);
     if (other > 0)
@@ -163,11 +168,11 @@ static void make(struct outname *name, uint64_t counter, uint64_t number,
 }
 
 void outname_bare(struct outname *name) {
-    make(name, 1, 0, 0, 0);
+    make(name, /* tagged= */ false, 1, 0, 0, 0);
 }
 
 void outname_try(struct outname *name, uint64_t i) {
     bool add_pid = !has_escape(name->template, 'p') && forked;
-    make(name, i, name->counts ? 0 : name->number,
+    make(name, /* tagged= */ true, i, name->counts ? 0 : name->number,
          name->counts || i < 2 ? 0 : i, add_pid ? (uint64_t)sys_pid() : 0);
 }

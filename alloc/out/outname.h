@@ -24,9 +24,10 @@ bool outname_ends_in(const char *path, const char *ending);
 // struct outname is one name that is being made.
 struct outname {
     const char *template; // absolute; %p pid, %e program, %n number, %% a %
-    uint64_t number;      // of this file: 0, or behind the name's stem
-    bool counts;          // %n is in the last part
-    bool own;             // the number of the process is in it
+    const char *tag; // behind the name's stem, in front of a number; or NULL
+    uint64_t number; // of this file: 0, or behind the name's stem
+    bool counts;     // %n is in the last part
+    bool own;        // the number of the process is in it
     bool too_long;
     size_t nfolder;
     size_t ntext;
@@ -34,7 +35,7 @@ struct outname {
     char text[OUTNAME_MAX]; // the last part
 };
 
-// outname_start begins with a path as outname_set makes it. outname_bare makes the
+// outname_start begins with a path as outname_set makes it, without a tag. outname_bare makes the
 // name as it was written, without what makes it another file's; outname_try the
 // i-th (from 1) of the names that this file may have: with %n the i-th number,
 // else from the second on with that number in front of its ending.

@@ -33,6 +33,10 @@ struct mbucket {
     _Atomic uint64_t nallocs; // sampled objects; relaxed
     _Atomic uint64_t nfrees;  // of them; never above nallocs
     uint64_t images_hash;     // of the numbers of images; 0: all are 0
+    // What the bucket had at the peak of this number: see peak.h. Written under lock.
+    _Atomic uint64_t peak_number;
+    _Atomic uint64_t peak_nallocs;
+    _Atomic uint64_t peak_nfrees;
     uint32_t npcs;
     // Return addresses, innermost first; then, unless images_hash is 0, the number
     // of each one's image: see images.h.
@@ -42,6 +46,17 @@ struct mbucket {
 static inline uint16_t mbucket_image(const struct mbucket *b, uint32_t i) {
     return b->images_hash == 0 ? 0 : ((const uint16_t *)&b->pcs[b->npcs])[i];
 }
+
+// struct mprof_peak is the moment with the most in use: see peak.h.
+//   (l) lock of mprof   (a) atomic, relaxed
+struct mprof_peak {
+    _Atomic bool kept;       // (a)
+    _Atomic bool held;       // (a) while it is written
+    _Atomic uint64_t number; // (a) written under lock; the first has 1
+    uint64_t inuse;          // (l) bytes in use now, by samples
+    uint64_t bytes;          // (l) at the peak
+    uint64_t written;        // (l) at the last peak that peak_fell told of
+};
 
 // struct mprof is a profile. All zero until mprof_init.
 //   (l) lock   (a) atomic
@@ -55,6 +70,7 @@ struct mprof {
     _Atomic uint64_t rate;                   // (a) mean bytes between samples
     uint64_t start_unix_ns;                  // when it began
     struct images images;                    // that its addresses were in
+    struct mprof_peak peak;
 };
 
 void mprof_init(struct mprof *mp, struct persistent *persistent);

@@ -357,7 +357,7 @@ static void put_scaled(struct message *m, uint64_t n, size_t size,
 }
 
 static void write_sample(struct pprof *p, const struct mbucket *b) {
-    struct mprof_counts counts = mprof_counts(b);
+    struct mprof_counts counts = mprof_output_counts(p->out, b);
     struct message *part = &p->part;
     if (counts.nallocs == 0)
         return;

@@ -12,6 +12,7 @@ struct mprof_output {
     const struct mbucket *newest; // what is written: this bucket and all older
     const struct image *newest_image;
     uint64_t rate;
+    bool peak; // as of the peak, not of now
     struct gzip file;
     struct mappings list;
 };
@@ -31,6 +32,10 @@ static inline struct mprof_counts mprof_counts(const struct mbucket *b) {
     return (struct mprof_counts){nallocs,
                                  nallocs > nfrees ? nallocs - nfrees : 0};
 }
+
+// mprof_output_counts returns what of a bucket is written.
+struct mprof_counts mprof_output_counts(const struct mprof_output *out,
+                                        const struct mbucket *b);
 
 // mprof_pprof_write returns 0 or -errno. With -ENOMEM nothing was written.
 int mprof_pprof_write(struct mprof_output *out, int fd);

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "base/turn.h"
 #include "prof/mprof_pprof.h"
+#include "prof/peak.h"
 #include "prof/sample.h"
 
 enum { DIGITS = 24 }; // of a number of 64 bits, and a few characters
@@ -63,11 +64,16 @@ static void put_counts(struct gzip *file, struct mprof_counts objects,
     put_str(file, "] @");
 }
 
+struct mprof_counts mprof_output_counts(const struct mprof_output *out,
+                                        const struct mbucket *b) {
+    return out->peak ? peak_counts(out->mp, b) : mprof_counts(b);
+}
+
 // as_sampled returns a bucket's counts as they would be at the rate that the header
 // names, by which readers scale all of them.
 static struct mprof_counts as_sampled(const struct mprof_output *out,
                                       const struct mbucket *b) {
-    struct mprof_counts n = mprof_counts(b);
+    struct mprof_counts n = mprof_output_counts(out, b);
     if (b->rate == out->rate)
         return n;
     double factor =
@@ -188,22 +194,38 @@ static int write_heap_v2(struct mprof_output *out, int fd) {
     return gzip_end(&out->file);
 }
 
-int mprof_write_waiting(const struct mprof *mp, enum mprof_format format,
-                        int fd, uint64_t wait_ns) {
+// write_output writes a profile as of now, or as of the peak of with_peak.
+static int write_output(const struct mprof *mp, struct mprof *with_peak,
+                        enum mprof_format format, int fd, uint64_t wait_ns) {
     static struct mprof_output out; // whose turn it is
     static struct turn turn;
     int taken = turn_take(&turn, wait_ns);
     if (taken == -EBUSY || (taken != 0 && wait_ns == 0))
         return -EBUSY;
     out.mp = mp;
+    out.peak = with_peak != NULL;
+    if (out.peak)
+        peak_hold(with_peak);
     out.newest = mprof_newest(mp);
     out.newest_image =
         images_newest(&mp->images); // what these refer to, and more
     out.rate = atomic_load_explicit(&mp->rate, memory_order_relaxed);
     int error = format == MPROF_PPROF ? mprof_pprof_write(&out, fd)
                                       : write_heap_v2(&out, fd);
+    if (out.peak)
+        peak_release(with_peak);
     turn_give(&turn);
     return error;
+}
+
+int mprof_write_waiting(const struct mprof *mp, enum mprof_format format,
+                        int fd, uint64_t wait_ns) {
+    return write_output(mp, NULL, format, fd, wait_ns);
+}
+
+int mprof_write_peak(struct mprof *mp, enum mprof_format format, int fd,
+                     uint64_t wait_ns) {
+    return write_output(mp, mp, format, fd, wait_ns);
 }
 
 int mprof_write(const struct mprof *mp, enum mprof_format format, int fd) {

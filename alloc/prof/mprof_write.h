@@ -30,4 +30,9 @@ int mprof_write(const struct mprof *mp, enum mprof_format format, int fd);
 int mprof_write_waiting(const struct mprof *mp, enum mprof_format format,
                         int fd, uint64_t wait_ns);
 
+// mprof_write_peak is mprof_write_waiting as of the moment with the most in use, if that
+// is kept: see peak.h.
+int mprof_write_peak(struct mprof *mp, enum mprof_format format, int fd,
+                     uint64_t wait_ns);
+
 #endif // MOUND_PROF_MPROF_WRITE_H

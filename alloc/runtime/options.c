@@ -47,11 +47,13 @@ static void complain(const char *name, const char *value, const char *allowed) {
     complain_why(name, value, "not understood, expected ", allowed);
 }
 
-static void complain_nowhere(const char *name) {
+static void complain_nowhere(const char *name, const char *without) {
     struct print out = print_to(2);
     print_str(&out, "mound: ");
     print_str(&out, name);
-    print_str(&out, ": has no effect without MOUND_PROFILE\n");
+    print_str(&out, ": has no effect without ");
+    print_str(&out, without);
+    print_str(&out, "\n");
     print_flush(&out);
 }
 
@@ -144,6 +146,36 @@ static void read_profile_signal(const char *value) {
     if (values.profile_signal == 0 && !str_same(value, "0"))
         complain("MOUND_PROFILE_SIGNAL", value,
                  "0, the name of a signal that can be caught, or its number");
+}
+
+// read_moment reads "peak", or a percentage as "90%", and returns what follows it, or NULL.
+static const char *read_moment(const char *text, bool *ret_peak,
+                               uint64_t *ret_percent) {
+    enum { PERCENT_MAX = 100 };
+    const char *rest = str_after(text, "peak");
+    if (rest != NULL) {
+        *ret_peak = true;
+        return rest;
+    }
+    bool good = number(text, ret_percent, &rest) && *rest == '%' &&
+                *ret_percent > 0 && *ret_percent <= PERCENT_MAX;
+    return good ? rest + 1 : NULL;
+}
+
+static void read_profile_at(const char *value) {
+    bool peak = false;
+    uint64_t percent = 0;
+    if (str_same(value, "0"))
+        return;
+    const char *s = read_moment(value, &peak, &percent);
+    while (s != NULL && *s == ',')
+        s = read_moment(s + 1, &peak, &percent);
+    if (s == NULL || *s != '\0') {
+        complain("MOUND_PROFILE_AT", value, "peak, or a percentage as 90%");
+        return;
+    }
+    values.profile_peak = peak;
+    values.profile_percent = (unsigned)percent;
 }
 
 static void read_unwind(const char *value) {
@@ -268,6 +300,7 @@ static const struct {
     {"MOUND_PROFILE_RATE", NOT_SECURE, read_profile_rate},
     {"MOUND_PROFILE_EVERY", NOT_SECURE, read_profile_every},
     {"MOUND_PROFILE_SIGNAL", NOT_SECURE, read_profile_signal},
+    {"MOUND_PROFILE_AT", NOT_SECURE, read_profile_at},
     {"MOUND_UNWIND", NOT_SECURE, read_unwind},
     {"MOUND_GUARD", NOT_SECURE, read_guard},
     {"MOUND_HARDENED", ANYONE, read_hardened},
@@ -335,7 +368,12 @@ void options_read(char **envp) {
             read_variable(*envp, secure);
     }
     if (values.profile_path[0] == '\0' && values.profile_signal != 0)
-        complain_nowhere("MOUND_PROFILE_SIGNAL");
+        complain_nowhere("MOUND_PROFILE_SIGNAL", "MOUND_PROFILE");
     if (values.profile_path[0] == '\0' && values.profile_every != 0)
-        complain_nowhere("MOUND_PROFILE_EVERY");
+        complain_nowhere("MOUND_PROFILE_EVERY", "MOUND_PROFILE");
+    bool at = values.profile_peak || values.profile_percent != 0;
+    if (values.profile_path[0] == '\0' && at)
+        complain_nowhere("MOUND_PROFILE_AT", "MOUND_PROFILE");
+    if (values.memlimit == 0 && values.profile_percent != 0)
+        complain_nowhere("MOUND_PROFILE_AT: a percentage", "MOUND_MEMLIMIT");
 }

@@ -13,9 +13,11 @@ enum watch_mode { WATCH_OFF, WATCH_ON, WATCH_KEEP };
 
 struct options {
     enum stats_mode stats;
-    uint64_t profile_rate;  // mean bytes between samples; 0: off
-    uint64_t profile_every; // bytes of growth between files; 0: none
-    int profile_signal;     // that writes one; 0: none
+    uint64_t profile_rate;    // mean bytes between samples; 0: off
+    uint64_t profile_every;   // bytes of growth between files; 0: none
+    int profile_signal;       // that writes one; 0: none
+    bool profile_peak;        // that of the moment with the most in use, too
+    unsigned profile_percent; // of memlimit, at which one is written; 0: none
     enum unwind_mode unwind;
     bool unwind_asked; // MOUND_UNWIND was set: reports have such stacks too
     uint64_t guard;    // one sampled object in so many is guarded; 0: none

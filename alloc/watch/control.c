@@ -15,6 +15,7 @@
 #include "os/mem.h"
 #include "os/sys.h"
 #include "out/outfile.h"
+#include "prof/peak.h"
 #include "runtime/mode.h"
 #include "runtime/runtime.h"
 #include "runtime/thread.h"
@@ -86,12 +87,17 @@ static int64_t release(void) {
 }
 
 static int64_t start_profile(uint64_t rate) {
-    return rate == 0 ? -EINVAL : profile_start(rate);
+    if (rate == 0)
+        return -EINVAL;
+    if (!profile_begun())
+        peak_keep(&profile_table);
+    return profile_start(rate);
 }
 
 // want_profile lets the next thread that allocates or frees write one.
 static int64_t want_profile(enum mound_page_op op) {
-    if (!profile_begun())
+    if (!profile_begun() ||
+        (op == MOUND_PAGE_PROFILE_PEAK && !peak_is_kept(&profile_table)))
         return -ENODATA;
     // release: partner in control_write
     atomic_store_explicit(&control.due, op, memory_order_release);
@@ -113,7 +119,8 @@ static int64_t answer(uint32_t op, uint64_t arg) {
     case MOUND_PAGE_PROFILE_STOP:
         return profile_stop();
     case MOUND_PAGE_PROFILE_WRITE:
-        return want_profile(MOUND_PAGE_PROFILE_WRITE);
+    case MOUND_PAGE_PROFILE_PEAK:
+        return want_profile((enum mound_page_op)op);
     default:
         return -EINVAL;
     }
@@ -142,6 +149,10 @@ static int write_profile(int fd) {
     return profile_write(MPROF_PPROF, fd);
 }
 
+static int write_peak(int fd) {
+    return mprof_write_peak(&profile_table, MPROF_PPROF, fd, 0);
+}
+
 void control_write(void) {
     if (LIKELY(atomic_load_explicit(&control.due, memory_order_relaxed) == 0))
         return;
@@ -154,7 +165,9 @@ void control_write(void) {
         atomic_exchange_explicit(&control.due, 0, memory_order_acq_rel);
     if (op == 0)
         return;
-    const struct outfile file = {NULL, control.path, write_profile, NULL};
+    const struct outfile file = {
+        .path = control.path,
+        .write = op == MOUND_PAGE_PROFILE_PEAK ? write_peak : write_profile};
     uint64_t number = ++control.nwritten;
     int error = outfile_write(&file, number);
     __atomic_store_n(&box->profile_result, (int64_t)error, __ATOMIC_RELAXED);

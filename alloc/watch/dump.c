@@ -18,8 +18,9 @@ void dump_init(void) {
     if (options->stats == STATS_STDERR)
         stdfd_keep(2, /* waiters= */ true);
     else
-        outfile_look(
-            &(struct outfile){"MOUND_STATS", options->stats_path, NULL, &said});
+        outfile_look(&(struct outfile){.variable = "MOUND_STATS",
+                                       .path = options->stats_path,
+                                       .said = &said});
 }
 
 static void dump_to_stderr(void) {
@@ -35,8 +36,10 @@ static int dump_for_path(int fd) {
 }
 
 void dump_at_exit(void) {
-    const struct outfile file = {"MOUND_STATS", options->stats_path,
-                                 dump_for_path, &said};
+    const struct outfile file = {.variable = "MOUND_STATS",
+                                 .path = options->stats_path,
+                                 .write = dump_for_path,
+                                 .said = &said};
     if (options->stats == STATS_STDERR)
         dump_to_stderr();
     else if (options->stats == STATS_FILE)

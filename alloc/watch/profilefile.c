@@ -3,9 +3,11 @@
 
 #include <errno.h>
 
+#include "heap/memlimit.h"
 #include "os/filter.h"
 #include "out/outfile.h"
 #include "prof/mprof_write.h"
+#include "prof/peak.h"
 #include "runtime/mode.h"
 #include "runtime/options.h"
 #include "runtime/runtime.h"
@@ -13,17 +15,29 @@
 
 static _Atomic uint64_t next_growth; // bytes in use at which one is due
 static _Atomic uint64_t nwritten;    // profiles that were not the last
+static uint64_t peak_which;          // of the names of its file; outfile's turn
 static int said;                     // why none can be written; at the start
 
-static int write_waiting(int fd, uint64_t wait_ns) {
+static enum mprof_format format(void) {
     const char *path = options->profile_path;
     bool text = outname_ends_in(path, ".heap") || outname_ends_in(path, ".txt");
-    return mprof_write_waiting(&profile_table,
-                               text ? MPROF_HEAP_V2 : MPROF_PPROF, fd, wait_ns);
+    return text ? MPROF_HEAP_V2 : MPROF_PPROF;
+}
+
+static int write_waiting(int fd, uint64_t wait_ns) {
+    return mprof_write_waiting(&profile_table, format(), fd, wait_ns);
 }
 
 static int write_now(int fd) {
     return write_waiting(fd, 0);
+}
+
+static int write_peak(int fd) {
+    return mprof_write_peak(&profile_table, format(), fd, 0);
+}
+
+static int write_last_peak(int fd) {
+    return mprof_write_peak(&profile_table, format(), fd, OUTFILE_WAIT_NS);
 }
 
 // The program may be writing one by mound_memprofile_write.
@@ -32,8 +46,10 @@ static int write_last(int fd) {
 }
 
 static struct outfile file_written_by(int (*write)(int fd)) {
-    return (struct outfile){"MOUND_PROFILE", options->profile_path, write,
-                            &said};
+    return (struct outfile){.variable = "MOUND_PROFILE",
+                            .path = options->profile_path,
+                            .write = write,
+                            .said = &said};
 }
 
 void profilefile_look(void) {
@@ -55,7 +71,59 @@ void profilefile_on_signal(int signal) {
     write_numbered();
 }
 
+// The peak, again and again to one file.
+
+static struct outfile peak_written_by(int (*write)(int fd)) {
+    struct outfile file = file_written_by(write);
+    file.tag = "peak";
+    file.which = &peak_which;
+    return file;
+}
+
+void profilefile_start(void) {
+    if (options->profile_peak || options->control)
+        peak_keep(&profile_table);
+}
+
+void profilefile_look_at_fall(void) {
+    if (LIKELY(!options->profile_peak) || !peak_is_kept(&profile_table) ||
+        !peak_fell(&profile_table) || filter_came() || runtime_is_borrowed())
+        return;
+    const struct outfile file = peak_written_by(write_peak);
+    if (file.path[0] != '\0')
+        outfile_write(&file, 0);
+}
+
+void profilefile_forked(void) {
+    peak_which = 0;
+}
+
+// The limit.
+
+// passed says whether the heap is above the percentage of the limit.
+static bool passed(void) {
+    struct mheap *h = &mound_heap;
+    mutex_lock(&h->lock);
+    bool above = memlimit_above_locked(h, options->profile_percent);
+    mutex_unlock(&h->lock);
+    return above;
+}
+
+static void look_at_limit(void) {
+    static _Atomic bool done;
+    if (LIKELY(options->profile_percent == 0) || options->memlimit == 0 ||
+        options->profile_path[0] == '\0' ||
+        atomic_load_explicit(&done, memory_order_relaxed) || !passed() ||
+        atomic_exchange_explicit(&done, true, memory_order_relaxed) ||
+        filter_came() || runtime_is_borrowed())
+        return;
+    struct outfile file = file_written_by(write_now);
+    file.tag = "limit";
+    outfile_write(&file, 0);
+}
+
 void profilefile_look_at_growth(void) {
+    look_at_limit();
     uint64_t every = options->profile_every;
     if (every == 0 || options->profile_path[0] == '\0')
         return;
@@ -79,6 +147,10 @@ bool profilefile_is_due_at_exit(void) {
 
 void profilefile_at_exit(void) {
     const struct outfile file = file_written_by(write_last);
-    if (profilefile_is_due_at_exit() && profile_begin())
-        outfile_write(&file, 0);
+    if (!profilefile_is_due_at_exit() || !profile_begin())
+        return;
+    outfile_write(&file, 0);
+    const struct outfile peak = peak_written_by(write_last_peak);
+    if (peak_is_kept(&profile_table))
+        outfile_write(&peak, 0);
 }

@@ -8,6 +8,7 @@
 #include "heap/mcentral_grow.h"
 #include "heap/mcentral_sample.h"
 #include "os/unwind.h"
+#include "prof/peak.h"
 #include "prof/probes.h"
 #include "prof/sample.h"
 #include "runtime/options.h"
@@ -77,7 +78,10 @@ static struct mbucket *bucket_here(size_t size) {
 
 // count_in counts a sampled object in its bucket and fires the tracers' probe.
 static void count_in(struct mbucket *b, void *p, double chance) {
-    atomic_fetch_add_explicit(&b->nallocs, 1, memory_order_relaxed);
+    if (peak_is_kept(&profile_table))
+        peak_count_in(&profile_table, b);
+    else
+        atomic_fetch_add_explicit(&b->nallocs, 1, memory_order_relaxed);
     probe_alloc(p, b->size, (uint64_t)((double)b->size / chance));
     profilefile_look_at_growth();
 }
@@ -146,8 +150,12 @@ void sampled_large(struct mspan *s) {
 
 // count_out is count_in for the free of one.
 static void count_out(struct mbucket *b, const void *p) {
-    atomic_fetch_add_explicit(&b->nfrees, 1, memory_order_relaxed);
+    if (peak_is_kept(&profile_table))
+        peak_count_out(&profile_table, b);
+    else
+        atomic_fetch_add_explicit(&b->nfrees, 1, memory_order_relaxed);
     probe_free(p);
+    profilefile_look_at_fall();
 }
 
 void sampled_resized(struct mspan *s, const void *old) {

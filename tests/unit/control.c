@@ -146,6 +146,16 @@ Test(control, the_next_call_writes_the_profile) {
     mound_free(kept);
 }
 
+Test(control, a_profile_of_the_peak_is_kept_from_the_first_start_on) {
+    mkdir(folder, 0700);
+    cr_assert(eq(i64, request(MOUND_PAGE_PROFILE_PEAK, 0), -ENODATA));
+    request(MOUND_PAGE_PROFILE_START, 1);
+    cr_assert(eq(i64, request(MOUND_PAGE_PROFILE_PEAK, 0), 0));
+    cr_assert(eq(u64, profiles_after_a_call(), 1));
+    cr_assert(eq(i64, page.control.profile_result, 0));
+    cr_assert(eq(int, unlink(file(1)), 0));
+}
+
 Test(control, a_profile_that_cannot_be_written_is_the_requesters_matter) {
     int err[2];
     cr_assert(eq(int, pipe2(err, O_NONBLOCK), 0));

@@ -136,6 +136,13 @@ Test(options, a_malformed_value_is_named_with_what_is_allowed) {
          "name of a signal"},
         {"MOUND_PROFILE_SIGNAL=32", "MOUND_PROFILE_SIGNAL=32", "its number"},
         {"MOUND_PROFILE_SIGNAL=65", "MOUND_PROFILE_SIGNAL=65", "its number"},
+        {"MOUND_PROFILE_AT=top", "MOUND_PROFILE_AT=top", "peak, or a"},
+        {"MOUND_PROFILE_AT=90", "MOUND_PROFILE_AT=90", "peak, or a"},
+        {"MOUND_PROFILE_AT=101%", "MOUND_PROFILE_AT=101%", "peak, or a"},
+        {"MOUND_PROFILE_AT=0%", "MOUND_PROFILE_AT=0%", "peak, or a"},
+        {"MOUND_PROFILE_AT=peak,", "MOUND_PROFILE_AT=peak,", "peak, or a"},
+        {"MOUND_PROFILE_AT=peaks", "MOUND_PROFILE_AT=peaks", "peak, or a"},
+        {"MOUND_CONTROL=2", "MOUND_CONTROL=2", "0 or 1"},
         {"MOUND_UNWIND=dwarf", "MOUND_UNWIND=dwarf", "tables, libunwind or fp"},
         {"MOUND_GUARD=x", "MOUND_GUARD=x", "0 or a number"},
         {"MOUND_MISUSE=Abort", "MOUND_MISUSE=Abort", "abort, report or ignore"},
@@ -218,6 +225,15 @@ Test(options, what_needs_a_profile_says_so) {
         str,
         (char *)SAID("MOUND_PROFILE_EVERY=1MiB", "MOUND_PROFILE=/dev/./null"),
         ""));
+}
+
+Test(options, moments_of_a_profile) {
+    cr_assert(eq(str,
+                 (char *)SAID("MOUND_PROFILE_AT=90%,peak", "MOUND_PROFILE=x",
+                              "MOUND_MEMLIMIT=1GiB"),
+                 ""));
+    cr_assert(options->profile_peak);
+    cr_assert(eq(uint, options->profile_percent, 90));
 }
 
 Test(options, strange_bytes_in_a_value_stay_on_one_short_line) {

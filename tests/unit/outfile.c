@@ -36,7 +36,10 @@ static int write_nothing(int fd) {
 }
 
 static struct outfile file_for(const char *path) {
-    return (struct outfile){"MOUND_TEST", path, write_contents, &said};
+    return (struct outfile){.variable = "MOUND_TEST",
+                            .path = path,
+                            .write = write_contents,
+                            .said = &said};
 }
 
 static int write_at(const struct folder *folder, const char *name,
@@ -161,6 +164,39 @@ Test(outfile, needs_no_links) {
 Test(outfile, needs_no_links_for_files_without_names) {
     filter(&no_links, 1);
     names_are_right();
+}
+
+// rewritten writes one file three times.
+static void rewritten(const char *template, const char *name) {
+    struct folder folder = folder_make();
+    uint64_t which = 0;
+    struct outfile out = file_for(folder_join(&folder, template));
+    out.tag = "peak";
+    out.which = &which;
+    contents = "first\n";
+    cr_assert(zero(int, outfile_write(&out, 0)));
+    holds(&folder, name, contents);
+    contents = "second\n";
+    cr_assert(zero(int, outfile_write(&out, 0)));
+    cr_assert(zero(int, outfile_write(&out, 0)));
+    holds(&folder, name, contents);
+    has_files(&folder, 1);
+    folder_remove(&folder);
+}
+
+static void files_are_rewritten(void) {
+    char own[64];
+    rewritten("heap.pb.gz", "heap.peak.pb.gz");
+    rewritten("heap.%n.pb.gz", "heap.peak.1.pb.gz");
+    rewritten("heap", "heap.peak");
+    snprintf(own, sizeof own, "%d.peak.txt", getpid());
+    rewritten("%p.txt", own);
+}
+
+Test(outfile, one_that_is_written_again_keeps_its_name) {
+    files_are_rewritten();
+    filter((struct rule[]){no_unnamed, no_new_rename}, 2);
+    files_are_rewritten();
 }
 
 static void leaves_nothing(void) {
