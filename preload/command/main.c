@@ -29,6 +29,7 @@ static const struct verb verbs[] = {
      "all processes on mound, and those that were killed", verb_ps},
     {NULL, "stats", "explain", "PID|FILE|CORE",
      "what the memory of one is made of, and what follows", verb_stats},
+    {NULL, "top", NULL, "", "the same, live", verb_top},
     {"Who allocates most?", "profile", NULL, "PID|FILE",
      "shows the functions and stacks with the most memory", verb_profile},
     {"What changed?", "diff", NULL, "A B",
@@ -39,6 +40,8 @@ static const struct verb verbs[] = {
      "each cause in one line, with what to do", verb_doctor},
     {"How do I start it?", "run", NULL, "PROGRAM...",
      "a program on mound, visible from outside", verb_run},
+    {"For collectors", "export", NULL, "",
+     "figures for Prometheus, expvar and pprof", verb_export},
     {"Tidy up", "clean", NULL, "", "forgets the processes that were killed",
      verb_clean},
 };

@@ -25,9 +25,11 @@ int verb_clean(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
 int verb_diff(int argc, char **argv);
 int verb_profile(int argc, char **argv);
+int verb_export(int argc, char **argv);
 int verb_ps(int argc, char **argv);
 int verb_release(int argc, char **argv);
 int verb_run(int argc, char **argv);
 int verb_stats(int argc, char **argv);
+int verb_top(int argc, char **argv);
 
 #endif // MOUND_COMMAND_VERB_H

@@ -6,6 +6,7 @@
 
 #include "explain.h"
 #include "message.h"
+#include "openmetrics.h"
 #include "prof/summary.h"
 #include "target.h"
 #include "units.h"
@@ -13,7 +14,7 @@
 
 struct options {
     const char *what;
-    bool json, classes;
+    bool json, openmetrics, classes;
     uint64_t during_ns;
 };
 
@@ -22,6 +23,9 @@ static error_t parse(int key, char *value, struct argp_state *state) {
     switch (key) {
     case 'j':
         o->json = true;
+        return 0;
+    case 'o':
+        o->openmetrics = true;
         return 0;
     case 'c':
         o->classes = true;
@@ -69,6 +73,12 @@ static void print(const struct options *o, struct target *t,
         summary_write_json(&t->page, t->alive ? (int)t->pid : -1, 1);
         return;
     }
+    if (o->openmetrics) {
+        openmetrics_write(
+            stdout, (const struct target *[]){t}, 1, OPENMETRICS_BOTH,
+            OPENMETRICS_ENDED | (o->classes ? OPENMETRICS_CLASSES : 0));
+        return;
+    }
     summary_write(&t->page, 1);
     if (o->classes)
         summary_write_classes(&t->page, 1);
@@ -84,6 +94,8 @@ int verb_stats(int argc, char **argv) {
          "Also the size classes, the one with the most waste first", 0},
         {"json", 'j', NULL, 0, "As JSON: Go's expvar form, and an object mound",
          0},
+        {"openmetrics", 'o', NULL, 0,
+         "As OpenMetrics, for collectors; promtool takes it, too", 0},
         {"during", 'd', "TIME", 0,
          "Wait so long, and say whether live objects grow in that time", 0},
         {0}};

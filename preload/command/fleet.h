@@ -1,0 +1,36 @@
+// fleet.h: all programs on mound that this user may look at, for verbs that show them
+// again and again: those with a page, dead ones among them, and, if wished, live ones
+// without.
+#ifndef MOUND_COMMAND_FLEET_H
+#define MOUND_COMMAND_FLEET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "target.h"
+
+struct fleet_ship {
+    struct target target;
+    uid_t uid;
+    double
+        mallocs_s; // mallocs a second since the reading before; < 0: not known
+    uint64_t mallocs; // at the reading before
+    uint64_t read_ns; // its time, CLOCK_MONOTONIC
+    bool seen;
+};
+
+// struct fleet is zero at first.
+struct fleet {
+    struct fleet_ship *ships;
+    size_t nships, room;
+};
+
+// fleet_read reads all once more, see targets_each. Complaints, such as one about a file that is no page, are lines on stderr.
+void fleet_read(struct fleet *f, bool without_page);
+
+// fleet_find returns the one of a live process, or NULL.
+struct fleet_ship *fleet_find(struct fleet *f, pid_t pid);
+void fleet_end(struct fleet *f);
+
+#endif // MOUND_COMMAND_FLEET_H

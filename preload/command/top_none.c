@@ -1,0 +1,11 @@
+// top_none.c: stands in for top_screen.c where there was no ncursesw.
+#include "message.h"
+#include "top.h"
+#include "verb.h"
+
+int top_screen(enum top_key key, uint64_t interval_ns) {
+    (void)key;
+    (void)interval_ns;
+    message_error("top: this mound was built without ncursesw; use --batch");
+    return VERB_UNUSABLE;
+}
