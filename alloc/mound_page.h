@@ -74,7 +74,7 @@ struct mound_page_identity {
     uint32_t serves;                     // enum mound_page_serves
     uint32_t state;                      // enum mound_page_state
     int32_t status; // of MOUND_PAGE_EXITED: exit status, -1: not known; of
-                    // MOUND_PAGE_SIGNALLED: the signal
+                    // MOUND_PAGE_SIGNALLED: the signal, -1: not known
     uint32_t reserved;
     uint64_t end_unix_ns; // 0: not ended, or not noted
 };

@@ -139,5 +139,5 @@ uint64_t parts_duration(const struct mound_page *page) {
     const struct mound_page_identity *id = &page->identity;
     uint64_t end =
         id->end_unix_ns != 0 ? id->end_unix_ns : page->stats.published_unix_ns;
-    return less(end, id->start_unix_ns);
+    return id->start_unix_ns == 0 ? 0 : less(end, id->start_unix_ns);
 }

@@ -47,7 +47,7 @@ uint64_t parts_cached(const struct mound_page *page, unsigned c);
 uint64_t parts_free(const struct mound_page *page, unsigned c);
 uint64_t parts_waste(const struct mound_page *page, unsigned c);
 
-// parts_duration returns how long the process ran, or runs, in nanoseconds.
+// parts_duration returns how long the process ran, or runs, in nanoseconds; 0: not known.
 uint64_t parts_duration(const struct mound_page *page);
 
 #endif // MOUND_PROF_PARTS_H

@@ -185,14 +185,18 @@ static void write_end(struct print *out, const struct mound_page *page) {
             print_str(out, " with status ");
             print_u64(out, (uint64_t)id->status);
         }
+    } else if (id->state == MOUND_PAGE_SIGNALLED && id->status <= 0) {
+        print_str(out, ", killed or crashed");
     } else if (id->state == MOUND_PAGE_SIGNALLED) {
         print_str(out, ", ended by signal ");
-        print_u64(out, id->status < 0 ? 0 : (uint64_t)id->status);
+        print_u64(out, (uint64_t)id->status);
     } else {
         print_str(out, ", running");
     }
-    print_str(out, id->state == MOUND_PAGE_RUNNING ? " for " : " after ");
-    print_duration(out, parts_duration(page));
+    if (id->start_unix_ns != 0) {
+        print_str(out, id->state == MOUND_PAGE_RUNNING ? " for " : " after ");
+        print_duration(out, parts_duration(page));
+    }
     print_char(out, '\n');
 }
 
@@ -203,7 +207,7 @@ static void write_rss(struct print *out, const struct mound_page *page,
     print_scaled(out, column_units(c, p->rss), c->scale, "", NUMBER_COLUMN);
     print_str(out, units[c->unit]);
     if (!p->rss_known) {
-        print_str(out, "   the RSS of the process is not known: no /proc\n");
+        print_str(out, "   the RSS of the process is not known\n");
         return;
     }
     print_char(out, ' ');
@@ -262,7 +266,9 @@ static void write_parts(struct print *out, const struct mound_page *page,
 
 // print_rate prints how many a second.
 static void print_rate(struct print *out, uint64_t n, uint64_t ns) {
-    double rate = ns == 0 ? 0 : (double)n * SECOND_NS / (double)ns;
+    if (ns == 0)
+        return; // not known
+    double rate = (double)n * SECOND_NS / (double)ns;
     print_str(out, " (");
     if (rate >= 1e6 && rate < 1e15) {
         print_scaled(out, rounded(rate / 1e5), 10, "", 0);

@@ -154,8 +154,10 @@ static void fill(const struct heapstats *st, const struct caches *caches,
                  struct mound_page_stats *ret) {
     uint64_t page = st->page_bytes;
     ret->inuse = st->inuse_pages * page + st->emergency_bytes;
-    ret->idle = st->free_pages * page;
     ret->released = st->released_pages * page;
+    ret->idle =
+        not_negative(st->sys_pages - st->inuse_pages - st->released_pages) *
+        page;
     ret->holes = ret->live = ret->cached = ret->total_alloc = 0;
     ret->mallocs = ret->frees = ret->spans = 0;
     ret->rounding = UINT64_MAX;

@@ -1,6 +1,5 @@
-// explain.c: see explain.h. The rule: the largest part of RSS is explained, live objects
-// last where another part is worth a quarter of them, as those are what the program
-// is for.
+// explain.c: see explain.h. The rule: the largest part of RSS is explained, where live
+// objects count by half, as they are what the program is for.
 #include "explain.h"
 
 #include <inttypes.h>
@@ -14,8 +13,8 @@
 
 enum {
     SMALL_BYTES = 8 << 20, // less is what any program takes
-    WORTH_SHARE = 4,       // of live objects
-    SHOWN_DURATION = 4,    // half-lives until a sixteenth is left
+    LIVE_SHARE = 2,
+    SHOWN_DURATION = 4, // half-lives until a sixteenth is left
 };
 
 struct case_of {
@@ -208,7 +207,7 @@ struct explain_text explain(const struct target *t,
             most = i;
     if (c.p.rss < SMALL_BYTES)
         of_small(&c);
-    else if (others[most].nbytes < live / WORTH_SHARE)
+    else if (others[most].nbytes < live / LIVE_SHARE)
         of_live(&c);
     else
         others[most].of(&c);

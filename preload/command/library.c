@@ -2,12 +2,22 @@
 #include "library.h"
 
 #include <gelf.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 bool library_is_named(const char *path) {
     const char *name = strrchr(path, '/');
     return name != NULL && strncmp(name + 1, "libmound.so", 11) == 0;
+}
+
+uint32_t library_version(const char *path) {
+    unsigned major, minor, patch;
+    const char *name = strrchr(path, '/');
+    if (name == NULL ||
+        sscanf(name, "/libmound.so.%u.%u.%u", &major, &minor, &patch) != 3)
+        return 0;
+    return major * 10000 + minor * 100 + patch;
 }
 
 // take notes a symbol if it is one of ours.

@@ -19,4 +19,8 @@ bool library_read(int fd, struct library *ret);
 // library_is_named says whether the path of a mapping is that of libmound.so.
 bool library_is_named(const char *path);
 
+// library_version reads the version out of the name of the library, libmound.so.0.1.0, in
+// the form of mound_version(); 0: it is not in the name.
+uint32_t library_version(const char *path);
+
 #endif // MOUND_COMMAND_LIBRARY_H

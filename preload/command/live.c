@@ -170,16 +170,6 @@ void live_process(const struct process *p, struct mound_page *page) {
     program_name(p, page->identity.program, sizeof page->identity.program);
 }
 
-// version_of reads the version out of the name of the library, as mound_version() has it.
-static uint32_t version_of(const char *path) {
-    unsigned major, minor, patch;
-    const char *name = strrchr(path, '/');
-    if (name == NULL ||
-        sscanf(name, "/libmound.so.%u.%u.%u", &major, &minor, &patch) != 3)
-        return 0;
-    return major * 10000 + minor * 100 + patch;
-}
-
 static enum live_answer refuse(struct live_why *ret, enum live_answer answer,
                                const char *why) {
     snprintf(ret->s, sizeof ret->s, "%s", why);
@@ -222,6 +212,26 @@ static enum live_answer failed(const struct process *p, int e,
     return LIVE_UNREADABLE;
 }
 
+// has_variable says whether a process started with an entry in its environment.
+static bool has_variable(pid_t pid, const char *entry) {
+    enum { ENVIRONMENT_BYTES = 1 << 17 }; // the kernel's limit of one string
+    static char text[ENVIRONMENT_BYTES];
+    ssize_t n = process_file(pid, "environ", text, sizeof text);
+    for (const char *s = text; n > 0 && s < text + n; s += strlen(s) + 1)
+        if (strcmp(s, entry) == 0)
+            return true;
+    return false;
+}
+
+// who_serves says who does where mound has not served a single malloc.
+static uint32_t who_serves(const struct process *p,
+                           const struct mound_page *page) {
+    if (page->identity.serves != MOUND_PAGE_SERVES || page->stats.mallocs != 0)
+        return page->identity.serves;
+    return has_variable(p->pid, "MOUND_OFF=1") ? MOUND_PAGE_OFF
+                                               : MOUND_PAGE_FRONT;
+}
+
 static enum live_answer read_counters(const struct process *p, uint64_t address,
                                       struct mound_page *page,
                                       struct live_why *ret_why) {
@@ -230,8 +240,7 @@ static enum live_answer read_counters(const struct process *p, uint64_t address,
     struct mound_page_stats *st = &page->stats;
     switch (counters_read(&memory, address, st)) {
     case COUNTERS_UNUSED:
-        if (page->identity.serves == MOUND_PAGE_SERVES)
-            page->identity.serves = MOUND_PAGE_OFF;
+    case COUNTERS_READ:
         break;
     case COUNTERS_OTHER:
         return refuse(
@@ -242,9 +251,8 @@ static enum live_answer read_counters(const struct process *p, uint64_t address,
             return failed(p, reader.error, ret_why);
         return refuse(ret_why, LIVE_UNREADABLE,
                       "the counters of mound in it are damaged");
-    case COUNTERS_READ:
-        break;
     }
+    page->identity.serves = who_serves(p, page);
     st->published_ns = clock_ns(CLOCK_MONOTONIC);
     st->published_unix_ns = clock_ns(CLOCK_REALTIME);
     page->now.inuse = st->inuse;
@@ -273,7 +281,7 @@ enum live_answer live_read(const struct process *p, struct mound_page *ret,
         return failed(p, e, ret_why);
     live_process(p, ret);
     if (ret->identity.library == 0)
-        ret->identity.library = version_of(m.path);
+        ret->identity.library = library_version(m.path);
     return read_counters(p, m.begin - library.begin + library.stats, ret,
                          ret_why);
 }

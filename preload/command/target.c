@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core.h"
 #include "live.h"
 #include "message.h"
 #include "pagefile.h"
@@ -146,6 +147,17 @@ static bool open_file(const char *path, struct target *t) {
     return t->path != NULL;
 }
 
+static bool open_core(const char *path, struct target *t) {
+    struct core_why why;
+    t->source = TARGET_CORE;
+    if (!core_read(path, &t->page, &why)) {
+        message_error("%s: %s", path, why.s);
+        return false;
+    }
+    t->path = strdup(path);
+    return t->path != NULL;
+}
+
 bool target_open(const char *what, struct target *ret) {
     char *end;
     errno = 0;
@@ -158,7 +170,7 @@ bool target_open(const char *what, struct target *ret) {
         return target_open_pid((pid_t)pid, ret);
     }
     *ret = (struct target){0};
-    return open_file(what, ret);
+    return core_is(what) ? open_core(what, ret) : open_file(what, ret);
 }
 
 void target_close(struct target *t) {
