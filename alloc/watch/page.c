@@ -10,10 +10,10 @@
 #include "os/file.h"
 #include "os/filter.h"
 #include "os/pagefile.h"
-#include "prof/hugeuse.h"
 #include "prof/reading.h"
 #include "runtime/options.h"
 #include "runtime/thread.h"
+#include "watch/control.h"
 #include "watch/snapshot.h"
 
 enum {
@@ -112,19 +112,15 @@ static void pages_changed(struct mheap *h) {
 
 // Publication.
 
-static void add_process(struct mound_page_stats *ret) {
+static void add_process(struct mound_page_stats *ret, bool whole) {
     if (!filter_noted())
         snapshot_read_status(ret);
+    if (whole && !filter_noted())
+        snapshot_read_rollup(ret);
     snapshot_read_profile(ret);
-    ret->published_ns = sys_now_ns();
+    ret->published_ns = whole ? ret->huge_ns : sys_now_ns();
     ret->published_unix_ns = sys_unix_ns();
     ret->npublished++;
-}
-
-static void add_huge(struct mound_page_stats *ret) {
-    struct hugeuse huge = hugeuse_read(&mound_heap);
-    ret->heap_huge = huge.bytes;
-    ret->heap_huge_unused = huge.unused;
 }
 
 static void write_stats(struct mound_page *page,
@@ -157,10 +153,10 @@ static bool read_step_locked(bool all) {
 }
 
 // publish_locked writes what was read.
-static void publish_locked(struct mound_page *page) {
+static void publish_locked(struct mound_page *page, bool whole) {
     uint64_t begin = sys_ticks();
     struct mound_page_stats *stats = &reading.stats;
-    add_process(stats);
+    add_process(stats, whole);
     write_stats(page, stats);
     runtime_set_chore(RUNTIME_CHORE_PAGE, false);
     store(&last_inuse, stats->inuse);
@@ -184,16 +180,35 @@ void page_tick(void) {
 static void publish_all_locked(struct mound_page *page, bool whole) {
     while (!read_step_locked(/* all= */ true))
         continue;
-    if (whole)
-        add_huge(&reading.stats);
-    publish_locked(page);
+    publish_locked(page, whole);
+}
+
+// add_walks adds what walks over the heap found.
+static void add_walks_locked(const struct mound_page_stats *walks) {
+    struct mound_page_stats *stats = &reading.stats;
+    stats->heap_huge = walks->heap_huge;
+    stats->heap_huge_unused = walks->heap_huge_unused;
+    stats->huge_ns = walks->huge_ns;
+    stats->resident_ns = walks->resident_ns;
+    stats->resident_small = walks->resident_small;
+    stats->resident_large = walks->resident_large;
+    stats->resident_idle = walks->resident_idle;
+    stats->resident_records = walks->resident_records;
 }
 
 void page_publish(bool whole) {
+    static struct mound_page_stats walks; // too large for small stacks
     struct mound_page *page = page_here();
     if (page == NULL)
         return;
+    if (whole) {
+        // Long ones, so without the lock, which a fork waits for.
+        walks.records = page->stats.records;
+        snapshot_read_walks(&walks, sys_now_ns());
+    }
     mutex_lock(&lock);
+    if (whole)
+        add_walks_locked(&walks);
     publish_all_locked(page, whole);
     mutex_unlock(&lock);
 }
@@ -259,6 +274,13 @@ static const char *make_locked(const char **ret_what) {
     return NULL;
 }
 
+// let_control is called without the lock, after a page was made.
+static void let_control(void) {
+    struct mound_page *page = page_here();
+    if (options->control && page != NULL)
+        control_start(page, page_publish);
+}
+
 static void complain(const char *what, const char *why) {
     struct print out = print_to(2);
     print_str(&out, "mound: MOUND_WATCH: ");
@@ -284,34 +306,34 @@ void page_start(void) {
         mutex_unlock(&lock);
         if (why != NULL)
             complain(what, why);
+        let_control();
     }
     thread_leave();
 }
 
 // make_child_locked makes the page of a child that lives. Where it cannot, it has none.
-static void make_child_locked(void) {
+static bool make_child_locked(void) {
     const char *what;
     if (sys_now_ns() - forked_ns < CHILD_NS || runtime_is_borrowed())
-        return;
-    if (!filter_came())
-        page_watched = make_locked(&what) == NULL;
-    else
-        page_watched = false;
+        return false;
+    page_watched = !filter_came() && make_locked(&what) == NULL;
     child = false;
     if (!page_watched)
         runtime_set_chore(RUNTIME_CHORE_PAGE, false);
+    return page_watched;
 }
 
 void page_due(void) {
     // Where another thread is at it, or this one forks, this is not waited for.
     if (!mutex_trylock(&lock))
         return;
-    if (child)
-        make_child_locked();
+    bool made = child && make_child_locked();
     struct mound_page *page = page_here();
     if (page != NULL && read_step_locked(/* all= */ false))
-        publish_locked(page);
+        publish_locked(page, /* whole= */ false);
     mutex_unlock(&lock);
+    if (made)
+        let_control();
 }
 
 void page_thread_ends(void) {

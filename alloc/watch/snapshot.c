@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "os/helper.h"
 #include "os/sys.h"
 #include "out/outname.h"
 #include "prof/hugeuse.h"
@@ -55,7 +56,7 @@ static uint64_t kib_after(const char *text, const char *name) {
 
 void snapshot_read_status(struct mound_page_stats *ret) {
     char text[PROC_BYTES];
-    read_text("/proc/self/status", text);
+    read_text(helper_path_status, text);
     ret->rss = kib_after(text, "\nVmRSS:");
     ret->rss_peak = kib_after(text, "\nVmHWM:");
     ret->rss_anon = kib_after(text, "\nRssAnon:");
@@ -66,9 +67,9 @@ void snapshot_read_status(struct mound_page_stats *ret) {
 
 // read_rollup replaces RSS by the sum over all pages: the kernel's counters lag behind
 // by some pages for each thread.
-static void read_rollup(struct mound_page_stats *ret) {
+void snapshot_read_rollup(struct mound_page_stats *ret) {
     char text[PROC_BYTES];
-    read_text("/proc/self/smaps_rollup", text);
+    read_text(helper_path_rollup, text);
     uint64_t rss = kib_after(text, "\nRss:");
     uint64_t anon = kib_after(text, "\nAnonymous:");
     if (rss == 0 || anon + ret->rss_shmem > rss)
@@ -137,7 +138,7 @@ void snapshot_read_profile(struct mound_page_stats *ret) {
         atomic_load_explicit(&profile_table.nbuckets, memory_order_relaxed);
 }
 
-static void read_walks(struct mound_page_stats *ret, uint64_t now) {
+void snapshot_read_walks(struct mound_page_stats *ret, uint64_t now) {
     struct hugeuse huge = hugeuse_read(&mound_heap);
     ret->heap_huge = huge.bytes;
     ret->heap_huge_unused = huge.unused;
@@ -168,10 +169,10 @@ static void take_inside(struct mound_page_stats *ret,
     thread_unlock_list();
     snapshot_read_profile(ret);
     if (whole)
-        read_walks(ret, now);
+        snapshot_read_walks(ret, now);
     snapshot_read_status(ret);
     if (whole)
-        read_rollup(ret);
+        snapshot_read_rollup(ret);
 }
 
 void snapshot_take_inside(struct mound_page_stats *ret, bool whole) {

@@ -23,8 +23,12 @@ bool snapshot_take_with(struct mound_page_stats *ret,
                         struct mound_memstats *ret_memstats, bool whole);
 
 // Parts of it. snapshot_read_status fills what the kernel says in /proc/self/status, all
-// 0 if that cannot be read, and snapshot_read_profile what is known of the profile.
+// 0 if that cannot be read, snapshot_read_rollup corrects RSS by smaps_rollup,
+// snapshot_read_walks fills what a whole reading has more of the heap, of the time now,
+// and snapshot_read_profile what is known of the profile.
 void snapshot_read_status(struct mound_page_stats *ret);
+void snapshot_read_rollup(struct mound_page_stats *ret);
+void snapshot_read_walks(struct mound_page_stats *ret, uint64_t now);
 void snapshot_read_profile(struct mound_page_stats *ret);
 
 // snapshot_identity fills *ret: a process that runs.

@@ -2,6 +2,9 @@
 // thread must be one of the C library's: a helper that never starts.
 #include "os/helper.h"
 
+const char helper_path_status[] = "/proc/self/status";
+const char helper_path_rollup[] = "/proc/self/smaps_rollup";
+
 bool helper_start(struct helper *h, void (*run)(void *arg), void *arg) {
     (void)h;
     (void)run;
