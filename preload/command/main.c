@@ -42,6 +42,8 @@ static const struct verb verbs[] = {
      "a program on mound, visible from outside", verb_run},
     {"For collectors", "export", NULL, "",
      "figures for Prometheus, expvar and pprof", verb_export},
+    {"Does it grow?", "check", NULL, "-- PROGRAM...",
+     "fails when the memory of a program grows, for CI", verb_check},
     {"Tidy up", "clean", NULL, "", "forgets the processes that were killed",
      verb_clean},
 };

@@ -21,6 +21,7 @@ struct verb {
     int (*run)(int argc, char **argv);
 };
 
+int verb_check(int argc, char **argv);
 int verb_clean(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
 int verb_diff(int argc, char **argv);

@@ -8,19 +8,74 @@
 
 #include "message.h"
 #include "pprof_read.h"
+#include "session.h"
 #include "shown.h"
 #include "symbolize.h"
 #include "units.h"
 #include "verb.h"
 
+enum { KEY_FOR = 0x200, KEY_GROWTH, KEY_LEAKS, KEY_PEAK, KEY_RATE };
+
+static const uint64_t SECOND_NS = 1000 * 1000 * 1000;
+static const uint64_t FOR_NS = 10 * SECOND_NS, FOR_MAX_NS = 86400 * SECOND_NS;
+static const uint64_t RATE = 512 << 10, RATE_MAX = UINT64_C(1) << 40;
+
+enum view { PLAIN, GROWTH, LEAKS, PEAK };
+
 struct options {
     struct shown shown;
     const char *what;
+    enum view view;
+    uint64_t for_ns; // UINT64_MAX: not given
+    uint64_t rate;
+    bool is_live; // an option that needs a process was given
 };
+
+static const struct argp_option argp_options[] = {
+    {.name = "for",
+     .key = KEY_FOR,
+     .arg = "TIME",
+     .doc = "Sample for so long: 500ms, 30s, 5m (10s; none if the process "
+            "samples already)"},
+    {.name = "growth",
+     .key = KEY_GROWTH,
+     .doc = "Show what changed from the begin to the end of that time"},
+    {.name = "leaks",
+     .key = KEY_LEAKS,
+     .doc = "Show what was allocated in the first half of that time and is "
+            "still in use at its end"},
+    {.name = "peak",
+     .key = KEY_PEAK,
+     .doc = "Show the moment with the most in use, of a process that runs "
+            "with MOUND_PROFILE_AT=peak"},
+    {.name = "rate",
+     .key = KEY_RATE,
+     .arg = "BYTES",
+     .doc = "Take one sample for so many bytes (512KiB)"},
+    {0}};
 
 static error_t parse(int key, char *value, struct argp_state *state) {
     struct options *o = state->input;
+    o->is_live |= key >= KEY_FOR && key <= KEY_RATE;
     switch (key) {
+    case KEY_FOR:
+        if (!units_read_duration(value, &o->for_ns) || o->for_ns > FOR_MAX_NS)
+            argp_error(state, "%s: no time up to a day, such as 500ms or 30s",
+                       value);
+        return 0;
+    case KEY_GROWTH:
+    case KEY_LEAKS:
+    case KEY_PEAK:
+        if (o->view != PLAIN)
+            argp_error(state, "one of --growth, --leaks and --peak");
+        o->view = key == KEY_GROWTH ? GROWTH : key == KEY_LEAKS ? LEAKS : PEAK;
+        return 0;
+    case KEY_RATE:
+        if (!units_read_bytes(value, &o->rate) || o->rate == 0 ||
+            o->rate > RATE_MAX)
+            argp_error(state, "%s: no size from 1 to 1TiB, such as 64KiB",
+                       value);
+        return 0;
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &o->shown;
         return 0;
@@ -38,6 +93,12 @@ static error_t parse(int key, char *value, struct argp_state *state) {
 
 static int show_file(const struct options *o) {
     struct pprof p;
+    if (o->is_live) {
+        message_error("%s: is not the number of a process, which --for, "
+                      "--growth, --leaks, --peak and --rate need",
+                      o->what);
+        return VERB_UNUSABLE;
+    }
     if (!pprof_read(o->what, &p))
         return VERB_UNUSABLE;
     symbolize_profile(&p, 0);
@@ -46,16 +107,157 @@ static int show_file(const struct options *o) {
     return status;
 }
 
+// struct taken is what was fetched of a process.
+struct taken {
+    struct pprof p;
+    struct pprof base;
+    bool has_base;
+    uint64_t ns;      // for how long it was looked at
+    const char *note; // what the figures mean, or NULL
+};
+
+static bool take(struct session *s, struct pprof *ret) {
+    return session_take(s, MOUND_PAGE_PROFILE_WRITE, ret);
+}
+
+// copy makes a profile once more.
+static void copy(const struct pprof *p, struct pprof *ret) {
+    struct bytes file = {0};
+    pprof_write(p, &file);
+    pprof_parse(file.at, file.n, ret);
+    bytes_free(&file);
+}
+
+// at_most leaves in later, stack by stack, what earlier had too: later less what is
+// more in it than in earlier.
+static void at_most(struct pprof *later, const struct pprof *earlier) {
+    struct pprof more;
+    copy(later, &more);
+    pprof_subtract(&more, earlier);
+    for (size_t i = 0; i < more.nsamples; i++)
+        for (size_t k = 0; k < PPROF_VALUES; k++)
+            if (more.samples[i].values[k] < 0 || k >= PPROF_ALLOC_SPACE)
+                more.samples[i].values[k] = 0;
+    pprof_subtract(later, &more);
+    pprof_free(&more);
+}
+
+static bool take_plain(const struct options *o, struct session *s,
+                       struct taken *ret) {
+    ret->ns = o->for_ns != UINT64_MAX ? o->for_ns : s->own ? FOR_NS : 0;
+    return session_wait(s, ret->ns) && session_stop(s) && take(s, &ret->p);
+}
+
+static bool take_growth(const struct options *o, struct session *s,
+                        struct taken *ret) {
+    ret->ns = o->for_ns != UINT64_MAX ? o->for_ns : FOR_NS;
+    ret->has_base = true;
+    if (!s->sampled) // there is nothing that could change
+        intern_init(&ret->base.strings);
+    else if (!take(s, &ret->base))
+        return false;
+    if (s->own)
+        ret->note = "objects that were there before the sampling are not seen "
+                    "to go";
+    return session_wait(s, ret->ns) && session_stop(s) && take(s, &ret->p);
+}
+
+// take_leaks samples for the first half only: frees of sampled objects count after
+// it, so that what is in use at the end is what is left of the first half. The
+// sampling of the process itself goes on: then two profiles give a bound.
+static bool take_leaks(const struct options *o, struct session *s,
+                       struct taken *ret) {
+    struct pprof middle;
+    bool has_middle = false;
+    ret->ns = o->for_ns != UINT64_MAX ? o->for_ns : FOR_NS;
+    bool ok = session_wait(s, ret->ns / 2) && session_stop(s);
+    if (ok && !s->own) {
+        has_middle = ok = take(s, &middle);
+        ret->note = "in use at the middle of that time and at its end, by "
+                    "stack: at most so much of it are the same objects";
+    } else {
+        ret->note = "allocated in the first half of that time, in use at its "
+                    "end";
+    }
+    ok = ok && session_wait(s, ret->ns / 2) && take(s, &ret->p);
+    if (ok && has_middle)
+        at_most(&ret->p, &middle);
+    if (has_middle)
+        pprof_free(&middle);
+    return ok;
+}
+
+static bool take_view(const struct options *o, struct session *s,
+                      struct taken *ret) {
+    if (o->view == PEAK)
+        return session_take(s, MOUND_PAGE_PROFILE_PEAK, &ret->p);
+    if (!session_start(s, o->rate))
+        return false;
+    return o->view == GROWTH  ? take_growth(o, s, ret)
+           : o->view == LEAKS ? take_leaks(o, s, ret)
+                              : take_plain(o, s, ret);
+}
+
+static int show(const struct options *o, const struct session *s,
+                struct taken *t) {
+    const char *facts[3];
+    size_t n = 0;
+    char *title = store_printf("%s (%d)", s->target.page.identity.program,
+                               (int)s->target.pid);
+    char *how =
+        o->view == PEAK ? store_printf("the moment with the most in use")
+        : s->own        ? store_printf("of what was allocated in %s%s",
+                                       units_duration(t->ns).s,
+                                s->sampled ? ", or in an earlier profile" : "")
+                        : store_printf("of all since the process samples by "
+                                              "itself");
+    facts[n++] = how;
+    if (t->note != NULL)
+        facts[n++] = t->note;
+    if (session_interrupted())
+        facts[n++] = "interrupted before that time was over";
+    int status = shown_profile(&o->shown, title, facts, n, &t->p,
+                               t->has_base ? &t->base : NULL);
+    free(title);
+    free(how);
+    return status;
+}
+
+static int show_process(const struct options *o) {
+    struct session s;
+    struct taken taken = {.note = NULL};
+    if (!session_open(o->what, &s))
+        return VERB_UNUSABLE;
+    bool ok = take_view(o, &s, &taken);
+    session_close(&s);
+    int status = ok ? show(o, &s, &taken) : VERB_UNUSABLE;
+    pprof_free(&taken.p);
+    pprof_free(&taken.base);
+    return status;
+}
+
+static bool is_number(const char *s) {
+    return s[0] != '\0' && s[strspn(s, "0123456789")] == '\0';
+}
+
 int verb_profile(int argc, char **argv) {
     static const struct argp_child children[] = {{.argp = &shown_argp}, {0}};
     static const struct argp argp = {
+        .options = argp_options,
         .parser = parse,
         .children = children,
-        .args_doc = "FILE",
-        .doc = "Shows who allocated memory: what a heap profile in pprof's "
-               "form says.\vExit status: 0 done, 2 it could not be done."};
-    struct options o = {0};
+        .args_doc = "PID|FILE",
+        .doc = "Shows who allocates the memory of a process that was started "
+               "with MOUND_CONTROL=1, as mound run does: samples for a time, "
+               "stops, and shows what was taken. Ctrl-C ends that time early; "
+               "the sampling is stopped in any case. Of a FILE, what a heap "
+               "profile in pprof's form says."
+               "\vWhat was allocated before the sampling began is not in it. "
+               "Where the process samples by itself (MOUND_PROFILE), all since "
+               "then is, and its sampling goes on.\n\n"
+               "Exit status: 0 done, 2 it could not be done."};
+    struct options o = {.for_ns = UINT64_MAX, .rate = RATE};
     shown_init(&o.shown);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    return show_file(&o);
+    return is_number(o.what) ? show_process(&o) : show_file(&o);
 }

@@ -1,0 +1,37 @@
+// series.h: the memory of a program that this command has started, over time.
+#ifndef MOUND_COMMAND_SERIES_H
+#define MOUND_COMMAND_SERIES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "launch.h"
+#include "mound_page.h"
+#include "prof/parts.h"
+
+// struct series_point is one reading.
+struct series_point {
+    double seconds; // since the start
+    struct parts parts;
+    uint64_t mallocs;
+    uint64_t frees;
+};
+
+struct series {
+    struct series_point *points; // at least 20 ms apart, and 1/200 of the time
+    size_t n;
+    size_t capacity;
+    struct mound_page page; // of the last reading, or the page that it left
+    bool stopped;           // it was ended by series_watch
+    // Called after each reading, or NULL.
+    void (*each)(void *argument, const struct series_point *point);
+    void *argument;
+};
+
+// series_watch reads until the program has ended. After for_ns (0: no limit) it ends it
+// by SIGTERM, and 10 s later by SIGKILL. The points may be none: the program does not
+// have mound, or was over at once.
+void series_watch(struct series *s, struct launched *l, uint64_t for_ns);
+void series_free(struct series *s);
+
+#endif // MOUND_COMMAND_SERIES_H
