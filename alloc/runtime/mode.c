@@ -2,6 +2,9 @@
 #include "runtime/mode.h"
 
 AT_START _Atomic uint8_t runtime_mode;
+// For readers from outside, as mound_layout_heap.
+extern _Atomic uint8_t mound_layout_mode
+    __attribute__((alias("runtime_mode"), visibility("default")));
 struct runtime_next runtime_next;
 
 void runtime_set_mode(enum runtime_mode mode, const struct runtime_next *next) {

@@ -8,7 +8,12 @@
 #include "os/sys.h"
 
 struct mheap mound_heap;
-EXPORT struct heapstats mound_stats;
+
+// Another name, which libmound.so shows to readers from outside. Nothing in it goes by
+// that: the heap is reached as before.
+extern struct mheap mound_layout_heap
+    __attribute__((alias("mound_heap"), visibility("default")));
+
 bool runtime_late;
 
 AT_START _Atomic uint32_t *_Atomic runtime_stamp;

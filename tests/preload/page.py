@@ -7,8 +7,10 @@ import os
 import random
 import re
 import signal
+import struct
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.dont_write_bytecode = True
@@ -214,7 +216,92 @@ def must_agree(stats, before):
          stats.cached, stats.inuse)
 
 
+def layout():
+    """The entries of mound_layout, as they are in the file of the library."""
+    symbols = subprocess.run(['nm', '-DS', LIB], capture_output=True, text=True,
+                             check=True).stdout
+    at, nbytes = re.search(r'^(\w+) (\w+) R mound_layout$', symbols,
+                           re.M).groups()
+    with tempfile.NamedTemporaryFile() as f:
+        subprocess.run(['gdb', '-batch', '-nx', '-ex',
+                        'dump binary memory %s 0x%s 0x%s+0x%s' %
+                        (f.name, at, at, nbytes), LIB],
+                       capture_output=True, check=True, timeout=HANG_S)
+        out = f.read()
+    magic, version, library = struct.unpack_from('<QII', out)
+    must(magic == 0x74756f79616c6d6f and version == 1 and library > 0,
+         hex(magic), version, library)
+    entries = {}
+    for name, value, nbytes in struct.iter_unpack('<32sII', out[16:]):
+        name = name.rstrip(b'\0').decode()
+        if name == '':
+            return entries
+        must(name not in entries, name, 'twice')
+        entries[name] = (value, nbytes)
+    raise tap.Failed('no end')
+
+
+def the_layout_is_that_of_the_debug_information(_):
+    entries = layout()
+    questions = []
+    for name, (_, nbytes) in entries.items():
+        kind, _, member = name.partition('.')
+        if member:
+            questions.append('(unsigned long)&((struct %s *)0)->%s' %
+                             (kind, member))
+        elif nbytes:
+            questions.append('sizeof(struct %s)' % kind)
+        else:
+            questions.append('(int)%s' % name)
+    out = subprocess.run(
+        ['gdb', '-batch', '-nx', LIB] +
+        [x for q in questions for x in ('-ex', 'output ' + q, '-ex',
+                                        'echo \\n')],
+        capture_output=True, text=True, check=True, timeout=HANG_S).stdout
+    answers = out.split()
+    must(len(answers) == len(entries) > 80, len(answers), len(entries))
+    for (name, (value, nbytes)), answer in zip(entries.items(), answers):
+        of_struct = '.' not in name and nbytes
+        must(int(answer) == (nbytes if of_struct else value), name, value,
+             nbytes, answer)
+
+
+def symbol(pid, name):
+    """The address of a symbol of the library in a process."""
+    out = subprocess.run(['nm', '-D', LIB], capture_output=True, text=True,
+                         check=True).stdout
+    offset = int(re.search(r'^(\w+) \w %s$' % name, out, re.M).group(1), 16)
+    with open('/proc/%d/maps' % pid, encoding='utf-8') as f:
+        return offset + min(int(line.split('-')[0], 16) for line in f
+                            if os.path.basename(LIB) in line)
+
+
+def the_layout_leads_through_a_process(_):
+    entries = layout()
+    with watched('grow', '40', watch='keep') as w:
+        w.hear('ready')
+        heap = symbol(w.pid, 'mound_layout_heap')
+        with open('/proc/%d/mem' % w.pid, 'rb') as memory:
+            def word(base, name):
+                memory.seek(base + entries[name][0])
+                return int.from_bytes(memory.read(entries[name][1]), 'little')
+            stats = symbol(w.pid, 'mound_stats')
+            records = word(heap, 'mheap.persistent.sys_bytes') + \
+                word(heap, 'mheap.pages.arena_bytes')
+            inuse = word(stats, 'heapstats.inuse_pages') << \
+                entries['PAGE_SHIFT'][0]
+            mode = word(symbol(w.pid, 'mound_layout_mode') -
+                        entries['mspan.state'][0], 'mspan.state')
+            page = w.page()
+            must(inuse == page.now.inuse > 40 * MIB, inuse, page.now.inuse)
+            must(records == page.stats.records > 0, records,
+                 page.stats.records)
+            must(mode == entries['RUNTIME_ALONE'][0], mode)
+
+
 TESTS = [
+    the_layout_is_that_of_the_debug_information,
+    the_layout_leads_through_a_process,
     a_page_is_there_while_the_process_runs, without_the_variable_there_is_none,
     a_value_that_is_none_gives_one_line, it_is_kept_when_that_is_set,
     who_dies_of_a_signal_leaves_it, a_page_of_who_was_killed_tells_its_memory,
