@@ -17,6 +17,7 @@
 #include "runtime/options.h"
 #include "runtime/sampling.h"
 #include "slowpath.h"
+#include "watch/later.h"
 
 static void *fail(int error) {
     errno = error;
@@ -118,6 +119,10 @@ void slow_misuse(struct mheap *h, void *p) {
 }
 
 void slow_free_inside(void *p) {
+    if (UNLIKELY(p == &later_mark)) {
+        later_run();
+        return;
+    }
     if (UNLIKELY(options->hardened > 0)) {
         hardened_free(p, "free");
         return;

@@ -8,7 +8,9 @@
 //                     waits out of use does, and live objects are looked at; the
 //                     stores of all classes go back
 //
-// A process that a signal ends runs nothing.
+// A process that a signal ends runs nothing, but for signals of MOUND_STATS_ON:
+//
+//   exit_by_signal    as process_exiting
 #include "life/exit.h"
 
 #include <errno.h>
@@ -63,7 +65,7 @@ void exit_start(void) {
 // end_once writes what is to be written when this process ends, unless a thread of it
 // has done so. A thread that calls it in the meantime waits for the one that writes,
 // because the process ends with all its threads when the first of them leaves.
-static void end_once(int status) {
+static void end_once(const struct stats_end *end) {
     static struct turn turn;
     static int ended_pid; // whose turn it is
     int pid = runtime_pid();
@@ -76,8 +78,11 @@ static void end_once(int status) {
         return;
     if (ended_pid != pid) {
         profilefile_at_exit();
-        dump_at_exit();
-        page_exiting(status);
+        dump_at_exit(end);
+        if (end->signal != 0)
+            page_note_signal(end->signal);
+        else
+            page_exiting(end->status);
     }
     ended_pid = pid;
     turn_give(&turn);
@@ -91,7 +96,15 @@ void process_exiting(int status) {
     runtime_enter();
     if (filter_came())
         return;
-    end_once(status);
+    end_once(&(struct stats_end){.ended = true, .status = status});
+}
+
+void exit_by_signal(int signal) {
+    if (!runtime_started() || runtime_is_borrowed())
+        return;
+    runtime_enter();
+    if (!filter_came())
+        end_once(&(struct stats_end){.ended = true, .signal = signal});
 }
 
 // What this thread and the shared stores hold goes back to its spans: there a double

@@ -26,11 +26,13 @@
 #include "runtime/runtime.h"
 #include "runtime/thread.h"
 #include "watch/control.h"
+#include "watch/dump.h"
 #include "watch/guards.h"
 #include "watch/page.h"
 #include "watch/profile.h"
 #include "watch/profilefile.h"
 #include "watch/sampled.h"
+#include "watch/snapshot.h"
 
 // A child that was made by fork does not populate or release pages before it
 // has needed so much itself: most children exec or exit soon.
@@ -105,12 +107,15 @@ static void after_fork_parent(void) {
 static void become_child(void) {
     outname_forked();
     stdfd_forked();
+    dump_forked();
     // Only what writes when the process ends looks at its number; and a filter that
     // came before the fork need not know this call.
-    bool writes = options->stats != STATS_OFF ||
-                  options->profile_path[0] != '\0' || options->control ||
-                  page_watched;
+    bool stats = options_write_stats(options);
+    bool writes = stats || options->profile_path[0] != '\0' ||
+                  options->control || page_watched;
     runtime_set_pid(writes && !filter_noted() ? sys_pid() : 0);
+    if (stats && !filter_noted())
+        snapshot_start(/* forked= */ true);
     atomic_store_explicit(&mound_heap.quiet_pages,
                           CHILD_QUIET_BYTES / PAGE_SIZE, memory_order_relaxed);
     page_forked();

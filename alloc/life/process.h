@@ -1,6 +1,6 @@
 // process.h: the events of a process that preload/ passes on to the allocator, and the
-// settings that it reads. In libmound.a as in libmound.so; not installed. start.c and
-// exit.c have the first two, process.c the others.
+// settings that it reads. In libmound.a as in libmound.so; not installed. start.c,
+// exit.c and signals.c have some of them, process.c the others.
 #ifndef MOUND_PROCESS_H
 #define MOUND_PROCESS_H
 
@@ -34,6 +34,12 @@ void process_resume_helper(bool ran);
 // MOUND_DEEPBIND=keep.
 bool process_off(void);
 bool process_keep_deepbind(void);
+
+// process_dies_of says whether a signal is one of MOUND_STATS_ON, before whose default
+// action something is written; process_on_deadly is the handler that does it and then has
+// the process die of the signal.
+bool process_dies_of(int signal);
+void process_on_deadly(int signal);
 
 // process_go_passive makes every call pass on to *next from now on.
 // process_go_behind does so until the malloc in front of us passes on to us (see

@@ -1,21 +1,81 @@
 // signals.c: see signals.h. What runs on a signal, in order; nothing for any other:
 //
 //   MOUND_PROFILE_SIGNAL   profilefile_on_signal writes a profile
+//   MOUND_STATS_SIGNAL     dump_now writes the statistics
+//   MOUND_STATS_ON         exit_by_signal writes both; then the process dies of the
+//                          signal, by its default action
 //   SIGSEGV, with guards   guards_fault reports a fault at a guard; then the
 //                          handler from before runs, or the process ends
+//
+// A handler that interrupted a slow path cannot read the counters: it puts that off to
+// its end (watch/later.h).
+//
+// For the program the disposition of a signal of MOUND_STATS_ON is the default as long
+// as it has set no other: preload/signals.c says SIG_DFL where on_deadly stands, and sets
+// on_deadly where the program sets SIG_DFL. A handler of the program takes its place. An
+// exec takes it away, as any handler.
 // Our helper thread blocks all signals (os/helper_linux.c).
 #include "life/signals.h"
 
+#include <errno.h>
+
+#include "life/exit.h"
+#include "life/process.h"
 #include "os/fault.h"
 #include "os/sys.h"
 #include "runtime/options.h"
+#include "runtime/runtime.h"
+#include "watch/dump.h"
 #include "watch/guards.h"
+#include "watch/later.h"
+#include "watch/profile.h"
 #include "watch/profilefile.h"
 
+static void write_stats(int signal) {
+    (void)signal;
+    dump_now();
+}
+
+static void on_signal(int signal) {
+    int saved = errno;
+    if (signal == options->profile_signal)
+        profilefile_on_signal(signal);
+    if (signal == options->stats_signal && !later_put(write_stats, signal))
+        dump_now();
+    errno = saved;
+}
+
+static void die(int signal) {
+    exit_by_signal(signal);
+    // Process 1 of a pid namespace does not die of it.
+    if (!sys_die_of(signal))
+        sys_on_signal(signal, process_on_deadly);
+}
+
+void process_on_deadly(int signal) {
+    int saved = errno;
+    // A child of vfork that has not called exec dies by itself.
+    if (runtime_is_borrowed() || !later_put(die, signal))
+        die(signal);
+    errno = saved;
+}
+
+bool process_dies_of(int signal) {
+    return signal > 0 && signal <= 64 &&
+           options->stats_on >> (signal - 1) & 1 && !options->off;
+}
+
 void signals_start(void) {
-    if (options->profile_path[0] != '\0' && options->profile_signal != 0 &&
-        !options->off)
-        sys_on_signal(options->profile_signal, profilefile_on_signal);
+    if (options->off)
+        return;
+    for (int signal = 1; signal <= 64; signal++)
+        if (process_dies_of(signal) && sys_signal_is_default(signal))
+            sys_on_signal(signal, process_on_deadly);
+    if (profile_wanted() && options->profile_path[0] != '\0' &&
+        options->profile_signal != 0)
+        sys_on_signal(options->profile_signal, on_signal);
+    if (options->stats_signal != 0)
+        sys_on_signal(options->stats_signal, on_signal);
 }
 
 void signals_watch_faults(void) {

@@ -128,7 +128,6 @@ static void prepare_late(void) {
         return;
     outname_init();
     profilefile_look();
-    signals_start();
     runtime_late = true;
     thread_slow_once();
     runtime_start_late();
@@ -152,6 +151,7 @@ void process_start(char **envp) {
     page_start();
     report_set_describe(origin_describe); // who allocated, in reports
     prepare_late();
+    signals_start();
 }
 
 // With -z initfirst this runs before every other constructor, libc's included;

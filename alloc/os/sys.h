@@ -30,6 +30,9 @@ ALWAYS_INLINE uintptr_t sys_self(void) {
 // sys_pid makes a system call, because a cached number is wrong after vfork.
 int sys_pid(void);
 
+// sys_parent returns the number of the parent process.
+int sys_parent(void);
+
 // sys_euid returns the effective user ID.
 unsigned sys_euid(void);
 
@@ -172,10 +175,21 @@ bool sys_barrier_all(void);
 // RTMIN+2) or number, as text; 0 if it is none, or cannot be caught.
 int sys_signal_number(const char *text);
 
+// sys_signal_ends says whether a signal ends a process that does not handle it, and is
+// no fault of its own, of whose state nothing is known then.
+bool sys_signal_ends(int signal);
+
 // sys_on_signal has handler called for a signal, on the stack the program set up
 // for handlers if it did, with system calls resumed. A handler that the program
 // installs replaces it.
 bool sys_on_signal(int signal, void (*handler)(int));
+
+// sys_signal_is_default says whether the disposition of a signal is the default.
+bool sys_signal_is_default(int signal);
+
+// sys_die_of has the default action of a signal end the process. It returns, false, where
+// it does not: in process 1 of a pid namespace.
+bool sys_die_of(int signal);
 
 // sys_abort ends the process with SIGABRT; a handler of the program may run.
 __attribute__((noreturn)) void sys_abort(void);

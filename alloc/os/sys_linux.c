@@ -26,6 +26,9 @@ enum {
     FD_LOW = 64,
 };
 
+// Of a set of signals.
+#define BIT_OF(signal) ((uint64_t)1 << ((signal)-1))
+
 size_t sys_page_size(void) {
     static AT_START size_t
         page_size; // the first caller writes it; every caller would write the same
@@ -41,6 +44,10 @@ size_t sys_page_size(void) {
 
 int sys_pid(void) {
     return (int)syscall0(SYS_getpid);
+}
+
+int sys_parent(void) {
+    return (int)syscall0(SYS_getppid);
 }
 
 unsigned sys_euid(void) {
@@ -293,22 +300,25 @@ void sys_futex_wake_shared(_Atomic uint32_t *word) {
     syscall6(SYS_futex, (long)word, FUTEX_WAKE, INT32_MAX, 0, 0, 0);
 }
 
-void sys_abort(void) {
-    long pid = syscall0(SYS_getpid);
-    long tid = syscall0(SYS_gettid);
-    syscall3(SYS_tgkill, pid, tid, SIGABRT);
-    // The program handled or blocks SIGABRT and came back here: take the
-    // default action, by force.
+bool sys_die_of(int signal) {
     struct {
         void (*handler)(int);
         unsigned long flags;
         void (*restorer)(void);
         uint64_t mask;
     } action = {0};
-    syscall4(SYS_rt_sigaction, SIGABRT, &action, 0, sizeof(uint64_t));
-    uint64_t abort_only = (uint64_t)1 << (SIGABRT - 1);
-    syscall4(SYS_rt_sigprocmask, SIG_UNBLOCK, &abort_only, 0, sizeof(uint64_t));
-    syscall3(SYS_tgkill, pid, tid, SIGABRT);
+    uint64_t only = BIT_OF(signal);
+    syscall4(SYS_rt_sigaction, signal, &action, 0, sizeof only);
+    syscall4(SYS_rt_sigprocmask, SIG_UNBLOCK, &only, 0, sizeof only);
+    syscall3(SYS_tgkill, syscall0(SYS_getpid), syscall0(SYS_gettid), signal);
+    return false;
+}
+
+void sys_abort(void) {
+    syscall3(SYS_tgkill, syscall0(SYS_getpid), syscall0(SYS_gettid), SIGABRT);
+    // The program handled or blocks SIGABRT and came back here: take the
+    // default action, by force.
+    sys_die_of(SIGABRT);
     for (;;)
         sys_exit_group(127);
 }
@@ -388,6 +398,24 @@ int sys_signal_number(const char *text) {
     bool can_be_caught = n > 0 && n <= RT_LAST && n != SIGKILL &&
                          n != SIGSTOP && (n < 32 || n >= RT_FIRST);
     return can_be_caught ? n : 0;
+}
+
+bool sys_signal_ends(int signal) {
+    const uint64_t others =
+        BIT_OF(SIGCHLD) | BIT_OF(SIGCONT) | BIT_OF(SIGTSTP) | BIT_OF(SIGTTIN) |
+        BIT_OF(SIGTTOU) | BIT_OF(SIGURG) | BIT_OF(SIGWINCH) | BIT_OF(SIGILL) |
+        BIT_OF(SIGTRAP) | BIT_OF(SIGABRT) | BIT_OF(SIGBUS) | BIT_OF(SIGFPE) |
+        BIT_OF(SIGSEGV) | BIT_OF(SIGSYS);
+    return !(others & BIT_OF(signal));
+}
+
+bool sys_signal_is_default(int signal) {
+    int saved = errno;
+    struct sigaction action;
+    bool is =
+        sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_DFL;
+    errno = saved;
+    return is;
 }
 
 bool sys_on_signal(int signal, void (*handler)(int)) {

@@ -196,6 +196,7 @@ static void write_parts(struct print *out, const struct mound_page *page) {
     number(out, "rss", p.rss_known ? p.rss : 0);
     number(out, "rss_peak", st->rss_peak);
     number(out, "swap", st->swap);
+    number(out, "huge", st->huge);
     key(out, "parts");
     print_str(out, "{\"live\":");
     print_u64(out, p.live);

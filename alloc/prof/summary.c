@@ -234,9 +234,9 @@ static void write_live(struct print *out, const struct mound_page *page,
     print_u64(out, st->mallocs > st->frees ? st->mallocs - st->frees : 0);
     print_str(out, " objects");
     if (p->untouched >= c->whole / 1000 && p->untouched > 0) {
-        print_str(out, "; a further ");
+        print_str(out, "; ");
         print_short(out, p->untouched);
-        print_str(out, " has no memory");
+        print_str(out, " more have no memory (untouched)");
     }
     print_char(out, '\n');
     if (p->rounding_known)

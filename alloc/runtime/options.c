@@ -4,10 +4,14 @@
 // the runtime, which allocates.
 #include "runtime/options.h"
 
+#include <string.h>
+
 #include "base/print.h"
 #include "base/str.h"
 #include "os/cgroup.h"
 #include "os/sys.h"
+#include "runtime/unknown.h"
+#include "runtime/value.h"
 
 enum { DECAY_MAX_S = 1000 * 1000 };
 static const uint64_t SECOND_NS = 1000 * 1000 * 1000;
@@ -15,6 +19,7 @@ static const uint64_t SECOND_NS = 1000 * 1000 * 1000;
 // Paths, absolute. Apart, as they are large and mostly empty.
 static char stats_path[OUTNAME_PATH_MAX];
 static char profile_path[OUTNAME_PATH_MAX];
+static char only[OUTNAME_MAX]; // names of programs
 static AT_START struct options values;
 const struct options *const options = &values;
 
@@ -26,26 +31,6 @@ struct choice {
     char text[12]; // no pointer, which each start would have to relocate
     int value;     // empty text: the end
 };
-
-static void complain_why(const char *name, const char *value, const char *why,
-                         const char *allowed) {
-    struct print out = print_to(2);
-    print_str(&out, "mound: ");
-    print_str(&out, name);
-    print_str(&out, "=");
-    // A value may be anything; one line and not too long.
-    for (size_t i = 0; i < 64 && value[i] != '\0'; i++)
-        print_char(&out, value[i] >= ' ' && value[i] < 0x7f ? value[i] : '?');
-    print_str(&out, ": ");
-    print_str(&out, why);
-    print_str(&out, allowed);
-    print_str(&out, "; using the default\n");
-    print_flush(&out);
-}
-
-static void complain(const char *name, const char *value, const char *allowed) {
-    complain_why(name, value, "not understood, expected ", allowed);
-}
 
 static void complain_nowhere(const char *name, const char *without) {
     struct print out = print_to(2);
@@ -64,51 +49,55 @@ static int choose(const char *name, const char *text,
     for (; choices->text[0] != '\0'; choices++)
         if (str_same(text, choices->text))
             return choices->value;
-    complain(name, text, allowed);
+    value_complain(name, text, allowed);
     return otherwise;
 }
 
 static const struct choice on_off[] = {{"0", 0}, {"1", 1}, {"", 0}};
 
+static int read_signal(const char *name, const char *value) {
+    int signal = sys_signal_number(value);
+    if (signal == 0 && !str_same(value, "0"))
+        value_complain(
+            name, value,
+            "0, the name of a signal that can be caught, or its number");
+    return signal;
+}
+
 static bool read_path(const char *name, const char *value, char *ret_path) {
     const char *why = outname_set(ret_path, value);
     if (why != NULL)
-        complain_why(name, value, why, "");
+        value_complain_why(name, value, why);
     return why == NULL;
 }
 
 static void read_stats(const char *value) {
-    if (str_same(value, "0") || str_same(value, "/dev/null"))
-        return;
-    if (str_same(value, "1") || str_same(value, "/dev/stderr")) {
-        values.stats = STATS_STDERR;
-        return;
-    }
-    if (read_path("MOUND_STATS", value, stats_path)) {
-        values.stats_path = stats_path;
-        values.stats = STATS_FILE;
-    }
+    struct statsvalue to = statsvalue_read(value);
+    if (to.mode == STATS_FILE && !read_path("MOUND_STATS", value, stats_path))
+        to.mode = STATS_OFF;
+    values.stats = to.mode;
+    values.stats_fd = to.fd;
+    values.stats_classes = to.classes;
+    values.stats_json = to.json;
+    values.stats_path = to.mode == STATS_FILE ? stats_path : "";
+}
+
+static void read_stats_on(const char *value) {
+    values.stats_on = statsvalue_signals(value);
+}
+
+static void read_stats_signal(const char *value) {
+    values.stats_signal = read_signal("MOUND_STATS_SIGNAL", value);
 }
 
 static void read_profile(const char *value) {
     if (str_same(value, "0"))
         return;
-    if (read_path("MOUND_PROFILE", value, profile_path))
+    if (!value_is_path(value))
+        value_complain("MOUND_PROFILE", value,
+                       "0, or a path such as ./heap.pb.gz");
+    else if (read_path("MOUND_PROFILE", value, profile_path))
         values.profile_path = profile_path;
-}
-
-// number reads a decimal number and what follows it; false: there is none, or it
-// is too large.
-static bool number(const char *text, uint64_t *ret, const char **ret_rest) {
-    uint64_t n = 0;
-    const char *s = text;
-    for (; *s >= '0' && *s <= '9'; s++)
-        if (__builtin_mul_overflow(n, 10u, &n) ||
-            __builtin_add_overflow(n, (uint64_t)(*s - '0'), &n))
-            return false;
-    *ret = n;
-    *ret_rest = s;
-    return s > text;
 }
 
 static const char BYTES[] = "a number of bytes, as 4096, 512KiB or 64MiB";
@@ -123,14 +112,14 @@ static void read_bytes(const char *name, const char *value, const char *allowed,
                  {"K", 10}, {"M", 20},   {"G", 30}};
     uint64_t n;
     const char *unit;
-    if (number(value, &n, &unit))
+    if (value_number(value, &n, &unit))
         for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
             if (str_same(unit, units[i].text) &&
                 n <= (uint64_t)INT64_MAX >> units[i].shift) {
                 *ret = n << units[i].shift;
                 return;
             }
-    complain(name, value, allowed);
+    value_complain(name, value, allowed);
 }
 
 static void read_profile_rate(const char *value) {
@@ -142,10 +131,7 @@ static void read_profile_every(const char *value) {
 }
 
 static void read_profile_signal(const char *value) {
-    values.profile_signal = sys_signal_number(value);
-    if (values.profile_signal == 0 && !str_same(value, "0"))
-        complain("MOUND_PROFILE_SIGNAL", value,
-                 "0, the name of a signal that can be caught, or its number");
+    values.profile_signal = read_signal("MOUND_PROFILE_SIGNAL", value);
 }
 
 // read_moment reads "peak", or a percentage as "90%", and returns what follows it, or NULL.
@@ -157,7 +143,7 @@ static const char *read_moment(const char *text, bool *ret_peak,
         *ret_peak = true;
         return rest;
     }
-    bool good = number(text, ret_percent, &rest) && *rest == '%' &&
+    bool good = value_number(text, ret_percent, &rest) && *rest == '%' &&
                 *ret_percent > 0 && *ret_percent <= PERCENT_MAX;
     return good ? rest + 1 : NULL;
 }
@@ -171,7 +157,8 @@ static void read_profile_at(const char *value) {
     while (s != NULL && *s == ',')
         s = read_moment(s + 1, &peak, &percent);
     if (s == NULL || *s != '\0') {
-        complain("MOUND_PROFILE_AT", value, "peak, or a percentage as 90%");
+        value_complain("MOUND_PROFILE_AT", value,
+                       "peak, or a percentage as 90%");
         return;
     }
     values.profile_peak = peak;
@@ -191,9 +178,9 @@ static void read_unwind(const char *value) {
 
 static void read_guard(const char *value) {
     const char *rest;
-    if (!number(value, &values.guard, &rest) || *rest != '\0') {
+    if (!value_number(value, &values.guard, &rest) || *rest != '\0') {
         values.guard = 0;
-        complain("MOUND_GUARD", value, "0 or a number");
+        value_complain("MOUND_GUARD", value, "0 or a number");
     }
 }
 
@@ -241,17 +228,17 @@ static void read_decay(const char *value) {
         values.half_life_ns = SCAVENGE_NEVER;
         return;
     }
-    bool ok = number(value, &s, &rest) && s <= DECAY_MAX_S;
+    bool ok = value_number(value, &s, &rest) && s <= DECAY_MAX_S;
     if (ok && *rest == '.') {
         const char *digits = rest + 1;
-        ok = number(digits, &thousandths, &rest) && rest - digits <= 3;
+        ok = value_number(digits, &thousandths, &rest) && rest - digits <= 3;
         for (long n = rest - digits; n < 3; n++)
             thousandths *= 10;
     }
     if (ok && *rest == '\0')
         values.half_life_ns = s * SECOND_NS + thousandths * (SECOND_NS / 1000);
     else
-        complain("MOUND_DECAY", value, "a number of seconds, or never");
+        value_complain("MOUND_DECAY", value, "a number of seconds, or never");
 }
 
 static void read_memlimit(const char *value) {
@@ -290,12 +277,24 @@ static void read_watch(const char *value) {
                                            "0, 1 or keep", WATCH_OFF);
 }
 
+// Of the name of the program one is compared with at the end, see leave_out.
+static void read_only(const char *value) {
+    size_t n = str_len(value);
+    if (n < sizeof only)
+        memcpy(only, value, n + 1);
+    else
+        value_complain_why("MOUND_ONLY", value, "the list is too long");
+}
+
 static const struct {
     char name[24];
     enum trust trust;
     void (*read)(const char *value);
 } variables[] = {
     {"MOUND_STATS", NOT_SECURE, read_stats},
+    {"MOUND_STATS_SIGNAL", NOT_SECURE, read_stats_signal},
+    {"MOUND_STATS_ON", NOT_SECURE, read_stats_on},
+    {"MOUND_ONLY", NOT_SECURE, read_only},
     {"MOUND_PROFILE", NOT_SECURE, read_profile},
     {"MOUND_PROFILE_RATE", NOT_SECURE, read_profile_rate},
     {"MOUND_PROFILE_EVERY", NOT_SECURE, read_profile_every},
@@ -318,16 +317,62 @@ static const struct {
 };
 enum { NVARIABLES = sizeof variables / sizeof variables[0] };
 
+static const char *variable_name(unsigned i) {
+    return variables[i].name;
+}
+
 static void read_variable(const char *entry, bool secure) {
     if (str_after(entry, "MOUND_") == NULL)
         return;
     for (unsigned i = 0; i < NVARIABLES; i++) {
         const char *rest = str_after(entry, variables[i].name);
+        if (rest == NULL || rest[0] != '=')
+            continue;
         // An empty value is how a script leaves a variable out.
-        if (rest != NULL && rest[0] == '=' && rest[1] != '\0' &&
-            !(secure && variables[i].trust == NOT_SECURE))
+        if (rest[1] != '\0' && !(secure && variables[i].trust == NOT_SECURE))
             variables[i].read(rest + 1);
+        return;
     }
+    if (!secure)
+        unknown_note(entry);
+}
+
+// is_named says whether the list of MOUND_ONLY has a name.
+static bool is_named(const char *name) {
+    for (const char *text = only;; text++) {
+        size_t n = value_word(text);
+        if (n > 0 && value_word_is(text, n, name))
+            return true;
+        text += n;
+        if (*text == '\0')
+            return false;
+    }
+}
+
+// leave_out switches dumps and profiles off in a program that MOUND_ONLY does not name:
+// by its file, or by the name that it was called by.
+static void leave_out(void) {
+    char called[OUTNAME_MAX];
+    long n = 0;
+    if (only[0] == '\0' || is_named(outname_program()))
+        return;
+    int fd = sys_open_read("/proc/self/cmdline");
+    if (fd >= 0) {
+        n = sys_read(fd, called, sizeof called - 1);
+        sys_close(fd);
+    }
+    called[n > 0 ? n : 0] = '\0';
+    const char *slash = str_find_last(called, '/');
+    if (is_named(slash != NULL ? slash + 1 : called))
+        return;
+    values.stats = STATS_OFF;
+    values.stats_signal = 0;
+    values.stats_on = 0;
+    profile_path[0] = '\0';
+    values.profile_signal = 0;
+    values.profile_every = 0;
+    values.profile_peak = false;
+    values.profile_percent = 0;
 }
 
 // read_proc reads the environment as it was at the start of the process. An entry
@@ -367,6 +412,7 @@ void options_read(char **envp) {
         for (; *envp != NULL; envp++)
             read_variable(*envp, secure);
     }
+    unknown_complain(variable_name, NVARIABLES);
     if (values.profile_path[0] == '\0' && values.profile_signal != 0)
         complain_nowhere("MOUND_PROFILE_SIGNAL", "MOUND_PROFILE");
     if (values.profile_path[0] == '\0' && values.profile_every != 0)
@@ -376,4 +422,5 @@ void options_read(char **envp) {
         complain_nowhere("MOUND_PROFILE_AT", "MOUND_PROFILE");
     if (values.memlimit == 0 && values.profile_percent != 0)
         complain_nowhere("MOUND_PROFILE_AT: a percentage", "MOUND_MEMLIMIT");
+    leave_out();
 }

@@ -7,12 +7,17 @@
 #include "os/unwind.h"
 #include "out/outname.h"
 #include "prof/report.h"
+#include "runtime/statsvalue.h"
 
-enum stats_mode { STATS_OFF, STATS_STDERR, STATS_FILE };
 enum watch_mode { WATCH_OFF, WATCH_ON, WATCH_KEEP };
 
 struct options {
     enum stats_mode stats;
+    int stats_fd;       // of STATS_FD
+    bool stats_classes; // with the table of classes
+    bool stats_json;
+    int stats_signal;         // that has them written; 0: none
+    uint64_t stats_on;        // bit n - 1: before this process dies of signal n
     uint64_t profile_rate;    // mean bytes between samples; 0: off
     uint64_t profile_every;   // bytes of growth between files; 0: none
     int profile_signal;       // that writes one; 0: none
@@ -38,6 +43,11 @@ struct options {
 };
 
 extern const struct options *const options;
+
+// options_write_stats says whether statistics may be written, at the end or before.
+static inline bool options_write_stats(const struct options *o) {
+    return o->stats != STATS_OFF || o->stats_signal != 0 || o->stats_on != 0;
+}
 
 // options_read fills *options from the environment envp, or, if that is NULL,
 // from /proc/self/environ. It writes one line about each malformed variable to

@@ -1,13 +1,23 @@
-// dump.h: the statistics that are written when the process ends (MOUND_STATS).
+// dump.h: the statistics that are written when the process ends, and by signals
+// (MOUND_STATS, MOUND_STATS_SIGNAL, MOUND_STATS_ON).
 #ifndef MOUND_DUMP_H
 #define MOUND_DUMP_H
+
+#include "watch/stats.h"
 
 // dump_init, in the constructor, takes what the dump at exit will need and the
 // program may have closed by then. Once.
 void dump_init(void);
 
-// dump_at_exit writes the statistics that MOUND_STATS names. process_exiting calls it,
-// once in each process.
-void dump_at_exit(void);
+// dump_at_exit writes the statistics that MOUND_STATS names; of a process that dies of a
+// signal to stderr if there is no such name. exit.c calls it, once in each process.
+void dump_at_exit(const struct stats_end *end);
+
+// dump_now writes them of a process that goes on, to where MOUND_STATS names, or to
+// stderr; a file gets the next number. Not within a slow path.
+void dump_now(void);
+
+// dump_forked closes, in a child of fork, the copy of a descriptor that dump_init made.
+void dump_forked(void);
 
 #endif // MOUND_DUMP_H

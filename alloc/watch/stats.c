@@ -46,6 +46,7 @@ static int take(const struct stats_end *end) {
         page.identity.status = end->signal;
     } else if (end->ended) {
         page.identity.state = MOUND_PAGE_EXITED;
+        page.identity.status = end->status;
     }
     bool inside = thread_tls.depth > 0;
     if (inside || !snapshot_take_with(&page.stats, &memstats, true)) {
@@ -76,6 +77,6 @@ int stats_write_json(int fd, const struct stats_end *end) {
 }
 
 EXPORT int mound_write_memstats(int fd) {
-    static const struct stats_end runs = {false, 0};
+    static const struct stats_end runs = {.ended = false};
     return stats_write_summary(fd, &runs, /* classes= */ true) == 0 ? 0 : -1;
 }

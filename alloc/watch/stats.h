@@ -8,6 +8,7 @@
 // How the process stands when they are written.
 struct stats_end {
     bool ended;
+    int status; // of its exit; -1: not known
     int signal; // that it dies of; 0: none
 };
 

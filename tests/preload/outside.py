@@ -33,30 +33,25 @@ def run(argv, **env):
     return r.stdout, r.stderr
 
 
-def row(dump, name):
-    """The bytes of a line of the table, 0 if it is not there."""
-    for line in dump.splitlines():
-        words = line.split()
-        if words and words[0] == name:
-            return int(words[3])
-    return 0
-
-
 def the_dump_tells_what_of_huge_pages_is_unused(_):
-    _, dump = run([contract('huge_use')], MOUND_STATS='1')
-    huge, unused = row(dump, 'HeapHuge'), row(dump, 'HeapHugeUnused')
+    _, dump = run([contract('huge_use')], MOUND_STATS='json')
+    dump = json.loads(dump)
+    huge = dump['memstats']['HeapHuge']
+    unused = dump['memstats']['HeapHugeUnused']
     print('# HeapHuge %d, unused %d; AnonHugePages %d' % (
-        huge, unused, row(dump, 'AnonHugePages')))
+        huge, unused, dump['mound']['huge']))
     if huge == 0:
         raise Skipped('no huge pages here')
+    _, text = run([contract('huge_use')], MOUND_STATS='1')
+    must('  huge pages  ' in text, text)
     must(huge % (2 << 20) == 0, huge, 'is not whole regions')
     must(0.65 * huge < unused < 0.8 * huge, unused, 'of', huge)
 
 
 def without_huge_pages_none_are_told_of(_):
     _, dump = run([contract('huge_use')], MOUND_STATS='1', MOUND_THP='never')
-    must('HeapInuse' in dump, dump)
-    must('HeapHuge' not in dump, dump)
+    must('  live objects  ' in dump, dump)
+    must('  huge pages  ' not in dump, dump)
 
 
 def the_figures_in_json_are_those_of_the_table(folder):

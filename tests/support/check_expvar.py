@@ -8,7 +8,7 @@ import sys
 GO = """Alloc TotalAlloc Sys Lookups Mallocs Frees HeapAlloc HeapSys HeapIdle
 HeapInuse HeapReleased HeapObjects StackInuse StackSys MSpanInuse MSpanSys
 MCacheInuse MCacheSys BuckHashSys GCSys OtherSys NextGC LastGC PauseTotalNs
-PauseNs PauseEnd NumGC NumForcedGC GCCPUFraction EnableGC DebugGC
+NumGC NumForcedGC GCCPUFraction EnableGC DebugGC
 BySize""".split()
 
 
@@ -21,17 +21,15 @@ def must(condition, *what):
 with open(sys.argv[1], "rb") as f:
     text = f.read()
 top = json.loads(text.decode("utf-8", "strict"))
-must(list(top) == ["cmdline", "memstats"], "top level has", list(top))
+must(list(top) == ["cmdline", "memstats", "mound"], "top level has", list(top))
 if len(sys.argv) > 2:
     must(top["cmdline"] == sys.argv[2:], "cmdline is", top["cmdline"])
 m = top["memstats"]
 missing = [name for name in GO if name not in m]
 must(not missing, "these fields are missing:", missing)
-must(len(m["PauseNs"]) == 256 and len(m["PauseEnd"]) == 256, "pauses")
-must(not any(m["PauseNs"] + m["PauseEnd"]), "pauses are not zero")
 for name in GO:
     if name.endswith("GC") or name.startswith(("Stack", "Pause", "Num", "GCC")):
-        must(name in ("PauseNs", "PauseEnd") or not m[name], name, "is not zero")
+        must(not m[name], name, "is not zero")
 
 sizes = m["BySize"]
 must(len(sizes) == 68, len(sizes), "size classes")
@@ -56,4 +54,16 @@ must(m["Sys"] == sum(m[n] for n in parts), "Sys is not the sum of its parts")
 small = sum(c["Size"] * (c["Mallocs"] - c["Frees"]) for c in sizes[1:])
 must(small <= m["HeapAlloc"], "live bytes by class are over HeapAlloc")
 must(m["Mallocs"] >= m["Frees"], "more was freed than was made")
+more = top["mound"]
+must(more["serves"] == "mound" and more["state"] in ("exited", "running"),
+     "it is", more["state"])
+parts = more["parts"]
+must(sum(n or 0 for n in parts.values()) - 2 * parts["absent"] == more["rss"],
+     "the parts do not add up to RSS:", parts, more["rss"])
+must(0 <= more["duration"] < 1e6 and more["start"] > 1e9, "times")
+classes = {c["size"]: c for c in more["classes"]}
+for c in sizes:
+    must(c["Mallocs"] == 0 or
+         (classes[c["Size"]]["mallocs"], classes[c["Size"]]["frees"]) ==
+         (c["Mallocs"], c["Frees"]), "class", c["Size"])
 print(m["Mallocs"], m["Frees"], m["TotalAlloc"])

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/unknown.h"
+
 // said reads options from env and returns what was written to descriptor 2.
 static const char *said(char **env) {
     static char text[4096];
@@ -62,7 +64,8 @@ Test(options, an_empty_value_is_the_default) {
              "MOUND_PROFILE_EVERY=", "MOUND_PROFILE_SIGNAL=", "MOUND_UNWIND=",
              "MOUND_GUARD=", "MOUND_HARDENED=", "MOUND_MISUSE=", "MOUND_OFF=",
              "MOUND_DEEPBIND=", "MOUND_THP=", "MOUND_DECAY=", "MOUND_HELPER=",
-             "MOUND_TRACE=", "MOUND_NAMES=");
+             "MOUND_TRACE=", "MOUND_NAMES=", "MOUND_STATS_SIGNAL=",
+             "MOUND_STATS_ON=", "MOUND_ONLY=");
     cr_assert(eq(str, (char *)text, ""));
     cr_assert(eq(u64, options->profile_rate, 512 << 10));
     cr_assert(not(options->unwind_asked));
@@ -252,10 +255,10 @@ Test(options, strange_bytes_in_a_value_stay_on_one_short_line) {
 Test(options, a_relative_path_is_one_of_the_directory_at_the_start) {
     cr_assert(zero(int, chdir("/dev"))); // this process writes it at its end
 
-    SAID("MOUND_STATS=null");
+    SAID("MOUND_STATS=./null");
 
     cr_assert(eq(int, options->stats, STATS_FILE));
-    cr_assert(eq(str, (char *)options->stats_path, "/dev/null"));
+    cr_assert(eq(str, (char *)options->stats_path, "/dev/./null"));
 }
 
 Test(options, a_relative_path_needs_a_directory_that_is_there) {
@@ -263,11 +266,11 @@ Test(options, a_relative_path_needs_a_directory_that_is_there) {
     bool made = mkdtemp(gone) != NULL && chdir(gone) == 0 && rmdir(gone) == 0;
     cr_assert(made);
 
-    const char *text = SAID("MOUND_STATS=stats", "MOUND_PROFILE=heap");
+    const char *text = SAID("MOUND_STATS=./stats", "MOUND_PROFILE=heap.pb.gz");
 
     cr_assert(eq(u32, lines(text), 2));
     cr_assert(ne(ptr,
-                 strstr(text, "MOUND_STATS=stats: the current directory "
+                 strstr(text, "MOUND_STATS=./stats: the current directory "
                               "has no path; using the default"),
                  NULL));
     cr_assert(eq(int, options->stats, STATS_OFF));
@@ -286,11 +289,99 @@ Test(options, an_absolute_path_is_kept_and_one_too_long_is_refused) {
 }
 
 Test(options, names_that_only_begin_alike_are_not_ours) {
-    const char *text = SAID("MOUND_HARDENED_X=1", "MOUND_OFFF=1", "MOUND_",
-                            "MOUND_OFF", "XMOUND_OFF=1", "MOUND=1", "");
+    const char *text = SAID("MOUND_", "MOUND_OFF", "XMOUND_OFF=1", "MOUND=1",
+                            "", "MOUND_OFFF=", "MOUND_LIB=x", "MOUND_SOURCE=/");
 
     cr_assert(eq(str, (char *)text, ""));
     cr_assert(not(options->hardened || options->off));
+}
+
+Test(options, a_name_that_nobody_knows_is_told_with_the_nearest) {
+    static const struct {
+        const char *entry, *line;
+    } cases[] = {
+        {"MOUND_STAT=1",
+         "mound: MOUND_STAT: no variable of mound; the nearest is "
+         "MOUND_STATS\n"},
+        {"MOUND_OFFF=1",
+         "mound: MOUND_OFFF: no variable of mound; the nearest is "
+         "MOUND_OFF\n"},
+        {"MOUND_PORFILE=x", "mound: MOUND_PORFILE: no variable of mound; the "
+                            "nearest is MOUND_PROFILE\n"},
+        {"MOUND_DATABASE=x", "mound: MOUND_DATABASE: no variable of mound\n"},
+        {"MOUND_FOO=x", "mound: MOUND_FOO: no variable of mound\n"},
+        {"MOUND_a\nb=x", "mound: MOUND_a?b: no variable of mound\n"},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *text = SAID((char *)cases[i].entry);
+        if (strcmp(text, cases[i].line) != 0)
+            cr_fatal("%s: said \"%s\"", cases[i].entry, text);
+        cr_assert(not(options->off || options->stats != STATS_OFF));
+    }
+    static char entry[1000] = "MOUND_";
+    memset(entry + 6, 'x', sizeof entry - 7);
+    entry[900] = '=';
+    cr_assert(lt(sz, strlen(SAID(entry)), 100));
+}
+
+Test(options, a_distance_is_the_least_number_of_changes) {
+    cr_assert(zero(u32, unknown_distance("MOUND", "MOUND")));
+    cr_assert(eq(u32, unknown_distance("MOUND", "MONUD"), 1));
+    cr_assert(eq(u32, unknown_distance("", "MO"), 2));
+    cr_assert(eq(u32, unknown_distance("kitten", "sitting"), 3));
+}
+
+Test(options, statistics_go_where_the_words_say) {
+    cr_assert(eq(str, (char *)SAID("MOUND_STATS=classes,stdout"), ""));
+    cr_assert(eq(int, options->stats, STATS_STDOUT));
+    cr_assert(options->stats_classes && !options->stats_json);
+    cr_assert(eq(str, (char *)SAID("MOUND_STATS=fd:7,json"), ""));
+    cr_assert(eq(int, options->stats, STATS_FD));
+    cr_assert(eq(int, options->stats_fd, 7));
+    cr_assert(options->stats_json && !options->stats_classes);
+    cr_assert(eq(str, (char *)SAID("MOUND_STATS=fd:2"), ""));
+    cr_assert(eq(int, options->stats, STATS_STDERR));
+    cr_assert(eq(str, (char *)SAID("MOUND_STATS=1,classes"), ""));
+    cr_assert(eq(int, options->stats, STATS_STDERR));
+    cr_assert(options->stats_classes);
+}
+
+Test(options, a_word_that_is_no_path_names_no_file) {
+    static char *const entries[] = {
+        "MOUND_STATS=yes",   "MOUND_STATS=on",
+        "MOUND_STATS=true",  "MOUND_STATS=out",
+        "MOUND_STATS=2",     "MOUND_STATS=stdout,",
+        "MOUND_STATS=fd:x",  "MOUND_STATS=fd:",
+        "MOUND_STATS=fd:-1", "MOUND_STATS=fd:99999999999",
+        "MOUND_STATS=,",     "MOUND_PROFILE=1",
+        "MOUND_PROFILE=on"};
+    for (unsigned i = 0; i < sizeof entries / sizeof entries[0]; i++) {
+        const char *text = SAID(entries[i]);
+        if (lines(text) != 1 || strstr(text, "not understood") == NULL)
+            cr_fatal("%s: said \"%s\"", entries[i], text);
+        cr_assert(eq(int, options->stats, STATS_OFF));
+        cr_assert(eq(str, (char *)options->profile_path, ""));
+    }
+}
+
+Test(options, signals_at_which_statistics_are_written_have_names) {
+    cr_assert(eq(str, (char *)SAID("MOUND_STATS_ON=TERM,SIGINT,1"), ""));
+    cr_assert(eq(u64, options->stats_on,
+                 (1u << (SIGTERM - 1)) | (1u << (SIGINT - 1)) |
+                     (1u << (SIGHUP - 1))));
+    cr_assert(eq(str, (char *)SAID("MOUND_STATS_SIGNAL=USR1"), ""));
+    cr_assert(eq(int, options->stats_signal, SIGUSR1));
+    // These end no process, or leave nothing to look at.
+    static char *const entries[] = {
+        "MOUND_STATS_ON=KILL",     "MOUND_STATS_ON=CHLD",
+        "MOUND_STATS_ON=SEGV",     "MOUND_STATS_ON=TERM,",
+        "MOUND_STATS_ON=TERM,foo", "MOUND_STATS_ON=,"};
+    for (unsigned i = 0; i < sizeof entries / sizeof entries[0]; i++) {
+        const char *text = SAID(entries[i]);
+        if (lines(text) != 1 || strstr(text, "end a process") == NULL)
+            cr_fatal("%s: said \"%s\"", entries[i], text);
+        cr_assert(zero(u64, options->stats_on));
+    }
 }
 
 Test(options, without_an_environment_that_of_the_process_is_read) {

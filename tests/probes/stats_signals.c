@@ -1,0 +1,99 @@
+// Not a probe of its own: what tests/preload/statistics.py sends signals to. It says
+// "ready" when it may come.
+#include "expect.h"
+
+#include <pthread.h>
+static void out(const char *text) {
+    if (write(1, text, strlen(text)) < 0) {
+        _exit(9);
+    }
+}
+
+static void on_term(int signal) {
+    (void)signal;
+    out("handled\n");
+    _exit(7);
+}
+
+// was returns what is said of a disposition.
+static const char *was(const struct sigaction *old) {
+    return old->sa_handler == SIG_DFL   ? "default\n"
+           : old->sa_handler == SIG_IGN ? "ignored\n"
+                                        : "handled\n";
+}
+
+// Slow paths, nearly all the time.
+static void *busy(void *arg) {
+    (void)arg;
+    for (;;) {
+        void *volatile p = malloc(100000);
+        free(p);
+    }
+    return NULL;
+}
+
+static void query(void) {
+    struct sigaction old;
+    sigaction(SIGTERM, NULL, &old);
+    out(was(&old));
+}
+
+int main(int argc, char **argv) {
+    const char *way = argc > 1 ? argv[1] : "wait";
+    struct sigaction old, new = {.sa_handler = on_term};
+    if (strcmp(way, "busy") == 0 || strcmp(way, "threads") == 0) {
+        pthread_t t;
+        for (int i = 0; i < 4 && strcmp(way, "threads") == 0; i++) {
+            pthread_create(&t, NULL, busy, NULL);
+        }
+        out("ready\n");
+        busy(NULL);
+    } else if (strcmp(way, "handler") == 0) {
+        sigaction(SIGTERM, &new, &old);
+        out(was(&old));
+        query();
+    } else if (strcmp(way, "signal") == 0) {
+        out(signal(SIGTERM, on_term) == SIG_DFL ? "default\n" : "other\n");
+    } else if (strcmp(way, "restored") == 0) {
+        sigaction(SIGTERM, &new, &old);
+        sigaction(SIGTERM, &old, NULL);
+        query();
+    } else if (strcmp(way, "reset") == 0) {
+        signal(SIGTERM, on_term);
+        out(signal(SIGTERM, SIG_DFL) == on_term ? "ours\n" : "other\n");
+        query();
+    } else if (strcmp(way, "waited") == 0) {
+        sigset_t set;
+        int number;
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+        out("ready\n");
+        sigwait(&set, &number);
+        return number == SIGTERM ? 5 : 6;
+    } else if (strcmp(way, "vfork") == 0) {
+        pid_t child = vfork();
+        if (child == 0) {
+            kill(getpid(), SIGTERM);
+            _exit(3);
+        }
+        int status;
+        waitpid(child, &status, 0);
+        return WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM ? 0 : 4;
+    } else if (strcmp(way, "fork") == 0) {
+        pid_t child = fork();
+        if (child == 0) {
+            raise(SIGTERM);
+            _exit(3);
+        }
+        int status;
+        waitpid(child, &status, 0);
+        return WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM ? 0 : 4;
+    } else {
+        query();
+    }
+    out("ready\n");
+    for (;;) {
+        pause();
+    }
+}
