@@ -186,7 +186,7 @@ static void write_end(struct print *out, const struct mound_page *page) {
             print_u64(out, (uint64_t)id->status);
         }
     } else if (id->state == MOUND_PAGE_SIGNALLED && id->status <= 0) {
-        print_str(out, ", killed or crashed");
+        print_str(out, ", killed or crashed some time");
     } else if (id->state == MOUND_PAGE_SIGNALLED) {
         print_str(out, ", ended by signal ");
         print_u64(out, (uint64_t)id->status);

@@ -48,6 +48,8 @@ static struct mound_page_control *box_now(void) {
 
 static void set_listening(struct mound_page_control *box,
                           enum mound_page_listening listening) {
+    if (box == NULL)
+        return; // there is no page: none was to be made, or none could be
     __atomic_store_n(&box->listening, listening, __ATOMIC_RELEASE);
 }
 
@@ -128,6 +130,8 @@ static int64_t answer(uint32_t op, uint64_t arg) {
 
 void control_answer(void) {
     struct mound_page_control *box = box_now();
+    if (box == NULL)
+        return;
     // acquire: sees op and arg; partner: release of who requests
     uint32_t requested = __atomic_load_n(&box->requested, __ATOMIC_ACQUIRE);
     if (requested == control.answered)

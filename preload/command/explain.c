@@ -150,23 +150,32 @@ static void of_records(struct case_of *c) {
         c->st->profile_stacks > 0 ? "" : " no");
 }
 
+// mapping_name is how a sentence calls the mappings of one name.
+static const char *mapping_name(const struct mappings_most *most) {
+    static char ret[MAPPINGS_NAME_BYTES];
+    if (most->name[0] != '\0')
+        return most->name;
+    if (most->nmappings == 1)
+        return "a mapping without a name";
+    snprintf(ret, sizeof ret,
+             "%" PRIu64 " mappings without a name (mmap by the program, stacks "
+             "of threads)",
+             most->nmappings);
+    return ret;
+}
+
 static void of_other(struct case_of *c) {
     struct mappings_most most;
     if (!c->t->alive || !mappings_most(c->t->pid, &c->t->page.ranges, &most))
         say(c->ret,
             "Not mound's, %s: code, stacks, and what the program maps itself.",
             units_bytes(c->p.other).s);
-    else if (most.resident >= c->p.other / 2)
-        say(c->ret, "Not mound's: %s%.256s has %s.",
-            most.name[0] == '\0' ? "a mapping without a name" : "", most.name,
-            units_bytes(most.resident).s);
     else
-        say(c->ret,
-            "Not mound's, %s: code, stacks and other mappings, of which the "
-            "largest is %s%.256s with %s.",
+        say(c->ret, "Not mound's, %s: %s %.400s, with %s.",
             units_bytes(c->p.other).s,
-            most.name[0] == '\0' ? "one without a name" : "", most.name,
-            units_bytes(most.resident).s);
+            most.resident >= c->p.other / 2 ? "mostly"
+                                            : "most of what has a name is",
+            mapping_name(&most), units_bytes(most.resident).s);
 }
 
 static void of_huge(struct case_of *c) {

@@ -22,9 +22,9 @@ static const int passed_on[] = {SIGTERM, SIGHUP,  SIGINT,
                                 SIGQUIT, SIGUSR1, SIGUSR2};
 enum { NPASSED_ON = sizeof passed_on / sizeof passed_on[0] };
 
-static uint64_t now_ns(void) {
+static uint64_t clock_ns(clockid_t clock) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
@@ -84,7 +84,8 @@ static uint64_t oom_kills(void) {
 bool launch_start(const struct program *p, char **argv, struct launched *ret) {
     sigset_t taken, before;
     struct sigaction child, child_before;
-    *ret = (struct launched){.begin_ns = now_ns(), .oom_kills = oom_kills()};
+    *ret = (struct launched){.begin_ns = clock_ns(CLOCK_MONOTONIC),
+                             .oom_kills = oom_kills()};
     sigemptyset(&taken);
     sigaddset(&taken, SIGCHLD);
     for (unsigned i = 0; i < NPASSED_ON; i++)
@@ -117,7 +118,8 @@ static bool reap(struct launched *l) {
     if (waitpid(l->pid, &l->status, WNOHANG) != l->pid)
         return false;
     l->ended = true;
-    l->end_ns = now_ns();
+    l->end_ns = clock_ns(CLOCK_MONOTONIC);
+    l->end_unix_ns = clock_ns(CLOCK_REALTIME);
     l->out_of_memory = WIFSIGNALED(l->status) &&
                        WTERMSIG(l->status) == SIGKILL &&
                        l->oom_kills != UINT64_MAX && oom_kills() > l->oom_kills;
@@ -130,9 +132,9 @@ bool launch_wait(struct launched *l, int timeout_ms) {
     sigaddset(&taken, SIGCHLD);
     for (unsigned i = 0; i < NPASSED_ON; i++)
         sigaddset(&taken, passed_on[i]);
-    uint64_t end = now_ns() + (uint64_t)timeout_ms * 1000000;
+    uint64_t end = clock_ns(CLOCK_MONOTONIC) + (uint64_t)timeout_ms * 1000000;
     while (!l->ended && !reap(l)) {
-        uint64_t now = now_ns();
+        uint64_t now = clock_ns(CLOCK_MONOTONIC);
         if (timeout_ms >= 0 && now >= end)
             break;
         uint64_t left = timeout_ms < 0 ? 3600000000000u : end - now;
@@ -174,7 +176,19 @@ static bool look(const struct launched *l, struct mound_page *copy) {
 }
 
 bool launch_page(const struct launched *l, struct mound_page *ret) {
-    return look(l, ret);
+    if (!look(l, ret))
+        return false;
+    // The kernel leaves no note in it when it kills.
+    struct mound_page_identity *who = &ret->identity;
+    if (!l->ended)
+        return true;
+    who->state =
+        WIFSIGNALED(l->status) ? MOUND_PAGE_SIGNALLED : MOUND_PAGE_EXITED;
+    who->status =
+        WIFSIGNALED(l->status) ? WTERMSIG(l->status) : WEXITSTATUS(l->status);
+    if (who->end_unix_ns == 0)
+        who->end_unix_ns = l->end_unix_ns;
+    return true;
 }
 
 void launch_forget(const struct launched *l) {

@@ -27,6 +27,7 @@ struct launched {
     bool ended;
     int status; // of waitpid
     uint64_t end_ns;
+    uint64_t end_unix_ns;
     bool out_of_memory; // the kernel killed it, or one of its group, for memory
 };
 
@@ -39,8 +40,8 @@ bool launch_start(const struct program *p, char **argv, struct launched *ret);
 // it has.
 bool launch_wait(struct launched *l, int timeout_ms);
 
-// launch_page reads its page, while it runs or when it has ended; false: there is none,
-// or not any more. launch_forget removes the page.
+// launch_page reads its page, while it runs or when it has ended, and then notes how it
+// did; false: there is none, or not any more. launch_forget removes the page.
 bool launch_page(const struct launched *l, struct mound_page *ret);
 void launch_forget(const struct launched *l);
 

@@ -1,5 +1,5 @@
 // mappings.c: see mappings.h. smaps would have the sizes, but it walks over mound's own
-// mappings too, 100 GiB of them; so candidates are chosen by the size of the mapping, and
+// mappings too, 100 GiB of them; so candidates are chosen by the size of the mappings, and
 // pagemap says which of their pages have memory.
 #include "mappings.h"
 
@@ -11,15 +11,30 @@
 #include <unistd.h>
 
 enum {
-    CANDIDATES = 8,
+    NAMES = 8, // that are looked at
     CHUNK_PAGES = 1 << 13,
+    MAPPINGS_MAX = 1 << 16, // the kernel's limit, unless raised
 };
-// A larger mapping is counted up to here.
+// Of one name more are not counted.
 static const uint64_t COUNTED_BYTES = (uint64_t)8 << 30;
 
 struct part {
     uint64_t begin, end;
-    char name[256];
+    unsigned group;
+};
+
+struct group {
+    char name[MAPPINGS_NAME_BYTES];
+    uint64_t size; // of its mappings
+    uint64_t resident;
+    uint64_t nparts;
+};
+
+struct table {
+    struct part *parts;
+    size_t nparts, max_parts;
+    struct group *groups;
+    size_t ngroups, max_groups;
 };
 
 static bool is_ours(const struct mound_page_ranges *ours, uint64_t begin,
@@ -32,24 +47,70 @@ static bool is_ours(const struct mound_page_ranges *ours, uint64_t begin,
     return false;
 }
 
-// keep puts a mapping among the largest.
-static void keep(struct part *parts, unsigned *n, const struct part *p) {
-    unsigned i = *n < CANDIDATES ? (*n)++ : CANDIDATES;
-    for (; i > 0 && parts[i - 1].end - parts[i - 1].begin < p->end - p->begin;
-         i--)
-        if (i < CANDIDATES)
-            parts[i] = parts[i - 1];
-    if (i < CANDIDATES)
-        parts[i] = *p;
+// grow makes room for one more of nbytes.
+static bool grow(void **array, size_t n, size_t *max, size_t nbytes) {
+    if (n < *max)
+        return true;
+    size_t more = *max * 2 + 64;
+    void *p = realloc(*array, more * nbytes);
+    if (p == NULL)
+        return false;
+    *array = p;
+    *max = more;
+    return true;
 }
 
-// resident counts the bytes of a mapping that have memory.
-static uint64_t resident(int pagemap, const struct part *p) {
+// add notes a mapping. The mappings of a file are mostly neighbours, so that its name is
+// found among the last.
+static bool add(struct table *t, const struct part *p, const char *name) {
+    size_t g = t->ngroups;
+    while (g > 0 && strcmp(t->groups[g - 1].name, name) != 0)
+        g--;
+    if (g == 0) {
+        if (!grow((void **)&t->groups, t->ngroups, &t->max_groups,
+                  sizeof *t->groups))
+            return false;
+        t->groups[t->ngroups] = (struct group){.size = 0};
+        snprintf(t->groups[t->ngroups].name, MAPPINGS_NAME_BYTES, "%s", name);
+        g = ++t->ngroups;
+    }
+    if (!grow((void **)&t->parts, t->nparts, &t->max_parts, sizeof *t->parts))
+        return false;
+    t->groups[g - 1].size += p->end - p->begin;
+    t->groups[g - 1].nparts++;
+    t->parts[t->nparts] = *p;
+    t->parts[t->nparts++].group = (unsigned)(g - 1);
+    return true;
+}
+
+static void read_maps(FILE *maps, const struct mound_page_ranges *ours,
+                      struct table *t) {
+    char *line = NULL;
+    size_t nbytes = 0;
+    bool known = ours->ranges[0].begin != 0 && ours->overflow == 0;
+    while (t->nparts < MAPPINGS_MAX && getline(&line, &nbytes, maps) > 0) {
+        struct part p = {0};
+        char access[8], name[MAPPINGS_NAME_BYTES];
+        int path = 0;
+        line[strcspn(line, "\n")] = '\0';
+        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %*s %*s %*s %n", &p.begin,
+                   &p.end, access, &path) < 3)
+            continue;
+        snprintf(name, sizeof name, "%s", path == 0 ? "" : line + path);
+        if (strncmp(access, "---", 3) != 0 && !is_ours(ours, p.begin, p.end) &&
+            (known || name[0] != '\0') &&
+            strncmp(name, "[anon:mound ", 12) != 0 && !add(t, &p, name))
+            break;
+    }
+    free(line);
+}
+
+// resident counts the bytes of a mapping that have memory, of at most nbytes.
+static uint64_t resident(int pagemap, const struct part *p, uint64_t nbytes) {
     static uint64_t words[CHUNK_PAGES];
     const uint64_t PRESENT = (uint64_t)1 << 63;
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), n = 0;
-    uint64_t end =
-        p->end - p->begin > COUNTED_BYTES ? p->begin + COUNTED_BYTES : p->end;
+    uint64_t end = p->end - p->begin > nbytes ? p->begin + nbytes : p->end;
     for (uint64_t at = p->begin; at < end;) {
         uint64_t npages = (end - at) / page;
         if (npages > CHUNK_PAGES)
@@ -65,62 +126,55 @@ static uint64_t resident(int pagemap, const struct part *p) {
     return n * page;
 }
 
-static unsigned candidates(FILE *maps, const struct mound_page_ranges *ours,
-                           struct part *ret) {
-    char *line = NULL;
-    size_t nbytes = 0;
-    unsigned n = 0;
-    bool known = ours->ranges[0].begin != 0 && ours->overflow == 0;
-    while (getline(&line, &nbytes, maps) > 0) {
-        struct part p;
-        char access[8];
-        int path = 0;
-        line[strcspn(line, "\n")] = '\0';
-        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %*s %*s %*s %n", &p.begin,
-                   &p.end, access, &path) < 3)
-            continue;
-        const char *name = path == 0 ? "" : line + path;
-        if (strncmp(access, "---", 3) == 0 || is_ours(ours, p.begin, p.end) ||
-            (!known && name[0] == '\0') ||
-            strncmp(name, "[anon:mound ", 12) == 0)
-            continue;
-        snprintf(p.name, sizeof p.name, "%s", name);
-        keep(ret, &n, &p);
+// nth returns the size of the n-th largest group, or of the smallest.
+static uint64_t nth_size(const struct table *t, unsigned n) {
+    uint64_t below = UINT64_MAX;
+    for (size_t left = n < t->ngroups ? n : t->ngroups; left > 0; left--) {
+        uint64_t most = 0;
+        for (size_t g = 0; g < t->ngroups; g++)
+            if (t->groups[g].size < below && t->groups[g].size > most)
+                most = t->groups[g].size;
+        if (most == 0)
+            break;
+        below = most;
     }
-    free(line);
-    return n;
+    return below;
+}
+
+static void count(struct table *t, int pagemap) {
+    uint64_t least = nth_size(t, NAMES);
+    for (size_t i = 0; i < t->nparts; i++) {
+        struct group *g = &t->groups[t->parts[i].group];
+        if (g->size >= least && g->resident < COUNTED_BYTES)
+            g->resident +=
+                resident(pagemap, &t->parts[i], COUNTED_BYTES - g->resident);
+    }
 }
 
 bool mappings_most(pid_t pid, const struct mound_page_ranges *ours,
                    struct mappings_most *ret) {
-    struct part parts[CANDIDATES];
-    uint64_t nbytes[CANDIDATES];
+    struct table t = {0};
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
     FILE *maps = fopen(path, "re");
-    if (maps == NULL)
-        return false;
-    unsigned n = candidates(maps, ours, parts);
-    fclose(maps);
     snprintf(path, sizeof path, "/proc/%d/pagemap", (int)pid);
     int pagemap = open(path, O_RDONLY | O_CLOEXEC);
-    if (pagemap < 0)
-        return false;
-    ret->resident = 0;
-    for (unsigned i = 0; i < n; i++) {
-        nbytes[i] = resident(pagemap, &parts[i]);
-        // A file has several mappings.
-        for (unsigned j = 0; j < i; j++)
-            if (parts[i].name[0] != '\0' &&
-                strcmp(parts[i].name, parts[j].name) == 0) {
-                nbytes[i] += nbytes[j];
-                break;
+    *ret = (struct mappings_most){.resident = 0};
+    if (maps != NULL && pagemap >= 0) {
+        read_maps(maps, ours, &t);
+        count(&t, pagemap);
+        for (size_t g = 0; g < t.ngroups; g++)
+            if (t.groups[g].resident > ret->resident) {
+                ret->resident = t.groups[g].resident;
+                ret->nmappings = t.groups[g].nparts;
+                memcpy(ret->name, t.groups[g].name, sizeof ret->name);
             }
-        if (nbytes[i] > ret->resident) {
-            ret->resident = nbytes[i];
-            snprintf(ret->name, sizeof ret->name, "%s", parts[i].name);
-        }
     }
-    close(pagemap);
+    if (maps != NULL)
+        fclose(maps);
+    if (pagemap >= 0)
+        close(pagemap);
+    free(t.parts);
+    free(t.groups);
     return ret->resident > 0;
 }

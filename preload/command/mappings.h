@@ -1,23 +1,27 @@
-// mappings.h: what else of a process has memory than mound: the largest of its mappings.
+// mappings.h: what else of a process has memory than mound: its files, and the mappings
+// that it made without one.
 #ifndef MOUND_COMMAND_MAPPINGS_H
 #define MOUND_COMMAND_MAPPINGS_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "mound_page.h"
 
+enum { MAPPINGS_NAME_BYTES = 256 };
+
 struct mappings_most {
-    char name[PATH_MAX]; // a path, "[stack]", ...; "": without a name
-    uint64_t resident;   // bytes with memory, of all mappings of that name
+    char
+        name[MAPPINGS_NAME_BYTES]; // a path, "[stack]", ...; "": without a name
+    uint64_t resident; // bytes with memory, of all mappings of that name
+    uint64_t nmappings;
 };
 
-// mappings_most finds the file, or the mapping without a file, that has the most memory
-// among those that are not mound's by the ranges of its page. Without ranges, mappings
-// without a name are left out: they may be mound's. False: it may not be read, or there
-// is none. Cost: /proc/PID/maps, and 2 ms for each GiB of the eight largest.
+// mappings_most finds the name whose mappings have the most memory among those that are
+// not mound's by the ranges of its page. Without ranges, mappings without a name are left
+// out: they may be mound's. False: it may not be read, or there is none. Cost:
+// /proc/PID/maps, and 2 ms for each GiB of the eight names with the largest mappings.
 bool mappings_most(pid_t pid, const struct mound_page_ranges *ours,
                    struct mappings_most *ret);
 

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core.h"
@@ -43,32 +42,17 @@ static void keep_rounding(const struct mound_page_stats *before,
         st->rounding = sum;
 }
 
-// is_recent says whether the process published its figures just now: they then say more
-// than its counters do.
-static bool is_recent(const struct mound_page_stats *st) {
-    enum { RECENT_NS = 100 * 1000 * 1000 };
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    uint64_t now = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-    return st->npublished > 0 && now - st->published_ns < RECENT_NS;
-}
-
 // read_now reads the counters of a live process over an older reading of its page. False:
 // they may not be read.
 static bool read_now(struct target *t, const struct process *p,
                      enum live_answer *ret, struct live_why *ret_why) {
     struct mound_page page = t->page;
-    *ret = LIVE_READ;
-    t->fresh = is_recent(&page.stats);
-    if (t->fresh)
-        return true;
+    // Its RSS everybody may know, but not who publishes: it may open no file.
+    if (t->path != NULL)
+        live_process(p, &t->page);
     *ret = live_read(p, &page, ret_why);
-    if (*ret != LIVE_READ) {
-        // Its RSS everybody may know.
-        if (t->path != NULL)
-            live_process(p, &t->page);
+    if (*ret != LIVE_READ)
         return false;
-    }
     if (t->path != NULL)
         keep_rounding(&t->page.stats, &page.stats);
     t->page = page;
@@ -181,30 +165,45 @@ void target_close(struct target *t) {
     t->path = NULL;
 }
 
-bool target_refresh(struct target *t) {
+// reread reads the page file once more.
+static bool reread(struct target *t) {
     struct pagefile file;
     struct pagefile_why why;
     struct mound_page page;
+    if (t->path == NULL ||
+        !pagefile_read(AT_FDCWD, t->path, &page, &file, &why))
+        return false;
+    struct whose seen = {0};
+    t->page = page;
+    t->torn = file.torn;
+    t->alive = whose_process(&seen, &page.identity, &file) != 0;
+    t->fresh = false;
+    whose_end(&seen);
+    return true;
+}
+
+bool target_reread(struct target *t) {
     struct process p;
+    if (t->source == TARGET_CORE || !reread(t))
+        return false;
+    t->fresh = true;
+    if (t->alive && process_read(t->pid, &p))
+        live_process(&p, &t->page);
+    return true;
+}
+
+bool target_refresh(struct target *t) {
+    struct process p;
+    enum live_answer answer;
+    struct live_why why;
     if (t->source == TARGET_CORE)
         return true;
-    bool read =
-        t->path != NULL && pagefile_read(AT_FDCWD, t->path, &page, &file, &why);
-    if (read) {
-        struct whose seen = {0};
-        t->page = page;
-        t->torn = file.torn;
-        t->alive = whose_process(&seen, &page.identity, &file) != 0;
-        t->fresh = false;
-        whose_end(&seen);
-    } else {
+    bool read = reread(t);
+    if (!read)
         t->alive = t->alive && process_read(t->pid, &p) && process_runs(&p) &&
                    p.start_ticks == t->page.identity.start_ticks;
-    }
-    enum live_answer answer;
-    struct live_why cannot;
     if (t->alive && process_read(t->pid, &p))
-        read |= read_now(t, &p, &answer, &cannot);
+        read |= read_now(t, &p, &answer, &why);
     return read;
 }
 

@@ -48,6 +48,10 @@ void target_close(struct target *t);
 // cannot be read any more. alive says whether the process still is there.
 bool target_refresh(struct target *t);
 
+// target_reread takes the figures of the page as they are, after the process was
+// requested to publish them: they then say more than its counters do.
+bool target_reread(struct target *t);
+
 // target_state is how the process of a target is, or ended: "running", "killed", "exited 3",
 // "signal 11", "elsewhere" (in a pid namespace not seen from here), "core". Where
 // mound does not serve its malloc: "off".

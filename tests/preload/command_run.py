@@ -35,6 +35,13 @@ def it_becomes_the_program_with_the_library_and_its_arguments(_):
     must(int(out.split()[0]) > 0 and '-o --help' in out, out)
 
 
+def it_runs_where_no_page_can_be_made(_):
+    """The helper that would answer requests in it starts all the same."""
+    for _ in range(10):
+        mound('run', '-o', 'watch=0', '/usr/bin/python3', '-c',
+              'x = [bytes(1000) for i in range(30000)]')
+
+
 def other_preloads_stay_and_options_become_variables(folder):
     other = os.path.join(folder, 'libother.so')
     shutil.copy('/lib/x86_64-linux-gnu/libm.so.6'
@@ -135,7 +142,10 @@ def setuid_programs_are_refused_where_they_raise_rights(folder):
 def report_tells_how_it_ended_and_returns_the_same(_):
     _, said = mound('run', '--report', 'sh', '-c', 'exit 7', status=7)
     must('exited with status 7 after' in said, said)
+    must('sh, pid' in said and 'ended with status 7' in said, said)
+    must('RSS' in said and 'live objects' in said, said)
     _, said = mound('run', '--report', 'sh', '-c', 'kill -9 $$', status=137)
+    must('ended by signal 9' in said, said)
     must('killed by signal 9' in said and 'out of memory' not in said, said)
     shell = 'trap "" CHLD; exec "$0" run -r sh -c "exit 4"'
     done = subprocess.run(['sh', '-c', shell, MOUND], capture_output=True,
@@ -163,6 +173,7 @@ def signals_reach_the_program(_):
 
 TESTS = [
     it_becomes_the_program_with_the_library_and_its_arguments,
+    it_runs_where_no_page_can_be_made,
     other_preloads_stay_and_options_become_variables,
     unknown_options_are_refused,
     what_cannot_work_is_refused_with_the_reason,
