@@ -4,6 +4,7 @@
 #include "heap/duemalloc.h"
 #include "heap/scavenger.h"
 #include "runtime/sampling.h"
+#include "watch/control.h"
 #include "watch/page.h"
 
 // drain_orphan gives one cache back that a fork left here, once this child has
@@ -19,6 +20,8 @@ static COLD void do_chores(uint32_t chores) {
         drain_orphan();
     if (chores & RUNTIME_CHORE_PAGE)
         page_due();
+    if (chores & RUNTIME_CHORE_PROFILE)
+        control_write();
 }
 
 void slowpath_leave(void) {

@@ -20,7 +20,7 @@
 // of malloc and exit, so that such a filter lets it be. It sets no name of its own.
 //
 // One that answers requests may do what these take, too: map memory without the right to
-// execute it, make all threads pass a barrier, and open the two files of /proc/self that
+// execute it, make all threads pass a barrier, and open the three files of /proc/self that
 // are named here, for reading.
 #ifndef MOUND_OS_HELPER_H
 #define MOUND_OS_HELPER_H
@@ -42,8 +42,9 @@ struct helper {
 };
 
 // What a helper that answers may open: by these pointers, not by their text.
-extern const char helper_path_status[] HIDDEN; // /proc/self/status
-extern const char helper_path_rollup[] HIDDEN; // /proc/self/smaps_rollup
+extern const char helper_path_status[] HIDDEN;  // /proc/self/status
+extern const char helper_path_rollup[] HIDDEN;  // /proc/self/smaps_rollup
+extern const char helper_path_pagemap[] HIDDEN; // /proc/self/pagemap
 
 // helper_start lets run(arg) run in a thread, unless it runs already. It returns
 // false if it does, or cannot be made, or is paused, or a filter came (os/filter.h).

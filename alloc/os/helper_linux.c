@@ -76,6 +76,7 @@ bool helper_here(void) {
 
 const char helper_path_status[] = "/proc/self/status";
 const char helper_path_rollup[] = "/proc/self/smaps_rollup";
+const char helper_path_pagemap[] = "/proc/self/pagemap";
 
 #define LOAD(field)                                                            \
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
@@ -94,7 +95,7 @@ const char helper_path_rollup[] = "/proc/self/smaps_rollup";
 #define OVER(n) BPF_JUMP(BPF_JMP | BPF_JA, n, 0, 0)
 #define ALLOW(nr) UNLESS(nr), RETURN(SECCOMP_RET_ALLOW)
 
-enum { CODE_MAX = 128 };
+enum { CODE_MAX = 192 };
 struct code {
     struct sock_filter at[CODE_MAX];
     unsigned short n;
@@ -121,10 +122,11 @@ static void add_returning(struct code *code) {
 // add_opening lets one path be opened for reading: by its address.
 static void add_opening(struct code *code, const char *path) {
     uint64_t addr = (uintptr_t)path;
-    ADD(code, LOAD(nr), UNLESS(SYS_openat), OVER(1), OVER(11), // not that call
-        LOAD_LOW(1), UNLESS(addr), OVER(1), OVER(7),           // another path
-        LOAD_HIGH(1), UNLESS(addr >> 32), OVER(1), OVER(3),    //
-        LOAD_LOW(2), ALLOW(O_RDONLY | O_CLOEXEC));
+    ADD(code, LOAD(nr), UNLESS(SYS_openat), OVER(1), OVER(12), // not that call
+        LOAD_LOW(1), UNLESS(addr), OVER(1), OVER(8),           // another path
+        LOAD_HIGH(1), UNLESS(addr >> 32), OVER(1), OVER(4),    //
+        LOAD_LOW(2), UNLESS_ANY(O_ACCMODE | O_CREAT | O_TRUNC), REFUSE,
+        RETURN(SECCOMP_RET_ALLOW));
 }
 
 // add_mapping lets a call map memory, or change it, but not so that it can be executed.
@@ -137,10 +139,11 @@ static void add_mapping(struct code *code, long nr) {
 static void add_answering(struct code *code) {
     add_opening(code, helper_path_status);
     add_opening(code, helper_path_rollup);
+    add_opening(code, helper_path_pagemap);
     add_mapping(code, SYS_mmap);
     add_mapping(code, SYS_mprotect);
-    ADD(code, LOAD(nr), ALLOW(SYS_munmap), ALLOW(SYS_read), ALLOW(SYS_close),
-        ALLOW(SYS_membarrier), ALLOW(SYS_sched_yield));
+    ADD(code, LOAD(nr), ALLOW(SYS_munmap), ALLOW(SYS_read), ALLOW(SYS_pread64),
+        ALLOW(SYS_close), ALLOW(SYS_membarrier), ALLOW(SYS_sched_yield));
 }
 
 // confine lets this thread do its work, and refuses all else. Where this kernel cannot,

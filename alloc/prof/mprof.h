@@ -47,6 +47,22 @@ static inline uint16_t mbucket_image(const struct mbucket *b, uint32_t i) {
     return b->images_hash == 0 ? 0 : ((const uint16_t *)&b->pcs[b->npcs])[i];
 }
 
+// struct mprof_counts is what a bucket says, by objects or by bytes.
+struct mprof_counts {
+    uint64_t nallocs;
+    uint64_t ninuse;
+};
+
+static inline struct mprof_counts mprof_counts(const struct mbucket *b) {
+    // Frees first: those that come in between make in-use too large, not
+    // negative. acquire: nallocs is read after it; where the hardware shows
+    // what others counted in another order, the last line helps.
+    uint64_t nfrees = atomic_load_explicit(&b->nfrees, memory_order_acquire);
+    uint64_t nallocs = atomic_load_explicit(&b->nallocs, memory_order_relaxed);
+    return (struct mprof_counts){nallocs,
+                                 nallocs > nfrees ? nallocs - nfrees : 0};
+}
+
 // struct mprof_peak is the moment with the most in use: see peak.h.
 //   (l) lock of mprof   (a) atomic, relaxed
 struct mprof_peak {

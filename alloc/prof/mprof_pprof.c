@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "os/sys.h"
 #include "prof/locations.h"
+#include "prof/peak.h"
 #include "prof/protobuf.h"
 #include "prof/scratch.h"
 
@@ -354,6 +355,11 @@ static void put_scaled(struct message *m, uint64_t n, size_t size,
                        uint64_t rate) {
     put_varint(m, mprof_scale(n, size, rate));
     put_varint(m, mprof_scale(n * size, size, rate));
+}
+
+struct mprof_counts mprof_output_counts(const struct mprof_output *out,
+                                        const struct mbucket *b) {
+    return out->peak ? peak_counts(out->mp, b) : mprof_counts(b);
 }
 
 static void write_sample(struct pprof *p, const struct mbucket *b) {

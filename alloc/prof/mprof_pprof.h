@@ -17,22 +17,6 @@ struct mprof_output {
     struct mappings list;
 };
 
-// struct mprof_counts is what a bucket says, by objects or by bytes.
-struct mprof_counts {
-    uint64_t nallocs;
-    uint64_t ninuse;
-};
-
-static inline struct mprof_counts mprof_counts(const struct mbucket *b) {
-    // Frees first: those that come in between make in-use too large, not
-    // negative. acquire: nallocs is read after it; where the hardware shows
-    // what others counted in another order, the last line helps.
-    uint64_t nfrees = atomic_load_explicit(&b->nfrees, memory_order_acquire);
-    uint64_t nallocs = atomic_load_explicit(&b->nallocs, memory_order_relaxed);
-    return (struct mprof_counts){nallocs,
-                                 nallocs > nfrees ? nallocs - nfrees : 0};
-}
-
 // mprof_output_counts returns what of a bucket is written.
 struct mprof_counts mprof_output_counts(const struct mprof_output *out,
                                         const struct mbucket *b);

@@ -64,11 +64,6 @@ static void put_counts(struct gzip *file, struct mprof_counts objects,
     put_str(file, "] @");
 }
 
-struct mprof_counts mprof_output_counts(const struct mprof_output *out,
-                                        const struct mbucket *b) {
-    return out->peak ? peak_counts(out->mp, b) : mprof_counts(b);
-}
-
 // as_sampled returns a bucket's counts as they would be at the rate that the header
 // names, by which readers scale all of them.
 static struct mprof_counts as_sampled(const struct mprof_output *out,

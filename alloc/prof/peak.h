@@ -10,7 +10,7 @@
 #ifndef MOUND_PROF_PEAK_H
 #define MOUND_PROF_PEAK_H
 
-#include "prof/mprof_pprof.h"
+#include "prof/mprof.h"
 
 // peak_keep begins to keep it. It is for the start of samples: what was counted before
 // is not in it.

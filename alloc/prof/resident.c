@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "heap/keptspans.h"
+#include "os/helper.h"
 #include "os/sys.h"
 
 // An entry of pagemap is a word for each page of the system.
@@ -187,7 +188,7 @@ static struct arena *next_arena(struct walk *w) {
 
 bool resident_read(struct mheap *h, struct resident *ret) {
     struct walk w = {.h = h,
-                     .fd = sys_open_read("/proc/self/pagemap"),
+                     .fd = sys_open_read(helper_path_pagemap),
                      .os_page = sys_page_size()};
     if (w.fd < 0)
         return false;

@@ -417,6 +417,8 @@ void options_read(char **envp) {
         complain_nowhere("MOUND_PROFILE_SIGNAL", "MOUND_PROFILE");
     if (values.profile_path[0] == '\0' && values.profile_every != 0)
         complain_nowhere("MOUND_PROFILE_EVERY", "MOUND_PROFILE");
+    if (values.control && values.watch == WATCH_OFF)
+        values.watch = WATCH_ON; // requests come by the page
     bool at = values.profile_peak || values.profile_percent != 0;
     if (values.profile_path[0] == '\0' && at)
         complain_nowhere("MOUND_PROFILE_AT", "MOUND_PROFILE");

@@ -38,6 +38,7 @@ struct mound_page *_Atomic *runtime_page(void);
 enum runtime_chore {
     RUNTIME_CHORE_ORPHANS = 1, // there are some: see thread.h
     RUNTIME_CHORE_PAGE = 2,    // the page is due: see watch/page.h
+    RUNTIME_CHORE_PROFILE = 4, // a profile was requested: see watch/control.h
 };
 extern _Atomic uint32_t runtime_chores HIDDEN;
 ALWAYS_INLINE uint32_t runtime_chores_now(void) {

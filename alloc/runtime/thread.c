@@ -68,16 +68,12 @@ uint64_t *thread_random(void) {
     return &t->random;
 }
 
-void (*thread_on_epoch)(void);
-
 void thread_see_epoch(void) {
     struct thread_tls *t = &thread_tls;
     // Until the C library is ready there are no hits: the next call is to begin.
     if (runtime_late && !sys_libc_ready())
         return;
     t->epoch = sampling_epoch_now();
-    if (UNLIKELY(thread_on_epoch != NULL))
-        thread_on_epoch();
     if (!sampling_on())
         return; // what is due finds that out for itself
     sampler_start(&t->sampler, thread_random());

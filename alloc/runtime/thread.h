@@ -67,10 +67,6 @@ COLD void thread_run_deferred(void);
 // next sampled malloc is chosen. With its cache hidden.
 COLD void thread_see_epoch(void);
 
-// thread_on_epoch is called by each thread when it sees a new sampling_epoch: in a slow
-// path, without locks. NULL, or handed in at the start.
-extern void (*thread_on_epoch)(void) HIDDEN;
-
 ALWAYS_INLINE void thread_leave(void) {
     struct thread_tls *t = &thread_tls;
     if (UNLIKELY(t->deferred != NULL))

@@ -26,6 +26,9 @@ enum {
     RELEASE_PAGES = (256 << 20) / PAGE_SIZE,
     BUSY_TRIES = 200, // while another thread returns memory
     BUSY_NS = 1000 * 1000,
+    // A thread that was about to leave a slow path did not see that a profile is due.
+    HURRIED_MAX = 10,
+    HURRY_NS = 20 * 1000 * 1000,
     PATH_BYTES = 96,
 };
 
@@ -103,7 +106,17 @@ static int64_t want_profile(enum mound_page_op op) {
         return -ENODATA;
     // release: partner in control_write
     atomic_store_explicit(&control.due, op, memory_order_release);
+    runtime_set_chore(RUNTIME_CHORE_PROFILE, true);
     profile_hurry();
+    return 0;
+}
+
+static int64_t publish(void) {
+    if (!thread_enter())
+        return -EBUSY;
+    runtime_enter();
+    control.publish(/* whole= */ true);
+    thread_leave();
     return 0;
 }
 
@@ -112,8 +125,7 @@ static int64_t answer(uint32_t op, uint64_t arg) {
         return -ENOTSUP;
     switch (op) {
     case MOUND_PAGE_PUBLISH:
-        control.publish(/* whole= */ true);
-        return 0;
+        return publish();
     case MOUND_PAGE_RELEASE:
         return release();
     case MOUND_PAGE_PROFILE_START:
@@ -158,12 +170,11 @@ static int write_peak(int fd) {
 }
 
 void control_write(void) {
-    if (LIKELY(atomic_load_explicit(&control.due, memory_order_relaxed) == 0))
-        return;
     struct mound_page_control *box = box_now();
     // A child of vfork leaves it to its parent.
-    if (box == NULL || helper_here() || filter_came() || runtime_is_borrowed())
+    if (box == NULL || filter_came() || runtime_is_borrowed())
         return;
+    runtime_set_chore(RUNTIME_CHORE_PROFILE, false);
     // acquire: sees nwritten of the last one; partner: release in want_profile
     uint32_t op =
         atomic_exchange_explicit(&control.due, 0, memory_order_acq_rel);
@@ -182,24 +193,38 @@ void control_write(void) {
 
 // The helper.
 
+// wait_for_work sleeps until somebody rings, or as the scavenger needs it, or until
+// threads are to be hurried again; false: the helper is to end.
+static bool wait_for_work(struct mheap *h, uint32_t heard, int *nidle,
+                          int *nhurried) {
+    bool rests = *nidle >= SCAVENGER_HELP_IDLE;
+    bool hurry = *nhurried < HURRIED_MAX &&
+                 atomic_load_explicit(&control.due, memory_order_relaxed) != 0;
+    uint64_t begin = sys_now_ns();
+    if (!helper_wait(&h->helper, heard,
+                     hurry   ? HURRY_NS
+                     : rests ? HELPER_FOREVER
+                             : SCAVENGER_HELP_NS))
+        return false;
+    *nhurried = hurry ? *nhurried + 1 : 0;
+    if (hurry)
+        profile_hurry();
+    // Whoever rang may have freed memory. Not at each ring: there may be many.
+    else if (rests || sys_now_ns() - begin >= SCAVENGER_HELP_NS / 2)
+        *nidle = scavenger_help_look(h) || rests ? 0 : *nidle + 1;
+    return true;
+}
+
 static void serve(void *arg) {
     struct mheap *h = arg;
     struct mound_page_control *box = box_now();
-    int nidle = SCAVENGER_HELP_IDLE;
+    int nidle = SCAVENGER_HELP_IDLE, nhurried = 0;
+    uint32_t heard;
     set_listening(box, MOUND_PAGE_LISTENS);
-    for (;;) {
-        uint32_t heard = helper_listen(&h->helper);
+    do {
+        heard = helper_listen(&h->helper);
         control_answer();
-        bool rests = nidle >= SCAVENGER_HELP_IDLE;
-        uint64_t begin = sys_now_ns();
-        if (!helper_wait(&h->helper, heard,
-                         rests ? HELPER_FOREVER : SCAVENGER_HELP_NS))
-            break;
-        // Whoever rang may have freed memory. Not at each ring: there may be many.
-        if (!rests && sys_now_ns() - begin < SCAVENGER_HELP_NS / 2)
-            continue;
-        nidle = scavenger_help_look(h) || rests ? 0 : nidle + 1;
-    }
+    } while (wait_for_work(h, heard, &nidle, &nhurried));
     set_listening(box, MOUND_PAGE_PAUSED);
 }
 
@@ -207,7 +232,6 @@ void control_init(void) {
     mound_heap.help = serve;
     mound_heap.help_always = true; // it is there
     mound_heap.helper.answers = true;
-    thread_on_epoch = control_write;
 }
 
 // Numbers alone: they may be what somebody wrote there.
@@ -222,10 +246,12 @@ static void set_path(const struct mound_page_identity *id) {
     memcpy(control.path, out.buf, min_size(out.n, PATH_BYTES));
 }
 
-void control_start(struct mound_page *page, void (*publish)(bool whole)) {
+void control_start(struct mound_page *page, void (*to_publish)(bool whole)) {
     struct helper *helper = &mound_heap.helper;
+    if (!helper->answers)
+        return;
     helper_pause(helper); // one of another page, or of none
-    control.publish = publish;
+    control.publish = to_publish;
     control.answered =
         __atomic_load_n(&page->control.requested, __ATOMIC_RELAXED);
     atomic_store_explicit(&control.due, 0, memory_order_relaxed);
@@ -262,4 +288,5 @@ void control_forked(void) {
     // What is due is the parent's, and its page is no more written to.
     atomic_store_explicit(&control.box, NULL, memory_order_relaxed);
     atomic_store_explicit(&control.due, 0, memory_order_relaxed);
+    runtime_set_chore(RUNTIME_CHORE_PROFILE, false);
 }

@@ -5,7 +5,7 @@
 // helper work, and no more. What a request costs the threads of the program: a barrier
 // for all of them where samples start or stop; and to the one that allocates or frees
 // next after MOUND_PAGE_PROFILE_WRITE, the writing of the file. The helper itself opens no
-// file but two of /proc (os/helper.h), so it cannot do that.
+// file but three of /proc (os/helper.h), so it cannot do that.
 #ifndef MOUND_CONTROL_H
 #define MOUND_CONTROL_H
 
@@ -16,9 +16,9 @@
 // answers.
 void control_init(void);
 
-// control_start lets it answer requests in this page, which is the process's from now on.
-// publish brings the page up to date. Any thread of the program, within a slow path or
-// not. Where the helper cannot be made, listening of the page says why not.
+// control_start, with control, lets it answer requests in this page, which is the
+// process's from now on. publish brings the page up to date, in a slow path. Any thread of
+// the program, within a slow path or not. Where the helper cannot be made, listening of the page says why not.
 void control_start(struct mound_page *page, void (*publish)(bool whole));
 
 // control_resume starts the helper again after helper_pause, if there is control, and

@@ -35,9 +35,9 @@ bool profile_begin(void);
 bool profile_begun(void);
 int profile_write(enum mprof_format format, int fd);
 
-// profile_hurry makes the next call of malloc or free of each thread a slow one, in
-// which thread_on_epoch is called (runtime/thread.h). As at a start of samples; if such
-// are taken, they go on.
+// profile_hurry makes the next call of malloc or free of each thread a slow one, but of
+// one that is about to leave a slow path now. As at a start of samples; if such are taken,
+// they go on.
 void profile_hurry(void);
 
 // Forks. The lock on starts and stops is apart from that of the table: it is taken

@@ -4,6 +4,7 @@
 
 const char helper_path_status[] = "/proc/self/status";
 const char helper_path_rollup[] = "/proc/self/smaps_rollup";
+const char helper_path_pagemap[] = "/proc/self/pagemap";
 
 bool helper_start(struct helper *h, void (*run)(void *arg), void *arg) {
     (void)h;

@@ -131,8 +131,8 @@ Test(control, the_next_call_writes_the_profile) {
     request(MOUND_PAGE_PROFILE_START, 1);
     static void *volatile kept;
     kept = mound_malloc(100);
-    // The helper would leave it to a thread of the program, which this one is.
     cr_assert(eq(i64, request(MOUND_PAGE_PROFILE_WRITE, 0), 0));
+    cr_assert(ne(int, access(file(1), F_OK), 0));
 
     cr_assert(eq(u64, profiles_after_a_call(), 1));
     cr_assert(eq(i64, page.control.profile_result, 0));

@@ -114,7 +114,7 @@ Test(helper, it_ends_though_somebody_sets_the_bell_back) {
 }
 
 static struct {
-    long status, rollup, other, written, socket, records, code;
+    long status, rollup, pagemap, other, written, socket, records, code;
 } got;
 
 static long open_at(const char *path, int flags) {
@@ -124,7 +124,8 @@ static long open_at(const char *path, int flags) {
 static void attempt(void *arg) {
     (void)arg;
     got.status = open_at(helper_path_status, O_RDONLY | O_CLOEXEC);
-    got.rollup = open_at(helper_path_rollup, O_RDONLY | O_CLOEXEC);
+    got.rollup = sys_open_read(helper_path_rollup);
+    got.pagemap = sys_open_read(helper_path_pagemap);
     got.other = open_at("/proc/self/maps", O_RDONLY | O_CLOEXEC);
     got.written = open_at(helper_path_status, O_RDWR | O_CLOEXEC);
     got.socket = syscall3(SYS_socket, AF_UNIX, SOCK_STREAM, 0);
@@ -149,6 +150,7 @@ Test(helper, one_that_answers_may_open_two_files_and_map_memory) {
     attempt_in_helper(true);
     cr_assert(ge(long, got.status, 0));
     cr_assert(ge(long, got.rollup, 0));
+    cr_assert(ge(long, got.pagemap, 0));
     cr_assert(eq(long, got.other, -EPERM));
     cr_assert(eq(long, got.written, -EPERM));
     cr_assert(eq(long, got.socket, -EPERM));
