@@ -98,7 +98,7 @@ static void put_names(struct bytes *out, const struct calltree *t,
                       const uint32_t *numbers) {
     struct intern names;
     intern_init(&names);
-    bytes_add_text(out, ",\"name\":[0");
+    bytes_add_text(out, ",\"function\":[0");
     for (size_t i = 1; i < t->n; i++)
         if (numbers[i] != 0)
             bytes_printf(out, ",%" PRIu32,

@@ -43,7 +43,7 @@ static void add_point(struct series *s, const struct mound_page *page,
     s->points[s->n++] = point;
     s->page = *page;
     if (s->each != NULL)
-        s->each(s->argument, &point);
+        s->each(s->argument, &point, page);
 }
 
 // struct watching is a program, and what is read of it once it has mound.

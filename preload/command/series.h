@@ -23,8 +23,9 @@ struct series {
     size_t capacity;
     struct mound_page page; // of the last reading, or the page that it left
     bool stopped;           // it was ended by series_watch
-    // Called after each reading, or NULL.
-    void (*each)(void *argument, const struct series_point *point);
+    // Called after each reading, or NULL; page is what it was made of.
+    void (*each)(void *argument, const struct series_point *point,
+                 const struct mound_page *page);
     void *argument;
 };
 

@@ -81,13 +81,13 @@ static bool is_alive(const struct session *s) {
            p.start_ticks == s->target.page.identity.start_ticks;
 }
 
-bool session_wait(struct session *s, uint64_t ns) {
+bool session_wait(struct session *s, uint64_t *ns) {
     const uint64_t step_ns = SECOND_NS / 20;
     catch_interrupts();
     uint64_t begin = now_ns();
-    for (uint64_t gone = 0; gone < ns && !interrupted;
-         gone = now_ns() - begin) {
-        uint64_t left = ns - gone < step_ns ? ns - gone : step_ns;
+    uint64_t gone = 0;
+    for (; gone < *ns && !interrupted; gone = now_ns() - begin) {
+        uint64_t left = *ns - gone < step_ns ? *ns - gone : step_ns;
         nanosleep(&(struct timespec){0, (long)left}, NULL);
         if (!is_alive(s)) {
             message_error("%d (%s): it has ended", (int)s->target.pid,
@@ -96,6 +96,8 @@ bool session_wait(struct session *s, uint64_t ns) {
             return false;
         }
     }
+    if (gone < *ns)
+        *ns = gone;
     return true;
 }
 

@@ -25,10 +25,10 @@ bool session_open(const char *what, struct session *ret);
 bool session_start(struct session *s, uint64_t rate);
 bool session_stop(struct session *s);
 
-// session_wait waits. It returns false, early, when the process has ended, after a
-// complaint, and true, early, when the user has interrupted (Ctrl-C, SIGTERM,
-// SIGHUP), which session_interrupted says.
-bool session_wait(struct session *s, uint64_t ns);
+// session_wait waits for *ns, and sets it to how long that was. It returns false,
+// early, when the process has ended, after a complaint, and true, early, when the user
+// has interrupted (Ctrl-C, SIGTERM, SIGHUP), which session_interrupted says.
+bool session_wait(struct session *s, uint64_t *ns);
 bool session_interrupted(void);
 
 // session_take fetches a profile (op: MOUND_PAGE_PROFILE_WRITE or _PEAK) and leaves no

@@ -46,8 +46,8 @@ static const struct argp_option argp_options[] = {
             "still in use at its end"},
     {.name = "peak",
      .key = KEY_PEAK,
-     .doc = "Show the moment with the most in use, of a process that runs "
-            "with MOUND_PROFILE_AT=peak"},
+     .doc = "Show the moment of that time with the most in use (of a process "
+            "that samples already: needs MOUND_PROFILE_AT=peak)"},
     {.name = "rate",
      .key = KEY_RATE,
      .arg = "BYTES",
@@ -142,10 +142,14 @@ static void at_most(struct pprof *later, const struct pprof *earlier) {
     pprof_free(&more);
 }
 
+// take_plain takes what is in use at the end, or was at the peak.
 static bool take_plain(const struct options *o, struct session *s,
                        struct taken *ret) {
+    enum mound_page_op op =
+        o->view == PEAK ? MOUND_PAGE_PROFILE_PEAK : MOUND_PAGE_PROFILE_WRITE;
     ret->ns = o->for_ns != UINT64_MAX ? o->for_ns : s->own ? FOR_NS : 0;
-    return session_wait(s, ret->ns) && session_stop(s) && take(s, &ret->p);
+    return session_wait(s, &ret->ns) && session_stop(s) &&
+           session_take(s, op, &ret->p);
 }
 
 static bool take_growth(const struct options *o, struct session *s,
@@ -159,7 +163,7 @@ static bool take_growth(const struct options *o, struct session *s,
     if (s->own)
         ret->note = "objects that were there before the sampling are not seen "
                     "to go";
-    return session_wait(s, ret->ns) && session_stop(s) && take(s, &ret->p);
+    return session_wait(s, &ret->ns) && session_stop(s) && take(s, &ret->p);
 }
 
 // take_leaks samples for the first half only: frees of sampled objects count after
@@ -169,8 +173,9 @@ static bool take_leaks(const struct options *o, struct session *s,
                        struct taken *ret) {
     struct pprof middle;
     bool has_middle = false;
-    ret->ns = o->for_ns != UINT64_MAX ? o->for_ns : FOR_NS;
-    bool ok = session_wait(s, ret->ns / 2) && session_stop(s);
+    uint64_t half = (o->for_ns != UINT64_MAX ? o->for_ns : FOR_NS) / 2;
+    ret->ns = half;
+    bool ok = session_wait(s, &ret->ns) && session_stop(s);
     if (ok && !s->own) {
         has_middle = ok = take(s, &middle);
         ret->note = "in use at the middle of that time and at its end, by "
@@ -179,7 +184,8 @@ static bool take_leaks(const struct options *o, struct session *s,
         ret->note = "allocated in the first half of that time, in use at its "
                     "end";
     }
-    ok = ok && session_wait(s, ret->ns / 2) && take(s, &ret->p);
+    ok = ok && session_wait(s, &half) && take(s, &ret->p);
+    ret->ns += half;
     if (ok && has_middle)
         at_most(&ret->p, &middle);
     if (has_middle)
@@ -189,13 +195,24 @@ static bool take_leaks(const struct options *o, struct session *s,
 
 static bool take_view(const struct options *o, struct session *s,
                       struct taken *ret) {
-    if (o->view == PEAK)
-        return session_take(s, MOUND_PAGE_PROFILE_PEAK, &ret->p);
     if (!session_start(s, o->rate))
         return false;
     return o->view == GROWTH  ? take_growth(o, s, ret)
            : o->view == LEAKS ? take_leaks(o, s, ret)
                               : take_plain(o, s, ret);
+}
+
+// how_taken says what the profile is of.
+static char *how_taken(const struct options *o, const struct session *s,
+                       const struct taken *t) {
+    const char *earlier = s->sampled ? ", or sampled earlier" : "";
+    const char *peak = o->view == PEAK ? "at the moment with the most of it in "
+                                         "use, "
+                                       : "";
+    if (s->own)
+        return store_printf("%sof what was allocated in %s%s", peak,
+                            units_duration(t->ns).s, earlier);
+    return store_printf("%sof all since the process samples by itself", peak);
 }
 
 static int show(const struct options *o, const struct session *s,
@@ -204,18 +221,12 @@ static int show(const struct options *o, const struct session *s,
     size_t n = 0;
     char *title = store_printf("%s (%d)", s->target.page.identity.program,
                                (int)s->target.pid);
-    char *how =
-        o->view == PEAK ? store_printf("the moment with the most in use")
-        : s->own        ? store_printf("of what was allocated in %s%s",
-                                       units_duration(t->ns).s,
-                                s->sampled ? ", or in an earlier profile" : "")
-                        : store_printf("of all since the process samples by "
-                                              "itself");
+    char *how = how_taken(o, s, t);
     facts[n++] = how;
     if (t->note != NULL)
         facts[n++] = t->note;
     if (session_interrupted())
-        facts[n++] = "interrupted before that time was over";
+        facts[n++] = "interrupted before the time was over";
     int status = shown_profile(&o->shown, title, facts, n, &t->p,
                                t->has_base ? &t->base : NULL);
     free(title);

@@ -14,7 +14,7 @@ const metrics = [
 // difference all that was added and taken away.
 function buildTree(profile) {
   const nodes = profile.parent.map((parent, i) => ({
-    name: profile.names[profile.name[i]] || 'all', parent: null, children: [],
+    name: profile.names[profile.function[i]] || 'all', parent: null, children: [],
     depth: 0, total: profile.total.map((t) => t[i]),
     width: (profile.width || profile.total).map((w) => w[i]),
   }));

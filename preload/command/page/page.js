@@ -13,7 +13,7 @@ function build() {
   const of = (kind) => all.filter((o) => o.mound === kind);
   const profiles = of('profile').filter((p) => p.parent.length > 1);
   const samples = of('sample'), classes = of('classes'), page = [];
-  of('head').forEach((head) => page.push(...headView(head)));
+  of('head').slice(-1).forEach((head) => page.push(...headView(head)));
   of('end').forEach((e) => page.push(
     node('p', {class: 'facts'}, e.text)));
   if (samples.length > 0)

@@ -13,6 +13,12 @@ const parts = [
 ];
 const POINTS_MAX = 800;
 
+// partOf is what of a part is in RSS. What has no memory was mostly never touched, which
+// is the case of large objects.
+function partOf(s, key) {
+  return key === 'live' ? Math.max(0, s.live - (s.absent || 0)) : s[key] || 0;
+}
+
 // thin leaves at most POINTS_MAX samples, of each group the one with the largest RSS.
 function thin(samples) {
   const group = Math.ceil(samples.length / POINTS_MAX), left = [];
@@ -40,9 +46,10 @@ function seriesView(all, marks) {
   const W = 1200, H = 320, LEFT = 66, TOP = 10, BOTTOM = 26, RIGHT = 8;
   const begin = samples[0].seconds;
   const end = Math.max(samples[samples.length - 1].seconds, begin + 1e-3);
-  const sumOf = (s) => parts.reduce((sum, p) => sum + (s[p.key] || 0), 0);
+  const sumOf = (s) => parts.reduce((sum, p) => sum + partOf(s, p.key), 0);
   const most = Math.max(1, ...samples.map((s) => Math.max(s.rss, sumOf(s))));
-  const x = (t) => LEFT + (W - LEFT - RIGHT) * (t - begin) / (end - begin);
+  const x = (t) => LEFT + (W - LEFT - RIGHT) *
+    Math.max(0, Math.min(1, (t - begin) / (end - begin)));
   const y = (n) => H - BOTTOM - (H - BOTTOM - TOP) * n / most;
   const svg = node('svg', {class: 'chart', viewBox: `0 0 ${W} ${H}`,
     role: 'img',
@@ -55,7 +62,7 @@ function seriesView(all, marks) {
   const below = samples.map(() => 0);
   for (const p of parts) {
     const low = samples.map((s, i) => `${x(s.seconds)},${y(below[i])}`);
-    samples.forEach((s, i) => { below[i] += s[p.key] || 0; });
+    samples.forEach((s, i) => { below[i] += partOf(s, p.key); });
     const high = samples.map((s, i) => `${x(s.seconds)},${y(below[i])}`);
     svg.append(node('path', {fill: p.colour,
       d: 'M' + high.join('L') + 'L' + low.reverse().join('L') + 'Z'}));
@@ -66,10 +73,13 @@ function seriesView(all, marks) {
   for (let i = Math.ceil(begin / step); i * step <= end; i++)
     svg.append(node('text', {x: x(i * step), y: H - 8,
       'text-anchor': 'middle'}, secondsText(i * step)));
-  for (const m of marks)
+  marks.forEach((m, i) => {
+    const late = x(m.seconds) > W - 90;
     svg.append(node('line', {class: 'mark', x1: x(m.seconds), x2: x(m.seconds),
       y1: TOP, y2: H - BOTTOM}),
-    node('text', {x: x(m.seconds) + 4, y: TOP + 10}, m.name));
+    node('text', {x: x(m.seconds) + (late ? -4 : 4), y: TOP + 10 + 15 * i,
+      class: 'over', 'text-anchor': late ? 'end' : 'start'}, m.name));
+  });
   svg.addEventListener('mousemove', (event) => {
     const box = svg.getBoundingClientRect();
     const t = begin + (end - begin) * ((event.clientX - box.left) / box.width *
@@ -79,7 +89,7 @@ function seriesView(all, marks) {
     showTip(event, node('b', {}, secondsText(s.seconds)), node('table', {},
       ...[{label: 'RSS', key: 'rss'}, ...parts].map((p) => node('tr', {},
         node('td', {}, p.label),
-        node('td', {class: 'n'}, bytesText(s[p.key] || 0))))));
+        node('td', {class: 'n'}, bytesText(partOf(s, p.key)))))));
   });
   svg.addEventListener('mouseleave', hideTip);
   return node('div', {}, svg, node('div', {class: 'legend'}, ...parts.map((p) => {
@@ -89,7 +99,8 @@ function seriesView(all, marks) {
   }), node('span', {class: 'quiet'}, 'line: RSS')));
 }
 
-// classesView shows rows of [size, objects, live, rounding, holes and free slots].
+// classesView shows rows of [size, objects, live, rounding, holes and free slots];
+// rounding is null where it is not known.
 function classesView(rows) {
   const titles = ['size', 'objects', 'live', 'rounding (estimated)',
     'free slots and caches', 'waste'];
@@ -98,6 +109,6 @@ function classesView(rows) {
     ...rows.map((r) => node('tr', {},
       node('td', {class: 'n'}, r[0] === 0 ? 'large' : bytesText(r[0])),
       node('td', {class: 'n'}, countText(r[1])),
-      ...[r[2], r[3], r[4], r[3] + r[4]].map(
-        (v) => node('td', {class: 'n'}, bytesText(v))))));
+      ...[r[2], r[3], r[4], r[3] + r[4]].map((v) => node('td', {class: 'n'},
+        v === null ? 'not known' : bytesText(v))))));
 }
