@@ -167,13 +167,6 @@ MOUND_MAP_INLINE_ void *mound_map_find_(const struct mound_map_type *t,
                            ret_key);
 }
 
-// What a first look at a bucket found.
-enum mound_map_look_ {
-    MOUND_MAP_FOUND_,  // *ret is the element
-    MOUND_MAP_ABSENT_, // the key is not in the map
-    MOUND_MAP_UNSURE_, // growing, or the chain goes on: seek
-};
-
 // mound_map_look_ is the hot part of get: one bucket of a map that is not growing.
 // It is inlined into its callers, calls nothing but hash and equal, and is to need
 // few registers. The bucket's data is fetched while the tophash bytes are: most

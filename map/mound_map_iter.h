@@ -175,7 +175,9 @@ MOUND_MAP_INLINE_ bool mound_map_advance_(const struct mound_map_type *t,
 // foreach is two loops: the outer one finds a batch, or one entry by the slow way,
 // the inner one hands out what was found. A break out of the inner loop leaves GOING
 // unset, which ends the outer one.
-MOUND_MAP_INLINE_ bool mound_map_refill_(struct mound_map_iter *it) {
+MOUND_MAP_INLINE_ bool mound_map_refill_(const struct mound_map_type *t,
+                                         struct mound_map_iter *it) {
+    (void)t;
     if (!(it->state_ & MOUND_MAP_ITER_GOING))
         return false;
     it->state_ &=

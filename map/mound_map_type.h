@@ -135,6 +135,13 @@ MOUND_MAP_INLINE_ size_t mound_map_dataalign_(const struct mound_map_type *t) {
 #define MOUND_MAP_SLOT_SIZE_(size)                                             \
     ((size) > MOUND_MAP_INLINE_MAX ? sizeof(void *) : (size))
 
+// What the first, inlined step of get found.
+enum mound_map_look_ {
+    MOUND_MAP_FOUND_,  // *ret is the element
+    MOUND_MAP_ABSENT_, // the key is not in the map
+    MOUND_MAP_UNSURE_, // it takes the second step to tell: seek
+};
+
 #ifdef __cplusplus
 extern "C" {
 #endif

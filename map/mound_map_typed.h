@@ -154,7 +154,7 @@
         return it;                                                             \
     }                                                                          \
     MOUND_MAP_INLINE_ bool NAME##_refill_(NAME##_iter *it) {                   \
-        return P##_refill_(&it->it_);                                          \
+        return P##_refill_(&NAME##_type_, &it->it_);                           \
     }                                                                          \
     MOUND_MAP_INLINE_ void NAME##_end(NAME##_iter *it) {                       \
         P##_end(&it->it_);                                                     \

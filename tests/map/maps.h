@@ -2,7 +2,7 @@
 #ifndef TESTS_MAP_MAPS_H
 #define TESTS_MAP_MAPS_H
 
-#include "mound_map.h"
+#include "which.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

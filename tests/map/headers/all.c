@@ -1,6 +1,6 @@
 // all.c: every line that declares a type, and each kind of use, for compilers to look
 // at. C and C++.
-#include <mound_map.h>
+#include "which.h"
 
 struct fat {
     uint64_t w[20];

@@ -18,6 +18,15 @@ WARNINGS = ('-Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wcast-qual '
             '-pedantic').split()
 C = ('gcc', 'clang'), ('c11', 'c17', 'c2x', 'gnu11')
 CXX = ('g++', 'clang++'), ('c++11', 'c++14', 'c++17', 'c++20', 'c++2b')
+MAPS = ((), ('-DMAP_SWISS',))
+BOTH = '''
+#include <mound_map.h>
+#include <mound_swiss.h>
+MOUND_MAP_STR(ages, int)
+MOUND_SWISS_STR(swiss_ages, int)
+MOUND_SET_U64(members)
+MOUND_SWISS_SET_U64(swiss_members)
+'''
 LIMIT_S = 120
 
 
@@ -25,16 +34,21 @@ def compile(compiler, text, *options, language):
     if not shutil.which(compiler):
         raise tap.Skipped(f'no {compiler}')
     return subprocess.run(
-        [compiler, '-x', language, '-I', os.path.join(SOURCE, 'map'), *options,
+        [compiler, '-x', language, '-I', os.path.join(SOURCE, 'map'),
+         '-I', os.path.join(SOURCE, 'map', 'swiss'),
+         '-I', os.path.join(SOURCE, 'tests', 'map'), *options,
          '-o', '/dev/null', '-'],
         input=text, capture_output=True, text=True, timeout=LIMIT_S)
 
 
 def expect_silence(compiler, *options, language):
     with open(os.path.join(HERE, 'all.c')) as f:
-        r = compile(compiler, f.read(), *WARNINGS, *options, language=language)
-    tap.must(r.returncode == 0 and r.stderr == '', compiler, *options,
-             '\n' + r.stderr[:2000])
+        text = f.read()
+    for which in MAPS:
+        r = compile(compiler, text, *WARNINGS, *options, *which,
+                    language=language)
+        tap.must(r.returncode == 0 and r.stderr == '', compiler, *options,
+                 *which, '\n' + r.stderr[:2000])
 
 
 def gcc_says_nothing_of_any_c(_):
@@ -66,6 +80,13 @@ def what_is_found_while_optimizing_is_nothing_either(_):
 def machines_without_sse2_have_no_warnings_of_their_own(_):
     expect_silence('clang', '--target=x86_64-linux-gnu', '-mno-sse2',
                    '-fsyntax-only', language='c')
+
+
+def both_maps_go_into_one_file(_):
+    for language, compiler, std in (('c', 'gcc', 'c11'), ('c++', 'g++', 'c++11')):
+        r = compile(compiler, BOTH, *WARNINGS, '-std=' + std, '-fsyntax-only',
+                    language=language)
+        tap.must(r.returncode == 0 and r.stderr == '', r.stderr[:2000])
 
 
 REFUSED = '''
@@ -119,6 +140,7 @@ sys.exit(tap.main([
     clang_says_nothing_of_any_cxx,
     what_is_found_while_optimizing_is_nothing_either,
     machines_without_sse2_have_no_warnings_of_their_own,
+    both_maps_go_into_one_file,
     cxx_types_that_own_memory_are_refused,
     cxx_types_that_are_plain_are_taken,
 ]))

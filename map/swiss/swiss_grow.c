@@ -1,0 +1,276 @@
+// swiss_grow.c: see swiss_grow.h.
+#include "swiss_grow.h"
+
+#include "memory.h"
+
+enum {
+    LOOKS = 8, // a table with this part of its limit left is looked at again
+    TIDY_SHARE =
+        16, // more overflow bits than this part of the entries are too many
+    TIDY_BUDGET =
+        4,      // entries put away from home before the next look after that
+    SPARSE = 8, // a directory has no fewer entries than limits of that part
+    SPARSE_DEPTH = 4,
+};
+
+static void move(const struct mound_map_type *t, struct mound_swiss *m,
+                 struct mound_swiss_table *from, struct mound_swiss_ref_ low,
+                 struct mound_swiss_ref_ high) {
+    struct mound_swiss_moves_ w = {
+        .from = {table_base(t, from), from->mask_},
+        .to = {low, high},
+        .shift = 63u - from->depth_ % 64,
+        .two = high.base != NULL,
+    };
+    if (t->move_ != NULL)
+        t->move_(t, m, (uintptr_t)&w);
+    else
+        mound_swiss_move_(t, m, (uintptr_t)&w);
+}
+
+static const struct mound_swiss_ref_ nowhere = {NULL, 0};
+
+// retire frees a table that was replaced, or lets it wait.
+static void retire(const struct mound_map_type *t, struct mound_swiss *m,
+                   struct mound_swiss_table *table) {
+    if (!table_pinned(table)) {
+        table_free(t, table);
+        return;
+    }
+    table->flags_ |= MOUND_SWISS_STALE;
+    table->next_ = m->old_;
+    m->old_ = table;
+    // Those beyond have come by this place before.
+    size_t n = 0;
+    while (table != NULL && n++ < MOUND_SWISS_WAITING_MAX)
+        table = table->next_;
+    if (table != NULL && !(t->flags & MOUND_MAP_KEY_PLAIN))
+        table->flags_ |= MOUND_SWISS_ENDED;
+}
+
+void swiss_sweep(const struct mound_map_type *t, struct mound_swiss *m,
+                 bool all) {
+    size_t n = 0;
+    for (struct mound_swiss_table **link = &m->old_, *table;
+         (table = *link) != NULL && (all || n++ < MOUND_SWISS_WAITING_MAX);) {
+        if (table_pinned(table)) {
+            link = &table->next_;
+            continue;
+        }
+        *link = table->next_;
+        table_free(t, table);
+    }
+}
+
+void swiss_free_old(const struct mound_map_type *t, struct mound_swiss *m) {
+    for (struct mound_swiss_table *table = m->old_, *next; table != NULL;
+         table = next) {
+        next = table->next_;
+        table_free(t, table);
+    }
+    m->old_ = NULL;
+}
+
+bool swiss_first(const struct mound_map_type *t, struct mound_swiss *m,
+                 struct table_size size) {
+    struct mound_swiss_ref_ ref = table_new(t, size, 0, 0);
+    if (ref.base == NULL)
+        return false;
+    dir_set(t, m, ref);
+    m->epoch_++;
+    return true;
+}
+
+bool swiss_resize(const struct mound_map_type *t, struct mound_swiss *m,
+                  struct mound_swiss_table *table, struct table_size size) {
+    struct mound_swiss_ref_ to =
+        table_new(t, size, table->prefix_, table->depth_);
+    if (to.base == NULL)
+        return false;
+    move(t, m, table, to, nowhere);
+    dir_set(t, m, to);
+    m->epoch_++;
+    retire(t, m, table);
+    return true;
+}
+
+bool swiss_split(const struct mound_map_type *t, struct mound_swiss *m,
+                 struct mound_swiss_table *table) {
+    unsigned depth = table->depth_ + 1u;
+    uint64_t prefix = table->prefix_ | (uint64_t)1 << (64 - depth);
+    struct table_size size = {table_ngroups(table->mask_), table->nslots_};
+    bool inside = !table_pinned(table) && size.ngroups > 1 &&
+                  size.ngroups <= MOUND_SWISS_GROUPS_MAX;
+    struct mound_swiss_ref_ high = table_new(t, size, prefix, depth), low;
+    if (inside)
+        low = (struct mound_swiss_ref_){table_base(t, table), table->mask_};
+    else
+        low = table_new(t, size, table->prefix_, depth);
+    if (high.base == NULL || low.base == NULL ||
+        (dir_depth(m) < depth && !dir_double(t, m))) {
+        if (high.base != NULL)
+            table_free(t, table_of(t, high));
+        if (!inside && low.base != NULL)
+            table_free(t, table_of(t, low));
+        return false;
+    }
+    move(t, m, table, low, high);
+    if (inside) {
+        table->depth_ = (uint8_t)depth;
+        table->budget_ = 0;
+    }
+    dir_set(t, m, low);
+    dir_set(t, m, high);
+    m->epoch_++;
+    if (!inside)
+        retire(t, m, table);
+    return true;
+}
+
+bool swiss_join(const struct mound_map_type *t, struct mound_swiss *m,
+                struct mound_swiss_table *left, struct mound_swiss_table *right,
+                struct table_size size) {
+    struct mound_swiss_ref_ to =
+        table_new(t, size, left->prefix_, left->depth_ - 1u);
+    if (to.base == NULL)
+        return false;
+    move(t, m, left, to, nowhere);
+    move(t, m, right, to, nowhere);
+    dir_set(t, m, to);
+    m->epoch_++;
+    table_free(t, left);
+    table_free(t, right);
+    return true;
+}
+
+// splits: whether a table splits when it is full, rather than grow. The directory is to
+// have no more entries than the map's count deserves: hashes that differ in few of their
+// first bits would make it all there is.
+static bool splits(const struct mound_map_type *t, const struct mound_swiss *m,
+                   const struct mound_swiss_table *table) {
+    if (table_ngroups(table->mask_) < MOUND_SWISS_GROUPS_MAX)
+        return false;
+    unsigned depth = dir_depth(m);
+    if (table->depth_ < depth || depth < SPARSE_DEPTH)
+        return true;
+    uint64_t mask = MOUND_SWISS_GROUP * (MOUND_SWISS_GROUPS_MAX - 1);
+    return m->count_ >> depth >= table_limit(t, mask, 0) / SPARSE;
+}
+
+static bool grow(const struct mound_map_type *t, struct mound_swiss *m,
+                 struct mound_swiss_table *table) {
+    if (splits(t, m, table))
+        return swiss_split(t, m, table);
+    struct table_size size = {table_ngroups(table->mask_), MOUND_SWISS_SLOTS};
+    if (table->mask_ != 0 || table->nslots_ == MOUND_SWISS_SLOTS)
+        size.ngroups *= 2;
+    return swiss_resize(t, m, table, size);
+}
+
+static size_t overflow_bits(const struct mound_map_type *t,
+                            struct mound_swiss_ref_ ref) {
+    size_t n = 0;
+    for (uint64_t offset = 0; offset <= ref.mask; offset += MOUND_SWISS_GROUP)
+        n += (unsigned)__builtin_popcount(
+            mound_swiss_overflow_(mound_swiss_group_(t, ref.base, offset)));
+    return n;
+}
+
+// tidy puts a table's entries to their homes, as far as there is room, and unsets overflow
+// bits that stand for nothing; false: out of memory.
+static bool tidy(const struct mound_map_type *t, struct mound_swiss *m,
+                 struct mound_swiss_table *table) {
+    struct mound_swiss_ref_ ref = {table_base(t, table), table->mask_};
+    struct table_size size = {table_ngroups(ref.mask), table->nslots_};
+    if (table_pinned(table) || size.ngroups > MOUND_SWISS_GROUPS_MAX)
+        return swiss_resize(t, m, table, size);
+    move(t, m, table, ref, nowhere);
+    return true;
+}
+
+// How full a table is, is looked at when an entry finds its home group full, and then not
+// before some more have: put and delete need not count a table's entries.
+enum mound_swiss_room_ mound_swiss_make_room_(const struct mound_map_type *t,
+                                              struct mound_swiss *m,
+                                              uint64_t hash, bool away) {
+    struct mound_swiss_ref_ ref = *dir_ref(m, hash);
+    if (ref.base == table_none(t))
+        return swiss_first(t, m, table_fit(t, 1)) ? MOUND_SWISS_AGAIN_
+                                                  : MOUND_SWISS_NO_ROOM_;
+    struct mound_swiss_table *table = table_of(t, ref);
+    if (away && table->budget_ > 0) {
+        table->budget_--;
+        return MOUND_SWISS_AWAY_;
+    }
+    size_t count = table_count(t, ref);
+    size_t limit = table_limit(t, ref.mask, table->nslots_);
+    if (!away || count >= limit) {
+        if (grow(t, m, table))
+            return MOUND_SWISS_AGAIN_;
+        return away ? MOUND_SWISS_AWAY_ : MOUND_SWISS_NO_ROOM_;
+    }
+    table->budget_ = (uint32_t)((limit - count) / LOOKS);
+    if (overflow_bits(t, ref) <= count / TIDY_SHARE)
+        return MOUND_SWISS_AWAY_;
+    if (!tidy(t, m, table))
+        return MOUND_SWISS_AWAY_;
+    swiss_table_of(t, m, hash)->budget_ = (uint32_t)(count / TIDY_BUDGET);
+    return MOUND_SWISS_AGAIN_;
+}
+
+// Stale copies.
+
+void swiss_forget(const struct mound_map_type *t, struct mound_swiss *m,
+                  uint64_t hash, const void *key, const void *replacement) {
+    if (t->flags & MOUND_MAP_KEY_PLAIN)
+        return;
+    size_t n = 0;
+    for (struct mound_swiss_table *table = m->old_;
+         table != NULL && n++ < MOUND_SWISS_WAITING_MAX; table = table->next_) {
+        if (table->depth_ > 0 &&
+            (hash ^ table->prefix_) >> (64 - table->depth_) != 0)
+            continue;
+        char *base = table_base(t, table);
+        uint64_t step = 0, mask = table->mask_,
+                 offset = mound_swiss_home_(hash, mask);
+        do {
+            uint8_t *group = mound_swiss_group_(t, base, offset);
+            mound_swiss_each_match_(slot, mound_swiss_tags_at_(group), hash) {
+                char *place = mound_swiss_slot_(t, base, offset, slot);
+                void *k = mound_swiss_key_(t, place);
+                if (!t->equal(key, k, t->user))
+                    continue;
+                if (replacement == NULL)
+                    group[slot] = MOUND_SWISS_EMPTY;
+                else if (!mound_map_key_apart_(t))
+                    memcpy(k, replacement, t->key_size);
+                step = mask;
+                break;
+            }
+            if (!(mound_swiss_overflow_(group) & mound_swiss_bit_(hash)))
+                break;
+            offset = mound_swiss_next_group_(offset, &step, mask);
+        } while (step <= mask);
+    }
+}
+
+bool swiss_walk(const struct mound_map_type *t, const struct mound_swiss *m,
+                bool (*see)(const struct mound_map_type *, void *, void *,
+                            void *),
+                void *arg) {
+    dir_walk(t, ref, m) {
+        for (uint64_t offset = 0; offset <= ref->mask;
+             offset += MOUND_SWISS_GROUP) {
+            unsigned full = mound_swiss_full_(
+                mound_swiss_tags_at_(mound_swiss_group_(t, ref->base, offset)));
+            for (; full != 0; full &= full - 1) {
+                char *place = mound_swiss_slot_(t, ref->base, offset,
+                                                (unsigned)__builtin_ctz(full));
+                if (!see(t, mound_swiss_key_(t, place),
+                         mound_swiss_elem_(t, place), arg))
+                    return false;
+            }
+        }
+    }
+    return true;
+}

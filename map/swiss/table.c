@@ -1,0 +1,249 @@
+// table.c: see table.h.
+#include "table.h"
+
+#include "memory.h"
+
+enum {
+    HEADER = sizeof(struct mound_swiss_table),
+    HEADER_SLOTS_MAX = 8, // that a header may take the place of
+};
+
+// Without a slot and without overflow bits: every search ends here at once.
+static struct {
+    uint8_t group[MOUND_SWISS_GROUP];
+    struct mound_swiss_table table;
+} none __attribute__((aligned(MOUND_MAP_ALIGN_MAX))) = {
+    .group = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0}};
+char *table_none(const struct mound_map_type *t) {
+    return (char *)&none - mound_swiss_slotsize_(t);
+}
+
+// Tags 0 and 1 mean something else: their hashes have the tags 8 and 9, of the same
+// overflow bits.
+#define FOUR(tag) ((tag)*0x01010101u)
+#define TAG(byte) FOUR((byte) < MOUND_SWISS_MIN_TAG ? (byte) + 8u : (byte))
+#define TAGS_4(byte)                                                           \
+    TAG(byte), TAG((byte) + 1), TAG((byte) + 2), TAG((byte) + 3)
+#define TAGS_16(byte)                                                          \
+    TAGS_4(byte), TAGS_4((byte) + 4), TAGS_4((byte) + 8), TAGS_4((byte) + 12)
+#define TAGS_64(byte)                                                          \
+    TAGS_16(byte), TAGS_16((byte) + 16), TAGS_16((byte) + 32),                 \
+        TAGS_16((byte) + 48)
+const uint32_t mound_swiss_tags_of_[256] = {TAGS_64(0), TAGS_64(64),
+                                            TAGS_64(128), TAGS_64(192)};
+
+size_t table_nslots(const struct mound_map_type *t, uint64_t mask,
+                    unsigned nslots) {
+    size_t n = table_ngroups(mask), size = mound_swiss_slotsize_(t);
+    if (n == 1)
+        return nslots;
+    size_t spared = size == 0 ? 0 : (HEADER + size - 1) / size;
+    if (n < MOUND_SWISS_SPARE_GROUPS || spared > HEADER_SLOTS_MAX)
+        spared = 0;
+    return MOUND_SWISS_SLOTS * n - spared;
+}
+
+size_t table_limit(const struct mound_map_type *t, uint64_t mask,
+                   unsigned nslots) {
+    // The only group of a table may be full: there is no other to search.
+    return mask == 0 ? nslots : table_nslots(t, mask, nslots) / 8 * 7;
+}
+
+struct table_size table_fit(const struct mound_map_type *t, size_t n) {
+    struct table_size size = {1, n <= MOUND_SWISS_FIRST ? MOUND_SWISS_FIRST
+                                                        : MOUND_SWISS_SLOTS};
+    while (table_limit(t, MOUND_SWISS_GROUP * (size.ngroups - 1), size.nslots) <
+           n)
+        size.ngroups *= 2;
+    return size;
+}
+
+static size_t table_align(const struct mound_map_type *t) {
+    size_t align = mound_map_dataalign_(t);
+    return align < MEMORY_ALIGN ? MEMORY_ALIGN : align;
+}
+
+// Bytes of a block before the base, and all.
+static size_t table_front(const struct mound_map_type *t, uint64_t mask,
+                          unsigned nslots) {
+    return mound_map_round_(table_nslots(t, mask, nslots) *
+                                mound_swiss_slotsize_(t),
+                            table_align(t));
+}
+
+static size_t block_bytes(const struct mound_map_type *t, uint64_t mask,
+                          unsigned nslots) {
+    return table_front(t, mask, nslots) + mask + MOUND_SWISS_GROUP + HEADER;
+}
+
+void table_empty(const struct mound_map_type *t, struct mound_swiss_ref_ ref) {
+    unsigned nslots = table_of(t, ref)->nslots_;
+    size_t all = table_ngroups(ref.mask) * MOUND_SWISS_SLOTS;
+    memset(mound_swiss_group_(t, ref.base, 0), 0, ref.mask + MOUND_SWISS_GROUP);
+    for (size_t i = table_nslots(t, ref.mask, nslots); i < all; i++)
+        mound_swiss_group_(t, ref.base, ref.mask)[i - all + MOUND_SWISS_SLOTS] =
+            MOUND_SWISS_NO_SLOT;
+}
+
+static struct mound_swiss_ref_ table_at(const struct mound_map_type *t,
+                                        char *block, struct table_size size,
+                                        uint64_t prefix, unsigned depth) {
+    uint64_t mask = MOUND_SWISS_GROUP * (size.ngroups - 1);
+    struct mound_swiss_ref_ ref = {block + table_front(t, mask, size.nslots) -
+                                       mound_swiss_slotsize_(t),
+                                   mask};
+    *table_of(t, ref) = (struct mound_swiss_table){
+        .prefix_ = prefix,
+        .mask_ = (uint32_t)mask,
+        .depth_ = (uint8_t)depth,
+        .nslots_ = (uint8_t)size.nslots,
+    };
+    table_empty(t, ref);
+    return ref;
+}
+
+struct mound_swiss_ref_ table_new(const struct mound_map_type *t,
+                                  struct table_size size, uint64_t prefix,
+                                  unsigned depth) {
+    uint64_t mask = MOUND_SWISS_GROUP * (size.ngroups - 1);
+    char *block = NULL;
+    if (mask <= UINT32_MAX)
+        block = (char *)memory_new(t, block_bytes(t, mask, size.nslots),
+                                   table_align(t));
+    if (block == NULL)
+        return (struct mound_swiss_ref_){NULL, 0};
+    return table_at(t, block, size, prefix, depth);
+}
+
+struct mound_swiss_ref_ table_lend(const struct mound_map_type *t,
+                                   void *memory) {
+    size_t align = table_align(t);
+    char *block = (char *)memory;
+    block += mound_map_round_((uintptr_t)block, align) - (uintptr_t)block;
+    struct table_size size = {1, MOUND_SWISS_FIRST};
+    struct mound_swiss_ref_ ref = table_at(t, block, size, 0, 0);
+    table_of(t, ref)->flags_ = MOUND_SWISS_LENT;
+    return ref;
+}
+
+void table_free(const struct mound_map_type *t,
+                struct mound_swiss_table *table) {
+    if (table == &none.table || (table->flags_ & MOUND_SWISS_LENT))
+        return;
+    char *metadata = (char *)mound_swiss_group_(t, table_base(t, table), 0);
+    memory_free(t, metadata - table_front(t, table->mask_, table->nslots_),
+                block_bytes(t, table->mask_, table->nslots_));
+}
+
+size_t table_bytes(const struct mound_map_type *t,
+                   const struct mound_swiss_table *table) {
+    if (table == &none.table || (table->flags_ & MOUND_SWISS_LENT))
+        return 0;
+    return block_bytes(t, table->mask_, table->nslots_);
+}
+
+size_t table_count(const struct mound_map_type *t,
+                   struct mound_swiss_ref_ ref) {
+    size_t n = 0;
+    for (uint64_t offset = 0; offset <= ref.mask; offset += MOUND_SWISS_GROUP)
+        n += (unsigned)__builtin_popcount(mound_swiss_full_(
+            mound_swiss_tags_at_(mound_swiss_group_(t, ref.base, offset))));
+    return n;
+}
+
+// The directory.
+
+static size_t dir_length(const struct mound_swiss *m) {
+    return m->dir_ == m->one_ ? 1 : (size_t)1 << dir_depth(m);
+}
+
+struct mound_swiss_ref_ *dir_first(const struct mound_map_type *t,
+                                   const struct mound_swiss *m) {
+    return m->dir_->base == table_none(t) ? NULL : m->dir_;
+}
+
+// Entries of a table in a directory of this depth.
+static size_t dir_span(const struct mound_swiss_table *table, unsigned depth) {
+    return (size_t)1 << (depth - table->depth_);
+}
+
+struct mound_swiss_ref_ *dir_next(const struct mound_map_type *t,
+                                  const struct mound_swiss *m,
+                                  const struct mound_swiss_ref_ *ref) {
+    size_t i =
+        (size_t)(ref - m->dir_) + dir_span(table_of(t, *ref), dir_depth(m));
+    return i == dir_length(m) ? NULL : m->dir_ + i;
+}
+
+void dir_set(const struct mound_map_type *t, struct mound_swiss *m,
+             struct mound_swiss_ref_ ref) {
+    if (m->dir_ == m->one_) {
+        m->one_[0] = m->one_[1] = ref;
+        return;
+    }
+    const struct mound_swiss_table *table = table_of(t, ref);
+    struct mound_swiss_ref_ *at = dir_ref(m, table->prefix_);
+    for (size_t n = dir_span(table, dir_depth(m)); n > 0; n--)
+        *at++ = ref;
+}
+
+static void dir_install(struct mound_swiss *m, struct mound_swiss_ref_ *dir,
+                        unsigned shift) {
+    m->dir_ = dir;
+    mound_swiss_setflags_(
+        m, (mound_swiss_flags_(m) & ~(unsigned)MOUND_SWISS_SHIFT) | shift);
+}
+
+void dir_none(const struct mound_map_type *t, struct mound_swiss *m) {
+    dir_install(m, m->one_, MOUND_SWISS_SHIFT);
+    m->one_[0] = m->one_[1] = (struct mound_swiss_ref_){table_none(t), 0};
+}
+
+size_t dir_bytes(const struct mound_swiss *m) {
+    return m->dir_ == m->one_ ? 0
+                              : dir_length(m) * sizeof(struct mound_swiss_ref_);
+}
+
+void dir_free(const struct mound_map_type *t, struct mound_swiss *m) {
+    if (m->dir_ != m->one_)
+        memory_free(t, m->dir_, dir_bytes(m));
+}
+
+bool dir_double(const struct mound_map_type *t, struct mound_swiss *m) {
+    size_t n = dir_length(m);
+    unsigned depth = dir_depth(m);
+    struct mound_swiss_ref_ *dir = (struct mound_swiss_ref_ *)memory_new(
+        t, 2 * n * sizeof *dir, MEMORY_ALIGN);
+    if (dir == NULL)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        dir[2 * i] = dir[2 * i + 1] = m->dir_[i];
+    dir_free(t, m);
+    dir_install(m, dir, 64 - (depth + 1));
+    return true;
+}
+
+void dir_halve(const struct mound_map_type *t, struct mound_swiss *m) {
+    unsigned depth = 0;
+    dir_walk(t, ref, m) {
+        if (table_of(t, *ref)->depth_ > depth)
+            depth = table_of(t, *ref)->depth_;
+    }
+    unsigned now = dir_depth(m);
+    if (depth == now)
+        return;
+    struct mound_swiss_ref_ *dir = m->one_;
+    size_t n = (size_t)1 << depth;
+    if (depth > 0) {
+        dir = (struct mound_swiss_ref_ *)memory_new(t, n * sizeof *dir,
+                                                    MEMORY_ALIGN);
+        if (dir == NULL)
+            return;
+    }
+    for (size_t i = 0; i < n; i++)
+        dir[i] = m->dir_[i << (now - depth)];
+    if (depth == 0)
+        dir[1] = dir[0];
+    dir_free(t, m);
+    dir_install(m, dir, depth == 0 ? MOUND_SWISS_SHIFT : 64 - depth);
+}
