@@ -201,7 +201,9 @@ struct mound_page_stats {
     uint64_t resident_records;
 };
 
-// Address ranges that mound mapped, to be looked up in /proc/PID/smaps.
+// Address ranges that mound mapped, by address, to be looked up in /proc/PID/smaps. They
+// are written as now is, when they change; those of one kind that touch are one. Guarded objects, blocks
+// of signal handlers and the stack of the helper are in none.
 enum mound_page_range_kind {
     MOUND_PAGE_HEAP = 1,
     MOUND_PAGE_RECORDS = 2,

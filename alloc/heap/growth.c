@@ -46,12 +46,18 @@ static bool commit_locked(struct mheap *h, size_t nbytes) {
     return true;
 }
 
+static void unreserve_locked(struct mheap *h, uintptr_t addr, size_t nbytes) {
+    mem_unreserve(addr, nbytes);
+    if (UNLIKELY(h->changed != NULL))
+        reservations_remove(&h->reservations, addr, addr + nbytes);
+}
+
 // use_up_reserved_locked makes what is left of the reservation free pages, or
 // gives it back, so that another can take its place.
 static void use_up_reserved_locked(struct mheap *h) {
     size_t left = h->reserved_end - h->reserved_next;
     if (left > 0 && !commit_locked(h, left))
-        mem_unreserve(h->reserved_next, left);
+        unreserve_locked(h, h->reserved_next, left);
     h->reserved_next = h->reserved_end = 0;
 }
 
@@ -67,6 +73,8 @@ static bool reserve_piece_locked(struct mheap *h, size_t size, size_t align) {
         return false;
     }
     use_up_reserved_locked(h);
+    if (UNLIKELY(h->changed != NULL))
+        reservations_add(&h->reservations, addr, addr + size);
     h->reserved_next = addr;
     h->reserved_end = addr + size;
     if (h->reserved_low == 0 || addr < h->reserved_low)
@@ -167,6 +175,8 @@ bool growth_give_back_locked(struct mheap *h) {
         size_t n = (end - start) >> PAGE_SHIFT;
         if (ok) {
             hugepages_unmapped_locked(h, start, n);
+            if (UNLIKELY(h->changed != NULL))
+                reservations_remove(&h->reservations, start, end);
             h->stats->sys_pages -= n;
             given += n;
         } else {

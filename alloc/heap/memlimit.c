@@ -20,6 +20,9 @@ void memlimit_set(struct mheap *h, uint64_t nbytes) {
 
 void memlimit_watch(struct mheap *h, void (*changed)(struct mheap *h)) {
     mutex_lock(&h->lock);
+    // At the start there is one. What a child of fork has, its parent has noted.
+    if (h->changed == NULL && h->reserved_end > 0)
+        reservations_add(&h->reservations, h->reserved_low, h->reserved_end);
     h->changed = changed;
     h->noted = true;
     changed(h);

@@ -22,6 +22,7 @@
 #include "heap/holewalk.h"
 #include "heap/mcentral.h"
 #include "heap/pagecursor.h"
+#include "heap/reservations.h"
 #include "heap/residency.h"
 #include "os/helper.h"
 
@@ -116,6 +117,7 @@ struct mheap {
     uintptr_t reserved_next; // (h) reserved, not committed: [next, end)
     uintptr_t reserved_end;  // (h)
     uintptr_t reserved_low;  // (h) the lowest address ever reserved
+    struct reservations reservations; // (h) only where somebody watches
     size_t address_limit; // (h) RLIMIT_AS of the start, or what a refusal told
     enum thp_mode thp;    // (c) what hugepages.c may do
     bool thp_unasked;     // (c) the kernel uses them without advice

@@ -9,6 +9,7 @@
 #include "runtime/runtime.h"
 #include "runtime/thread.h"
 #include "watch/control.h"
+#include "watch/page.h"
 #include "watch/profile.h"
 
 bool process_pause_helper(void) {
@@ -50,6 +51,7 @@ bool process_keep_deepbind(void) {
 
 void process_go_passive(const struct runtime_next *next) {
     runtime_set_mode(RUNTIME_PASSIVE, next);
+    page_mode_changed();
     profile_stop();
     if (!thread_enter())
         return;
@@ -60,6 +62,7 @@ void process_go_passive(const struct runtime_next *next) {
 // Without a cache the next call of malloc takes the slow path, which notices it.
 void process_go_behind(const struct runtime_next *next) {
     runtime_set_mode(RUNTIME_UNCALLED, next);
+    page_mode_changed();
     if (!thread_enter())
         return;
     thread_give_cache_back();

@@ -10,6 +10,7 @@
 #include "os/file.h"
 #include "os/filter.h"
 #include "os/pagefile.h"
+#include "prof/ranges.h"
 #include "prof/reading.h"
 #include "runtime/options.h"
 #include "runtime/thread.h"
@@ -85,6 +86,21 @@ static bool moved(uint64_t inuse, uint64_t idle) {
            sys_ticks() >= load(&not_before_ticks);
 }
 
+// write_ranges writes them if they have changed: the heap grew, or what records take.
+static void write_ranges(struct mound_page *page, struct mheap *h) {
+    static struct mound_page_ranges ranges; // (mheap.lock)
+    static uint64_t written;                // (mheap.lock) the version
+    uint64_t version = ranges_version_locked(h);
+    if (version == written && page->ranges.seq != 0)
+        return;
+    written = version;
+    ranges_read_locked(h, &ranges);
+    begin_section(&page->ranges.seq);
+    page->ranges.overflow = ranges.overflow;
+    memcpy(page->ranges.ranges, ranges.ranges, sizeof ranges.ranges);
+    end_section(&page->ranges.seq);
+}
+
 // pages_changed is called with mheap.lock.
 static void pages_changed(struct mheap *h) {
     struct mound_page *page = page_here();
@@ -104,6 +120,7 @@ static void pages_changed(struct mheap *h) {
     now->released = released;
     now->sys = sys;
     end_section(&now->seq);
+    write_ranges(page, h);
     if (inuse > peak_bytes)
         peak_bytes = inuse;
     if (UNLIKELY(moved(inuse, idle)))
@@ -158,6 +175,7 @@ static void publish_locked(struct mound_page *page, bool whole) {
     struct mound_page_stats *stats = &reading.stats;
     add_process(stats, whole);
     write_stats(page, stats);
+    page_mode_changed(); // by a malloc in front, which passes on to us now
     runtime_set_chore(RUNTIME_CHORE_PAGE, false);
     store(&last_inuse, stats->inuse);
     store(&last_idle, stats->idle);
@@ -166,6 +184,13 @@ static void publish_locked(struct mound_page *page, bool whole) {
     spent_ticks += now - begin;
     store(&not_before_ticks, now + spent_ticks * COST_SHARE);
     spent_ticks = 0;
+}
+
+void page_mode_changed(void) {
+    struct mound_page *page = page_here();
+    if (page != NULL)
+        __atomic_store_n(&page->identity.serves, snapshot_serves(),
+                         __ATOMIC_RELAXED);
 }
 
 void page_tick(void) {

@@ -44,6 +44,9 @@ void page_thread_ends(void);
 // some milliseconds a GiB. Within a slow path. It waits for who is at it.
 void page_publish(bool whole);
 
+// page_mode_changed notes that another malloc serves now, or that this one does.
+void page_mode_changed(void);
+
 // page_exiting notes that the process ends, with an exit status or -1, and removes the
 // file unless it is to be kept. page_note_signal notes that a signal ends it, and leaves
 // the file. Both write all figures first if they can; in a slow path or not.

@@ -219,7 +219,7 @@ static uint64_t start_of(uint64_t ticks) {
     return ticks != 0 && up_ns > began_ns ? now - (up_ns - began_ns) : now;
 }
 
-static uint32_t serves(void) {
+uint32_t snapshot_serves(void) {
     switch (runtime_mode_now()) {
     case RUNTIME_ALONE:
         return MOUND_PAGE_SERVES;
@@ -254,6 +254,6 @@ void snapshot_identity(struct mound_page_identity *ret) {
     size_t n = str_len(program);
     memcpy(ret->program, program,
            n < sizeof ret->program ? n : sizeof ret->program - 1);
-    ret->serves = serves();
+    ret->serves = snapshot_serves();
     ret->status = -1;
 }

@@ -31,6 +31,9 @@ void snapshot_read_rollup(struct mound_page_stats *ret);
 void snapshot_read_walks(struct mound_page_stats *ret, uint64_t now);
 void snapshot_read_profile(struct mound_page_stats *ret);
 
+// snapshot_serves returns who serves malloc now (enum mound_page_serves).
+uint32_t snapshot_serves(void);
+
 // snapshot_identity fills *ret: a process that runs.
 void snapshot_identity(struct mound_page_identity *ret);
 
