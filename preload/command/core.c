@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "counters.h"
+#include "heapread.h"
 #include "library.h"
 
 struct segment {
@@ -223,8 +224,17 @@ static bool fill(struct core *c, struct mound_page *ret, struct core_why *why) {
     if (fstat(c->fd, &st) == 0)
         ret->stats.published_unix_ns = ret->identity.end_unix_ns =
             (uint64_t)st.st_mtim.tv_sec * 1000000000;
-    switch (counters_read(&memory, c->begin - library.begin + library.stats,
-                          &ret->stats)) {
+    uint64_t bias = c->begin - library.begin;
+    enum counters_answer answer =
+        counters_read(&memory, bias + library.stats, &ret->stats);
+    if (answer == COUNTERS_READ) {
+        heapread(&memory, &library, bias, ret);
+        ret->identity.serves = heapread_mode(&memory, &library, bias);
+        if (library.table.library != 0)
+            ret->identity.library = library.table.library;
+    }
+    library_end(&library);
+    switch (answer) {
     case COUNTERS_READ:
         return true;
     case COUNTERS_UNUSED:

@@ -27,8 +27,14 @@ static void take(const char *name, const GElf_Sym *symbol,
         return;
     if (strcmp(name, "mound_stats") == 0)
         ret->stats = symbol->st_value;
-    else if (strcmp(name, "mound_layout") == 0)
+    else if (strcmp(name, "mound_layout_heap") == 0)
+        ret->heap = symbol->st_value;
+    else if (strcmp(name, "mound_layout_mode") == 0)
+        ret->mode = symbol->st_value;
+    else if (strcmp(name, "mound_layout") == 0) {
         ret->layout = symbol->st_value;
+        ret->layout_bytes = symbol->st_size;
+    }
 }
 
 static void look_in(Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
@@ -59,13 +65,31 @@ static void look_for(Elf *elf, GElf_Word type, struct library *ret) {
 // linkers align segments to.
 enum { PAGE_BYTES = 4096 };
 
-static void look_at_segments(Elf *elf, struct library *ret) {
+// read_table reads the table of the layout out of the segment that has it.
+static void read_table(int fd, const GElf_Phdr *segment, struct library *ret) {
+    enum { TABLE_BYTES_MAX = 1 << 16 };
+    static char table[TABLE_BYTES_MAX];
+    uint64_t at = ret->layout - segment->p_vaddr;
+    if (ret->layout < segment->p_vaddr || at >= segment->p_filesz ||
+        ret->layout_bytes > segment->p_filesz - at ||
+        ret->layout_bytes > sizeof table)
+        return;
+    if (pread(fd, table, ret->layout_bytes, (off_t)(segment->p_offset + at)) ==
+        (ssize_t)ret->layout_bytes)
+        layout_take(table, ret->layout_bytes, &ret->table);
+}
+
+static void look_at_segments(int fd, Elf *elf, struct library *ret) {
     size_t n;
     ret->begin = UINT64_MAX;
     for (size_t i = 0; elf_getphdrnum(elf, &n) == 0 && i < n; i++) {
         GElf_Phdr segment;
-        if (gelf_getphdr(elf, (int)i, &segment) != NULL &&
-            segment.p_type == PT_LOAD && segment.p_vaddr < ret->begin)
+        if (gelf_getphdr(elf, (int)i, &segment) == NULL ||
+            segment.p_type != PT_LOAD)
+            continue;
+        if (ret->layout != 0 && ret->table.n == 0)
+            read_table(fd, &segment, ret);
+        if (segment.p_vaddr < ret->begin)
             ret->begin = segment.p_vaddr & -(uint64_t)PAGE_BYTES;
     }
 }
@@ -80,8 +104,15 @@ bool library_read(int fd, struct library *ret) {
     if (gelf_getclass(elf) == ELFCLASS64) {
         look_for(elf, SHT_DYNSYM, ret);
         look_for(elf, SHT_SYMTAB, ret); // of a program that exports nothing
-        look_at_segments(elf, ret);
+        look_at_segments(fd, elf, ret);
     }
     elf_end(elf);
-    return ret->stats != 0 && ret->begin != UINT64_MAX;
+    if (ret->stats != 0 && ret->begin != UINT64_MAX)
+        return true;
+    library_end(ret);
+    return false;
+}
+
+void library_end(struct library *library) {
+    layout_end(&library->table);
 }

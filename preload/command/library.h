@@ -6,15 +6,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "layout.h"
+
 struct library {
-    uint64_t stats;  // address of mound_stats as linked
-    uint64_t layout; // of mound_layout; 0: it has none
+    uint64_t stats; // address of mound_stats as linked
+    uint64_t
+        heap; // likewise of mound_layout_heap and mound_layout_mode; 0: it has none
+    uint64_t mode;
+    uint64_t layout; // of mound_layout, and its size
+    uint64_t layout_bytes;
+    struct layout table; // that; without entries: it has none
     uint64_t begin; // lowest address of it, at which it is loaded, page-aligned
 };
 
-// library_read looks the symbols up in the file fd by libelf. False: it is no ELF file
+// library_read looks the symbols up in the file fd by libelf, until library_end. False: it is no ELF file
 // of this machine's kind, or has no mound_stats.
 bool library_read(int fd, struct library *ret);
+void library_end(struct library *library);
 
 // library_is_named says whether the path of a mapping is that of libmound.so.
 bool library_is_named(const char *path);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "counters.h"
+#include "heapread.h"
 #include "library.h"
 
 // struct mapping is the lowest mapping of a file in a process.
@@ -91,6 +92,7 @@ static int read_library(pid_t pid, const struct mapping *m,
     if (e == 0 && !known) {
         struct library library;
         if (S_ISREG(st.st_mode) && library_read(fd, &library)) {
+            library_end(&last);
             last = library;
             last_of = st;
         } else {
@@ -223,22 +225,26 @@ static bool has_variable(pid_t pid, const char *entry) {
     return false;
 }
 
-// who_serves says who does where mound has not served a single malloc.
-static uint32_t who_serves(const struct process *p,
+// who_serves says who serves malloc, where no page does.
+static uint32_t who_serves(const struct process *p, uint32_t mode,
                            const struct mound_page *page) {
-    if (page->identity.serves != MOUND_PAGE_SERVES || page->stats.mallocs != 0)
-        return page->identity.serves;
-    return has_variable(p->pid, "MOUND_OFF=1") ? MOUND_PAGE_OFF
-                                               : MOUND_PAGE_FRONT;
+    if (mode == MOUND_PAGE_SANITIZER && has_variable(p->pid, "MOUND_OFF=1"))
+        return MOUND_PAGE_OFF;
+    // A library that does not tell its mode.
+    if (mode == MOUND_PAGE_SERVES && page->stats.mallocs == 0)
+        return has_variable(p->pid, "MOUND_OFF=1") ? MOUND_PAGE_OFF
+                                                   : MOUND_PAGE_FRONT;
+    return mode;
 }
 
-static enum live_answer read_counters(const struct process *p, uint64_t address,
-                                      struct mound_page *page,
+static enum live_answer read_counters(const struct process *p,
+                                      const struct library *library,
+                                      uint64_t bias, struct mound_page *page,
                                       struct live_why *ret_why) {
     struct reader reader = {.pid = p->pid};
     const struct memory memory = {read_process, &reader};
     struct mound_page_stats *st = &page->stats;
-    switch (counters_read(&memory, address, st)) {
+    switch (counters_read(&memory, bias + library->stats, st)) {
     case COUNTERS_UNUSED:
     case COUNTERS_READ:
         break;
@@ -252,7 +258,10 @@ static enum live_answer read_counters(const struct process *p, uint64_t address,
         return refuse(ret_why, LIVE_UNREADABLE,
                       "the counters of mound in it are damaged");
     }
-    page->identity.serves = who_serves(p, page);
+    if (page->stats.npublished == 0)
+        page->identity.serves =
+            who_serves(p, heapread_mode(&memory, library, bias), page);
+    heapread(&memory, library, bias, page);
     st->published_ns = clock_ns(CLOCK_MONOTONIC);
     st->published_unix_ns = clock_ns(CLOCK_REALTIME);
     page->now.inuse = st->inuse;
@@ -281,7 +290,8 @@ enum live_answer live_read(const struct process *p, struct mound_page *ret,
         return failed(p, e, ret_why);
     live_process(p, ret);
     if (ret->identity.library == 0)
-        ret->identity.library = library_version(m.path);
-    return read_counters(p, m.begin - library.begin + library.stats, ret,
-                         ret_why);
+        ret->identity.library = library.table.library != 0
+                                    ? library.table.library
+                                    : library_version(m.path);
+    return read_counters(p, &library, m.begin - library.begin, ret, ret_why);
 }

@@ -37,14 +37,29 @@ struct table {
     size_t ngroups, max_groups;
 };
 
-static bool is_ours(const struct mound_page_ranges *ours, uint64_t begin,
-                    uint64_t end) {
-    for (unsigned i = 0; i < MOUND_PAGE_RANGES; i++) {
-        const struct mound_page_range *r = &ours->ranges[i];
-        if (r->begin != 0 && begin < r->end && r->begin < end)
-            return true;
+// next_not_ours sets p to its first part from at on that no range covers; false: there
+// is none. The kernel makes one mapping of neighbours, of mound and of the program.
+static bool next_not_ours(const struct mound_page_ranges *ours, uint64_t at,
+                          uint64_t end, struct part *p) {
+    bool moved = true;
+    p->end = end;
+    while (moved && at < end) {
+        moved = false;
+        for (unsigned i = 0; i < MOUND_PAGE_RANGES; i++) {
+            const struct mound_page_range *r = &ours->ranges[i];
+            if (r->begin == 0)
+                continue;
+            if (r->begin <= at && at < r->end) {
+                at = r->end;
+                moved = true;
+            }
+        }
     }
-    return false;
+    for (unsigned i = 0; i < MOUND_PAGE_RANGES; i++)
+        if (ours->ranges[i].begin > at && ours->ranges[i].begin < p->end)
+            p->end = ours->ranges[i].begin;
+    p->begin = at;
+    return at < end;
 }
 
 // grow makes room for one more of nbytes.
@@ -90,17 +105,19 @@ static void read_maps(FILE *maps, const struct mound_page_ranges *ours,
     bool known = ours->ranges[0].begin != 0 && ours->overflow == 0;
     while (t->nparts < MAPPINGS_MAX && getline(&line, &nbytes, maps) > 0) {
         struct part p = {0};
+        uint64_t begin, end;
         char access[8], name[MAPPINGS_NAME_BYTES];
         int path = 0;
         line[strcspn(line, "\n")] = '\0';
-        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %*s %*s %*s %n", &p.begin,
-                   &p.end, access, &path) < 3)
+        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %*s %*s %*s %n", &begin,
+                   &end, access, &path) < 3)
             continue;
         snprintf(name, sizeof name, "%s", path == 0 ? "" : line + path);
-        if (strncmp(access, "---", 3) != 0 && !is_ours(ours, p.begin, p.end) &&
-            (known || name[0] != '\0') &&
-            strncmp(name, "[anon:mound ", 12) != 0 && !add(t, &p, name))
-            break;
+        if (strncmp(access, "---", 3) == 0 || (!known && name[0] == '\0') ||
+            strncmp(name, "[anon:mound ", 12) == 0)
+            continue;
+        while (next_not_ours(ours, begin, end, &p) && add(t, &p, name))
+            begin = p.end;
     }
     free(line);
 }

@@ -158,6 +158,7 @@ static bool takes_elf(struct program *p, int fd, Elf *elf) {
     loader_of(fd, elf, loader, sizeof loader);
     if (loader[0] == '\0') {
         p->linked = library_read(fd, &library);
+        library_end(&library);
         return p->linked ||
                refuse(p, "linked statically: nothing can be preloaded into "
                          "it; link it with libmoundmalloc.a");

@@ -79,6 +79,7 @@ def the_parts_of_a_live_python_add_up_to_its_RSS(_):
         must(not said and 'python3, pid %d, running' % pid in out, out, said)
         found = check_sum(pid, out)
         must(found['live objects'] > 14 * MIB, found)
+        must(found['records'] > 0, 'mound_layout says how many', found)
         must(re.search(r'Mostly live objects: mound profile %d ' % pid, out),
              out)
         must(mound('explain', str(pid))[0].splitlines()[1:3] ==
@@ -133,6 +134,22 @@ sys.stdin.read()
     with running('/usr/bin/python3', '-c', code, path) as pid:
         out, _ = mound('stats', str(pid))
         must('mostly %s, with 48.0 MiB.' % path in out, out)
+
+
+def what_has_no_name_is_added_up_beside_our_own(_):
+    """The kernel makes one mapping of neighbours, of ours and of the program's."""
+    code = """
+import mmap, sys
+m = [mmap.mmap(-1, 4 << 20, flags=0x22) for i in range(16)]
+for one in m:
+    for i in range(0, 4 << 20, 4096): one[i] = 1
+print(1, flush=True)
+sys.stdin.read()
+"""
+    with running('/usr/bin/python3', '-c', code) as pid:
+        out, _ = mound('stats', str(pid))
+        named = re.search(r'without a name.*, with ([\d.]+) MiB', out)
+        must(named and 63 < float(named[1]) < 85, out)
 
 
 def redis_is_read_and_answers_on(folder):
@@ -210,7 +227,7 @@ def what_does_not_run_on_mound_is_one_line(_):
         p.kill()
     with running('sh', '-c', 'echo; read x', MOUND_OFF='1') as pid:
         out, _ = mound('stats', str(pid))
-        must('malloc is served by the C library' in out, out)
+        must('malloc is served by the C library (MOUND_OFF' in out, out)
         must(out.count('\n') == 1, out)
     for what, why in (('999999999', 'No such process'), ('0', 'No such'),
                       ('99999999999999999999', 'No such process'),
@@ -300,6 +317,7 @@ TESTS = [
     the_figures_are_those_that_the_process_has_itself,
     classes_name_what_has_the_waste,
     what_is_not_ours_is_named,
+    what_has_no_name_is_added_up_beside_our_own,
     redis_is_read_and_answers_on,
     a_program_of_gxx_is_read,
     many_threads_are_all_counted,
