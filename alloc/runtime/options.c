@@ -286,36 +286,54 @@ static void read_only(const char *value) {
         value_complain_why("MOUND_ONLY", value, "the list is too long");
 }
 
+// Each variable: its name without the prefix, whom it is taken from, what reads it. Read by
+// a switch: a table of functions would be relocated at each start.
+#define VARIABLES(X)                                                           \
+    X(STATS, NOT_SECURE, read_stats)                                           \
+    X(STATS_SIGNAL, NOT_SECURE, read_stats_signal)                             \
+    X(STATS_ON, NOT_SECURE, read_stats_on)                                     \
+    X(ONLY, NOT_SECURE, read_only)                                             \
+    X(PROFILE, NOT_SECURE, read_profile)                                       \
+    X(PROFILE_RATE, NOT_SECURE, read_profile_rate)                             \
+    X(PROFILE_EVERY, NOT_SECURE, read_profile_every)                           \
+    X(PROFILE_SIGNAL, NOT_SECURE, read_profile_signal)                         \
+    X(PROFILE_AT, NOT_SECURE, read_profile_at)                                 \
+    X(UNWIND, NOT_SECURE, read_unwind)                                         \
+    X(GUARD, NOT_SECURE, read_guard)                                           \
+    X(HARDENED, ANYONE, read_hardened)                                         \
+    X(MISUSE, NOT_SECURE, read_misuse)                                         \
+    X(OFF, NOT_SECURE, read_off)                                               \
+    X(DEEPBIND, NOT_SECURE, read_deepbind)                                     \
+    X(THP, NOT_SECURE, read_thp)                                               \
+    X(DECAY, NOT_SECURE, read_decay)                                           \
+    X(MEMLIMIT, NOT_SECURE, read_memlimit)                                     \
+    X(HELPER, NOT_SECURE, read_helper)                                         \
+    X(TRACE, NOT_SECURE, read_trace)                                           \
+    X(NAMES, NOT_SECURE, read_names)                                           \
+    X(CONTROL, NOT_SECURE, read_control)                                       \
+    X(WATCH, NOT_SECURE, read_watch)
+
+#define AS_NUMBER(name, trust, read) VARIABLE_##name,
+enum variable { VARIABLES(AS_NUMBER) NVARIABLES };
+
 static const struct {
     char name[24];
     enum trust trust;
-    void (*read)(const char *value);
 } variables[] = {
-    {"MOUND_STATS", NOT_SECURE, read_stats},
-    {"MOUND_STATS_SIGNAL", NOT_SECURE, read_stats_signal},
-    {"MOUND_STATS_ON", NOT_SECURE, read_stats_on},
-    {"MOUND_ONLY", NOT_SECURE, read_only},
-    {"MOUND_PROFILE", NOT_SECURE, read_profile},
-    {"MOUND_PROFILE_RATE", NOT_SECURE, read_profile_rate},
-    {"MOUND_PROFILE_EVERY", NOT_SECURE, read_profile_every},
-    {"MOUND_PROFILE_SIGNAL", NOT_SECURE, read_profile_signal},
-    {"MOUND_PROFILE_AT", NOT_SECURE, read_profile_at},
-    {"MOUND_UNWIND", NOT_SECURE, read_unwind},
-    {"MOUND_GUARD", NOT_SECURE, read_guard},
-    {"MOUND_HARDENED", ANYONE, read_hardened},
-    {"MOUND_MISUSE", NOT_SECURE, read_misuse},
-    {"MOUND_OFF", NOT_SECURE, read_off},
-    {"MOUND_DEEPBIND", NOT_SECURE, read_deepbind},
-    {"MOUND_THP", NOT_SECURE, read_thp},
-    {"MOUND_DECAY", NOT_SECURE, read_decay},
-    {"MOUND_MEMLIMIT", NOT_SECURE, read_memlimit},
-    {"MOUND_HELPER", NOT_SECURE, read_helper},
-    {"MOUND_TRACE", NOT_SECURE, read_trace},
-    {"MOUND_NAMES", NOT_SECURE, read_names},
-    {"MOUND_CONTROL", NOT_SECURE, read_control},
-    {"MOUND_WATCH", NOT_SECURE, read_watch},
-};
-enum { NVARIABLES = sizeof variables / sizeof variables[0] };
+#define AS_ENTRY(name, trust, read) {"MOUND_" #name, trust},
+    VARIABLES(AS_ENTRY)};
+
+static void read_value(enum variable variable, const char *value) {
+    switch (variable) {
+#define AS_CASE(name, trust, read)                                             \
+    case VARIABLE_##name:                                                      \
+        read(value);                                                           \
+        break;
+        VARIABLES(AS_CASE)
+    case NVARIABLES:
+        break;
+    }
+}
 
 static const char *variable_name(unsigned i) {
     return variables[i].name;
@@ -330,7 +348,7 @@ static void read_variable(const char *entry, bool secure) {
             continue;
         // An empty value is how a script leaves a variable out.
         if (rest[1] != '\0' && !(secure && variables[i].trust == NOT_SECURE))
-            variables[i].read(rest + 1);
+            read_value((enum variable)i, rest + 1);
         return;
     }
     if (!secure)

@@ -7,7 +7,7 @@ import sys
 
 def main():
     with open(sys.argv[1], encoding='utf-8') as f:
-        names = re.findall(r'\{"MOUND_(\w+)",', f.read())
+        names = re.findall(r'^ +X\((\w+), ', f.read(), re.M)
     assert len(names) > 10, names
     with open(sys.argv[2], 'w', encoding='utf-8') as f:
         f.write('// Written by optionnames.py from alloc/runtime/options.c.\n')
