@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -42,6 +43,11 @@ bool session_open(const char *what, struct session *ret) {
         target_close(&ret->target);
         return false;
     }
+    struct process p;
+    snprintf(ret->name, sizeof ret->name, "%s",
+             process_read(ret->target.pid, &p)
+                 ? p.name
+                 : ret->target.page.identity.program);
     ret->rate = ret->target.page.stats.profile_rate;
     ret->running = ret->rate != 0;
     ret->sampled = ret->target.page.stats.profile_start_unix_ns != 0;

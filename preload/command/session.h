@@ -11,6 +11,7 @@
 
 struct session {
     struct target target;
+    char name[64]; // of the process, as ps shows it
     bool own;      // this session has started the sampling, and stops it
     bool sampled;  // there were samples already when it began
     bool running;  // samples are taken

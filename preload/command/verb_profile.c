@@ -219,8 +219,7 @@ static int show(const struct options *o, const struct session *s,
                 struct taken *t) {
     const char *facts[3];
     size_t n = 0;
-    char *title = store_printf("%s (%d)", s->target.page.identity.program,
-                               (int)s->target.pid);
+    char *title = store_printf("%s (%d)", s->name, (int)s->target.pid);
     char *how = how_taken(o, s, t);
     facts[n++] = how;
     if (t->note != NULL)
