@@ -39,47 +39,50 @@ struct options {
     bool classes;
 };
 
-// write_file replaces the file in one step. It returns false after a complaint, and
-// then the file is what it was.
-static bool write_file(const struct options *o) {
+// write_file replaces the file in one step. It returns 0, or an errno, and then the file
+// is what it was.
+static int write_file(const struct options *o) {
     char temporary[4096];
     const char *name = strrchr(o->textfile, '/');
     name = name != NULL ? name + 1 : o->textfile;
     // With a dot in front, and another end, no collector takes it for a file of its own.
     int n = snprintf(temporary, sizeof temporary, "%.*s.%s.XXXXXX",
                      (int)(name - o->textfile), o->textfile, name);
-    if (n >= (int)sizeof temporary) {
-        message_error("%s: %s", o->textfile, strerror(ENAMETOOLONG));
-        return false;
-    }
+    if (n >= (int)sizeof temporary)
+        return ENAMETOOLONG;
     int fd = mkostemp(temporary, O_CLOEXEC);
-    FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
-    if (out == NULL) {
-        message_error("%s: %s", o->textfile, strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return false;
-    }
+    if (fd < 0)
+        return errno;
+    FILE *out = fdopen(fd, "w");
     mode_t mask = umask(0);
     umask(mask);
-    export_write(out, OPENMETRICS_PROMETHEUS, o->classes);
-    bool ok = fchmod(fd, 0666 & ~mask) == 0 && fflush(out) == 0 && !ferror(out);
-    int e = errno;
-    if (fclose(out) != 0 && ok) {
-        ok = false;
+    int e = 0;
+    if (out == NULL) {
         e = errno;
+        close(fd);
+    } else {
+        export_write(out, OPENMETRICS_PROMETHEUS, o->classes);
+        if (fchmod(fd, 0666 & ~mask) != 0 || fflush(out) != 0)
+            e = errno;
+        if (fclose(out) != 0 && e == 0)
+            e = errno;
     }
-    if (ok && rename(temporary, o->textfile) == 0)
-        return true;
-    if (ok)
+    if (e == 0 && rename(temporary, o->textfile) != 0)
         e = errno;
-    message_error("%s: %s", o->textfile, strerror(e));
-    unlink(temporary);
-    return false;
+    if (e != 0)
+        unlink(temporary);
+    return e;
 }
 
-// write_for_ever writes the file until SIGINT, SIGTERM or SIGHUP. A failure may pass: it
-// is said, once for each time that it begins.
+static int write_once(const struct options *o) {
+    int e = write_file(o);
+    if (e != 0)
+        message_error("%s: %s", o->textfile, strerror(e));
+    return e == 0 ? VERB_DONE : VERB_UNUSABLE;
+}
+
+// write_for_ever writes the file until SIGINT, SIGTERM or SIGHUP. A failure may pass; it
+// is said when it begins, and not each time.
 static int write_for_ever(const struct options *o) {
     sigset_t end;
     sigemptyset(&end);
@@ -90,10 +93,14 @@ static int write_for_ever(const struct options *o) {
     const struct timespec interval = {
         .tv_sec = (time_t)(o->interval_ns / 1000000000),
         .tv_nsec = (long)(o->interval_ns % 1000000000)};
-    if (!write_file(o))
+    if (write_once(o) != VERB_DONE)
         return VERB_UNUSABLE; // nobody would notice later
-    while (sigtimedwait(&end, NULL, &interval) < 0)
-        write_file(o);
+    for (int before = 0; sigtimedwait(&end, NULL, &interval) < 0;) {
+        int e = write_file(o);
+        if (e != 0 && e != before)
+            message_error("%s: %s", o->textfile, strerror(e));
+        before = e;
+    }
     return VERB_DONE;
 }
 
@@ -175,9 +182,7 @@ int verb_export(int argc, char **argv) {
     if (o.listen != NULL)
         return export_listen(&o.address, o.listen, o.classes);
     if (o.textfile != NULL)
-        return o.interval_ns != 0 ? write_for_ever(&o)
-               : write_file(&o)   ? VERB_DONE
-                                  : VERB_UNUSABLE;
+        return o.interval_ns != 0 ? write_for_ever(&o) : write_once(&o);
     export_write(stdout, OPENMETRICS_BOTH, o.classes);
     return VERB_DONE;
 }
