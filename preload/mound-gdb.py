@@ -3,27 +3,85 @@
 #   gdb -p PID -x mound-gdb.py -ex mound-stats
 #   gdb PROGRAM CORE -x mound-gdb.py -ex mound-stats
 #
-# It calls nothing in the process and needs no debugging information: the
-# exported symbol mound_stats (alloc/heap/heapstats.h) says where everything is.
+# It calls nothing in the process and needs no debugging information: the exported
+# table mound_layout (alloc/runtime/layout.h) says by name where everything is.
 import struct
 
 import gdb
 
-MAGIC = 0x31535453646e756f
-HEADER = struct.Struct('<QIIIIQIIIIII')
-CLASS = struct.Struct('<7Q8x')  # a cache line
-LARGE = struct.Struct('<4Q')
-CACHED_LARGE = struct.Struct('<4Q')
-PAGES = struct.Struct('<4Q')
-EMERGENCY = struct.Struct('<4Q')
+MAGIC = 0x74756f79616c6d6f
+VERSION = 1
+HEADER = struct.Struct('<QII')
+ENTRY = struct.Struct('<32sII')
+ENTRIES_MAX = 4096
+CACHES_MAX = 1 << 20
 
 
 def memory(address, nbytes):
     return bytes(gdb.selected_inferior().read_memory(address, nbytes))
 
 
-def word(address):
-    return struct.unpack('<Q', memory(address, 8))[0]
+def number(data):
+    return int.from_bytes(data, 'little')
+
+
+def symbol(name):
+    try:
+        return int(gdb.parse_and_eval('(unsigned long)&' + name))
+    except gdb.error as error:
+        raise gdb.GdbError('no symbol %s: this process does not run on mound, '
+                           'or on one from before this script' % name) from error
+
+
+def read_layout():
+    """The entries of mound_layout: {name: (value, bytes)}."""
+    at = symbol('mound_layout')
+    magic, version, _ = HEADER.unpack(memory(at, HEADER.size))
+    if magic != MAGIC or version != VERSION:
+        raise gdb.GdbError('mound_layout has version %d; this script reads '
+                           'version %d' % (version, VERSION))
+    entries = {}
+    for i in range(ENTRIES_MAX):
+        entry = memory(at + HEADER.size + i * ENTRY.size, ENTRY.size)
+        name, value, nbytes = ENTRY.unpack(entry)
+        if name[0] == 0:
+            return entries
+        entries[name.rstrip(b'\0').decode()] = value, nbytes
+    raise gdb.GdbError('mound_layout has no end')
+
+
+class Record:
+    """The bytes of a struct of the process, as they were when this was made. A member's
+    name is the key: an int, or 0 if this version of the library has none."""
+
+    layout = {}
+
+    def __init__(self, kind, address):
+        self.kind = kind
+        self.address = address
+        self.data = memory(address, self.layout[kind][1])
+
+    def place(self, member):
+        return self.layout.get('%s.%s' % (self.kind, member), (0, 0))
+
+    def __getitem__(self, member):
+        offset, nbytes = self.place(member)
+        return number(self.data[offset:offset + nbytes])
+
+    def inner(self, member, kind, index=0):
+        """A struct that is a member, or an element of one that is an array."""
+        return Record(kind, self.address + self.place(member)[0] +
+                      index * self.layout[kind][1])
+
+
+def read_caches(head):
+    """The caches of threads: a ring of links."""
+    caches = []
+    link = number(memory(head, 8)) if head else 0
+    while head and link != head and len(caches) < CACHES_MAX:
+        caches.append(Record('mcache', link - Record.layout['mcache.link'][0]))
+        link = number(memory(link + Record.layout['list.next'][0], 8))
+    return caches
 
 
 class MoundStats(gdb.Command):
@@ -33,103 +91,70 @@ class MoundStats(gdb.Command):
         super().__init__('mound-stats', gdb.COMMAND_DATA)
 
     def invoke(self, argument, from_tty):
-        try:
-            base = int(gdb.parse_and_eval('(unsigned long)&mound_stats'))
-        except gdb.error:
-            raise gdb.GdbError('no symbol mound_stats: '
-                               'this process does not run on mound')
-        header = HEADER.unpack(memory(base, HEADER.size))
-        (magic, version, nbytes, nclasses, page, head, link_offset,
-         magazines_offset, magazine_bytes, top_offset, bottom_offset,
-         count_offset) = header
-        if magic != MAGIC:
+        Record.layout = read_layout()
+        stats = Record('heapstats', symbol('mound_stats'))
+        if not stats['magic']:
             raise gdb.GdbError('mound_stats is not filled in yet')
-        if version != 2:
-            raise gdb.GdbError('mound_stats has version %d; this script reads '
-                               'version 2' % version)
-        at = base + align_line(HEADER.size)
-        classes = []
-        for _ in range(nclasses):
-            classes.append(CLASS.unpack(memory(at, CLASS.size)))
-            at += CLASS.size
-        large = LARGE.unpack(memory(at, LARGE.size))
-        at += LARGE.size
-        inuse, sys, _, released = PAGES.unpack(memory(at, PAGES.size))
-        at += PAGES.size
-        late = EMERGENCY.unpack(memory(at, EMERGENCY.size))
-        at = base + align_line(at + EMERGENCY.size - base)
-        sampled = [(0,) * 7] * nclasses  # a library from before there were any
-        if base + nbytes >= at + nclasses * CLASS.size:
-            sampled = [CLASS.unpack(memory(at + c * CLASS.size, CLASS.size))
-                       for c in range(nclasses)]
-            at += nclasses * CLASS.size
-        large_offset = 0  # of what a cache keeps of large objects
-        if base + nbytes >= at + 8:
-            large_offset = word(at)
-        norphans = 0  # caches of threads that a fork left behind
-        if base + nbytes >= at + 16:
-            norphans = word(at + 8)
-        large = list(large)
-
+        page = stats['page_bytes']
+        nclasses = stats['nclasses']
+        classes = [stats.inner('classes', 'classstats', c)
+                   for c in range(nclasses)]
+        sampled = [stats.inner('sampled', 'classstats', c)
+                   for c in range(nclasses)]
+        caches = read_caches(stats['caches_head'])
         counts = [0] * nclasses
         cached = [0] * nclasses
-        ncaches = 0
-        link = word(head) if head else 0
-        while head and link != head:
-            cache = link - link_offset
-            ncaches += 1
+        for cache in caches:
             for c in range(1, nclasses):
-                m = cache + magazines_offset + c * magazine_bytes
-                counts[c] += word(m + count_offset)
-                cached[c] += (word(m + top_offset) -
-                              word(m + bottom_offset)) // 8
-            if large_offset:
-                hits, hit_bytes, held, held_bytes = CACHED_LARGE.unpack(
-                    memory(cache + large_offset, CACHED_LARGE.size))
-                large[0] += hits
-                large[1] += hits + held
-                large[2] -= held_bytes
-                large[3] += hit_bytes
-            link = word(link)
+                m = cache.inner('magazines', 'magazine', c)
+                counts[c] += m['count']
+                cached[c] += (m['top'] - m['bottom']) // 8
 
-        mallocs = large[0] + late[0]
-        frees = large[1] + late[1]
-        alloc = large[2] + late[2]
-        total = large[3] + late[3]
+        own = stats.inner('large', 'largestats')
+        held = sum(c['large.held_bytes'] for c in caches)
+        hits = sum(c['large.nhits'] for c in caches)
+        large = own['nmallocs'] + hits
+        large_frees = own['nfrees'] + hits + sum(c['large.nheld'] for c in caches)
+        large_bytes = own['alloc_bytes'] - held
+        late = stats['emergency_bytes']
+        mallocs = large + stats['emergency_mallocs']
+        frees = large_frees + stats['emergency_frees']
+        alloc = large_bytes + late
+        total = (own['total_alloc_bytes'] + stats['emergency_total_bytes'] +
+                 sum(c['large.hit_bytes'] for c in caches))
         rows = []
         for c in range(1, nclasses):
-            size, nslots, nfree, ntransfer, nretired, _, _ = classes[c]
+            of, more = classes[c], sampled[c]
+            size = of['elemsize'] or more['elemsize']
             # A count may stand below zero, for the next sample.
-            made = (nretired + counts[c]) % 2**64 + sampled[c][4]
-            live = (nslots - nfree - ntransfer - cached[c] +
-                    sampled[c][1] - sampled[c][2])
+            made = (of['nretired'] + counts[c]) % 2**64 + more['nretired']
+            live = (of['nslots'] - of['nfree'] - of['ntransfer'] - cached[c] +
+                    more['nslots'] - more['nfree'] - more['ntransfer'])
             mallocs += made
             frees += made - live
             alloc += live * size
             total += made * size
             if made:
                 rows.append((c, size, made, made - live, live, live * size))
+        sys, inuse = stats['sys_pages'] * page, stats['inuse_pages'] * page
         for name, value in (('Alloc', alloc), ('TotalAlloc', total),
                             ('Mallocs', mallocs), ('Frees', frees),
                             ('HeapObjects', mallocs - frees),
-                            ('HeapSys', sys * page + late[2]),
-                            ('HeapInuse', inuse * page + late[2]),
-                            ('HeapIdle', (sys - inuse) * page),
-                            ('HeapReleased', released * page),
-                            ('HeapHoles', sum(c[6] for c in classes)),
-                            ('threads', ncaches - norphans)):
+                            ('HeapSys', sys + late),
+                            ('HeapInuse', inuse + late),
+                            ('HeapIdle', sys - inuse),
+                            ('HeapReleased', stats['released_pages'] * page),
+                            ('HeapHoles', sum(c['hole_bytes']
+                                              for c in classes + sampled)),
+                            ('threads', len(caches) - stats['norphans'])):
             print('  %-14s %16d' % (name, value))
         print('\n  class   bytes      mallocs        frees       live'
               '   live bytes')
         for row in rows:
             print('%7d %7d %12d %12d %10d %12d' % row)
-        if large[0]:
+        if large:
             print('  large %7s %12d %12d %10d %12d' %
-                  ('', large[0], large[1], large[0] - large[1], large[2]))
-
-
-def align_line(n):
-    return (n + 63) // 64 * 64
+                  ('', large, large_frees, large - large_frees, large_bytes))
 
 
 MoundStats()

@@ -30,7 +30,7 @@ struct classstats {
     uint64_t nspans;
     uint64_t hole_bytes; // of its spans, given back: see holes.h
 } CACHELINE_ALIGNED;
-_Static_assert(sizeof(struct classstats) == 64, "mound-gdb.py knows it");
+_Static_assert(sizeof(struct classstats) == 64, "no two classes share a line");
 
 // Guarded by mheap.lock.
 struct largestats {
