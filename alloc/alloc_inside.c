@@ -11,6 +11,7 @@
 #include "largewait.h"
 #include "runtime/options.h"
 #include "runtime/sampling.h"
+#include "runtime/sizes.h"
 #include "slowpath.h"
 #include "watch/sampled.h"
 
@@ -19,13 +20,27 @@ static COLD size_t asked_size(size_t size, size_t align) {
     return options->hardened > 1 ? size - block_marks(align) : size;
 }
 
-// small_due does what a due malloc is for. NULL: allocate as always.
-static void *small_due(struct mcache *c, unsigned sizeclass, size_t size,
-                       size_t align) {
+// small_watched does what a due malloc is for while mallocs are looked at. NULL: allocate
+// as always.
+static COLD void *small_watched(struct mcache *c, unsigned sizeclass,
+                                size_t size, size_t align) {
     if (sampling_on()) {
+        if (sampling_watched() & SAMPLING_SIZES)
+            sizes_note(sizeclass, asked_size(size, align),
+                       sizeclass_bytes[sizeclass]);
         freecheck_next(c, sizeclass);
         return sampled_small_due(c, sizeclass, asked_size(size, align), align);
     }
+    if (sizes_due(c, sizeclass, size, thread_random()))
+        slowpath_tick_now();
+    return NULL;
+}
+
+// small_due does what a due malloc is for. NULL: allocate as always.
+static void *small_due(struct mcache *c, unsigned sizeclass, size_t size,
+                       size_t align) {
+    if (UNLIKELY(sampling_watched()))
+        return small_watched(c, sizeclass, size, align);
     if (duemalloc_come_by(c, &mound_heap, sizeclass))
         slowpath_tick_now();
     return NULL;
@@ -93,6 +108,13 @@ static COLD bool reclaim_more(size_t size) {
     return more;
 }
 
+static COLD void large_watched(struct mspan *s, size_t size) {
+    if (sampling_watched() & SAMPLING_SIZES)
+        sizes_note(0, size, s->npages << PAGE_SHIFT);
+    if (sampling_on())
+        sampled_large(s);
+}
+
 static void *alloc_once(size_t size, size_t align, bool *ret_zero) {
     *ret_zero = false;
     unsigned sizeclass = sizeclass_for_aligned(size, align);
@@ -105,8 +127,8 @@ static void *alloc_once(size_t size, size_t align, bool *ret_zero) {
     if (c != NULL)
         mcache_trim(c, &mound_heap);
     *ret_zero = !s->needzero;
-    if (UNLIKELY(sampling_on()))
-        sampled_large(s);
+    if (UNLIKELY(sampling_watched()))
+        large_watched(s, size);
     return (void *)mspan_start(s);
 }
 

@@ -16,6 +16,8 @@ void duemalloc_after(struct mcache *c, struct mheap *h, unsigned sizeclass,
 // Hits of a class until the next visit to the scavenger; and while a walk over holes is
 // not at its end.
 enum { HITS_BETWEEN = 64, HITS_SOON = 16 };
+// Where sizes are looked at (runtime/sizes.h), the next but this one.
+enum { FIRST_SIZED = 2 };
 
 static bool restless(struct mheap *h) {
     return atomic_load_explicit(&h->restless, memory_order_relaxed);
@@ -36,7 +38,7 @@ void duemalloc_arm_first(struct mcache *c, struct mheap *h,
                                           memory_order_relaxed);
     // Its count was never set back, or it is below 0.
     if (c->armed && (int64_t)count >= 0)
-        duemalloc_after(c, h, sizeclass, HITS_BETWEEN);
+        duemalloc_after(c, h, sizeclass, c->sized ? FIRST_SIZED : HITS_BETWEEN);
 }
 
 bool duemalloc_come_by(struct mcache *c, struct mheap *h, unsigned sizeclass) {

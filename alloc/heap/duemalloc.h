@@ -1,7 +1,8 @@
 // duemalloc.h: mallocs that go the slow way though their magazine holds a slot: the
 // n-th of a class from now on is made due by setting the magazine's count to -n, for
-// hits raise it anyway and see when it comes to 0 (mcache_alloc). Three things come so:
-// samples of the heap profile, checks of frees, and visits to the scavenger.
+// hits raise it anyway and see when it comes to 0 (mcache_alloc). Four things come so:
+// samples of the heap profile, looks at sizes, checks of frees, and visits to the
+// scavenger.
 #ifndef MOUND_HEAP_DUEMALLOC_H
 #define MOUND_HEAP_DUEMALLOC_H
 

@@ -19,7 +19,7 @@ void mcache_init(struct mcache *c, uintptr_t owner) {
     c->refused_until = 0;
     c->nfresh = 0;
     c->trim_at = 0;
-    c->armed = false;
+    c->armed = c->sized = false;
     memset(&c->large, 0, sizeof c->large);
     for (unsigned i = 0; i < NUM_SIZECLASSES; i++) {
         if (c->shapes[i].array_log2 == 0)

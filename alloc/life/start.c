@@ -30,6 +30,7 @@
 #include "runtime/emergency.h"
 #include "runtime/options.h"
 #include "runtime/runtime.h"
+#include "runtime/sizes.h"
 #include "runtime/thread.h"
 #include "watch/control.h"
 #include "watch/dump.h"
@@ -144,6 +145,8 @@ void process_start(char **envp) {
     memwatch_start(thread_go_away, thread_come_back);
     stdfd_start(); // what stdout and stderr are now
     keep_stderr();
+    if (options_write_stats(options) || options->watch != WATCH_OFF)
+        sizes_start();
     dump_init();    // complains at once about a file that cannot be written
     filter_start(); // whether system calls are filtered already
     fork_start();

@@ -40,7 +40,7 @@ static bool known_rounding(const struct mound_page_stats *st, uint64_t *ret) {
         known += bytes;
         *ret += least(class->rounding, bytes);
     }
-    return known >= live - live / 4;
+    return known >= live / 2;
 }
 
 // split_resident reduces each part to what of it has memory.

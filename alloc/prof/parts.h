@@ -27,7 +27,7 @@ struct parts {
     uint64_t absent;
     uint64_t rss;
     uint64_t untouched;  // of live objects, not in live
-    bool rounding_known; // of most live bytes of classes
+    bool rounding_known; // of half of the live bytes or more
     bool rss_known;      // else rss is the sum of mound's parts
     bool resident_known;
 };

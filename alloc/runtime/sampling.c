@@ -12,7 +12,21 @@ _Atomic uint16_t sampling_epoch;
 // As bits of a double: one thread may change the rate while others read.
 static _Atomic uint64_t class_chances[NUM_SIZECLASSES];
 
+_Atomic uint8_t sampling_watches;
+
+void sampling_watch_sizes(void) {
+    atomic_fetch_or_explicit(&sampling_watches, SAMPLING_SIZES,
+                             memory_order_relaxed);
+    sampling_turn(sampling_on());
+}
+
 void sampling_turn(bool on) {
+    if (on)
+        atomic_fetch_or_explicit(&sampling_watches, SAMPLING_PROFILE,
+                                 memory_order_relaxed);
+    else
+        atomic_fetch_and_explicit(&sampling_watches, (uint8_t)~SAMPLING_PROFILE,
+                                  memory_order_relaxed);
     uint16_t epoch = sampling_epoch_now();
     epoch = (uint16_t)(epoch + ((epoch & 1) == on ? 2 : 1));
     atomic_store_explicit(&sampling_epoch, epoch, memory_order_relaxed);

@@ -20,6 +20,19 @@ ALWAYS_INLINE bool sampling_on(void) {
     return sampling_epoch_now() & 1;
 }
 
+// sampling_watched says whether a malloc that is due, or large, is to be looked at: for a
+// profile, or for its size (sizes.h). It takes one test for both.
+enum { SAMPLING_PROFILE = 1, SAMPLING_SIZES = 2 };
+extern _Atomic uint8_t sampling_watches HIDDEN;
+
+ALWAYS_INLINE uint8_t sampling_watched(void) {
+    return atomic_load_explicit(&sampling_watches, memory_order_relaxed);
+}
+
+// sampling_watch_sizes has sizes looked at from now on, by each thread when it leaves its
+// next slow path. While there is one thread.
+void sampling_watch_sizes(void);
+
 // sampling_turn begins a new epoch. Threads see it when they leave their next slow
 // path. One caller at a time.
 void sampling_turn(bool on);

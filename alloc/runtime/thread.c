@@ -9,6 +9,7 @@
 #include "os/threadexit.h"
 #include "runtime/options.h"
 #include "runtime/runtime.h"
+#include "runtime/sizes.h"
 
 __thread struct thread_tls thread_tls TLS_MODEL;
 
@@ -74,8 +75,12 @@ void thread_see_epoch(void) {
     if (runtime_late && !sys_libc_ready())
         return;
     t->epoch = sampling_epoch_now();
-    if (!sampling_on())
-        return; // what is due finds that out for itself
+    if (!sampling_on()) {
+        // What is due for a sample finds out for itself that there is none.
+        if (t->own != NULL && sampling_watched())
+            sizes_arm(t->own);
+        return;
+    }
     sampler_start(&t->sampler, thread_random());
     if (t->own != NULL)
         sampling_arm(t->own, thread_random());

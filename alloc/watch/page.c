@@ -159,6 +159,7 @@ static bool read_step_locked(bool all) {
     if (last) {
         reading_end_locked(&reading, &mound_heap, thread_list(),
                            thread_count());
+        snapshot_read_rounding(&reading.stats);
         mutex_lock(&mound_heap.lock);
         reading.stats.inuse_peak = peak_bytes;
         reading.stats.given_back = given_bytes;

@@ -13,6 +13,7 @@
 #include "runtime/mode.h"
 #include "runtime/options.h"
 #include "runtime/runtime.h"
+#include "runtime/sizes.h"
 #include "runtime/thread.h"
 #include "watch/profile.h"
 
@@ -84,6 +85,22 @@ void snapshot_read_rollup(struct mound_page_stats *ret) {
 
 // What the heap counts.
 
+void snapshot_read_rounding(struct mound_page_stats *ret) {
+    uint64_t sum = 0;
+    bool any = false;
+    for (unsigned i = 0; i < NUM_SIZECLASSES; i++) {
+        struct mound_page_class *c = &ret->classes[i];
+        c->rounding = sizes_rounding(i, c->live);
+        if (c->rounding == MOUND_PAGE_UNKNOWN)
+            continue;
+        if (c->rounding > c->live_bytes)
+            c->rounding = c->live_bytes;
+        sum += c->rounding;
+        any = true;
+    }
+    ret->rounding = any ? sum : MOUND_PAGE_UNKNOWN;
+}
+
 // read_heap_locked is under the lock of the thread list, which guards the readings,
 // too large for small stacks.
 static void read_heap_locked(struct mound_page_stats *ret,
@@ -121,9 +138,8 @@ static void read_heap_locked(struct mound_page_stats *ret,
         to->cached = classes[c].ncached;
         to->transfer = classes[c].ntransfer;
         to->holes = classes[c].hole_bytes;
-        to->rounding = MOUND_PAGE_UNKNOWN;
     }
-    ret->rounding = MOUND_PAGE_UNKNOWN;
+    snapshot_read_rounding(ret);
     if (ret_memstats != NULL)
         *ret_memstats = st;
 }

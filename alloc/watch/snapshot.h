@@ -41,4 +41,8 @@ void snapshot_identity(struct mound_page_identity *ret);
 // library or, forked, of a child. Without it the start is the kernel's, in 10 ms.
 void snapshot_start(bool forked);
 
+// snapshot_read_rounding estimates it from the live objects of each class. Any thread, no
+// lock.
+void snapshot_read_rounding(struct mound_page_stats *ret);
+
 #endif // MOUND_SNAPSHOT_H

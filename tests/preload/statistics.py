@@ -276,6 +276,25 @@ os._exit(0)
     must(parts['absent'] < MIB // 4, parts)
 
 
+def rounding_is_estimated_within_10_percent(_):
+    for n, kind, threads in ((20000, 'two', 1), (20000, 'random', 1),
+                             (2000, 'large', 1), (2000, 'random', 16)):
+        r = run(probe('sizes'), str(n), kind, str(threads), MOUND_STATS='json')
+        known = int(r.stdout)
+        estimate = json.loads(r.stderr)['mound']['parts']['rounding']
+        print('# %s: %d, estimated %d, %+.1f %%' % (
+            kind, known, estimate, (estimate / known - 1) * 100))
+        must(abs(estimate - known) < 0.1 * known, kind, known, estimate)
+
+
+def rounding_that_nobody_looked_at_is_not_known(_):
+    r = run('/usr/bin/perl', '-e', '1', MOUND_STATS='json', MOUND_HARDENED='1')
+    mound = json.loads(r.stderr)['mound']
+    must(mound['parts']['rounding'] is None, mound)
+    r = run('/usr/bin/perl', '-e', '1', MOUND_STATS='classes', MOUND_HARDENED='1')
+    must('not known' in r.stderr and '  rounding  ' not in r.stderr, r.stderr)
+
+
 def go_reads_it(folder):
     """encoding/json into runtime.MemStats, as readers of expvar do."""
     go = shutil.which('go') or '/usr/lib/go-1.19/bin/go'
@@ -336,6 +355,8 @@ TESTS = [
     process_1_of_a_namespace_does_not_die_of_it,
     another_signal_has_it_written_and_go_on,
     parts_of_a_process_that_knows_what_it_has,
+    rounding_is_estimated_within_10_percent,
+    rounding_that_nobody_looked_at_is_not_known,
     go_reads_it,
 ]
 

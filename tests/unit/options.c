@@ -232,7 +232,7 @@ Test(options, what_needs_a_profile_says_so) {
 
 Test(options, moments_of_a_profile) {
     cr_assert(eq(str,
-                 (char *)SAID("MOUND_PROFILE_AT=90%,peak", "MOUND_PROFILE=x",
+                 (char *)SAID("MOUND_PROFILE_AT=90%,peak", "MOUND_PROFILE=./x",
                               "MOUND_MEMLIMIT=1GiB"),
                  ""));
     cr_assert(options->profile_peak);
