@@ -211,6 +211,6 @@ struct launch_text launch_how(const struct launched *l) {
         snprintf(ret.s, sizeof ret.s, "killed by signal %d (%s)%s%s",
                  WTERMSIG(l->status), strsignal(WTERMSIG(l->status)),
                  WCOREDUMP(l->status) ? ", core dumped" : "",
-                 l->out_of_memory ? ": out of memory" : "");
+                 l->out_of_memory ? ", out of memory" : "");
     return ret;
 }

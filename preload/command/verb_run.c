@@ -43,7 +43,7 @@ static error_t parse(int key, char *value, struct argp_state *state) {
 // report tells how it ended, with the last page, and removes that.
 static void report(const struct launched *l, const char *program) {
     struct mound_page page;
-    fprintf(stderr, "mound: %s, pid %d, %s after %s\n", program, (int)l->pid,
+    fprintf(stderr, "mound: %s, pid %d, %s, after %s\n", program, (int)l->pid,
             launch_how(l).s, units_duration(l->end_ns - l->begin_ns).s);
     if (launch_page(l, &page)) {
         fflush(stderr);

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """mound run: what it starts, what it refuses and why, and how it tells the end. TAP."""
+import contextlib
 import os
+import re
 import shutil
 import signal
 import struct
@@ -12,7 +14,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ['MOUND_SOURCE'], 'tests', 'support'))
 import tap  # noqa: E402
 from command import MOUND, as_nobody, mound, one_line  # noqa: E402
-from tap import must  # noqa: E402
+from tap import Skipped, must  # noqa: E402
 
 
 def clean_environment(**more):
@@ -141,7 +143,7 @@ def setuid_programs_are_refused_where_they_raise_rights(folder):
 
 def report_tells_how_it_ended_and_returns_the_same(_):
     _, said = mound('run', '--report', 'sh', '-c', 'exit 7', status=7)
-    must('exited with status 7 after' in said, said)
+    must('exited with status 7, after' in said, said)
     must('sh, pid' in said and 'ended with status 7' in said, said)
     must('RSS' in said and 'live objects' in said, said)
     _, said = mound('run', '--report', 'sh', '-c', 'kill -9 $$', status=137)
@@ -151,6 +153,42 @@ def report_tells_how_it_ended_and_returns_the_same(_):
     done = subprocess.run(['sh', '-c', shell, MOUND], capture_output=True,
                           text=True, timeout=60, check=False)
     must(done.returncode == 4, done)
+
+
+@contextlib.contextmanager
+def limited_group(nbytes):
+    """A control group with a limit of memory: its file of members."""
+    name = 'mound-test-%d' % os.getpid()
+    for root, limit in (('/sys/fs/cgroup/memory', 'memory.limit_in_bytes'),
+                        ('/sys/fs/cgroup', 'memory.max')):
+        group = os.path.join(root, name)
+        try:
+            os.mkdir(group)
+        except OSError:
+            continue
+        try:
+            with open(os.path.join(group, limit), 'w', encoding='utf-8') as f:
+                f.write(str(nbytes))
+            yield os.path.join(group, 'cgroup.procs')
+            return
+        except FileNotFoundError:
+            pass  # this one does not count memory
+        finally:
+            os.rmdir(group)
+    raise Skipped('no control group can be made here')
+
+
+def report_says_that_memory_ran_out(_):
+    with limited_group(60 << 20) as members:
+        done = subprocess.run(
+            ['sh', '-c', 'echo $$ > "$0" && exec "$@"', members, MOUND, 'run',
+             '--report', '/usr/bin/python3', '-c',
+             'x = [bytes(1000) for i in range(300000)]'],
+            capture_output=True, text=True, timeout=60, check=False)
+        must(done.returncode == 137, done)
+        must('out of memory' in done.stderr, done.stderr)
+        rss = re.search(r'RSS +([\d.]+) MiB', done.stderr)
+        must(50 < float(rss[1]) < 75, done.stderr)
 
 
 def signals_reach_the_program(_):
@@ -180,6 +218,7 @@ TESTS = [
     scripts_are_judged_by_their_interpreter,
     setuid_programs_are_refused_where_they_raise_rights,
     report_tells_how_it_ended_and_returns_the_same,
+    report_says_that_memory_ran_out,
     signals_reach_the_program,
 ]
 
