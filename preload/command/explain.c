@@ -121,6 +121,13 @@ static void of_idle(struct case_of *c) {
         say(c->ret, "Idle pages, %s: kept as MOUND_DECAY=never says%s%s%s.",
             units_bytes(c->p.idle).s, c->t->alive ? "; at once by " : "",
             release, whom(c));
+    else if (c->st->threads <= 1 &&
+             c->t->page.control.listening != MOUND_PAGE_LISTENS)
+        say(c->ret,
+            "Idle pages, %s: given back by the next calls of malloc and free, "
+            "as one thread has no helper (MOUND_HELPER=always)%s%s%s.",
+            units_bytes(c->p.idle).s, c->t->alive ? "; at once by " : "",
+            release, whom(c));
     else if (c->st->half_life_ns != 0)
         say(c->ret,
             "Idle pages, %s: given back within %s if they stay idle%s%s%s.",

@@ -65,6 +65,21 @@ def it_serves_programs(root):
     must(done.returncode == 0 and 'mound' in done.stderr, done.stderr)
 
 
+def the_command_starts_programs_on_the_library_beside_it(root):
+    library = install(root)
+    if not os.path.exists(BUILD + '/preload/command/mound'):
+        raise tap.Skipped('the command is not built')
+    env = {k: v for k, v in os.environ.items() if k != 'LD_PRELOAD'}
+    for moved in root, root + '/moved':
+        if moved != root:
+            os.mkdir(moved)
+            shutil.move(root + '/usr', moved)
+            library = moved + library[len(root):]
+        out = run(find(moved, 'mound'), 'run', 'env', env=env)
+        preload = re.search('^LD_PRELOAD=(.*)$', out, re.M)[1]
+        must(os.path.realpath(preload) == os.path.realpath(library), preload)
+
+
 def the_product_alone_needs_no_compiler_of_cxx(root):
     if not shutil.which('meson'):
         raise tap.Skipped('no meson')
@@ -76,10 +91,23 @@ def the_product_alone_needs_no_compiler_of_cxx(root):
     must(targets and not tests, tests)
 
 
+def without_its_libraries_the_command_is_left_out(root):
+    if not shutil.which('meson'):
+        raise tap.Skipped('no meson')
+    build = root + '/build'
+    run('meson', 'setup', build, os.environ['MOUND_SOURCE'],
+        env=dict(os.environ, PKG_CONFIG_LIBDIR=root, PKG_CONFIG_PATH=''))
+    targets = [t['name'] for t in json.loads(
+        run('meson', 'introspect', '--targets', build))]
+    must('mound' in targets and 'optionnames' not in targets, targets)
+
+
 TESTS = [
     the_library_is_small_and_gdb_finds_the_rest,
     it_serves_programs,
+    the_command_starts_programs_on_the_library_beside_it,
     the_product_alone_needs_no_compiler_of_cxx,
+    without_its_libraries_the_command_is_left_out,
 ]
 
 
