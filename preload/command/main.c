@@ -6,7 +6,14 @@
 //                pagefile.c  from the file of MOUND_WATCH=1, of a live or a dead process
 //                live.c      from the memory of a process without such a file
 //                core.c      from a core
-//                both by way of counters.c, which reads mound_stats out of any memory
+//                both by way of library.c, where the symbols are, counters.c, which reads
+//                mound_stats out of any memory, and heapread.c, which reads the rest as
+//                layout.c says
+//   targets.c    all of them; pages.c the page files, whose.c which process one belongs to
+//   request.c    requests to a process that listens
+//   launch.c     a program from its start to its end: program.c finds it and refuses what
+//                cannot work, environment.c is what it starts with
+//   explain.c    the sentence below the ten lines; mappings.c what is not mound's
 //   process.c    what /proc tells of a process
 //   pprof.c, symbolize.c, calltree.c  a heap profile, its names, its stacks as a tree;
 //                toptext.c prints it, flame.c makes the page of page/ of it

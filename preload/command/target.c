@@ -142,6 +142,29 @@ static bool open_core(const char *path, struct target *t) {
     return t->path != NULL;
 }
 
+// find_named returns the process on mound of a name, 0 if there is none, or -1 after a
+// complaint: there are several.
+static pid_t find_named(const char *name) {
+    char numbers[128] = "";
+    size_t n = 0;
+    pid_t pid, found = 0;
+    struct process p;
+    struct process_walk walk = {NULL};
+    while ((pid = process_next(&walk)) != 0) {
+        if (!process_read(pid, &p) || strcmp(p.name, name) != 0 ||
+            !process_runs(&p) || !live_has(pid))
+            continue;
+        if (n < sizeof numbers - 1)
+            n += (size_t)snprintf(numbers + n, sizeof numbers - n, "%s%d",
+                                  found != 0 ? ", " : "", (int)pid);
+        found = found == 0 ? pid : -1;
+    }
+    if (found == -1)
+        message_error("%s: several processes have that name: %s%s", name,
+                      numbers, n >= sizeof numbers - 1 ? "..." : "");
+    return found;
+}
+
 bool target_open(const char *what, struct target *ret) {
     char *end;
     errno = 0;
@@ -154,6 +177,12 @@ bool target_open(const char *what, struct target *ret) {
         return target_open_pid((pid_t)pid, ret);
     }
     *ret = (struct target){0};
+    struct stat st;
+    if (strchr(what, '/') == NULL && what[0] != '\0' && stat(what, &st) != 0) {
+        pid_t named = find_named(what);
+        if (named != 0)
+            return named > 0 && target_open_pid(named, ret);
+    }
     return core_is(what) ? open_core(what, ret) : open_file(what, ret);
 }
 

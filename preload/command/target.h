@@ -31,7 +31,8 @@ struct target {
     struct mound_page *mapped; // target_map, or NULL
 };
 
-// target_open finds what: a number is a process; anything else a file, a page or a core.
+// target_open finds what: a number is a process; anything else a file, a page or a core,
+// or, where there is no such file, the name of the only process on mound that has it.
 // False, after one line on stderr that says why: there is nothing to be read.
 bool target_open(const char *what, struct target *ret);
 bool target_open_pid(pid_t pid, struct target *ret);

@@ -59,8 +59,13 @@ def a_process_that_was_killed_is_listed_until_clean(_):
     must(listed()[child.pid]['state'] == 'killed', 'a zombie')
     child.communicate()
     row = listed()[child.pid]
-    must(row['state'] == 'killed' and row['live'] > live / 2, row, live)
+    # Its last publication was at some call of malloc before.
+    must(row['state'] == 'killed' and row['live'] > live / 8, row, live)
     out, _ = mound('stats', path)
+    page = page_read.read(path)
+    must(page.now.inuse > 20 * MIB, 'exact to the last moment', page.now.inuse)
+    must(page.stats.inuse > page.now.inuse * 0.9 or
+         'In its last moment' in out, out)
     must('killed or crashed' in out and 'its last publication' in out, out)
     must('No such process' in mound('stats', str(child.pid), status=2)[1],
          'by number')

@@ -262,6 +262,19 @@ def a_user_reads_his_own(folder):
              listed)
 
 
+def the_name_of_the_only_one_does_as_well(folder):
+    name = os.path.join(folder, 'only-one-%d' % (os.getpid() % 100000))
+    shutil.copy('/bin/sh', name)
+    argv = name, '-c', 'echo ready; read x'
+    with running(*argv) as one:
+        must('pid %d' % one in mound('stats', os.path.basename(name))[0], name)
+        with running(*argv) as two:
+            said = one_line(mound('stats', os.path.basename(name),
+                                  status=2)[1])
+            must(str(one) in said and str(two) in said, said)
+    one_line(mound('stats', os.path.basename(name), status=2)[1])
+
+
 def ps_lists_what_runs(_):
     with python() as one, python(code='print(1, flush=True); input()') as two:
         listed = {row['pid']: row for row in json.loads(mound('ps', '-j')[0])}
@@ -324,6 +337,7 @@ TESTS = [
     what_does_not_run_on_mound_is_one_line,
     what_may_not_be_read_says_who_may,
     a_user_reads_his_own,
+    the_name_of_the_only_one_does_as_well,
     ps_lists_what_runs,
     a_core_has_what_the_process_had,
     an_answer_takes_less_than_50_ms,
