@@ -16,7 +16,7 @@
 
 static struct quarantine waiting; // freed objects of level 2, filled
 
-void hardened_init(uint64_t secret) {
+COLD void hardened_init(uint64_t secret) {
     canary_init(secret);
     quarantine_set_secret(~secret);
     if (options->hardened == 0)

@@ -145,7 +145,7 @@ __attribute__((used)) static void call_all(void) {
     free(calloc(1, 1));
 }
 
-unsigned interpose_front(void) {
+COLD unsigned interpose_front(void) {
     unsigned front = 0;
     if (!first_is("malloc", (const void *)own_malloc))
         front |= NAME_MALLOC;

@@ -328,7 +328,7 @@ static COLD void find_next(void) {
     CXX_FORMS(FIND_NEXT)
 }
 
-void operators_start(bool own, bool off) {
+COLD void operators_start(bool own, bool off) {
     bool library = get_new_handler != NULL;
     // Whoever replaces operators replaces these two, or has a C++ library, which
     // has them all.

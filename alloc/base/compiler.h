@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// COLD functions lie together, those of every start too, so that a start touches few
+// pages of code.
 #define COLD __attribute__((cold, noinline))
 
 // AT_START is for variables that every start touches. They lie together in .data,

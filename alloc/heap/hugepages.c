@@ -57,7 +57,7 @@ enum {
     MANY_MOVED = MHEAP_MOVED_MANY / 2,
 };
 
-void hugepages_init(struct mheap *h, enum thp_mode mode) {
+COLD void hugepages_init(struct mheap *h, enum thp_mode mode) {
     enum mem_hugepages_setting setting =
         mode == THP_NEVER ? MEM_HUGEPAGES_NEVER : mem_hugepages_setting();
     h->thp = setting == MEM_HUGEPAGES_NEVER ? THP_NEVER : mode;

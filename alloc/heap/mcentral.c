@@ -1,8 +1,8 @@
 // mcentral.c: see mcentral.h.
 #include "heap/mcentral.h"
 
-void mcentral_init(struct mcentral *mc, struct mheap *heap,
-                   struct classstats *stats, unsigned sizeclass) {
+COLD void mcentral_init(struct mcentral *mc, struct mheap *heap,
+                        struct classstats *stats, unsigned sizeclass) {
     mutex_init(&mc->lock, LOCKRANK_MCENTRAL);
     mc->heap = heap;
     mc->stats = stats;

@@ -13,7 +13,7 @@ enum {
     TOUCH_SHARE = 1 << 12, // of SYS_TICKS_STEP
 };
 
-void memlimit_set(struct mheap *h, uint64_t nbytes) {
+COLD void memlimit_set(struct mheap *h, uint64_t nbytes) {
     h->memlimit.pages = nbytes >> PAGE_SHIFT;
     h->noted |= h->memlimit.pages != 0;
 }

@@ -4,7 +4,8 @@
 #include "heap/mcentral.h"
 #include "os/sys.h"
 
-void mheap_init(struct mheap *h, struct heapstats *stats, size_t cache_bytes) {
+COLD void mheap_init(struct mheap *h, struct heapstats *stats,
+                     size_t cache_bytes) {
     mutex_init(&h->lock, LOCKRANK_MHEAP);
     mutex_init(&h->scavenger, LOCKRANK_SCAVENGER);
     persistent_init(&h->persistent);

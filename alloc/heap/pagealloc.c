@@ -6,8 +6,8 @@
 #include "os/mem.h"
 #include "os/sys.h"
 
-void pagealloc_init(struct pagealloc *pa, struct pagemap *map,
-                    struct persistent *source) {
+COLD void pagealloc_init(struct pagealloc *pa, struct pagemap *map,
+                         struct persistent *source) {
     pa->map = map;
     pa->source = source;
 }

@@ -124,6 +124,6 @@ static void help(void *arg) {
     }
 }
 
-void scavenger_init(struct mheap *h) {
+COLD void scavenger_init(struct mheap *h) {
     h->help = help;
 }

@@ -1,7 +1,7 @@
 // spanlists.c: see spanlists.h.
 #include "heap/spanlists.h"
 
-void spanlists_init(struct spanlists *ls) {
+COLD void spanlists_init(struct spanlists *ls) {
     for (int i = 0; i < PARTIAL_LISTS; i++)
         list_init(&ls->partial[i]);
     list_init(&ls->empty);

@@ -58,7 +58,7 @@ static void exiting_quickly(void) {
     process_exiting(EXIT_STATUS_UNKNOWN);
 }
 
-void exit_start(void) {
+COLD void exit_start(void) {
     at_quick_exit(exiting_quickly);
 }
 

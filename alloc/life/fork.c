@@ -143,7 +143,7 @@ static void after_fork_child(void) {
     lockrank_resume();
 }
 
-void fork_start(void) {
+COLD void fork_start(void) {
     pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
 

@@ -65,12 +65,14 @@ bool process_dies_of(int signal) {
            options->stats_on >> (signal - 1) & 1 && !options->off;
 }
 
-void signals_start(void) {
+COLD void signals_start(void) {
     if (options->off)
         return;
-    for (int signal = 1; signal <= 64; signal++)
-        if (process_dies_of(signal) && sys_signal_is_default(signal))
+    for (uint64_t left = options->stats_on; left != 0; left &= left - 1) {
+        int signal = 1 + __builtin_ctzl(left);
+        if (sys_signal_is_default(signal))
             sys_on_signal(signal, process_on_deadly);
+    }
     if (profile_wanted() && options->profile_path[0] != '\0' &&
         options->profile_signal != 0)
         sys_on_signal(options->profile_signal, on_signal);

@@ -134,7 +134,7 @@ static void prepare_late(void) {
     runtime_start_late();
 }
 
-void process_start(char **envp) {
+COLD void process_start(char **envp) {
     static AT_START bool done; // constructors run one after the other
     if (done)
         return;

@@ -29,6 +29,6 @@ static void at_end(void) {
     thread_leave();
 }
 
-void threadend_start(void) {
+COLD void threadend_start(void) {
     thread_init_exit(at_end);
 }

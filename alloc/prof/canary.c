@@ -23,7 +23,7 @@ enum kind { KIND_STREAM, KIND_CHECK, KIND_FRONT, KIND_END };
 
 static AT_START uint64_t secret;
 
-void canary_init(uint64_t new_secret) {
+COLD void canary_init(uint64_t new_secret) {
     secret = new_secret;
 }
 

@@ -47,7 +47,7 @@ void quarantine_reset(struct quarantine *q) {
 
 static AT_START uint64_t secret;
 
-void quarantine_set_secret(uint64_t new_secret) {
+COLD void quarantine_set_secret(uint64_t new_secret) {
     secret = new_secret;
 }
 

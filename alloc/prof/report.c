@@ -10,7 +10,7 @@
 
 static AT_START _Atomic int current_action; // written once at start
 
-void report_set_action(enum report_action action) {
+COLD void report_set_action(enum report_action action) {
     atomic_store_explicit(&current_action, (int)action, memory_order_relaxed);
 }
 
@@ -27,7 +27,8 @@ void report_end(void) {
 
 static void (*current_describe)(struct print *out, const void *p); // likewise
 
-void report_set_describe(void (*describe)(struct print *out, const void *p)) {
+COLD void report_set_describe(void (*describe)(struct print *out,
+                                               const void *p)) {
     current_describe = describe;
 }
 

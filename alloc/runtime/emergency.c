@@ -33,7 +33,7 @@ static char store[STORE_BYTES] __attribute__((aligned(STORE_ALIGN)));
 
 static AT_START void (*free_one)(void *);
 
-void emergency_init(void (*free_deferred)(void *p)) {
+COLD void emergency_init(void (*free_deferred)(void *p)) {
     free_one = free_deferred;
 }
 

@@ -19,7 +19,8 @@ static const uint64_t SECOND_NS = 1000 * 1000 * 1000;
 // Paths, absolute. Apart, as they are large and mostly empty.
 static char stats_path[OUTNAME_PATH_MAX];
 static char profile_path[OUTNAME_PATH_MAX];
-static char only[OUTNAME_MAX]; // names of programs
+static char only_names[OUTNAME_MAX];
+static AT_START const char *only; // names of programs, or NULL
 static AT_START struct options values;
 const struct options *const options = &values;
 
@@ -280,8 +281,8 @@ static void read_watch(const char *value) {
 // Of the name of the program one is compared with at the end, see leave_out.
 static void read_only(const char *value) {
     size_t n = str_len(value);
-    if (n < sizeof only)
-        memcpy(only, value, n + 1);
+    if (n < sizeof only_names)
+        only = memcpy(only_names, value, n + 1);
     else
         value_complain_why("MOUND_ONLY", value, "the list is too long");
 }
@@ -372,7 +373,7 @@ static bool is_named(const char *name) {
 static void leave_out(void) {
     char called[OUTNAME_MAX];
     long n = 0;
-    if (only[0] == '\0' || is_named(outname_program()))
+    if (only == NULL || is_named(outname_program()))
         return;
     int fd = sys_open_read("/proc/self/cmdline");
     if (fd >= 0) {
@@ -418,7 +419,7 @@ static void read_proc(bool secure) {
     sys_close(fd);
 }
 
-void options_read(char **envp) {
+COLD void options_read(char **envp) {
     bool secure = sys_secure();
     values.profile_rate = 512 << 10;
     values.stats_path = values.profile_path = "";

@@ -21,7 +21,7 @@ AT_START _Atomic uint32_t runtime_chores;
 static _Atomic uint32_t plain_stamp; // where the kernel wipes no pages
 static AT_START int owner_pid;       // written while there is one thread
 
-void runtime_set_started(int pid) {
+COLD void runtime_set_started(int pid) {
     _Atomic uint32_t *stamp = mem_fork_stamp();
     owner_pid = pid;
     if (stamp == NULL)

@@ -187,7 +187,7 @@ void thread_drop_cache(void) {
     thread_tls.state = THREAD_BARE;
 }
 
-void thread_init_exit(void (*at_end)(void)) {
+COLD void thread_init_exit(void (*at_end)(void)) {
     struct thread_tls *t = &thread_tls;
     threadexit_init(at_end);
     // The thread-local memory of this thread may have been set up again since

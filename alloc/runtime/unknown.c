@@ -7,10 +7,8 @@
 
 enum { NAMES = 4, NAME_BYTES = 40 };
 
-static struct {
-    unsigned n;
-    char names[NAMES][NAME_BYTES]; // too long: cut
-} unknown;
+static AT_START unsigned nunknown;
+static char unknown[NAMES][NAME_BYTES]; // the names; too long: cut
 
 // What is read by tools, tests and builds, not by the library that is loaded.
 static const char others[][24] = {"MOUND_LOCK_COUNTS", "MOUND_LIB",
@@ -26,15 +24,15 @@ static bool is_other(const char *name) {
 
 void unknown_note(const char *entry) {
     const char *end = str_find(entry, '=');
-    if (end == NULL || end[1] == '\0' || unknown.n == NAMES)
+    if (end == NULL || end[1] == '\0' || nunknown == NAMES)
         return;
-    char *name = unknown.names[unknown.n];
+    char *name = unknown[nunknown];
     size_t n = 0;
     for (; n < NAME_BYTES - 1 && entry + n < end; n++)
         name[n] = entry[n] > ' ' && entry[n] < 0x7f ? entry[n] : '?';
     name[n] = '\0';
     if (!is_other(name))
-        unknown.n++;
+        nunknown++;
 }
 
 static unsigned least(unsigned a, unsigned b) {
@@ -135,9 +133,9 @@ static bool parent_told(const char *name, int parent) {
     return is_found(&entry) && is_found(&preload);
 }
 
-void unknown_complain(const char *(*name_of)(unsigned i), unsigned n) {
-    for (unsigned i = 0; i < unknown.n; i++) {
-        const char *name = unknown.names[i];
+COLD void unknown_complain(const char *(*name_of)(unsigned i), unsigned n) {
+    for (unsigned i = 0; i < nunknown; i++) {
+        const char *name = unknown[i];
         if (parent_told(name, sys_parent()))
             continue;
         const char *near = nearest(name, name_of, n);
@@ -152,5 +150,5 @@ void unknown_complain(const char *(*name_of)(unsigned i), unsigned n) {
         print_str(&out, "\n");
         print_flush(&out);
     }
-    unknown.n = 0;
+    nunknown = 0;
 }

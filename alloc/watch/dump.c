@@ -63,7 +63,7 @@ void dump_forked(void) {
     kept.copy = 0;
 }
 
-void dump_init(void) {
+COLD void dump_init(void) {
     if (!options_write_stats(options))
         return;
     outname_init(); // at its end the process may see no /proc

@@ -317,7 +317,7 @@ static void complain(const char *what, const char *why) {
     print_flush(&out);
 }
 
-void page_start(void) {
+COLD void page_start(void) {
     const char *what, *why;
     if (options->watch == WATCH_OFF || options->off || !thread_enter())
         return;
