@@ -6,6 +6,7 @@
 #include "runtime/sampling.h"
 #include "watch/control.h"
 #include "watch/page.h"
+#include "watch/tracers.h"
 
 // drain_orphan gives one cache back that a fork left here, once this child has
 // needed some memory of its own.
@@ -33,6 +34,8 @@ void slowpath_leave(void) {
             duemalloc_arm(t->own, &mound_heap);
         if (UNLIKELY(page_watched))
             page_tick();
+        if (UNLIKELY(tracers_have_news()))
+            tracers_look();
     }
     uint32_t chores = runtime_chores_now();
     if (UNLIKELY(chores != 0))

@@ -20,7 +20,7 @@
 // of malloc and exit, so that such a filter lets it be. It sets no name of its own.
 //
 // One that answers requests may do what these take, too: map memory without the right to
-// execute it, make all threads pass a barrier, and open the three files of /proc/self that
+// execute it, make all threads pass a barrier, and open the four files of /proc/self that
 // are named here, for reading.
 #ifndef MOUND_OS_HELPER_H
 #define MOUND_OS_HELPER_H
@@ -38,13 +38,14 @@ struct helper {
     bool stale;               // of a process that forked while it ran
     // The word that it sleeps on in helper_wait, if not npaused: others may have it, too.
     _Atomic uint32_t *_Atomic bell;
-    _Atomic bool resting; // it waits for ever: whoever has work for it rings
+    _Atomic bool resting; // it waits long: whoever has work for it rings
 };
 
 // What a helper that answers may open: by these pointers, not by their text.
 extern const char helper_path_status[] HIDDEN;  // /proc/self/status
 extern const char helper_path_rollup[] HIDDEN;  // /proc/self/smaps_rollup
 extern const char helper_path_pagemap[] HIDDEN; // /proc/self/pagemap
+extern const char helper_path_stat[] HIDDEN;    // /proc/self/stat
 
 // helper_start lets run(arg) run in a thread, unless it runs already. It returns
 // false if it does, or cannot be made, or is paused, or a filter came (os/filter.h).
@@ -56,13 +57,18 @@ bool helper_sleep_ns(struct helper *h, uint64_t delay_ns);
 
 // helper_wait is for run as well: it sleeps until somebody rings after helper_listen,
 // which comes before run looks for work; or for so long. It returns as helper_sleep_ns.
-#define HELPER_FOREVER UINT64_MAX
+// From HELPER_REST_NS on it rests.
+#define HELPER_REST_NS ((uint64_t)4 * 1000 * 1000 * 1000)
 uint32_t helper_listen(const struct helper *h);
 bool helper_wait(struct helper *h, uint32_t heard, uint64_t delay_ns);
 
 // helper_ring_resting wakes a helper that rests: once, however many find that it does.
 // Any thread, with or without locks.
 void helper_ring_resting(struct helper *h);
+
+// helper_end_if_left, for run, ends the process if no other thread of it is left: the
+// last one has ended by a bare system call, of which nobody hears.
+void helper_end_if_left(void);
 
 // helper_pause ends it and keeps it from being started until as many calls of
 // helper_resume. It waits until the kernel has forgotten the thread, for a second at

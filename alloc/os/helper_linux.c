@@ -77,6 +77,7 @@ bool helper_here(void) {
 const char helper_path_status[] = "/proc/self/status";
 const char helper_path_rollup[] = "/proc/self/smaps_rollup";
 const char helper_path_pagemap[] = "/proc/self/pagemap";
+const char helper_path_stat[] = "/proc/self/stat";
 
 #define LOAD(field)                                                            \
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
@@ -140,6 +141,7 @@ static void add_answering(struct code *code) {
     add_opening(code, helper_path_status);
     add_opening(code, helper_path_rollup);
     add_opening(code, helper_path_pagemap);
+    add_opening(code, helper_path_stat);
     add_mapping(code, SYS_mmap);
     add_mapping(code, SYS_mprotect);
     ADD(code, LOAD(nr), ALLOW(SYS_munmap), ALLOW(SYS_read), ALLOW(SYS_pread64),
@@ -233,8 +235,7 @@ static void wait_word(_Atomic uint32_t *word, uint32_t value,
     const uint64_t second = 1000 * 1000 * 1000;
     struct timespec ts = {.tv_sec = (time_t)(delay_ns / second),
                           .tv_nsec = (long)(delay_ns % second)};
-    syscall6(SYS_futex, (long)word, FUTEX_WAIT, value,
-             delay_ns == HELPER_FOREVER ? 0 : (long)&ts, 0, 0);
+    syscall6(SYS_futex, (long)word, FUTEX_WAIT, value, (long)&ts, 0, 0);
 }
 
 static bool paused(struct helper *h) {
@@ -259,12 +260,51 @@ uint32_t helper_listen(const struct helper *h) {
 
 bool helper_wait(struct helper *h, uint32_t heard, uint64_t delay_ns) {
     // seq_cst: whoever has work either finds that it rests or has work that it sees
-    if (delay_ns == HELPER_FOREVER)
+    if (delay_ns >= HELPER_REST_NS)
         atomic_store_explicit(&h->resting, true, memory_order_seq_cst);
     if (!paused(h))
         wait_word(bell_of(h), heard, delay_ns);
     atomic_store_explicit(&h->resting, false, memory_order_relaxed);
     return !paused(h);
+}
+
+// field_after returns the n-th field behind the one that s begins with.
+static const char *field_after(const char *s, int n) {
+    for (; n > 0 && *s != '\0'; s++)
+        n -= *s == ' ';
+    return s;
+}
+
+static long number_at(const char *s) {
+    long n = 0;
+    for (; *s >= '0' && *s <= '9'; s++)
+        n = n * 10 + (*s - '0');
+    return n;
+}
+
+// The first thread of a process stays as a zombie until the others have ended. What it
+// ended with is to be the status of the process, as without us; kernels from 5.17 on take
+// that of the thread which ends last.
+void helper_end_if_left(void) {
+    enum { STATE = 3, NTHREADS = 20, EXIT_CODE = 52 };
+    char text[1024];
+    int fd = sys_open_read(helper_path_stat);
+    if (fd < 0)
+        return;
+    long n = sys_read(fd, text, sizeof text - 1);
+    sys_close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    // The name before it, in brackets, may hold anything.
+    const char *name_end = text;
+    for (const char *s = text; *s != '\0'; s++)
+        if (*s == ')')
+            name_end = s;
+    const char *state = field_after(name_end, 1);
+    const char *nthreads = field_after(state, NTHREADS - STATE);
+    if (*state != 'Z' || number_at(nthreads) != 2)
+        return;
+    syscall1(SYS_exit,
+             number_at(field_after(state, EXIT_CODE - STATE)) >> 8 & 0xff);
 }
 
 // ring wakes a helper that sleeps, whichever way.

@@ -3,7 +3,13 @@
 // them: readers that know nothing else find them.
 #include "prof/probes.h"
 
+// The notes of the probes name the semaphores.
+#define _SDT_HAS_SEMAPHORES 1
 #include <sys/sdt.h>
+
+#define SEMAPHORE __attribute__((section(".probes"), used))
+SEMAPHORE unsigned short otel_memory_alloc_semaphore;
+SEMAPHORE unsigned short otel_memory_free_semaphore;
 
 NOINLINE void probe_alloc(const void *p, uint64_t size,
                           uint64_t weighted_bytes) {

@@ -1,10 +1,23 @@
 // probes.h: the probes that tracers may attach to (USDT, .note.stapsdt): one
 // instruction that does nothing, and only on the way of sampled objects. Names
-// and arguments are those of OpenTelemetry's eBPF profiler.
+// and arguments are those of OpenTelemetry's eBPF profiler. Each has a semaphore, a word
+// that the kernel counts up in the process when a tracer attaches, and down when it
+// leaves.
 #ifndef MOUND_PROF_PROBES_H
 #define MOUND_PROF_PROBES_H
 
 #include "base/compiler.h"
+
+// The semaphores. Their names are part of the interface.
+extern unsigned short otel_memory_alloc_semaphore HIDDEN;
+extern unsigned short otel_memory_free_semaphore HIDDEN;
+
+// probes_attached says whether a tracer is attached to either. Two loads.
+ALWAYS_INLINE bool probes_attached(void) {
+    return (__atomic_load_n(&otel_memory_alloc_semaphore, __ATOMIC_RELAXED) |
+            __atomic_load_n(&otel_memory_free_semaphore, __ATOMIC_RELAXED)) !=
+           0;
+}
 
 // otel_memory:alloc(ptr, size, weighted_bytes): a sampled object, its bytes, and
 // how many bytes it stands for.

@@ -203,14 +203,19 @@ static bool wait_for_work(struct mheap *h, uint32_t heard, int *nidle,
     uint64_t begin = sys_now_ns();
     if (!helper_wait(&h->helper, heard,
                      hurry   ? HURRY_NS
-                     : rests ? HELPER_FOREVER
+                     : rests ? HELPER_REST_NS
                              : SCAVENGER_HELP_NS))
         return false;
+    uint64_t slept = sys_now_ns() - begin;
+    if (slept >= HELPER_REST_NS - HELPER_REST_NS / 8) { // a coarse clock
+        helper_end_if_left();
+        return true;
+    }
     *nhurried = hurry ? *nhurried + 1 : 0;
     if (hurry)
         profile_hurry();
     // Whoever rang may have freed memory. Not at each ring: there may be many.
-    else if (rests || sys_now_ns() - begin >= SCAVENGER_HELP_NS / 2)
+    else if (rests || slept >= SCAVENGER_HELP_NS / 2)
         *nidle = scavenger_help_look(h) || rests ? 0 : *nidle + 1;
     return true;
 }

@@ -5,7 +5,7 @@
 // helper work, and no more. What a request costs the threads of the program: a barrier
 // for all of them where samples start or stop; and to the one that allocates or frees
 // next after MOUND_PAGE_PROFILE_WRITE, the writing of the file. The helper itself opens no
-// file but three of /proc (os/helper.h), so it cannot do that.
+// file but four of /proc (os/helper.h), so it cannot do that.
 #ifndef MOUND_CONTROL_H
 #define MOUND_CONTROL_H
 

@@ -17,6 +17,7 @@
 struct mprof profile_table;
 static _Atomic bool begun; // the table is there, and the stores of samples
 static struct mutex starting = {.rank = LOCKRANK_FORK};
+static bool followed; // (starting) samples are a tracer's: see tracers.h
 
 bool profile_wanted(void) {
     return options->profile_rate != 0 &&
@@ -63,16 +64,41 @@ static void turn_sampling(bool on) {
     hide_caches();
 }
 
+static bool start_locked(uint64_t rate) {
+    followed = false;
+    if (!begin_once())
+        return false;
+    atomic_store_explicit(&profile_table.rate, rate, memory_order_relaxed);
+    sampling_set_rate(rate);
+    turn_sampling(true);
+    return true;
+}
+
+static void stop_locked(void) {
+    followed = false;
+    if (sampling_on())
+        turn_sampling(false);
+}
+
 static int start_entered(uint64_t rate) {
     mutex_lock(&starting);
-    bool can = begin_once();
-    if (can) {
-        atomic_store_explicit(&profile_table.rate, rate, memory_order_relaxed);
-        sampling_set_rate(rate);
-        turn_sampling(true);
-    }
+    bool can = start_locked(rate);
     mutex_unlock(&starting);
     return can ? 0 : -ENOMEM;
+}
+
+void profile_follow(uint64_t rate) {
+    mutex_lock(&starting);
+    if (!sampling_on())
+        followed = start_locked(rate);
+    mutex_unlock(&starting);
+}
+
+void profile_unfollow(void) {
+    mutex_lock(&starting);
+    if (followed)
+        stop_locked();
+    mutex_unlock(&starting);
 }
 
 int profile_start(uint64_t rate) {
@@ -99,8 +125,7 @@ int profile_stop(void) {
         return -EBUSY;
     runtime_enter();
     mutex_lock(&starting);
-    if (sampling_on())
-        turn_sampling(false);
+    stop_locked();
     mutex_unlock(&starting);
     thread_leave();
     return 0;

@@ -26,6 +26,11 @@ bool profile_wanted(void);
 int profile_start(uint64_t rate);
 int profile_stop(void);
 
+// profile_follow starts samples for a tracer, if none are taken; profile_unfollow stops
+// these, if nobody else started or stopped any since. In a slow path, without locks.
+void profile_follow(uint64_t rate);
+void profile_unfollow(void);
+
 // profile_begin makes the table of a program that has allocated nothing, so that an
 // empty profile can be written. It returns false if it cannot.
 bool profile_begin(void);

@@ -227,6 +227,16 @@ FILL = ("for i = 1, 100000 do redis.call('set', 'k' .. i, string.rep('x', 500)) 
         "end")
 
 
+def it_does_not_outlive_the_last_thread(_):
+    # Ended by the system call, of which no library hears.
+    code = ('import ctypes\n'
+            'ctypes.CDLL(None).syscall(%d, 5)' % (60 if os.uname().machine ==
+                                                 'x86_64' else 93))
+    done = subprocess.run(['/usr/bin/python3', '-S', '-c', code], check=False,
+                          env=environment(MOUND_CONTROL='1'), timeout=30)
+    must(done.returncode == 5, done.returncode)
+
+
 def redis(port, *words):
     return subprocess.run(['redis-cli', '-p', str(port), *words], timeout=30,
                           capture_output=True, text=True, check=True).stdout
@@ -275,6 +285,7 @@ TESTS = [
     scribbling_harms_nobody,
     the_helper_sleeps,
     programs_end_as_without_it,
+    it_does_not_outlive_the_last_thread,
     a_redis_server,
 ]
 

@@ -403,8 +403,10 @@ def tracers_find_the_probes(_):
         raise Skipped('registers of another machine')
     for name, arguments in (('alloc', '8@%rdi 8@%rsi 8@%rdx'),
                             ('free', '8@%rdi')):
-        must(re.search(r'Provider: otel_memory\s+Name: %s\s+Location: .*\s+'
-                       r'Arguments: %s\n' % (name, arguments), text), name)
+        found = re.search(r'Provider: otel_memory\s+Name: %s\s+Location: .*, '
+                          r'Semaphore: 0x(\w+)\s+Arguments: %s\n' % (
+                              name, arguments), text)
+        must(found and int(found[1], 16) != 0, name, text)
 
 
 # Real programs.

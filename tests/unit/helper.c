@@ -63,7 +63,7 @@ static void rest(void *arg) {
     do {
         heard = helper_listen(&helper);
         nrung++;
-    } while (helper_wait(&helper, heard, HELPER_FOREVER));
+    } while (helper_wait(&helper, heard, HELPER_REST_NS));
 }
 
 static void wait_until(const _Atomic int *word, int n) {
