@@ -78,25 +78,26 @@ bool array_block_mapped(char *start) {
            (malloc_usable_size(start) + MAPPED_HEADER) % PAGE == 0;
 }
 
-static void pages_advise(char *from, char *to, int advice) {
-    uintptr_t first = mound_map_round_((uintptr_t)from, PAGE);
-    uintptr_t end = (uintptr_t)to & ~(uintptr_t)(PAGE - 1);
+static void pages_advise(uintptr_t first, uintptr_t end, int advice) {
     if (first >= end)
         return;
     int saved = errno;
-    madvise(from + (first - (uintptr_t)from), end - first, advice);
+    madvise((void *)first, end - first, advice);
     errno = saved;
 }
 
 void array_pages_release(char *from, char *to) {
-    pages_advise(from, to, MADV_DONTNEED);
+    pages_advise(mound_map_round_((uintptr_t)from, PAGE),
+                 (uintptr_t)to & ~(uintptr_t)(PAGE - 1), MADV_DONTNEED);
 }
 
 void array_pages_populate(char *from, char *to) {
 #ifndef MADV_POPULATE_WRITE
     enum { MADV_POPULATE_WRITE = 23 };
 #endif
-    pages_advise(from, to, MADV_POPULATE_WRITE);
+    // From the page that from is in, so that pieces one after the other leave none out.
+    pages_advise((uintptr_t)from & ~(uintptr_t)(PAGE - 1),
+                 (uintptr_t)to & ~(uintptr_t)(PAGE - 1), MADV_POPULATE_WRITE);
 }
 
 char *array_new(const struct mound_map_type *t, unsigned B, bool cleared) {

@@ -33,7 +33,7 @@ static void overflow_count(struct mound_map *m) {
         m->noverflow_++;
 }
 
-bool mound_map_add_overflow_(const struct mound_map_type *t,
+static bool reserve_overflow(const struct mound_map_type *t,
                              struct mound_map *m, size_t n) {
     return n == 0 || (map_extra(t, m) != NULL &&
                       overflow_reserve(t, &m->extra_->overflow_, m->B_, n));
@@ -42,6 +42,21 @@ bool mound_map_add_overflow_(const struct mound_map_type *t,
 void mound_map_new_overflow_(struct mound_map *m, char **base, size_t *index) {
     overflow_take(&m->extra_->overflow_, m->buckets_, m->B_, base, index);
     overflow_count(m);
+}
+
+bool mound_map_extend_(const struct mound_map_type *t, struct mound_map *m,
+                       char *array, char **base, size_t *index) {
+    if (array == m->buckets_) {
+        if (!reserve_overflow(t, m, 1))
+            return false;
+        mound_map_new_overflow_(m, base, index);
+        return true;
+    }
+    struct mound_map_old *old = m->extra_->old_;
+    if (!overflow_reserve(t, &old->overflow_, old->B_, 1))
+        return false;
+    overflow_take(&old->overflow_, array, old->B_, base, index);
+    return true;
 }
 
 bool map_grow_start(const struct mound_map_type *t, struct mound_map *m) {
@@ -115,7 +130,7 @@ static size_t chain_overflow(const struct mound_map *m, size_t oldbucket) {
 bool map_evacuate(const struct mound_map_type *t, struct mound_map *m,
                   size_t oldbucket) {
     if (!mound_map_is_evacuated_(m->oldbuckets_, oldbucket)) {
-        if (!mound_map_add_overflow_(t, m, chain_overflow(m, oldbucket)))
+        if (!reserve_overflow(t, m, chain_overflow(m, oldbucket)))
             return false;
         if (t->move_ != NULL)
             t->move_(t, m, oldbucket);
@@ -131,10 +146,11 @@ bool map_grow_work(const struct mound_map_type *t, struct mound_map *m,
                    uint64_t hash) {
     old_populate(t, m);
     size_t oldbucket = hash & (((size_t)1 << map_oldB(m)) - 1);
-    bool moved = map_evacuate(t, m, oldbucket);
+    bool in_order = map_oldB(m) >= MAP_IN_ORDER_B;
+    bool moved = map_evacuate(t, m, in_order ? m->nevacuate_ : oldbucket);
     if (map_growing(m))
         map_evacuate(t, m, m->nevacuate_);
-    return moved;
+    return in_order || moved;
 }
 
 static bool walk_chain(const struct mound_map_type *t, char *array, unsigned B,

@@ -8,9 +8,9 @@
 // else as many, to be rid of overflow buckets. false: out of memory, unchanged.
 bool map_grow_start(const struct mound_map_type *t, struct mound_map *m);
 
-// map_grow_work moves the old bucket that the hash belongs to, and one more. It
-// returns false when the former could not be moved, for want of memory. The map is
-// growing before, and maybe not after.
+// map_grow_work moves two old buckets: the next two, or that which the hash belongs to and
+// the next. It returns false when the hash's should have been moved and could not, for
+// want of memory. The map is growing before, and maybe not after.
 bool map_grow_work(const struct mound_map_type *t, struct mound_map *m,
                    uint64_t hash);
 

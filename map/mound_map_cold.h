@@ -40,8 +40,11 @@ MOUND_MAP_API void mound_map_reseed_(struct mound_map *m);
 MOUND_MAP_API void mound_map_misuse_(const struct mound_map_type *t,
                                      const struct mound_map *m,
                                      const char *message);
-MOUND_MAP_API bool mound_map_add_overflow_(const struct mound_map_type *t,
-                                           struct mound_map *m, size_t n);
+// Appends an overflow bucket to the chain that ends in *base, *index of this array of the
+// map, and sets these to it; false: out of memory.
+MOUND_MAP_API bool mound_map_extend_(const struct mound_map_type *t,
+                                     struct mound_map *m, char *array,
+                                     char **base, size_t *index);
 MOUND_MAP_API void mound_map_new_overflow_(struct mound_map *m, char **base,
                                            size_t *index);
 

@@ -140,7 +140,7 @@ struct mound_map_old {
     struct mound_map_overflow overflow_;
     uint32_t niterators_; // that walk this array; atomic
     uint32_t nsuccessor_; // that walk the next one and look into this; atomic
-    size_t npopulated_;  // bytes of the next array made ready, at last SIZE_MAX
+    size_t npopulated_;   // what of the next array was made ready: old_populate
     uint32_t nreleased_; // base buckets whose data was given back while growing
     uint32_t nsteps_;    // of what frees it bit by bit afterwards
     uint32_t serial_;    // arrays that were outgrown before it

@@ -86,11 +86,10 @@ MOUND_MAP_INLINE_ void *mound_map_put_inside_(const struct mound_map_type *t,
             return NULL;
     }
     if (room.base == NULL) {
-        if (!mound_map_add_overflow_(t, m, 1))
-            return NULL;
         room = p;
-        mound_map_new_overflow_(m, &room.base, &room.index);
         room.slot = 0;
+        if (!mound_map_extend_(t, m, p.array, &room.base, &room.index))
+            return NULL;
     }
     if (!mound_map_enter_(t, m, room.base, room.index, room.slot, top, key))
         return NULL;

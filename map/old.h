@@ -5,6 +5,17 @@
 
 #include "mound_map.h"
 
+// Old arrays of 2^MAP_IN_ORDER_B buckets and more are evacuated in order, where Go moves
+// the bucket that is written to, and one more. So of the new array only what has been
+// filled takes memory, and of the old one what has not been moved, pages are touched one
+// after the other, and a write to a bucket that has not been moved is one to the old array.
+// In Go's order a growth takes three old arrays' memory soon after its beginning, and most
+// pages of the new one fault in by themselves. Smaller arrays keep Go's order, and with it
+// the state that Go's map has after the same operations.
+#ifndef MAP_IN_ORDER_B // tests have it smaller
+#define MAP_IN_ORDER_B 16
+#endif
+
 // map_extra returns the map's extra, made if need be; NULL: out of memory.
 struct mound_map_extra *map_extra(const struct mound_map_type *t,
                                   struct mound_map *m);

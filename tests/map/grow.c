@@ -504,6 +504,77 @@ Test(grow, each_map_has_a_seed_of_its_own) {
     cr_assert(same <= 2, "%d of 80 seeds are like the one before", same);
 }
 
+// Large arrays.
+
+enum { ORDER_B = 16, ORDER_FULL = 13 << (ORDER_B - 1) }; // 13 to two buckets
+
+// growing_in_order returns a map that has just begun to leave 2^ORDER_B buckets, with keys
+// n << 56 ^ n from 1 on.
+static uint64_t order_key(uint64_t n) {
+    return n ^ n << 56;
+}
+
+static struct mound_map *growing_in_order(const struct mound_map_type *t) {
+    struct mound_map *m = mound_map_make(t, ORDER_FULL);
+    expect_eq(info_from(t, m).B, ORDER_B);
+    for (uint64_t n = 1; n <= ORDER_FULL + 1; n++)
+        cr_assert(plain_put(t, m, order_key(n), n));
+    expect_eq(info_from(t, m).oldbuckets, 1 << ORDER_B);
+    return m;
+}
+
+Test(grow, a_large_array_is_evacuated_in_order) {
+    struct plain p = {0};
+    struct mound_map_type t = plain_type(&p);
+    struct mound_map *m = growing_in_order(&t);
+    size_t moved = info_from(&t, m).nevacuate;
+    char *old = m->oldbuckets_;
+
+    for (uint64_t n = 2; n < 1000; n++) {
+        // Wherever these are, the next two are moved, and no other.
+        plain_put(&t, m, order_key(n * 31), n * 31);
+        moved += 2;
+        expect_eq(info_from(&t, m).nevacuate, moved);
+        cr_assert(!mound_map_is_evacuated_(old, moved));
+        cr_assert(!mound_map_is_evacuated_(old, (1 << ORDER_B) - 1));
+    }
+
+    plain_sound(&t, m, ORDER_FULL + 1);
+    mound_map_free(&t, m);
+}
+
+Test(grow, in_order_a_put_goes_to_the_old_bucket_until_it_has_moved) {
+    struct plain p = {0};
+    struct mound_map_type t = plain_type(&p);
+    struct mound_map *m = growing_in_order(&t);
+    size_t n = ORDER_FULL + 1;
+    uint64_t last = (1 << ORDER_B) - 1;
+
+    // So many that the old bucket has overflow buckets, in blocks of their own too.
+    for (uint64_t i = 1; i <= 100; i++, n++)
+        cr_assert(plain_put(&t, m, last | i << 40, i));
+    cr_assert(!mound_map_is_evacuated_(m->oldbuckets_, last));
+    plain_sound(&t, m, n);
+    for (uint64_t i = 1; i <= 50; i++, n--)
+        cr_assert(plain_delete(&t, m, last | i << 40));
+    plain_sound(&t, m, n);
+    size_t seen = 0;
+    struct mound_map_iter it;
+    mound_map_begin(&t, m, &it);
+    while (mound_map_next(&it))
+        seen++;
+    expect_eq(seen, n);
+    while (mound_map_evacuate(&t, m, 1000) > 0)
+        ;
+
+    plain_sound(&t, m, n);
+    for (uint64_t i = 1; i <= 100; i++) {
+        const uint64_t *elem = plain_get(&t, m, last | i << 40);
+        cr_assert(i <= 50 ? elem == NULL : elem != NULL && *elem == i);
+    }
+    mound_map_free(&t, m);
+}
+
 // Overflow.
 
 // overflow fills and empties one bucket after the other, so that each chain has an

@@ -16,7 +16,9 @@ enum {
     BIG_KEY = 17, // words; above 128 bytes: stored apart
     BIG_ELEM = 25,
     ITERATORS = 16,
-    EXACT_B = 16,     // from here on noverflow counts by chance
+    EXACT_B = 16,     // from here on noverflow counts by chance, and ours moves
+                      // buckets in order
+    SAME_SIZE = 8,    // Go's flag
     VERIFY = 7,       // operations between two calls of mound_map_verify
     VERIFY_MAX = 500, // for maps up to this size
 };
@@ -419,12 +421,12 @@ static void state(void) {
     if (info.count != ops->len(m))
         fail("the count is not the length");
     size_t left = info.oldbuckets > 0 ? info.oldbuckets - info.nevacuate : 0;
-    printf("%zu %u %zu %zu ", info.count, info.B, left, info.nevacuate);
+    printf("%zu %u ", info.count, info.B);
     if (info.B < EXACT_B)
-        printf("%u ", info.noverflow);
+        printf("%zu %zu %u %u | ", left, info.nevacuate, info.noverflow,
+               info.flags);
     else
-        printf("- ");
-    printf("%u | ", info.flags);
+        printf("- - - %u | ", info.flags & ~(unsigned)SAME_SIZE);
 }
 
 static void result(uint64_t x) {

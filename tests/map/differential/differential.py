@@ -20,8 +20,9 @@ ignore the map's seed: every entry is in the same bucket on both. Operations:
   fill FIRST COUNT STRIDE, drop  many put or del; prints every EVERY-th state
 
 A line of output is: len, B, old buckets left (0 when not growing), nevacuate,
-noverflow (- from B = 16 on, where both sides throw dice), Go's four flags, | and
-what the operation returned. All lines must agree.
+noverflow, Go's four flags, | and what the operation returned. All lines must agree.
+From B = 16 on the three are -, and the flag of a growth to the same size is left out:
+there both sides throw dice for noverflow, and ours moves old buckets in order.
 
 An iterator begins at a random bucket. So what it delivers is checked against a
 model of the script, for Go as well: each entry at most once, with its present

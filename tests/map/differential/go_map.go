@@ -101,7 +101,7 @@ const (
 	sameSizeGrow = 8
 	wrong        = 0xdeaddeaddeaddead // never a value of a script
 	iterators    = 16
-	exactB       = 16 // from here on noverflow counts by chance
+	exactB       = 16 // from here on noverflow counts by chance, and ours moves buckets in order
 )
 
 // The hash: the script says how.
@@ -213,13 +213,14 @@ func state(result ...uint64) {
 		}
 		left = 1<<oldB - uint64(h.nevacuate)
 	}
-	appendUints(states, uint64(h.count), uint64(h.B), left, uint64(h.nevacuate))
+	appendUints(states, uint64(h.count), uint64(h.B))
 	if h.B < exactB {
-		appendUints(states, uint64(h.noverflow))
+		appendUints(states, left, uint64(h.nevacuate),
+			uint64(h.noverflow), uint64(h.flags))
 	} else {
-		states.WriteString("- ")
+		states.WriteString("- - - ")
+		appendUints(states, uint64(h.flags&^sameSizeGrow))
 	}
-	appendUints(states, uint64(h.flags))
 	states.WriteString("| ")
 	appendUints(states, result...)
 	states.WriteByte('\n')
