@@ -146,16 +146,8 @@ static void program_name(const struct process *p, char *ret, size_t nbytes) {
             *ret = '?';
 }
 
-void live_process(const struct process *p, struct mound_page *page) {
-    struct mound_page_stats *st = &page->stats;
-    st->rss = p->rss;
-    st->rss_peak = p->rss_peak;
-    st->rss_anon = p->rss_anon;
-    st->rss_file = p->rss_file;
-    st->rss_shmem = p->rss_shmem;
-    st->swap = p->swap;
-    if (page->magic == MOUND_PAGE_MAGIC)
-        return;
+// begin_page makes a page of a process that has none.
+static void begin_page(const struct process *p, struct mound_page *page) {
     uint64_t now = clock_ns(CLOCK_REALTIME), up = clock_ns(CLOCK_BOOTTIME);
     uint64_t started = p->start_ticks * (1000000000 / sysconf(_SC_CLK_TCK));
     page->magic = MOUND_PAGE_MAGIC;
@@ -169,6 +161,20 @@ void live_process(const struct process *p, struct mound_page *page) {
         .start_unix_ns = up > started ? now - (up - started) : now,
         .state = MOUND_PAGE_RUNNING,
     };
+}
+
+void live_process(const struct process *p, struct mound_page *page) {
+    struct mound_page_stats *st = &page->stats;
+    st->rss = p->rss;
+    st->rss_peak = p->rss_peak;
+    st->rss_anon = p->rss_anon;
+    st->rss_file = p->rss_file;
+    st->rss_shmem = p->rss_shmem;
+    st->swap = p->swap;
+    if (page->magic != MOUND_PAGE_MAGIC)
+        begin_page(p, page);
+    // A page has the name of the file, where several names can lead to one:
+    // redis-server is a link to redis-check-rdb.
     program_name(p, page->identity.program, sizeof page->identity.program);
 }
 

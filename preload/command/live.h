@@ -27,7 +27,8 @@ enum live_answer live_read(const struct process *p, struct mound_page *ret,
 // has mound linked into it is not found.
 bool live_has(pid_t pid);
 
-// live_process fills in what /proc says: the RSS and, if page is new, the identity.
+// live_process fills in what /proc says: the RSS, the name that the program was started
+// by and, if page is new, the rest of the identity.
 void live_process(const struct process *p, struct mound_page *page);
 
 #endif // MOUND_COMMAND_LIVE_H

@@ -42,7 +42,9 @@ static int search(const char *name, char *ret_path, size_t nbytes) {
         int found = executable(ret_path);
         if (found == 0)
             return 0;
-        if (found != ENOENT && found != ENOTDIR && found != EISDIR)
+        // A folder that may not be searched does not have it.
+        struct stat st;
+        if (found == EACCES && stat(ret_path, &st) == 0)
             e = found;
         folders += n;
         if (*folders++ == '\0')

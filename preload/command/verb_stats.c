@@ -101,6 +101,9 @@ static void print_last_moment(const struct target *t) {
 static void print(const struct options *o, struct target *t,
                   const struct mound_page *before) {
     target_settle(t);
+    // As seen from here, not in its container.
+    if (t->alive)
+        t->page.identity.pid = (uint32_t)t->pid;
     fflush(stdout);
     if (o->json) {
         summary_write_json(&t->page, t->alive ? (int)t->pid : -1, 1);

@@ -76,6 +76,16 @@ def a_process_that_was_killed_is_listed_until_clean(_):
     must(child.pid not in listed(), 'still there')
 
 
+def a_process_has_the_name_that_it_was_started_by(folder):
+    os.symlink('/bin/sh', folder + '/another-name')
+    child = watched(folder + '/another-name', '-c', 'echo ready; read x')
+    row = listed()[child.pid]
+    child.kill()
+    child.communicate()
+    mound('clean')
+    must(row['program'] == 'another-name', row)
+
+
 def a_process_that_became_another_program_is_none(_):
     """Its page is left over, though process and time of start are the same."""
     with open('/tmp/mound-test-static.c', 'w', encoding='utf-8') as f:
@@ -222,7 +232,11 @@ def a_page_that_changes_its_length_is_no_fault(folder):
 def folder_of(uid, owner, mode=0o700):
     path = '/dev/shm/mound-%d' % uid
     os.mkdir(path)
-    os.chown(path, owner, owner)
+    try:
+        os.chown(path, owner, owner)
+    except OSError as why:
+        os.rmdir(path)
+        raise tap.Skipped(why)
     os.chmod(path, mode)
     try:
         yield path
@@ -295,7 +309,7 @@ def pages_of_other_pid_namespaces_are_found_or_left_alone(_):
         row = listed()[inner]
         must(row['state'] == 'running' and row['live'] > 19 * MIB, row)
         out, _ = mound('stats', str(inner))
-        must('live objects' in out, out)
+        must('live objects' in out and 'pid %d,' % inner in out, out)
         # From another one it is not seen, and may live.
         out = subprocess.run(['unshare', '--pid', '--fork', '--mount-proc',
                               MOUND, 'clean'], capture_output=True, text=True,
@@ -310,6 +324,7 @@ def pages_of_other_pid_namespaces_are_found_or_left_alone(_):
 
 TESTS = [
     a_process_that_was_killed_is_listed_until_clean,
+    a_process_has_the_name_that_it_was_started_by,
     a_process_that_became_another_program_is_none,
     stats_has_a_live_process_publish,
     stopped_processes_are_read_all_the_same,
