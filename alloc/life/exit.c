@@ -2,7 +2,8 @@
 //
 //   process_exiting   whichever way it ends, once: the last profile
 //                     (profilefile_at_exit), then the statistics (dump_at_exit),
-//                     then the page (page_exiting)
+//                     then the page (page_exiting). exit tells its status last of
+//                     all, and a page that is kept is completed by it
 //   finish            after exit() and the destructors of others, to find misuse: this
 //                     thread's cache goes back to its spans; in hardened mode what
 //                     waits out of use does, and live objects are looked at; the

@@ -7,6 +7,7 @@
 #include "base/mutex.h"
 #include "base/print.h"
 #include "heap/memlimit.h"
+#include "os/exitstatus.h"
 #include "os/file.h"
 #include "os/filter.h"
 #include "os/pagefile.h"
@@ -317,6 +318,15 @@ static void complain(const char *what, const char *why) {
     print_flush(&out);
 }
 
+// exited fills in what was not known when the end was noted: the handlers of exit run
+// after our destructor, and destructors are not told the status.
+static void exited(int status) {
+    struct mound_page *page = page_here();
+    if (page != NULL && page->identity.state == MOUND_PAGE_EXITED &&
+        !runtime_is_borrowed())
+        page->identity.status = status & 0xff;
+}
+
 COLD void page_start(void) {
     const char *what, *why;
     if (options->watch == WATCH_OFF || options->off || !thread_enter())
@@ -330,6 +340,8 @@ COLD void page_start(void) {
         why = make_locked(&what);
         page_watched = why == NULL;
         mutex_unlock(&lock);
+        if (page_watched && options->watch == WATCH_KEEP)
+            exitstatus_tell(exited);
         if (why != NULL)
             complain(what, why);
         let_control();
