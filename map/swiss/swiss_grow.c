@@ -4,12 +4,12 @@
 #include "memory.h"
 
 enum {
-    LOOKS = 8, // a table with this part of its limit left is looked at again
-    TIDY_SHARE =
-        16, // more overflow bits than this part of the entries are too many
-    TIDY_BUDGET =
-        4,      // entries put away from home before the next look after that
-    SPARSE = 8, // a directory has no fewer entries than limits of that part
+    // Entries to be put away from home until a table is looked at again: part of the room
+    // it has left. A tenth of all entries are, when it has little.
+    LOOKS = 16,
+    LOOKS_LEAST = 2,
+    FEW_BUDGET = 4, // the part of the entries, where looking does not help
+    SPARSE = 8,     // a directory has no fewer entries than limits of that part
     SPARSE_DEPTH = 4,
 };
 
@@ -167,13 +167,15 @@ static bool grow(const struct mound_map_type *t, struct mound_swiss *m,
     return swiss_resize(t, m, table, size);
 }
 
-static size_t overflow_bits(const struct mound_map_type *t,
-                            struct mound_swiss_ref_ ref) {
+// overflowed: whether more groups have overflow bits than deserve some: a fourth does at
+// the highest load.
+static bool overflowed(const struct mound_map_type *t,
+                       struct mound_swiss_ref_ ref) {
     size_t n = 0;
     for (uint64_t offset = 0; offset <= ref.mask; offset += MOUND_SWISS_GROUP)
-        n += (unsigned)__builtin_popcount(
-            mound_swiss_overflow_(mound_swiss_group_(t, ref.base, offset)));
-    return n;
+        n +=
+            mound_swiss_overflow_(mound_swiss_group_(t, ref.base, offset)) != 0;
+    return n > table_ngroups(ref.mask) / 2;
 }
 
 // tidy puts a table's entries to their homes, as far as there is room, and unsets overflow
@@ -209,12 +211,12 @@ enum mound_swiss_room_ mound_swiss_make_room_(const struct mound_map_type *t,
             return MOUND_SWISS_AGAIN_;
         return away ? MOUND_SWISS_AWAY_ : MOUND_SWISS_NO_ROOM_;
     }
-    table->budget_ = (uint32_t)((limit - count) / LOOKS);
-    if (overflow_bits(t, ref) <= count / TIDY_SHARE)
+    table->budget_ = (uint32_t)((limit - count) / LOOKS) + LOOKS_LEAST;
+    if (!overflowed(t, ref) || !tidy(t, m, table))
         return MOUND_SWISS_AWAY_;
-    if (!tidy(t, m, table))
-        return MOUND_SWISS_AWAY_;
-    swiss_table_of(t, m, hash)->budget_ = (uint32_t)(count / TIDY_BUDGET);
+    ref = *dir_ref(m, hash);
+    if (overflowed(t, ref)) // hashes with much in common
+        table_of(t, ref)->budget_ = (uint32_t)(count / FEW_BUDGET);
     return MOUND_SWISS_AGAIN_;
 }
 

@@ -145,9 +145,15 @@ size_t table_bytes(const struct mound_map_type *t,
 size_t table_count(const struct mound_map_type *t,
                    struct mound_swiss_ref_ ref) {
     size_t n = 0;
-    for (uint64_t offset = 0; offset <= ref.mask; offset += MOUND_SWISS_GROUP)
-        n += (unsigned)__builtin_popcount(mound_swiss_full_(
-            mound_swiss_tags_at_(mound_swiss_group_(t, ref.base, offset))));
+    uint64_t four = 0; // groups' masks, as bits are counted by the word
+    for (uint64_t offset = 0; offset <= ref.mask; offset += MOUND_SWISS_GROUP) {
+        four = four << 16 | mound_swiss_full_(mound_swiss_tags_at_(
+                                mound_swiss_group_(t, ref.base, offset)));
+        if (offset == ref.mask || (offset / MOUND_SWISS_GROUP & 3) == 3) {
+            n += (unsigned)__builtin_popcountll(four);
+            four = 0;
+        }
+    }
     return n;
 }
 
