@@ -132,6 +132,7 @@ struct mound_swiss_info {
     size_t capacity; // slots
     size_t tables;
     unsigned depth; // the directory has 2^depth entries
+    unsigned flags; // 4 writing
     size_t bytes; // memory held, as asked of malloc, without keys, elements and
                   // what they own stored apart
     size_t

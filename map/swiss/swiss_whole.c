@@ -1,10 +1,13 @@
 // swiss_whole.c: the operations on a Swiss map as a whole: cloning, sizing, and what is
 // told of it.
+#include "memory.h"
 #include "swiss_grow.h"
 #include "swiss_write.h"
 
 enum {
-    DEPTH_MAX = 32, // of a directory that reserve makes
+    INFO_WRITING = 4, // as in Go's flags
+    DEPTH_MAX = 32,   // of a directory that reserve makes
+    PROBED = 1 << 30, // bytes that reserve looks for before it takes them
 };
 
 // A clone on its way.
@@ -78,6 +81,16 @@ static unsigned depth_for(const struct mound_map_type *t, size_t n) {
     return depth;
 }
 
+// holds: whether there may be so much memory. Tables are allocated one by one: without
+// looking ahead, a number out of the blue would take all there is.
+static bool holds(const struct mound_map_type *t, size_t bytes) {
+    if (bytes < PROBED)
+        return true;
+    void *p = memory_new(t, bytes, MEMORY_ALIGN);
+    memory_free(t, p, bytes);
+    return p != NULL;
+}
+
 bool swiss_reserve(const struct mound_map_type *t, struct mound_swiss *m,
                    size_t n) {
     if (n >= SIZE_MAX / 16)
@@ -89,6 +102,8 @@ bool swiss_reserve(const struct mound_map_type *t, struct mound_swiss *m,
         if (depth == DEPTH_MAX)
             return false;
         size = (struct table_size){MOUND_SWISS_GROUPS_MAX, MOUND_SWISS_SLOTS};
+        if (!holds(t, table_bytes_of(t, max_mask) << depth))
+            return false;
     }
     if (dir_first(t, m) == NULL && !swiss_first(t, m, size))
         return false;
@@ -233,6 +248,8 @@ void mound_swiss_info(const struct mound_map_type *t,
         return;
     ret_info->count = m->count_;
     ret_info->depth = dir_depth(m);
+    if (mound_swiss_flags_(m) & MOUND_SWISS_WRITING)
+        ret_info->flags = INFO_WRITING;
     ret_info->bytes = sizeof *m + dir_bytes(m);
     dir_walk(t, ref, m) {
         const struct mound_swiss_table *table = table_of(t, *ref);

@@ -142,6 +142,10 @@ size_t table_bytes(const struct mound_map_type *t,
     return block_bytes(t, table->mask_, table->nslots_);
 }
 
+size_t table_bytes_of(const struct mound_map_type *t, uint64_t mask) {
+    return block_bytes(t, mask, MOUND_SWISS_SLOTS);
+}
+
 size_t table_count(const struct mound_map_type *t,
                    struct mound_swiss_ref_ ref) {
     size_t n = 0;

@@ -39,6 +39,8 @@ void table_free(const struct mound_map_type *t,
                 struct mound_swiss_table *table);
 size_t table_bytes(const struct mound_map_type *t,
                    const struct mound_swiss_table *table);
+// Of a table of so many groups that is to be.
+size_t table_bytes_of(const struct mound_map_type *t, uint64_t mask);
 size_t table_count(const struct mound_map_type *t, struct mound_swiss_ref_ ref);
 
 static inline char *table_base(const struct mound_map_type *t,

@@ -100,6 +100,7 @@ Test(abandoned, iterators_over_integers_survive_any_number_of_arrays) {
         }
         cr_assert(seen[i] == N - 1 || seen[i] == N, "%d: %u", i, seen[i]);
     }
+    ints_evacuate(m, 0); // a Swiss map frees them by a write only
     expect_eq(info_of(ints, m).arrays, 0);
     sound(ints, m, N);
     ints_free(m);
@@ -137,6 +138,7 @@ Test(abandoned, iterators_over_strings_go_on_or_end_and_touch_no_freed_key) {
         cr_assert(n <= N);
         names_end(&its[i]);
     }
+    names_evacuate(m, 0); // a Swiss map frees them by a write only
     expect_eq(info_of(names, m).arrays, 0);
     sound(names, m, N);
     names_free(m);

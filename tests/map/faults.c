@@ -545,6 +545,7 @@ Test(faults, delete_and_get_work_when_there_is_no_memory_at_all) {
     }
 }
 
+#ifndef MAP_SWISS
 Test(faults, evacuation_that_finds_no_memory_stands_still_and_goes_on_later) {
     struct mound_map_type t = plain_type(&plain_state);
     struct mound_map *m = mound_map_make(&t, 0);
@@ -564,6 +565,7 @@ Test(faults, evacuation_that_finds_no_memory_stands_still_and_goes_on_later) {
     plain_sound(&t, m, n);
     mound_map_free(&t, m);
 }
+#endif
 
 Test(faults, errno_is_left_alone_by_what_succeeds) {
     ints *m = ints_make(0);

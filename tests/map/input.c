@@ -304,10 +304,10 @@ Test(input, overlapping_writes_are_found_in_deletion_and_growth_too,
     plain_sound(&type, map, 0);
 
     // In growth, hash is called with the write under way.
-    for (uint64_t k = 0; k < 52; k++)
+    size_t nhashes = state.nhashes;
+    for (uint64_t k = 0; k < 53; k++)
         plain_put(&type, map, k, k);
-    plain_put(&type, map, 52, 52);
-    cr_assert(info_from(&type, map).oldbuckets != 0);
+    cr_assert(state.nhashes > nhashes + 53);
     plain_sound(&type, map, 53);
     mound_map_free(&type, map);
 }

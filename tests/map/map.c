@@ -15,11 +15,16 @@ MOUND_MAP_F64(floats, int)
 MOUND_SET_U64(numbers)
 MOUND_SET_STR(words)
 
-Test(map, a_map_variable_is_one_pointer_and_the_header_has_48_bytes) {
+Test(map, a_map_variable_is_one_pointer_and_the_header_is_small) {
     ints *m = ints_make(0);
     expect_eq(sizeof m, sizeof(void *));
-    expect_eq(sizeof *m, 48);
-    expect_eq(sizeof(struct mound_map), 48);
+#ifndef MAP_SWISS // Go's hmap
+    enum { HEADER = 48 };
+#else
+    enum { HEADER = 72 };
+#endif
+    expect_eq(sizeof *m, HEADER);
+    expect_eq(sizeof(struct mound_map), HEADER);
     ints_free(m);
 }
 
@@ -154,6 +159,7 @@ Test(map, clear_leaves_a_map_that_works) {
     ints_free(m);
 }
 
+#ifndef MAP_SWISS
 Test(map, clear_in_the_middle_of_a_growth_ends_it) {
     ints *m = ints_make(0);
     uint64_t k = 0;
@@ -167,6 +173,7 @@ Test(map, clear_in_the_middle_of_a_growth_ends_it) {
     sound(ints, m, info_of(ints, m).count);
     ints_free(m);
 }
+#endif
 
 Test(map, keys_of_32_bits_and_addresses_are_told_apart) {
     u32s *m = u32s_make(0);
@@ -738,6 +745,7 @@ Test(map, a_clone_has_keys_of_its_own) {
     names_free(copy);
 }
 
+#ifndef MAP_SWISS
 Test(map, a_clone_made_in_the_middle_of_a_growth_is_whole) {
     ints *m = ints_make(0);
     uint64_t n = 0;
@@ -751,6 +759,7 @@ Test(map, a_clone_made_in_the_middle_of_a_growth_is_whole) {
     ints_free(copy);
     ints_free(m);
 }
+#endif
 
 // Untyped.
 

@@ -34,6 +34,13 @@ static inline struct mound_map_info info_from(const struct mound_map_type *t,
     return info;
 }
 
+// Slots of the map's array, without overflow buckets, or of its tables.
+#ifndef MAP_SWISS
+#define slots_of(NAME, m) ((size_t)8 << info_of(NAME, m).B)
+#else
+#define slots_of(NAME, m) info_of(NAME, m).capacity
+#endif
+
 // A plain map has keys and elements of 64 bits, and the hash of a key is the key, so
 // that a test decides which bucket it goes to and what its tophash is. hook, when
 // not NULL, is called in hash and equal.

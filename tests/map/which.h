@@ -32,6 +32,7 @@
 #define mound_map_end mound_swiss_end
 #define mound_map_verify mound_swiss_verify
 #define mound_map_foreach mound_swiss_foreach
+#define MOUND_MAP_WRITING MOUND_SWISS_WRITING
 
 #define MOUND_MAP_U64 MOUND_SWISS_U64
 #define MOUND_MAP_U32 MOUND_SWISS_U32
