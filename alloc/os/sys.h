@@ -125,6 +125,10 @@ bool sys_is_log(int fd);
 // sys_getcwd writes the current directory and returns its length, or -errno.
 long sys_getcwd(char *buf, size_t n);
 
+// sys_started_as returns the path by which the program was started, of a script that of
+// the script, or "": not known. It is where the kernel put it, above the stack.
+const char *sys_started_as(void);
+
 // sys_program_path writes the path of the running program and returns its
 // length, or -errno.
 long sys_program_path(char *buf, size_t n);

@@ -232,6 +232,15 @@ long sys_getcwd(char *buf, size_t n) {
     return ret > 0 ? ret - 1 : ret; // the kernel counts the final NUL
 }
 
+const char *sys_started_as(void) {
+    // Not there where the program was started by a descriptor.
+    const char *path = (const char *)getauxval(AT_EXECFN);
+    return path == NULL || str_after(path, "/dev/fd/") != NULL ||
+                   str_after(path, "/proc/") != NULL
+               ? ""
+               : path;
+}
+
 long sys_program_path(char *buf, size_t n) {
     return syscall4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", buf, n);
 }

@@ -32,8 +32,15 @@ const char *outname_set(char *ret_path, const char *value) {
 }
 
 void outname_init(void) {
-    long n = sys_program_path(program_path, sizeof program_path - 1);
-    program_path[n > 0 ? n : 0] = '\0';
+    // By the name that a user knows: of redis-server, which may be a link to a program
+    // that has several, and of a script.
+    size_t n = str_len(sys_started_as());
+    if (n > 0 && n < sizeof program_path) {
+        memcpy(program_path, sys_started_as(), n + 1);
+        return;
+    }
+    long length = sys_program_path(program_path, sizeof program_path - 1);
+    program_path[length > 0 ? length : 0] = '\0';
 }
 
 void outname_forked(void) {

@@ -369,7 +369,7 @@ static bool is_named(const char *name) {
 }
 
 // leave_out switches dumps and profiles off in a program that MOUND_ONLY does not name:
-// by its file, or by the name that it was called by.
+// by the name of the file that was started, or by the one that it was called by.
 static void leave_out(void) {
     char called[OUTNAME_MAX];
     long n = 0;

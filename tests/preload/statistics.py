@@ -64,6 +64,18 @@ class Running:
 
 # Where.
 
+def a_program_has_the_name_that_it_was_started_by(folder):
+    """Of a link, and of a script; not that of the file behind it."""
+    link, script = os.path.join(folder, 'link'), os.path.join(folder, 'script')
+    os.symlink('/bin/true', link)
+    with open(script, 'w', encoding='utf-8') as f:
+        f.write('#!/bin/sh\n')
+    os.chmod(script, 0o755)
+    for path, name in (link, 'link'), (script, 'script'), ('/bin/true', 'true'):
+        r = run(path, MOUND_STATS='1')
+        must([h[0] for h in heads(r.stderr)] == [name], name, r.stderr)
+
+
 def a_descriptor_by_number(folder):
     path = os.path.join(folder, 'out')
     run('sh', '-c', 'exec "$@" 7>"%s"' % path, 'sh', '/bin/true',
@@ -338,6 +350,7 @@ func main() {
 
 
 TESTS = [
+    a_program_has_the_name_that_it_was_started_by,
     a_descriptor_by_number,
     standard_output_though_the_program_closed_it,
     words_that_are_no_path,
