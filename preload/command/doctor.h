@@ -59,9 +59,6 @@ const char *doctor_program_libc(const char *path);
 // library libc (a path, or NULL: not known). Returns whether mound is among them.
 bool doctor_preload(struct doctor *d, const char *value, const char *libc);
 
-// doctor_is_mound says whether a path leads to libmound.so by its name.
-bool doctor_is_mound(const char *path);
-
 // doctor_options repeats what the library complains of in an environment. environment:
 // NULL at its end.
 void doctor_options(struct doctor *d, char *const *environment);

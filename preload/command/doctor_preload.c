@@ -9,11 +9,7 @@
 #include <sys/statvfs.h>
 
 #include "elffile.h"
-
-bool doctor_is_mound(const char *path) {
-    const char *name = strrchr(path, '/');
-    return strncmp(name != NULL ? name + 1 : path, "libmound.so", 11) == 0;
-}
+#include "library.h"
 
 // may says whether d's user has a right, 4 to read or 1 to pass, by the mode alone.
 static bool may(const struct doctor *d, const struct stat *st, unsigned right) {
@@ -119,7 +115,7 @@ bool doctor_preload(struct doctor *d, const char *value, const char *libc) {
         // "$LIB" and the like are the loader's to fill in, and names without a slash
         // its to find.
         bool place = strchr(path, '/') != NULL && strchr(path, '$') == NULL;
-        if (doctor_is_mound(path)) {
+        if (library_is_named(path) || strncmp(path, "libmound.so", 11) == 0) {
             found = true;
             if (place)
                 look(d, path, libc);

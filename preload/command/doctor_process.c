@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "library.h"
 #include "message.h"
 
 // other_root says whether a process sees other files under the same names.
@@ -133,7 +134,7 @@ static void look_why_not(struct doctor *d, const struct doctor_proc *p) {
 
 static bool loaded(const struct doctor_proc *p) {
     for (unsigned i = 0; i < p->nlibraries; i++)
-        if (doctor_is_mound(p->libraries[i]))
+        if (library_is_named(p->libraries[i]))
             return true;
     return false;
 }

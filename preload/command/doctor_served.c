@@ -6,12 +6,13 @@
 #include <string.h>
 
 #include "elffile.h"
+#include "library.h"
 
 static void look_at_library(struct doctor *d, const struct doctor_proc *p) {
     for (unsigned i = 0; i < p->nlibraries; i++) {
         const char *path = p->libraries[i];
         const char *name = strrchr(path, '/');
-        if (doctor_is_mound(path) && strstr(path, " (deleted)") != NULL)
+        if (library_is_named(path) && strstr(path, " (deleted)") != NULL)
             doctor_note(d,
                         "%s: replaced since the process started, which runs "
                         "on the old one; restart it",

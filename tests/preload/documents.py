@@ -111,6 +111,10 @@ def run_document(name):
     """Runs the blocks of a document in one shell, in a folder where build-try is
     the build directory and the files of the top level are those of the source."""
     root, prefix, libdir = install()
+    if any(comment == 'run' and re.search(r'^mound [a-z]', body, re.M)
+           for comment, _, body in blocks_of(name)) and \
+            not os.path.exists(prefix + '/bin/mound'):
+        raise tap.Skipped('the command was not built')
     there = {PREFIX: prefix, LIBDIR: libdir}
     folder = os.path.join(FOLDER, name.replace('/', '+'))
     os.mkdir(folder)
