@@ -47,9 +47,10 @@ static void look_at_service(struct doctor *d, const struct mound_page *page) {
 
 static void look_at_control(struct doctor *d, const struct doctor_proc *p,
                             const struct mound_page *page) {
-    if (page->control.listening)
+    unsigned listening = page->control.listening;
+    if (listening == MOUND_PAGE_LISTENS || listening == MOUND_PAGE_PAUSED)
         return;
-    if (is_on(p, "MOUND_CONTROL"))
+    if (listening == MOUND_PAGE_FILTERED || is_on(p, "MOUND_CONTROL"))
         doctor_found(d, "MOUND_CONTROL: no helper listens, as after a filter "
                         "of system calls: mound release and mound profile have "
                         "no effect; use MOUND_PROFILE_SIGNAL");

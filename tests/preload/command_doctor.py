@@ -12,6 +12,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ['MOUND_SOURCE'], 'tests', 'support'))
 import tap  # noqa: E402
+from pages import keeper, own_shm  # noqa: E402
 from tap import Skipped, must  # noqa: E402
 
 LIB = os.environ['MOUND_LIB']
@@ -96,6 +97,8 @@ def programs_that_no_library_can_be_loaded_into(folder):
         'moundmalloc')
     has(doctor(build(folder, 'musl', PAUSE,
                      '-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1')), 'musl')
+    has(doctor(build(folder, 'uclibc', PAUSE,
+                     '-Wl,--dynamic-linker=/lib/ld64-uClibc.so.0')), 'is another')
     has(doctor(build(folder, 'gone', PAUSE,
                      '-Wl,--dynamic-linker=/no/ld-linux-x86-64.so.2')),
         'its loader', 'cannot start')
@@ -240,6 +243,52 @@ def a_variable_that_got_lost_on_the_way(_):
         has(doctor(pid), 'LD_PRELOAD: not set', 'mound run')
 
 
+def programs_that_are_known_to_drop_it(folder):
+    shell = os.path.join(folder, 'sudo')
+    shutil.copy('/bin/sh', shell)
+    child = subprocess.Popen([shell, '-c', 'env -u LD_PRELOAD sleep 60 & echo $!; wait'],
+                             env={**CLEAN, 'LD_PRELOAD': LIB}, stdout=subprocess.PIPE,
+                             text=True)
+    pid = int(child.stdout.readline())
+    try:
+        time.sleep(0.2)
+        has(doctor(pid), 'sudo (pid %d)' % child.pid, 'sudo mound run')
+    finally:
+        os.kill(pid, 9)
+        child.wait(timeout=HANG_S)
+        child.stdout.close()
+
+
+def a_service_of_systemd(folder):
+    group = os.path.join(folder, 'group')
+    with open(group, 'w', encoding='utf-8') as f:
+        f.write('0::/system.slice/web.service\n')
+    has(in_namespace(folder, script='sleep 2 >/dev/null 2>&1 & sleep 0.1; '
+                     'mount --bind %s /proc/$!/cgroup; set -- "$@" $!' % group),
+        'systemctl edit web')
+
+
+def what_the_page_tells(_):
+    with keeper('page', 'serves=4', 'refused=1', 'listening=1', LD_PRELOAD=LIB) as child:
+        lines = doctor(child.pid)
+    has(lines, 'another malloc, which passes some calls on')
+    has(lines, 'takes no memory back')
+    with keeper('page', LD_PRELOAD=LIB) as child:
+        has(doctor(child.pid, status=0), 'note: MOUND_CONTROL: not set')
+
+
+def a_page_that_is_not_there(_):
+    with running(*SLEEP, env={'LD_PRELOAD': LIB}) as pid:
+        has(doctor(pid, status=0), 'note: MOUND_WATCH: not set')
+    with running(*SLEEP, env={'LD_PRELOAD': LIB, 'MOUND_WATCH': '1'}) as pid:
+        has(doctor(pid, status=0), 'note: MOUND_CONTROL: not set')
+        folder = '/dev/shm/mound-%d/' % os.geteuid()
+        for name in os.listdir(folder):
+            if name.startswith('%d-' % pid):
+                os.unlink(folder + name)
+        has(doctor(pid), 'MOUND_WATCH: set, and there is no page')
+
+
 def variables_of_mound(_):
     env = {**CLEAN, 'MOUND_DECAY': 'soon', 'MOUND_THP': 'yes'}
     lines = doctor('sleep', env=env)
@@ -296,7 +345,22 @@ def locked_memory(folder):
         #include <unistd.h>
         int main(void) { if (mlockall(MCL_CURRENT)) return 1; pause(); }''')
 
+    nearly = build(folder, 'nearly', '''
+        #include <sys/mman.h>
+        #include <unistd.h>
+        int main(void) {
+            void *p = mmap(0, 7700 << 10, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            if (mlock(p, 7700 << 10)) return 1;
+            pause();
+        }''')
+    os.chmod(folder, 0o755)
+    user = {'user': NOBODY, 'group': NOBODY} if os.geteuid() == 0 else {}
     try:
+        def limit():
+            resource.setrlimit(resource.RLIMIT_MEMLOCK, (8 * MIB, 8 * MIB))
+        with running(nearly, env={'LD_PRELOAD': LIB}, preexec_fn=limit, **user) as pid:
+            has(doctor(pid), 'RLIMIT_MEMLOCK', 'raise it')
         with running(locked, env={'LD_PRELOAD': LIB}) as pid:
             has(doctor(pid), 'mlockall', 'lock less')
     except tap.Failed as why:
@@ -319,8 +383,10 @@ def filters_and_prctl(folder):
             prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
             pause();
         }''')
-    with running(program, env={'LD_PRELOAD': LIB}) as pid:
-        lines = doctor(pid, status=0)
+    with running(program, env={'LD_PRELOAD': LIB, 'MOUND_WATCH': '1',
+                               'MOUND_CONTROL': '1'}) as pid:
+        lines = doctor(pid)
+    has(lines, 'MOUND_CONTROL: no helper listens', 'MOUND_PROFILE_SIGNAL')
     has(lines, 'note: seccomp')
     has(lines, 'note: huge pages', 'prctl')
 
@@ -465,6 +531,10 @@ TESTS = [
     an_older_c_library,
     a_variable_that_got_lost_on_the_way,
     variables_of_mound,
+    programs_that_are_known_to_drop_it,
+    a_service_of_systemd,
+    what_the_page_tells,
+    a_page_that_is_not_there,
     a_second_c_library,
     limits_of_a_process,
     locked_memory,
@@ -483,4 +553,5 @@ TESTS = [
 ]
 
 if __name__ == '__main__':
+    own_shm()
     sys.exit(tap.main(TESTS))

@@ -17,6 +17,7 @@ import urllib.request
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ['MOUND_SOURCE'], 'tests', 'support'))
 import tap  # noqa: E402
+import pprof_read  # noqa: E402
 from command import MOUND, mound, one_line  # noqa: E402
 from pages import keeper, own_shm  # noqa: E402
 from tap import Skipped, must  # noqa: E402
@@ -225,6 +226,32 @@ def what_else_is_requested(_):
         must('no samples' in get(at + '/debug/pprof/heap', status=503)[0], 'heap')
 
 
+def a_profile_by_http(folder):
+    """Of a process that takes samples and answers."""
+    path = os.path.join(folder, 'own.pb.gz')
+    work = '@x = map { "x" x 1000 } 1..20000; while (1) { $s = "x" x 5000; undef $s }'
+    child = subprocess.Popen(
+        [MOUND, 'run', '-o', 'profile=' + path, '-o', 'profile_rate=64KiB', 'perl', '-e',
+         work], stderr=subprocess.PIPE, text=True)
+    try:
+        with serving() as at:
+            time.sleep(0.5)
+            with urllib.request.urlopen(at + '/debug/pprof/heap?pid=%d' % child.pid,
+                                        timeout=HANG_S) as answer:
+                found = answer.read()
+            with urllib.request.urlopen(at + '/debug/vars?pid=%d' % child.pid,
+                                        timeout=HANG_S) as answer:
+                must(json.load(answer)['mound']['program'] == 'perl', 'its name')
+        taken = os.path.join(folder, 'taken.pb.gz')
+        with open(taken, 'wb') as f:
+            f.write(found)
+        profile = pprof_read.read(taken)
+        must(profile['totals'][3] > 10 << 20, profile['totals'])
+    finally:
+        child.kill()
+        child.communicate(timeout=HANG_S)
+
+
 def addresses(_):
     for wrong in 'abc', '127.0.0.1', '1:2:3', '[::1:80', '127.0.0.1:99999', '::1:80', '':
         said = mound('export', '--listen', wrong, status=2)[1]
@@ -260,6 +287,7 @@ TESTS = [
     metrics_by_http_have_the_form_that_was_accepted,
     variables_by_http_are_those_of_one_process,
     what_else_is_requested,
+    a_profile_by_http,
     addresses,
     many_connections,
 ]

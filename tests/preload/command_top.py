@@ -152,6 +152,24 @@ def release_is_done_after_y_and_not_after_another_key(folder):
         t.restored()
 
 
+def release_gives_memory_back(folder):
+    freed = '@x = map { "x" x 1000 } 1..30000; @x = (); while (1) { select undef, undef, undef, 0.01 }'
+    child = subprocess.Popen([MOUND, 'run', '-o', 'decay=never', 'perl', '-e', freed])
+    try:
+        with terminal(folder) as t:
+            t.wait(r'^ +%d perl' % child.pid)
+            t.keys('r')
+            t.wait('y: yes')
+            t.keys('y')
+            text = t.wait('went back to the system')
+            must(re.search(r'[1-9]\d\.\d MiB went back', text), text)
+            t.keys('q')
+            t.wait('SHELL-DONE-0')
+    finally:
+        child.kill()
+        child.wait(timeout=HANG_S)
+
+
 def small_terminals_and_other_sizes(folder):
     with keeper('small'), terminal(folder, width=30, height=5) as t:
         t.wait('small')
@@ -227,6 +245,7 @@ TESTS = [
     the_list_has_programs_with_and_without_a_page,
     keys_choose_sort_and_show_details,
     release_is_done_after_y_and_not_after_another_key,
+    release_gives_memory_back,
     small_terminals_and_other_sizes,
     colours_only_where_they_are_wished,
     each_way_out_restores_the_terminal,

@@ -1,7 +1,9 @@
 // Keeps a page of its own (mound_page.h) as a process on mound does, with figures that
 // are known, for tests of what reads pages:
 //
-//   page_keeper NAME   the name of the program in the page
+//   page_keeper NAME [serves=N] [refused=1] [listening=1]
+//
+// NAME is that of the program in the page. The others are for those members of it.
 //
 // It prints the path of the page and sleeps. The figures: live objects 20 MiB, idle 8, in
 // caches 2, and 1000 mallocs of each of the first ten classes. Readers take the RSS from
@@ -35,6 +37,16 @@ static uint64_t now_ns(void) {
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void set(struct mound_page *page, const char *word) {
+    unsigned n;
+    if (sscanf(word, "serves=%u", &n) == 1)
+        page->identity.serves = n;
+    if (sscanf(word, "refused=%u", &n) == 1)
+        page->stats.release_refused = n;
+    if (sscanf(word, "listening=%u", &n) == 1)
+        page->control.listening = n;
 }
 
 static void fill(struct mound_page *page, const char *name) {
@@ -82,7 +94,7 @@ int main(int argc, char **argv) {
              (unsigned long long)start_ticks());
     mkdir(folder, 0700);
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
-    if (argc != 2 || fd < 0 || ftruncate(fd, sizeof(struct mound_page)) != 0) {
+    if (argc < 2 || fd < 0 || ftruncate(fd, sizeof(struct mound_page)) != 0) {
         perror(path);
         return 1;
     }
@@ -91,6 +103,8 @@ int main(int argc, char **argv) {
     if (page == MAP_FAILED)
         return 1;
     fill(page, argv[1]);
+    for (int i = 2; i < argc; i++)
+        set(page, argv[i]);
     puts(path);
     fflush(stdout);
     pause();

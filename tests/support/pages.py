@@ -23,9 +23,10 @@ def own_shm():
 
 
 @contextlib.contextmanager
-def keeper(name='keeper'):
+def keeper(name='keeper', *members, **env):
     """A process that keeps a page: its Popen, with the path of the page in .page."""
-    child = subprocess.Popen([KEEPER, name], stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen([KEEPER, name, *members], stdout=subprocess.PIPE, text=True,
+                             env={**os.environ, **env})
     child.page = child.stdout.readline().strip()
     try:
         yield child
