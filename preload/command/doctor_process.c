@@ -113,7 +113,8 @@ static void look_why_not(struct doctor *d, const struct doctor_proc *p) {
         doctor_found(d,
                      "%s: started with more rights than its caller had "
                      "(set-user-ID, set-group-ID or file capabilities): "
-                     "LD_PRELOAD is ignored there, /etc/ld.so.preload is not",
+                     "LD_PRELOAD is ignored there: put the path into "
+                     "/etc/ld.so.preload",
                      p->exe);
         return;
     }

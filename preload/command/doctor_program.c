@@ -23,8 +23,8 @@ enum { LINE_BYTES = 256, SCRIPT_DEPTH = 4 };
 static bool look_at_rights(struct doctor *d, const char *path,
                            const char *file) {
     static const char remedy[] =
-        "LD_PRELOAD is ignored there: /etc/ld.so.preload is not, or take the "
-        "rights away";
+        "LD_PRELOAD is ignored there: put the path into /etc/ld.so.preload, or "
+        "take the rights away";
     struct stat st;
     if (stat(file, &st) != 0)
         return true;
@@ -112,6 +112,16 @@ static void look_at_malloc(struct doctor *d, const char *path,
                      "serves only its libraries: build it without that "
                      "allocator",
                      path);
+    else if (e->go)
+        doctor_note(d,
+                    "%s: a Go program, whose objects are in Go's heap; only "
+                    "its C code calls malloc",
+                    path);
+    else if (e->python)
+        doctor_note(d,
+                    "%s: python has small objects in arenas of its own, which "
+                    "are not mound's; PYTHONMALLOC=malloc leaves these out",
+                    path);
     else if (e->other_malloc[0] != '\0')
         doctor_note(d,
                     "%s: has an allocator of its own (%s), and what it takes "
@@ -146,12 +156,21 @@ static bool look_at_file(struct doctor *d, const char *path, const char *file,
         bool can = look_at_elf(d, path, &e);
         return look_at_rights(d, path, file) && can;
     }
+    struct stat st;
+    if (errno == 0 && stat(file, &st) == 0 && S_ISDIR(st.st_mode))
+        errno = EISDIR;
     FILE *f = errno == 0 ? fopen(file, "re") : NULL;
     if (f == NULL) {
         doctor_found(d,
                      "%s: %s: nobody can start it; correct the path or its "
                      "rights",
                      path, strerror(errno));
+        return false;
+    }
+    if (access(file, X_OK) != 0) {
+        doctor_found(d, "%s: not executable: chmod +x, or correct the path",
+                     path);
+        fclose(f);
         return false;
     }
     size_t n = fread(line, 1, sizeof line - 1, f);

@@ -80,6 +80,8 @@ static void note_symbol(const char *name, const GElf_Sym *symbol, bool exported,
     static const char *const others[] = {"_rjem_malloc", "je_malloc",
                                          "mi_malloc", "tc_malloc", "rpmalloc"};
     bool defined = symbol->st_shndx != SHN_UNDEF;
+    if (strcmp(name, "PyObject_Malloc") == 0)
+        ret->python = true;
     if (strcmp(name, "dlopen") == 0 && !defined)
         ret->opens_libraries = true;
     // As mound itself finds out, see preload/startup.c.
@@ -116,11 +118,16 @@ static void read_symbols(Elf *elf, const GElf_Shdr *section, Elf_Data *data,
 
 static void read_sections(Elf *elf, struct elffile *ret) {
     Elf_Scn *scn = NULL;
+    size_t names = 0;
+    elf_getshdrstrndx(elf, &names);
     while ((scn = elf_nextscn(elf, scn)) != NULL) {
         GElf_Shdr section;
         if (gelf_getshdr(scn, &section) == NULL)
             continue;
         Elf_Data *data;
+        const char *name = elf_strptr(elf, names, section.sh_name);
+        if (name != NULL && strcmp(name, ".go.buildinfo") == 0)
+            ret->go = true;
         switch (section.sh_type) {
         case SHT_DYNSYM:
         case SHT_SYMTAB:

@@ -17,6 +17,7 @@ struct elffile {
     char other_malloc
         [32]; // a function of an allocator under its own name, or ""
     bool sanitizer;
+    bool go, python;      // has a heap of its own, of Go's or python's
     bool opens_libraries; // calls dlopen
     // Versions GLIBC_… of libc.so.6 that it needs or, a C library, has.
     char versions[ELFFILE_VERSIONS][24];

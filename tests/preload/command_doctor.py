@@ -114,6 +114,8 @@ def programs_that_no_library_can_be_loaded_into(folder):
 
 def scripts_are_as_their_interpreter(folder):
     static = build(folder, 'static', PAUSE, '-static')
+    has(doctor('/etc/passwd'), 'not executable')
+    has(doctor('/usr'), 'Is a directory')
     for first, words in (('#!' + static, ['statically linked', static]),
                          ('#!/no/such', ['/no/such', 'No such file']),
                          ('#!', ['names no interpreter']),
@@ -138,6 +140,12 @@ def programs_with_a_malloc_of_their_own(folder):
     has(doctor(named, status=0), 'note: ', 'mi_malloc')
     with running(own, env={'LD_PRELOAD': LIB}) as pid:
         has(doctor(pid), 'has a malloc of its own')
+
+
+def programs_with_a_heap_beside_malloc(folder):
+    has(doctor('/usr/bin/python3', status=0), 'note: ', 'PYTHONMALLOC')
+    go = build(folder, 'go', '__attribute__((section(".go.buildinfo"))) int go;\n' + PAUSE)
+    has(doctor(go, status=0), 'note: ', 'a Go program')
 
 
 def sanitizers(folder):
@@ -523,6 +531,7 @@ TESTS = [
     programs_that_no_library_can_be_loaded_into,
     scripts_are_as_their_interpreter,
     programs_with_a_malloc_of_their_own,
+    programs_with_a_heap_beside_malloc,
     sanitizers,
     programs_with_raised_rights,
     an_ld_preload_that_leads_nowhere,
