@@ -151,8 +151,9 @@ struct mound_memstats {
 // of other threads go on meanwhile.
 void mound_read_memstats(struct mound_memstats *ret_stats, size_t size);
 
-// mound_write_memstats writes the table that MOUND_STATS=1 prints to descriptor
-// fd. It does not allocate. It returns 0, or -1 if not all could be written.
+// mound_write_memstats writes what MOUND_STATS=classes prints to descriptor fd. It does
+// not allocate. It returns 0, or -1 if not all could be written, or if a signal handler
+// that interrupted malloc calls it. Cost: some milliseconds a GiB of heap.
 int mound_write_memstats(int fd);
 
 // The heap profile: which stacks allocated how much, by samples, as Go's. The

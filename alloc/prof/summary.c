@@ -213,15 +213,11 @@ static void write_rss(struct print *out, const struct mound_page *page,
     print_char(out, ' ');
     print_scaled(out, 1000, 10, "", PERCENT_COLUMN);
     print_str(out, "%   ");
-    print_str(out, "at most ");
+    print_str(out, "peak ");
     print_short(out, st->rss_peak < st->rss ? st->rss : st->rss_peak);
     if (st->swap > 0) {
         print_str(out, "; swapped out: ");
         print_short(out, st->swap);
-    }
-    if (st->huge > 0 && st->huge_ns == st->published_ns) {
-        print_str(out, "; in huge pages: ");
-        print_short(out, st->huge);
     }
     print_char(out, '\n');
 }
@@ -340,10 +336,12 @@ static void write_limits(struct print *out, const struct mound_page *page) {
         print_u64(out, st->memlimit_exceeded);
         print_str(out, " times\n");
     }
-    if (st->heap_huge_unused > 0 && st->huge_ns == st->published_ns) {
+    if (st->huge + st->heap_huge > 0 && st->huge_ns == st->published_ns) {
         name(out, "huge pages");
+        print_short(out, st->huge);
+        print_str(out, " of RSS; of the heap ");
         print_short(out, st->heap_huge);
-        print_str(out, " of the heap, of which no object uses ");
+        print_str(out, ", where no object uses ");
         print_short(out, st->heap_huge_unused);
         print_char(out, '\n');
     }
