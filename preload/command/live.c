@@ -259,7 +259,7 @@ static enum live_answer read_counters(const struct process *p,
             ret_why, LIVE_UNREADABLE,
             "its libmound.so is of another version than this command");
     case COUNTERS_DAMAGED:
-        if (reader.error != 0)
+        if (reader.error != 0 && reader.error != EFAULT)
             return failed(p, reader.error, ret_why);
         return refuse(ret_why, LIVE_UNREADABLE,
                       "the counters of mound in it are damaged");

@@ -290,6 +290,61 @@ def ps_lists_what_runs(_):
                   if row.endswith('running')}) == 1, 'not aligned', rows)
 
 
+FAKE = """
+#include <stdio.h>
+#include <stdlib.h>
+#include "heap/heapstats.h"
+struct heapstats mound_stats;
+static uint64_t links[4]; // each a link of a ring, at its address
+__attribute__((constructor)) static void fill(void) {
+    int how = atoi(getenv("HOW"));
+    struct heapstats *st = &mound_stats;
+    *st = (struct heapstats){.magic = HEAPSTATS_MAGIC,
+        .version = HEAPSTATS_VERSION, .nbytes = sizeof *st,
+        .nclasses = NUM_SIZECLASSES, .page_bytes = 8192,
+        .caches_head = (uintptr_t)&links[0], .magazine_bytes = 32,
+        .magazine_bottom_offset = 24, .magazine_count_offset = 16};
+    links[0] = (uintptr_t)&links[1];
+    links[1] = (uintptr_t)&links[2];
+    links[2] = (uintptr_t)(how == 1 ? &links[1] : &links[0]); // never back
+    if (how == 2) links[1] = 8; // nowhere
+    if (how == 3) st->cache_link_offset = st->cache_magazines_offset = -1;
+    if (how == 4) st->magazine_bytes = 0;
+    if (how == 5) st->page_bytes = 0;
+    if (how == 6) st->version = 77;
+    if (how == 7) st->magic = 12345;
+    if (how == 8) st->cache_large_offset = 1ul << 60;
+    if (how == 9)
+        for (uint64_t *w = (uint64_t *)st->classes; w < (uint64_t *)(st + 1); w++)
+            *w = 0x8080808080808080;
+}
+"""
+
+
+def garbage_in_the_counters_is_one_line(folder):
+    """Of a process that has something in the place of mound's counters."""
+    library, source = folder + '/libmound.so.0', folder + '/fake.c'
+    with open(source, 'w', encoding='utf-8') as f:
+        f.write(FAKE)
+    subprocess.run(['gcc', '-w', '-shared', '-fPIC', '-D_GNU_SOURCE', '-I',
+                    os.path.join(os.environ['MOUND_SOURCE'], 'alloc'), '-o',
+                    library, source], check=True, timeout=HANG_S)
+    for how in range(10):
+        with running('sh', '-c', 'echo; read x', LD_PRELOAD=library,
+                     HOW=str(how)) as pid:
+            begin = time.monotonic()
+            done = subprocess.run([MOUND, 'stats', str(pid)], text=True,
+                                  capture_output=True, timeout=HANG_S,
+                                  check=False)
+            must(time.monotonic() - begin < 5, how, 'took too long')
+            if how == 0:  # it could be so
+                must(done.returncode == 0, how, done)
+            else:
+                said = one_line(done.stderr)
+                must(done.returncode == 2 and
+                     ('damaged' in said or 'version' in said), how, done)
+
+
 def a_core_has_what_the_process_had(folder):
     with open('/proc/sys/kernel/core_pattern', encoding='utf-8') as f:
         if f.read().startswith('|'):
@@ -339,6 +394,7 @@ TESTS = [
     a_user_reads_his_own,
     the_name_of_the_only_one_does_as_well,
     ps_lists_what_runs,
+    garbage_in_the_counters_is_one_line,
     a_core_has_what_the_process_had,
     an_answer_takes_less_than_50_ms,
 ]
