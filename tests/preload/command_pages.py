@@ -322,6 +322,31 @@ def pages_of_other_pid_namespaces_are_found_or_left_alone(_):
         mound('clean')
 
 
+def pages_of_other_containers_are_found_by_the_process(_):
+    """A /dev/shm and process numbers of its own, as a container has them."""
+    script = 'mount -t tmpfs none /dev/shm && exec "$@"'
+    child = subprocess.Popen(
+        ['unshare', '--mount', '--pid', '--fork', '--kill-child',
+         '--mount-proc', 'sh', '-c', script, 'sh', MOUND, 'run',
+         '/usr/bin/python3', '-c', PYTHON],
+        stdin=subprocess.PIPE, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE)
+    if child.stdout.readline() == '':
+        raise tap.Skipped('no containers here', child.communicate()[1])
+    try:
+        with open('/proc/%d/task/%d/children' % (child.pid, child.pid),
+                  encoding='utf-8') as f:
+            inner = int(f.read().split()[0])
+        must(listed()[inner]['live'] > 19 * MIB, 'ps')
+        # It has a helper there, which answers.
+        out, said = mound('stats', '--whole', str(inner))
+        must(not said and 'pid %d,' % inner in out, out, said)
+        must('went back' in mound('release', str(inner))[0], 'release')
+    finally:
+        child.kill()
+        child.communicate()
+
+
 TESTS = [
     a_process_that_was_killed_is_listed_until_clean,
     a_process_has_the_name_that_it_was_started_by,
@@ -334,6 +359,7 @@ TESTS = [
     folders_that_others_may_write_to_are_left_out,
     a_user_sees_his_own_alone,
     pages_of_other_pid_namespaces_are_found_or_left_alone,
+    pages_of_other_containers_are_found_by_the_process,
 ]
 
 if __name__ == '__main__':
