@@ -156,7 +156,7 @@ class Row:
 
     def best(self, names):
         """The fastest of these, None if none was measured."""
-        there = [n for n in names if n in self.figures]
+        there = [n for n in self.figures if n.split('@')[0] in names]
         return min(there, key=lambda n: self.figures[n].median, default=None)
 
     def ratio(self, other):

@@ -4,6 +4,7 @@
 # directory, all with the same flags.
 
 import concurrent.futures
+import copy
 import glob
 import os
 import shutil
@@ -32,20 +33,56 @@ GO_KINDS = {
 }
 
 
+def headers_of_map():
+    return [*glob.glob(os.path.join(MAP, '*.h')),
+            *glob.glob(os.path.join(MAP, 'swiss', '*.h'))]
+
+
 class Peer:
     """A map's program. header is what has to be there to compile it, package
-    whose version it has, libraries what pkg-config knows it by."""
+    whose version it has, libraries what pkg-config knows it by. A peer without
+    a package has no version and no path of its own: it takes part when it is
+    named, mostly with a path."""
 
-    def __init__(self, name, source, header=None, package=None, libraries=()):
+    by_name_only = False
+    path = None  # a folder of headers, or an unpacked package's root
+
+    def __init__(self, name, source, header=None, package=None, libraries=(),
+                 by_name_only=False):
         self.name = name
         self.source = source
         self.header = header
         self.package = package
         self.libraries = libraries
+        self.by_name_only = by_name_only
 
     @property
     def is_mound(self):
-        return self.name == 'mound'
+        return False
+
+    def at(self, path, name):
+        """This peer as it is below a path: another contestant."""
+        if self.is_mound or self.header is None:
+            raise tree.Refusal(f'{self.name} cannot be had from a path')
+        if not os.path.isdir(path):
+            raise tree.Refusal(f'--peer {self.name}={path}: no such directory')
+        other = copy.copy(self)
+        other.name = name
+        other.path = os.path.abspath(path)
+        return other
+
+    def includes(self):
+        """Compiler options for the headers below the path, first those of an
+        unpacked package or a source tree."""
+        if self.path is None:
+            return []
+        folders = [os.path.join(self.path, below)
+                   for below in ('usr/include', 'include', '')]
+        there = [f for f in folders
+                 if os.path.exists(os.path.join(f, self.header))]
+        if not there:
+            raise tree.Refusal(f'no {self.header} below {self.path}')
+        return ['-I', there[0]]
 
     @property
     def environment(self):
@@ -60,13 +97,16 @@ class Peer:
         if self.header is None:
             return False
         run = subprocess.run(
-            [*self.compiler(), *self.pkg_config('--cflags'), '-E', '-x',
+            [*self.compiler(), *self.includes(),
+             *self.pkg_config('--cflags'), '-E', '-x',
              'c++' if self.source.endswith('.cc') else 'c', '-'],
             input=f'#include <{self.header}>\n', text=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         return run.returncode != 0
 
     def version(self, build):
+        if self.path is not None:
+            return self.path
         return peers.package_version(self.package) or 'not from a package'
 
     def compiler(self):
@@ -75,9 +115,14 @@ class Peer:
     def pkg_config(self, what):
         if not self.libraries or shutil.which('pkg-config') is None:
             return []
+        environment = dict(os.environ)
+        if self.path is not None:
+            environment['PKG_CONFIG_SYSROOT_DIR'] = self.path
+            environment['PKG_CONFIG_LIBDIR'] = ':'.join(glob.glob(
+                os.path.join(self.path, '**', 'pkgconfig'), recursive=True))
         run = subprocess.run(['pkg-config', what, *self.libraries],
                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                             text=True)
+                             text=True, env=environment)
         return run.stdout.split() if run.returncode == 0 else []
 
     def sources(self, build):
@@ -89,8 +134,9 @@ class Peer:
         return self.pkg_config('--libs')
 
     def compile(self, build, program):
-        compile_with([*self.compiler(), *self.pkg_config('--cflags'),
-                      '-I', MAP, '-o', program,
+        compile_with([*self.compiler(), *self.includes(),
+                      *self.pkg_config('--cflags'),
+                      '-I', MAP, '-I', os.path.join(MAP, 'swiss'), '-o', program,
                       os.path.join(SOURCES, self.source), *self.link(build)],
                      self.name)
 
@@ -105,11 +151,15 @@ class Peer:
 
 
 class Mound(Peer):
+    @property
+    def is_mound(self):
+        return True
+
     def archive(self, build):
         """The archive of the map. Its headers are compiled into the program, so
         an older archive would be another map than they declare."""
         library = tree.bench_library(build, 'moundmap')
-        for path in glob.glob(os.path.join(MAP, '*.[ch]')):
+        for path in headers_of_map():
             if os.path.getmtime(path) > os.path.getmtime(library):
                 raise tree.Refusal(
                     f'{library} is older than {os.path.relpath(path)}; run: '
@@ -124,7 +174,7 @@ class Mound(Peer):
 
     def sources(self, build):
         return [*super().sources(build), self.archive(build),
-                *glob.glob(os.path.join(MAP, '*.h'))]
+                *headers_of_map()]
 
     def link(self, build):
         return [self.archive(build), '-pthread']
@@ -150,20 +200,24 @@ class Counter(Peer):
 
 class Go(Peer):
     """Go's map: its program has a folder of sources, most of them copied, one
-    made for each kind of keys and elements."""
+    made for each kind of keys and elements. command is the go program; without
+    it, that of the version whose map ours is."""
+
+    def __init__(self, name, source, command=None):
+        super().__init__(name, source)
+        self.command = command
 
     @property
     def environment(self):
         return ['GOMAXPROCS=1']
 
     def go(self):
-        """The go program of the right version; None if there is none."""
+        """The go program and its version; None if there is none."""
+        if self.command is not None:
+            return self.command, version_of_go(self.command)
         for path in (os.path.join(GO_DIRECTORY, 'go'), shutil.which('go')):
             if path and os.access(path, os.X_OK):
-                run = subprocess.run([path, 'env', 'GOVERSION'], text=True,
-                                     stdout=subprocess.PIPE,
-                                     stderr=subprocess.DEVNULL)
-                version = run.stdout.strip()
+                version = version_of_go(path)
                 if version == GO_VERSION or \
                         version.startswith(GO_VERSION + '.'):
                     return path, version
@@ -180,7 +234,7 @@ class Go(Peer):
 
     def compile(self, build, program):
         below = os.path.dirname(program)
-        folder = os.path.join(below, 'go-src')
+        folder = os.path.join(below, f'{self.name}-src')
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
         for path in self.sources(build)[:-1]:
@@ -199,19 +253,39 @@ class Go(Peer):
         with open(os.path.join(folder, 'go.mod'), 'w') as f:
             f.write('module bench\n\ngo 1.19\n')
         go = self.go()[0]
-        settings = {'GOCACHE': 'go-cache', 'GOPATH': 'go-path'}
+        settings = {'GOCACHE': f'{self.name}-cache', 'GOPATH': 'go-path'}
         environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith('GO')},
             **{k: os.path.abspath(os.path.join(below, v))
                for k, v in settings.items()},
-            'GOPROXY': 'off', 'GOENV': 'off'}
+            'GOPROXY': 'off', 'GOENV': 'off', 'GOTOOLCHAIN': 'local'}
         compile_with([go, 'build', '-buildvcs=false', '-o',
                       os.path.abspath(program), '.'], self.name, cwd=folder,
                      env=environment)
 
 
+def version_of_go(command):
+    run = subprocess.run([command, 'env', 'GOVERSION'], text=True,
+                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                         env={**os.environ, 'GOTOOLCHAIN': 'local'})
+    return run.stdout.strip()
+
+
+def go_at(path):
+    """A second Go, by the path of its command or of the folder it is in."""
+    for command in (path, os.path.join(path, 'go'),
+                    os.path.join(path, 'bin', 'go')):
+        if os.path.isfile(command) and os.access(command, os.X_OK):
+            command = os.path.abspath(command)
+            version = version_of_go(command)
+            if version:
+                return Go(version, 'go', command)
+    raise tree.Refusal(f'--go {path}: no go command that runs')
+
+
 PEERS = [
     Mound('mound', 'mound.c'),
+    Mound('swiss', 'swiss.c'),
     Go('go', 'go'),
     Static('absl', 'absl.cc', 'absl/container/flat_hash_map.h', 'libabsl-dev',
            ['absl_flat_hash_map', 'absl_hash']),
@@ -220,6 +294,8 @@ PEERS = [
     Peer('std', 'std.cc', 'unordered_map', 'libstdc++6'),
     Peer('glib', 'glib.c', 'glib.h', 'libglib2.0-dev', ['glib-2.0']),
     Peer('uthash', 'uthash.c', 'uthash.h', 'uthash-dev'),
+    Peer('ankerl', 'ankerl.cc', 'ankerl/unordered_dense.h', by_name_only=True),
+    Peer('verstable', 'verstable.c', 'verstable.h', by_name_only=True),
 ]
 # Not maps: what an insert costs at the very least, and the counting library.
 APPEND = Peer('append', 'append.c')
@@ -235,17 +311,26 @@ def compile_with(argv, name, **options):
         raise suite.Failure(f'{name} cannot be built: {line.strip()}')
 
 
-def select(names, build):
-    """The peers of these names, in the order of the tables; all without any.
+def select(names, build, second_go=None):
+    """The peers of these names, in the order of the tables; without any, all
+    that have packages. A name with a path, as absl=DIR, is one more peer.
 
     Everything that is missing is reported at once, with what installs it.
     """
     known = [p.name for p in PEERS]
-    for name in names:
+    plain = [name for name in names if '=' not in name]
+    placed = [name.split('=', 1) for name in names if '=' in name]
+    for name in [*plain, *(name for name, _ in placed)]:
         if name not in known:
             raise tree.Refusal(f'unknown peer {name}; there are '
                                + ', '.join(known))
-    chosen = [p for p in PEERS if not names or p.name in names]
+    chosen = [p for p in PEERS
+              if p.name in plain or not plain and not p.by_name_only]
+    for i, (name, path) in enumerate(placed):
+        at = f'{name}@{i + 1}' if len(placed) > 1 else f'{name}@'
+        chosen.append(PEERS[known.index(name)].at(path, at))
+    if second_go is not None:
+        chosen.append(go_at(second_go))
     for peer in chosen:
         if peer.is_mound:
             peer.archive(build)

@@ -22,7 +22,12 @@ QUICK_MS, MS = 20, 100  # what one measure lasts at least
 ENVIRONMENT = re.compile(r'GO[A-Z]*|G_[A-Z]+|GLIBC_TUNABLES|MALLOC_.*|MOUND_.*')
 
 
-def measure(build, chosen, chosen_cases, rounds, ms, malloc):
+# Nothing that was freed is given back, so that no page faults in again.
+WARM = ('GLIBC_TUNABLES=glibc.malloc.mmap_threshold=4294967296:'
+        'glibc.malloc.trim_threshold=17179869184')
+
+
+def measure(build, chosen, chosen_cases, rounds, ms, malloc, modes):
     cpu = max(os.sched_getaffinity(0))
     base = {name: value for name, value in launch.plain_environment().items()
             if not ENVIRONMENT.fullmatch(name)}
@@ -36,15 +41,17 @@ def measure(build, chosen, chosen_cases, rounds, ms, malloc):
             continue
         environment = list(peer.environment)
         if case.is_bytes:
-            if peer.name != 'go':
+            if not isinstance(peer, mappeers.Go):
                 environment.append('LD_PRELOAD='
                                    + mappeers.COUNTER.program(build))
-        elif peer.name != 'go':
+        elif not isinstance(peer, mappeers.Go):
             environment += malloc.environment()
+            if 'warm' in modes:
+                environment.append(WARM)
         result = suite.run(
             f'{case.name} of {peer.name}', build,
             [os.path.abspath(peer.program(build)), ','.join(case.operations),
-             case.kind, str(case.size), str(ms)],
+             case.kind, str(case.size), str(ms), ','.join(modes)],
             TIMEOUT_S, environment=environment, cpu=cpu, base_environment=base)
         samples.add(case, peer.name, json.loads(result.stdout))
     return samples
@@ -81,13 +88,18 @@ def bench(arguments):
     build = arguments.build
     tree.bench_program(build, 'measure')
     malloc, = peers.select([arguments.malloc], build)
-    chosen = mappeers.select(arguments.peer, build)
+    chosen = mappeers.select(arguments.peer, build, arguments.go)
+    modes = [*(['wall'] if arguments.clock == 'wall' else []),
+             *(['warm'] if arguments.warm else [])]
+    if arguments.warm and malloc.name != 'glibc':
+        raise tree.Refusal("--warm raises the thresholds of glibc's malloc; "
+                           'leave --malloc out')
     check_memory(chosen_cases)
 
     lock = suite.lock_machine()
     mappeers.build_all([*chosen, mappeers.APPEND, mappeers.COUNTER], build)
     samples = measure(build, chosen, chosen_cases, rounds,
-                      QUICK_MS if arguments.quick else MS, malloc)
+                      QUICK_MS if arguments.quick else MS, malloc, modes)
     os.close(lock)
 
     rows = samples.rows()
@@ -99,7 +111,8 @@ def bench(arguments):
         suite.write_json(arguments.json, {
             'machine': suite.machine(), 'rounds': rounds,
             'quick': arguments.quick, 'peers': versions,
-            'malloc': malloc.name, 'samples': samples.document(),
+            'malloc': malloc.name, 'clock': arguments.clock,
+            'warm': arguments.warm, 'samples': samples.document(),
             'targets': [v.__dict__ for v in judged]})
     fewer = []
     if SIZES[-1] in sizes_of[kinds[0]] and rounds > LARGE_ROUNDS:
@@ -108,6 +121,10 @@ def bench(arguments):
         *fewer,
         ('cc', mappeers.compiler_version()),
         ('malloc', f'{malloc.name}: {malloc.version}'),
+        ('time', {'cpu': 'of the CPUs, by the process', 'wall': 'that passes'}[
+            arguments.clock]),
+        ('memory', 'used before, never given back' if arguments.warm
+         else 'as malloc has it'),
         ('THP', huge_pages())])
     for kind in kinds:
         print_times(kind, rows, chosen)
@@ -122,9 +139,23 @@ def bench(arguments):
 
 
 def add_arguments(parser):
-    parser.add_argument('--peer', action='append', default=[], metavar='NAME',
+    parser.add_argument('--peer', action='append', default=[],
+                        metavar='NAME[=DIR]',
                         help=', '.join(p.name for p in mappeers.PEERS)
-                        + ' (default all)')
+                        + ' (default those that are packages); with a folder '
+                        'of headers, or where a package was unpacked, one '
+                        'more')
+    parser.add_argument('--go', metavar='PATH',
+                        help='the go command of a second version, to compare '
+                        'its map too')
+    parser.add_argument('--clock', choices=['cpu', 'wall'], default='cpu',
+                        help="the process's time on the CPUs, or the time "
+                        'that passes (default cpu); single puts are always '
+                        'timed by the clock')
+    parser.add_argument('--warm', action='store_true',
+                        help='insert into memory that was used before: one '
+                        'more map is filled and dropped first, and malloc '
+                        'keeps what is freed')
     parser.add_argument('--workload', action='append', default=[],
                         metavar='NAME', help="an operation, or a pattern as "
                         "'insert*' (default all; --list shows them)")

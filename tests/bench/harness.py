@@ -71,6 +71,16 @@ class Harness(unittest.TestCase):
             with self.subTest(size):
                 self.assert_refused(self.map(f'--size={size}'), '--size')
 
+    def test_map_refuses_paths_without_a_peer(self):
+        for options, named in (
+                (['--peer', 'absl=/nosuch'], '/nosuch'),
+                (['--peer', f'ankerl={self.directory}'], 'unordered_dense.h'),
+                (['--peer', f'mound={self.directory}'], 'mound'),
+                (['--peer', 'mound', '--go', '/nosuch'], '/nosuch'),
+                (['--peer', 'mound', '--warm', '--malloc', 'mound'], '--warm')):
+            with self.subTest(named):
+                self.assert_refused(self.map(*options), named)
+
     def test_map_refuses_workloads_without_a_case(self):
         self.assert_refused(self.map('--workload', 'small*', '--size', '1k'),
                             'nothing to do')
@@ -557,6 +567,30 @@ class Harness(unittest.TestCase):
         measured, = sample['peers']['mound']
         self.assertGreater(measured['ns'], 0)
         self.assertNotEqual(measured['check'], 0)
+
+
+    def test_a_peer_by_path_and_both_maps_of_mound_do_the_same_work_warm(self):
+        headers = os.path.join(self.directory, 'usr', 'include', 'ankerl')
+        os.makedirs(headers)
+        with open(os.path.join(headers, 'unordered_dense.h'), 'w') as f:
+            f.write('#include <unordered_map>\n'
+                    'namespace ankerl { namespace unordered_dense {\n'
+                    'template <class K, class V>\n'
+                    'using map = std::unordered_map<K, V>; } }\n')
+        figures = os.path.join(self.directory, 'figures.json')
+
+        run = self.map('--quick', '--rounds', '1', '--peer', 'mound', '--peer',
+                       'swiss', '--peer', f'ankerl={self.directory}', '--size',
+                       '1k', '--type', 'u64', '--workload', 'insert',
+                       '--workload', 'hit', '--warm', '--clock', 'wall',
+                       '--json', figures)
+
+        self.assertEqual((run.returncode, run.stderr), (0, ''))
+        with open(figures) as f:
+            document = json.load(f)
+        self.assertEqual((document['warm'], document['clock']), (True, 'wall'))
+        for sample in document['samples']:
+            self.assertEqual(set(sample['peers']), {'mound', 'swiss', 'ankerl@'})
 
 
 if __name__ == '__main__':

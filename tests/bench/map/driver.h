@@ -2,7 +2,10 @@
 // clocks, the line of JSON. workloads.h has the workloads themselves, once for
 // each kind of keys and elements; go/ does the same in Go, number for number.
 //
-//   PEER OPERATION[,OPERATION]... KIND SIZE [MILLISECONDS]
+//   PEER OPERATION[,OPERATION]... KIND SIZE [MILLISECONDS [MODE,...]]
+//
+// with the modes wall, which takes the time that passes in place of what the process
+// has of the CPUs, and warm, which fills and drops a map before one is filled in time,
 //
 // prints what it measured, and nothing else:
 //
@@ -62,6 +65,7 @@ struct plan {
     unsigned wanted; // a bit for each operation
     uint64_t size;   // entries of a map
     int64_t min_ns;  // what one measure lasts at least
+    bool warm;       // inserting begins with memory that was in use
 };
 
 struct kind {
@@ -73,10 +77,22 @@ static inline bool wanted(const struct plan *p, enum operation op) {
     return p->wanted & 1u << op;
 }
 
-static inline int64_t now_ns(void) {
+// The clock of the workloads. A process has one thread here, but for Go's, whose
+// collector counts.
+static clockid_t workload_clock = CLOCK_PROCESS_CPUTIME_ID;
+
+static inline int64_t clock_ns(clockid_t clock) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+static inline int64_t now_ns(void) {
+    return clock_ns(workload_clock);
+}
+
+static inline int64_t wall_ns(void) {
+    return clock_ns(CLOCK_MONOTONIC);
 }
 
 // Keys. The n-th is the n-th output of splitmix64, or for 32 bits of a
@@ -276,7 +292,7 @@ static inline uint64_t ticks(void) {
                      : "memory");
     return (uint64_t)high << 32 | low;
 #else
-    return (uint64_t)now_ns();
+    return (uint64_t)wall_ns();
 #endif
 }
 
@@ -292,7 +308,7 @@ static inline struct stopwatch stopwatch_new(uint64_t n) {
     struct stopwatch s;
     s.times = (uint32_t *)array_new(n, sizeof *s.times);
     s.n = n;
-    s.begin_ns = now_ns();
+    s.begin_ns = wall_ns();
     s.begin_ticks = ticks();
     return s;
 }
@@ -332,7 +348,7 @@ static inline uint32_t stopwatch_quantile(const struct stopwatch *s,
 
 static inline void stopwatch_emit(struct stopwatch *s, uint64_t check) {
     double ns_per_tick =
-        (double)(now_ns() - s->begin_ns) / (double)(ticks() - s->begin_ticks);
+        (double)(wall_ns() - s->begin_ns) / (double)(ticks() - s->begin_ticks);
     static const struct {
         const char *name;
         uint64_t rest;
@@ -375,6 +391,11 @@ static inline int drive(int argc, char **argv, const struct kind *kinds,
     p.min_ns = MILLISECONDS * 1000000ll;
     if (argc > 4) {
         p.min_ns = (int64_t)bench_number(argc, argv, 4) * 1000000ll;
+    }
+    const char *modes = argc > 5 ? argv[5] : "";
+    p.warm = strstr(modes, "warm") != NULL;
+    if (strstr(modes, "wall") != NULL) {
+        workload_clock = CLOCK_MONOTONIC;
     }
     for (size_t i = 0; i < nkinds; i++) {
         if (strcmp(argv[2], kinds[i].name) == 0) {

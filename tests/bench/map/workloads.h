@@ -174,6 +174,10 @@ static void K(run_insert)(const struct plan *p, enum operation op,
     map_type **maps = (map_type **)array_new(nmaps, sizeof *maps);
     int64_t ns = 0;
     uint64_t batches = 0, check = 0;
+    if (p->warm) {
+        K(fill)(maps, nmaps, hint, keys.at, p->size);
+        K(drop_all)(maps, nmaps);
+    }
     do {
         const key_type *from = keys.at + batches % nbatches * n;
         int64_t begin = now_ns();

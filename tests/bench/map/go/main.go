@@ -35,6 +35,7 @@ type plan struct {
 	wanted map[string]bool
 	size   int
 	minNs  int64
+	warm   bool
 }
 
 type wide struct {
@@ -47,9 +48,22 @@ func fail(what string) {
 }
 
 var start = time.Now()
+var wall = false
 
-func nowNs() int64 {
+func wallNs() int64 {
 	return int64(time.Since(start))
+}
+
+// What the process has had of the CPUs, the collector's threads included.
+func nowNs() int64 {
+	if wall {
+		return wallNs()
+	}
+	const processCPUTime = 2
+	var t syscall.Timespec
+	syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, processCPUTime,
+		uintptr(unsafe.Pointer(&t)), 0)
+	return t.Nano()
 }
 
 // Keys.
@@ -192,7 +206,7 @@ type stopwatch struct {
 func newStopwatch(n int) *stopwatch {
 	s := new(stopwatch)
 	s.times, s.memory = array[uint32](n)
-	s.beginNs = nowNs()
+	s.beginNs = wallNs()
 	s.beginTicks = ticks()
 	return s
 }
@@ -231,7 +245,7 @@ func (s *stopwatch) quantile(rest uint64) uint32 {
 }
 
 func (s *stopwatch) emit(check uint64) {
-	nsPerTick := float64(nowNs()-s.beginNs) / float64(ticks()-s.beginTicks)
+	nsPerTick := float64(wallNs()-s.beginNs) / float64(ticks()-s.beginTicks)
 	line := `"latency": {`
 	for _, q := range []struct {
 		name string
@@ -258,9 +272,13 @@ func main() {
 	if len(os.Args) < 4 {
 		fail("arguments are missing or wrong; scripts/bench has them")
 	}
-	p := plan{map[string]bool{}, number(os.Args[3]), 100 * 1000000}
+	p := plan{map[string]bool{}, number(os.Args[3]), 100 * 1000000, false}
 	if len(os.Args) > 4 {
 		p.minNs = int64(number(os.Args[4])) * 1000000
+	}
+	if len(os.Args) > 5 {
+		p.warm = strings.Contains(os.Args[5], "warm")
+		wall = strings.Contains(os.Args[5], "wall")
 	}
 	for _, name := range strings.Split(os.Args[1], ",") {
 		p.wanted[name] = true

@@ -3,5 +3,5 @@
 package main
 
 func ticks() uint64 {
-	return uint64(nowNs())
+	return uint64(wallNs())
 }
