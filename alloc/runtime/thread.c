@@ -64,8 +64,9 @@ void thread_run_deferred(void) {
 
 uint64_t *thread_random(void) {
     struct thread_tls *t = &thread_tls;
+    // Without a system call: a filter may kill for it. Siblings read other ticks.
     if (UNLIKELY(t->random == 0))
-        t->random = sys_ticks() ^ (uintptr_t)t ^ (uint64_t)sys_pid() << 32;
+        t->random = sys_ticks() ^ (uintptr_t)t ^ sys_secret();
     return &t->random;
 }
 
