@@ -99,7 +99,9 @@ static inline void mutex_lock(struct mutex *m) {
 
 // mutex_trylock takes a lock that nobody has, not even this thread.
 static inline bool mutex_trylock(struct mutex *m) {
-    if (!mutex_trylock_word(m))
+    // Looked at first: a lock that is held is then not written to.
+    if (atomic_load_explicit(&m->word, memory_order_relaxed) != MUTEX_FREE ||
+        !mutex_trylock_word(m))
         return false;
     lockcount(m->rank, /* contended= */ false);
     lockrank_acquire(m->rank);

@@ -92,7 +92,7 @@ bool reading_step_locked(struct reading *r, struct mheap *h,
         if (r->next >= NUM_SIZECLASSES)
             return true;
         read_class(h, caches, r->next, &r->stats.classes[r->next]);
-    } while (sys_ticks() < until);
+    } while ((int64_t)(sys_ticks() - until) < 0);
     return false;
 }
 
@@ -106,26 +106,31 @@ static void add_large_locked(struct mheap *h, struct mound_page_stats *ret) {
     ret->total_alloc = st->total_alloc_bytes;
 }
 
-// add_kept corrects them by what caches keep, and adds blocks of signal handlers and
+// read_kept_locked reads what caches keep of large objects.
+static void read_kept_locked(struct reading_kept *ret, struct list *caches) {
+    *ret = (struct reading_kept){.nhits = 0};
+    for (struct list *l = caches->next; l != caches; l = l->next) {
+        struct largecache *c = &list_entry(l, struct mcache, link)->large;
+        ret->nhits += load(&c->nhits);
+        ret->hit_bytes += load(&c->hit_bytes);
+        ret->nheld += load(&c->nheld);
+        ret->held_bytes += load(&c->held_bytes);
+    }
+}
+
+// add_kept corrects large objects by that, and adds blocks of signal handlers and
 // guarded objects, which lie in no span.
-static void add_kept(struct mheap *h, struct list *caches,
+static void add_kept(struct mheap *h, const struct reading_kept *kept,
                      struct mound_page_stats *ret) {
     struct mound_page_class *large = &ret->classes[0];
     const struct heapstats *st = h->stats;
-    uint64_t held_bytes = 0;
-    large->cached = 0;
-    for (struct list *l = caches->next; l != caches; l = l->next) {
-        struct largecache *c = &list_entry(l, struct mcache, link)->large;
-        uint64_t nhits = load(&c->nhits), nheld = load(&c->nheld);
-        large->mallocs += nhits;
-        large->frees += nhits + nheld;
-        large->cached += nheld;
-        held_bytes += load(&c->held_bytes);
-        ret->total_alloc += load(&c->hit_bytes);
-    }
-    large->live_bytes = not_negative(large->live_bytes - held_bytes);
+    large->mallocs += kept->nhits;
+    large->frees += kept->nhits + kept->nheld;
+    large->cached = kept->nheld;
+    large->live_bytes = not_negative(large->live_bytes - kept->held_bytes);
     large->spans = not_negative(large->mallocs - large->frees) + large->cached;
-    ret->cached += held_bytes;
+    ret->total_alloc += kept->hit_bytes;
+    ret->cached = kept->held_bytes;
 
     uint64_t beside = __atomic_load_n(&st->emergency_bytes, __ATOMIC_RELAXED);
     large->mallocs += __atomic_load_n(&st->emergency_mallocs, __ATOMIC_RELAXED);
@@ -165,9 +170,13 @@ static void add_classes(struct mound_page_stats *ret) {
 
 void reading_end_locked(struct reading *r, struct mheap *h, struct list *caches,
                         size_t ncaches) {
+    // Skipped: what was read last holds.
+    if (r->next >= NUM_SIZECLASSES)
+        read_kept_locked(&r->kept, caches);
     struct mound_page_stats *ret = &r->stats;
     struct mound_page_class *large = &ret->classes[0];
     uint64_t mallocs = large->mallocs, frees = large->frees;
+    uint64_t total = ret->total_alloc;
     mutex_lock(&h->lock);
     read_heap_locked(h, ret);
     add_large_locked(h, ret);
@@ -175,14 +184,14 @@ void reading_end_locked(struct reading *r, struct mheap *h, struct list *caches,
     mutex_lock(&h->persistent.lock);
     ret->records = h->persistent.sys_bytes + load(&h->pages.arena_bytes);
     mutex_unlock(&h->persistent.lock);
-    ret->cached = 0;
-    add_kept(h, caches, ret);
+    add_kept(h, &r->kept, ret);
     large->mallocs = not_less(mallocs, large->mallocs);
     large->frees = not_less(frees, large->frees);
     large->live = not_negative(large->mallocs - large->frees);
     large->slots = large->live + large->cached;
     large->rounding = ret->rounding = MOUND_PAGE_UNKNOWN;
     add_classes(ret);
+    ret->total_alloc = not_less(total, ret->total_alloc);
     ret->threads = ncaches;
     r->next = 0;
 }

@@ -52,6 +52,13 @@ struct mound_page *_Atomic *runtime_page(void) {
     return &((struct wiped *)(void *)stamp)->page;
 }
 
+struct mound_page *runtime_page_now(void) {
+    struct mound_page *_Atomic *here = runtime_page();
+    // acquire: sees the page filled in; partner: release in watch/page.c
+    return here == NULL ? NULL
+                        : atomic_load_explicit(here, memory_order_acquire);
+}
+
 enum runtime_state runtime_state(void) {
     return (enum runtime_state)atomic_load_explicit(stamp_now(),
                                                     memory_order_relaxed);

@@ -32,6 +32,7 @@ extern _Atomic uint32_t *_Atomic runtime_stamp HIDDEN; // NULL: not started
 // wipes no pages.
 struct mound_page;
 struct mound_page *_Atomic *runtime_page(void);
+struct mound_page *runtime_page_now(void);
 
 // runtime_chores, of enum runtime_chore: what a slow path does when it ends. Read by
 // each, and hardly ever written. runtime_set_chore: any thread.

@@ -2,30 +2,22 @@
 #include "watch/page.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "base/mutex.h"
 #include "base/print.h"
-#include "heap/memlimit.h"
 #include "os/exitstatus.h"
 #include "os/file.h"
 #include "os/filter.h"
 #include "os/pagefile.h"
-#include "prof/ranges.h"
-#include "prof/reading.h"
 #include "runtime/options.h"
 #include "runtime/thread.h"
 #include "watch/control.h"
+#include "watch/publish.h"
 #include "watch/snapshot.h"
 
 enum {
-    PERIOD_NS = 100 * 1000 * 1000,
     CHILD_NS = 20 * 1000 * 1000,
-    MOVED_SHARE = 64,
-    MOVED_MIN = 1 << 20,
-    COST_SHARE = 100,
-    STEP_TICKS = SYS_TICKS_STEP / 1024, // some 10 us
-    NAMES_MAX = 100,                    // pid namespaces with the same number
+    NAMES_MAX = 100, // pid namespaces with the same number
 };
 
 AT_START bool page_watched;
@@ -33,159 +25,19 @@ AT_START bool page_watched;
 // The lock is for who reads and writes stats; also a file is open meanwhile, which a
 // child of fork would inherit.
 static struct mutex lock = {.rank = LOCKRANK_PAGE};
-static struct pagefile file;   // (lock)
-static void *mapping;          // (lock) of it, or of the parent's
-static struct reading reading; // (lock)
-static uint64_t spent_ticks;   // (lock) by what was read so far
-static bool child;             // there is no page yet
-static uint64_t forked_ns;     // when that began
-
-// What was written last, and when the next time may be. Relaxed: written with the lock,
-// read under mheap.lock.
-static _Atomic uint64_t last_inuse, last_idle;
-static _Atomic uint64_t last_ns;
-static _Atomic uint64_t not_before_ticks;
-
-// (mheap.lock)
-static uint64_t peak_bytes, given_bytes;
+static struct pagefile file; // (lock)
+static void *mapping;        // (lock) of it, or of the parent's
+static bool child;           // there is no page yet
+static uint64_t forked_ns;   // when that began
 
 struct mound_page *page_here(void) {
-    struct mound_page *_Atomic *here = runtime_page();
-    // acquire: sees the page filled in; partner: release in make
-    return here == NULL ? NULL
-                        : atomic_load_explicit(here, memory_order_acquire);
+    return runtime_page_now();
 }
 
-// A section that is being written has an odd number in front.
-static void begin_section(uint32_t *seq) {
-    __atomic_store_n(seq, *seq | 1, __ATOMIC_RELAXED);
-    // release: no field is seen changed before
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-}
-
-static void end_section(uint32_t *seq) {
-    // release: sees the fields who sees this
-    __atomic_store_n(seq, *seq + 1, __ATOMIC_RELEASE);
-}
-
-static uint64_t apart(uint64_t a, uint64_t b) {
-    return a > b ? a - b : b - a;
-}
-
-static uint64_t load(const _Atomic uint64_t *word) {
-    return atomic_load_explicit(word, memory_order_relaxed);
-}
-
-static void store(_Atomic uint64_t *word, uint64_t n) {
-    atomic_store_explicit(word, n, memory_order_relaxed);
-}
-
-static bool moved(uint64_t inuse, uint64_t idle) {
-    uint64_t distance =
-        apart(inuse, load(&last_inuse)) + apart(idle, load(&last_idle));
-    return distance > MOVED_MIN && distance > (inuse + idle) / MOVED_SHARE &&
-           sys_ticks() >= load(&not_before_ticks);
-}
-
-// write_ranges writes them if they have changed: the heap grew, or what records take.
-static void write_ranges(struct mound_page *page, struct mheap *h) {
-    static struct mound_page_ranges ranges; // (mheap.lock)
-    static uint64_t written;                // (mheap.lock) the version
-    uint64_t version = ranges_version_locked(h);
-    if (version == written && page->ranges.seq != 0)
-        return;
-    written = version;
-    ranges_read_locked(h, &ranges);
-    begin_section(&page->ranges.seq);
-    page->ranges.overflow = ranges.overflow;
-    memcpy(page->ranges.ranges, ranges.ranges, sizeof ranges.ranges);
-    end_section(&page->ranges.seq);
-}
-
-// pages_changed is called with mheap.lock.
-static void pages_changed(struct mheap *h) {
-    struct mound_page *page = page_here();
-    if (page == NULL)
-        return;
-    struct mound_page_now *now = &page->now;
-    uint64_t inuse = h->stats->inuse_pages << PAGE_SHIFT;
-    uint64_t sys = h->stats->sys_pages << PAGE_SHIFT;
-    uint64_t released = h->stats->released_pages << PAGE_SHIFT;
-    uint64_t idle = sys - inuse - released;
-    // What was released and is not fresh was given back.
-    if (released > now->released && released - now->released > sys - now->sys)
-        given_bytes += released - now->released - (sys - now->sys);
-    begin_section(&now->seq);
-    now->inuse = inuse;
-    now->idle = idle;
-    now->released = released;
-    now->sys = sys;
-    end_section(&now->seq);
-    write_ranges(page, h);
-    if (inuse > peak_bytes)
-        peak_bytes = inuse;
-    if (UNLIKELY(moved(inuse, idle)))
-        runtime_set_chore(RUNTIME_CHORE_PAGE, true);
-}
-
-// Publication.
-
-static void add_process(struct mound_page_stats *ret, bool whole) {
-    if (!filter_noted())
-        snapshot_read_status(ret);
-    if (whole && !filter_noted())
-        snapshot_read_rollup(ret);
-    snapshot_read_profile(ret);
-    ret->published_ns = whole ? ret->huge_ns : sys_now_ns();
-    ret->published_unix_ns = sys_unix_ns();
-    ret->npublished++;
-}
-
-static void write_stats(struct mound_page *page,
-                        const struct mound_page_stats *stats) {
-    enum { FIRST = offsetof(struct mound_page_stats, published_ns) };
-    begin_section(&page->stats.seq);
-    memcpy((char *)&page->stats + FIRST, (const char *)stats + FIRST,
-           sizeof *stats - FIRST);
-    end_section(&page->stats.seq);
-}
-
-// read_step_locked goes on with the reading, for STEP_TICKS or to its end, and says
-// whether it is there.
-static bool read_step_locked(bool all) {
-    uint64_t begin = sys_ticks();
-    thread_lock_list();
-    bool last = reading_step_locked(&reading, &mound_heap, thread_list(),
-                                    all ? UINT64_MAX : begin + STEP_TICKS);
-    if (last) {
-        reading_end_locked(&reading, &mound_heap, thread_list(),
-                           thread_count());
-        snapshot_read_rounding(&reading.stats);
-        mutex_lock(&mound_heap.lock);
-        reading.stats.inuse_peak = peak_bytes;
-        reading.stats.given_back = given_bytes;
-        mutex_unlock(&mound_heap.lock);
-    }
-    thread_unlock_list();
-    spent_ticks += sys_ticks() - begin;
-    return last;
-}
-
-// publish_locked writes what was read.
-static void publish_locked(struct mound_page *page, bool whole) {
-    uint64_t begin = sys_ticks();
-    struct mound_page_stats *stats = &reading.stats;
-    add_process(stats, whole);
-    write_stats(page, stats);
-    page_mode_changed(); // by a malloc in front, which passes on to us now
-    runtime_set_chore(RUNTIME_CHORE_PAGE, false);
-    store(&last_inuse, stats->inuse);
-    store(&last_idle, stats->idle);
-    store(&last_ns, stats->published_ns);
-    uint64_t now = sys_ticks();
-    spent_ticks += now - begin;
-    store(&not_before_ticks, now + spent_ticks * COST_SHARE);
-    spent_ticks = 0;
+void page_tick(void) {
+    const struct mound_page *page = page_here();
+    if (page != NULL)
+        publish_tick(page);
 }
 
 void page_mode_changed(void) {
@@ -195,36 +47,9 @@ void page_mode_changed(void) {
                          __ATOMIC_RELAXED);
 }
 
-void page_tick(void) {
-    const struct mound_page *page = page_here();
-    if (page == NULL || sys_ticks() < load(&not_before_ticks))
-        return;
-    if (sys_now_ns() - load(&last_ns) >= PERIOD_NS ||
-        moved(page->now.inuse, page->now.idle))
-        runtime_set_chore(RUNTIME_CHORE_PAGE, true);
-}
-
-static void publish_all_locked(struct mound_page *page, bool whole) {
-    while (!read_step_locked(/* all= */ true))
-        continue;
-    publish_locked(page, whole);
-}
-
-// add_walks adds what walks over the heap found.
-static void add_walks_locked(const struct mound_page_stats *walks) {
-    struct mound_page_stats *stats = &reading.stats;
-    stats->heap_huge = walks->heap_huge;
-    stats->heap_huge_unused = walks->heap_huge_unused;
-    stats->huge_ns = walks->huge_ns;
-    stats->resident_ns = walks->resident_ns;
-    stats->resident_small = walks->resident_small;
-    stats->resident_large = walks->resident_large;
-    stats->resident_idle = walks->resident_idle;
-    stats->resident_records = walks->resident_records;
-}
-
 void page_publish(bool whole) {
-    static struct mound_page_stats walks; // too large for small stacks
+    // Too large for small stacks. One thread comes with whole: the helper.
+    static struct mound_page_stats walks;
     struct mound_page *page = page_here();
     if (page == NULL)
         return;
@@ -234,9 +59,7 @@ void page_publish(bool whole) {
         snapshot_read_walks(&walks, sys_now_ns());
     }
     mutex_lock(&lock);
-    if (whole)
-        add_walks_locked(&walks);
-    publish_all_locked(page, whole);
+    publish_all_locked(page, whole ? &walks : NULL);
     mutex_unlock(&lock);
 }
 
@@ -276,8 +99,9 @@ static int map_file(const struct mound_page_identity *id) {
 
 // make makes the page, or returns why it cannot, and of what file or folder.
 static const char *make_locked(const char **ret_what) {
+    static char text[SNAPSHOT_TEXT_BYTES]; // (lock) too large for small stacks
     struct mound_page_identity id = {.pid = 0};
-    snapshot_identity(&id);
+    snapshot_identity_by(&id, text);
     file = (struct pagefile){.uid = id.uid};
     pagefile_name(&file);
     *ret_what = file.folder;
@@ -292,10 +116,9 @@ static const char *make_locked(const char **ret_what) {
     page->version = MOUND_PAGE_VERSION;
     page->nbytes = sizeof *page;
     page->identity = id;
-    store(&last_ns, sys_now_ns());
-    // release: partner in page_here
+    // release: partner in runtime_page_now
     atomic_store_explicit(runtime_page(), page, memory_order_release);
-    memlimit_watch(&mound_heap, pages_changed);
+    publish_begin();
     // release: who sees it sees all that was written before
     __atomic_store_n(&page->magic, MOUND_PAGE_MAGIC, __ATOMIC_RELEASE);
     return NULL;
@@ -367,8 +190,8 @@ void page_due(void) {
         return;
     bool made = child && make_child_locked();
     struct mound_page *page = page_here();
-    if (page != NULL && read_step_locked(/* all= */ false))
-        publish_locked(page, /* whole= */ false);
+    if (page != NULL)
+        publish_part_locked(page);
     mutex_unlock(&lock);
     if (made)
         let_control();
@@ -392,7 +215,6 @@ void page_unlock(void) {
 
 void page_repair(void) {
     mutex_reset(&lock);
-    reading.next = 0;
 }
 
 void page_forked(void) {
@@ -401,24 +223,11 @@ void page_forked(void) {
     snapshot_start(/* forked= */ true);
     child = true;
     forked_ns = sys_now_ns();
-    reading.stats.npublished = 0;
+    publish_forked();
     runtime_set_chore(RUNTIME_CHORE_PAGE, true);
 }
 
 // Ends.
-
-// publish_last writes the last figures, unless this is a handler that interrupted who
-// does so.
-static void publish_last(struct mound_page *page) {
-    if (!thread_enter())
-        return;
-    runtime_enter();
-    if (mutex_trylock(&lock)) {
-        publish_all_locked(page, /* whole= */ false);
-        mutex_unlock(&lock);
-    }
-    thread_leave();
-}
 
 static void note_end(struct mound_page *page, enum mound_page_state state,
                      int status) {
@@ -428,21 +237,35 @@ static void note_end(struct mound_page *page, enum mound_page_state state,
     __atomic_store_n(&page->identity.state, (uint32_t)state, __ATOMIC_RELEASE);
 }
 
-void page_exiting(int status) {
+// end notes an end, after the last figures. A handler that interrupted a slow path takes
+// no lock, and writes none.
+static void end(enum mound_page_state state, int status, bool keeps) {
+    bool entered = thread_enter();
+    if (entered) {
+        runtime_enter();
+        mutex_lock(&lock);
+    }
+    child = false; // too late for one
     struct mound_page *page = page_here();
-    if (page == NULL)
-        return;
-    if (options->watch == WATCH_KEEP)
-        publish_last(page);
-    note_end(page, MOUND_PAGE_EXITED, status);
-    if (options->watch != WATCH_KEEP)
-        pagefile_remove(&file);
+    if (page != NULL) {
+        if (keeps && entered)
+            publish_all_locked(page, NULL);
+        note_end(page, state, status);
+        if (!keeps)
+            pagefile_remove(&file);
+    }
+    if (entered) {
+        mutex_unlock(&lock);
+        thread_leave();
+    }
+}
+
+void page_exiting(int status) {
+    if (page_watched)
+        end(MOUND_PAGE_EXITED, status, options->watch == WATCH_KEEP);
 }
 
 void page_note_signal(int signal) {
-    struct mound_page *page = page_here();
-    if (page == NULL)
-        return;
-    publish_last(page);
-    note_end(page, MOUND_PAGE_SIGNALLED, signal);
+    if (page_watched)
+        end(MOUND_PAGE_SIGNALLED, signal, /* keeps= */ true);
 }

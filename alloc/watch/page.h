@@ -15,7 +15,9 @@
 //
 // and in either case not before 100 times as long as the last one took: some 5 ms. Of
 // the counters of all threads a slow path reads what takes 10 us, and the next one
-// goes on.
+// goes on. Where more than 1 024 threads have caches they are not read by slow paths:
+// the figures of classes are then as of the last request, or the end. publish.h is what
+// is written and when, this the life of the file.
 #ifndef MOUND_PAGE_WATCH_H
 #define MOUND_PAGE_WATCH_H
 

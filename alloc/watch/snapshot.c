@@ -24,7 +24,7 @@ static bool is_forked;
 
 // What the kernel says of the process.
 
-enum { PROC_BYTES = 2048 };
+enum { PROC_BYTES = SNAPSHOT_TEXT_BYTES };
 
 // read_text reads the beginning of a file of /proc, after a newline.
 static void read_text(const char *path, char text[PROC_BYTES]) {
@@ -55,15 +55,26 @@ static uint64_t kib_after(const char *text, const char *name) {
     return s == NULL ? 0 : number_at(s) << 10;
 }
 
-void snapshot_read_status(struct mound_page_stats *ret) {
-    char text[PROC_BYTES];
+void snapshot_read_status(struct mound_page_stats *ret, char text[PROC_BYTES]) {
+    // In the order in which they stand there.
+    const struct {
+        char name[12];
+        uint64_t *ret_bytes;
+    } lines[] = {
+        {"\nVmHWM:", &ret->rss_peak},     {"\nVmRSS:", &ret->rss},
+        {"\nRssAnon:", &ret->rss_anon},   {"\nRssFile:", &ret->rss_file},
+        {"\nRssShmem:", &ret->rss_shmem}, {"\nVmSwap:", &ret->swap},
+    };
+    enum { NLINES = sizeof lines / sizeof lines[0] };
     read_text(helper_path_status, text);
-    ret->rss = kib_after(text, "\nVmRSS:");
-    ret->rss_peak = kib_after(text, "\nVmHWM:");
-    ret->rss_anon = kib_after(text, "\nRssAnon:");
-    ret->rss_file = kib_after(text, "\nRssFile:");
-    ret->rss_shmem = kib_after(text, "\nRssShmem:");
-    ret->swap = kib_after(text, "\nVmSwap:");
+    const char *s = text;
+    for (int i = 0; i < NLINES; i++) {
+        const char *value = NULL;
+        for (; value == NULL && *s != '\0'; s++)
+            if (*s == '\n')
+                value = str_after(s, lines[i].name);
+        *lines[i].ret_bytes = value != NULL ? number_at(value) << 10 : 0;
+    }
 }
 
 // read_rollup replaces RSS by the sum over all pages: the kernel's counters lag behind
@@ -176,6 +187,7 @@ void snapshot_read_walks(struct mound_page_stats *ret, uint64_t now) {
 
 static void take_inside(struct mound_page_stats *ret,
                         struct mound_memstats *ret_memstats, bool whole) {
+    char text[PROC_BYTES];
     uint64_t now = sys_now_ns();
     ret->published_ns = now;
     ret->published_unix_ns = sys_unix_ns();
@@ -186,7 +198,7 @@ static void take_inside(struct mound_page_stats *ret,
     snapshot_read_profile(ret);
     if (whole)
         snapshot_read_walks(ret, now);
-    snapshot_read_status(ret);
+    snapshot_read_status(ret, text);
     if (whole)
         snapshot_read_rollup(ret);
 }
@@ -212,9 +224,8 @@ bool snapshot_take(struct mound_page_stats *ret, bool whole) {
 // Who it is.
 
 // start_ticks returns field 22 of /proc/self/stat; the second may hold anything.
-static uint64_t start_ticks(void) {
+static uint64_t start_ticks(char text[PROC_BYTES]) {
     enum { AFTER_NAME = 20 };
-    char text[PROC_BYTES];
     read_text("/proc/self/stat", text);
     const char *s = str_find_last(text, ')');
     for (int i = 0; s != NULL && i < AFTER_NAME; i++) {
@@ -225,9 +236,8 @@ static uint64_t start_ticks(void) {
 }
 
 // start_of returns when a process began that started at so many ticks.
-static uint64_t start_of(uint64_t ticks) {
+static uint64_t start_of(uint64_t ticks, char text[PROC_BYTES]) {
     enum { TICKS = 100 }; // a second, for all that /proc says
-    char text[PROC_BYTES];
     read_text("/proc/uptime", text);
     uint64_t up_ns = number_at(text + 1) * SECOND_NS;
     uint64_t began_ns = ticks * (SECOND_NS / TICKS);
@@ -254,15 +264,16 @@ void snapshot_start(bool forked) {
     is_forked = forked;
 }
 
-void snapshot_identity(struct mound_page_identity *ret) {
+void snapshot_identity_by(struct mound_page_identity *ret,
+                          char text[PROC_BYTES]) {
     memset(ret, 0, sizeof *ret);
     int pid = runtime_pid();
     ret->pid = (uint32_t)(pid != 0 ? pid : sys_pid());
     ret->uid = is_forked ? sys_euid() : sys_start_uid();
     ret->pid_namespace = sys_inode_of("/proc/self/ns/pid");
-    ret->start_ticks = start_ticks();
+    ret->start_ticks = start_ticks(text);
     ret->start_unix_ns =
-        start_unix_ns != 0 ? start_unix_ns : start_of(ret->start_ticks);
+        start_unix_ns != 0 ? start_unix_ns : start_of(ret->start_ticks, text);
     ret->parent_page = is_forked;
     ret->library = MOUND_VERSION_MAJOR * 10000 + MOUND_VERSION_MINOR * 100 +
                    MOUND_VERSION_PATCH;
@@ -274,4 +285,9 @@ void snapshot_identity(struct mound_page_identity *ret) {
            n < sizeof ret->program ? n : sizeof ret->program - 1);
     ret->serves = snapshot_serves();
     ret->status = -1;
+}
+
+void snapshot_identity(struct mound_page_identity *ret) {
+    char text[PROC_BYTES];
+    snapshot_identity_by(ret, text);
 }

@@ -22,11 +22,14 @@ void snapshot_take_inside(struct mound_page_stats *ret, bool whole);
 bool snapshot_take_with(struct mound_page_stats *ret,
                         struct mound_memstats *ret_memstats, bool whole);
 
-// Parts of it. snapshot_read_status fills what the kernel says in /proc/self/status, all
+// Parts of it, for callers whose stack may be small: text is theirs to lend.
+// snapshot_read_status fills what the kernel says in /proc/self/status, all
 // 0 if that cannot be read, snapshot_read_rollup corrects RSS by smaps_rollup,
 // snapshot_read_walks fills what a whole reading has more of the heap, of the time now,
 // and snapshot_read_profile what is known of the profile.
-void snapshot_read_status(struct mound_page_stats *ret);
+enum { SNAPSHOT_TEXT_BYTES = 2048 };
+void snapshot_read_status(struct mound_page_stats *ret,
+                          char text[SNAPSHOT_TEXT_BYTES]);
 void snapshot_read_rollup(struct mound_page_stats *ret);
 void snapshot_read_walks(struct mound_page_stats *ret, uint64_t now);
 void snapshot_read_profile(struct mound_page_stats *ret);
@@ -36,6 +39,8 @@ uint32_t snapshot_serves(void);
 
 // snapshot_identity fills *ret: a process that runs.
 void snapshot_identity(struct mound_page_identity *ret);
+void snapshot_identity_by(struct mound_page_identity *ret,
+                          char text[SNAPSHOT_TEXT_BYTES]);
 
 // snapshot_start notes the time at which this process started, from the start of the
 // library or, forked, of a child. Without it the start is the kernel's, in 10 ms.

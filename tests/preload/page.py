@@ -5,6 +5,7 @@ import ctypes
 import os
 import random
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -18,8 +19,8 @@ import page_read  # noqa: E402
 import tap  # noqa: E402
 from tap import Skipped, must  # noqa: E402
 
-from watched import (EXITED, HANG_S, LIB, MIB, RUNNING, WATCHED, run,  # noqa: E402
-                     watched)
+from watched import (EXITED, HANG_S, LIB, MIB, RUNNING, WATCHED,  # noqa: E402
+                     environment, run, watched)
 
 
 def a_page_is_there_while_the_process_runs(_):
@@ -358,7 +359,63 @@ def a_program_that_replaces_another_replaces_its_page(_):
         must(page_read.pages_of(w.pid) == [], 'left')
 
 
+def a_program_runs_on_it_as_ever(_):
+    """With small stacks, handlers that interrupt malloc, forks beside busy threads,
+    the end of the process in any thread, and filters of system calls."""
+    for probe in ('small_stack signal', 'small_stack thread',
+                  'small_stack coroutine', 'signal_storm threads',
+                  'fork_signal threads', 'fork_busy fork busy 1 5',
+                  'fork_busy _Fork busy 2 5', 'fork_busy SYS_clone busy 3 5',
+                  'lonely',
+                  'contracts/syscalls work prctl',
+                  'contracts/syscalls threads prctl',
+                  'contracts/syscalls fork prctl',
+                  'contracts/syscalls strict prctl'):
+        name, *arguments = probe.split()
+        p = subprocess.run(
+            [os.path.join(os.environ['MOUND_PROBES'], name), *arguments],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=HANG_S, check=False, env=environment())
+        if p.returncode == 77:
+            print('# this machine cannot run', probe)
+            continue
+        must(p.returncode == (7 if 'strict' in probe else 0), probe,
+             p.returncode, p.stderr)
+        must(p.stderr == '' or p.stderr.startswith('seed'), probe, p.stderr)
+
+
+def a_program_with_raised_rights_has_none(folder):
+    if os.geteuid() != 0:
+        raise Skipped('only root can raise rights')
+    program = os.path.join(folder, 'secure')
+    shutil.copy(os.path.join(os.environ['MOUND_PROBES'], 'secure'), program)
+    os.chmod(folder, 0o755)
+    os.chmod(program, 0o4755)
+    with open(os.path.join(folder, 'trace'), 'w', encoding='utf-8') as f:
+        p = subprocess.run(
+            ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups',
+             'sh', '-c', 'exec "$0"', program], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=f, text=True, timeout=HANG_S,
+            check=False, env={**os.environ, 'MOUND_WATCH': 'keep'})
+    must(p.returncode == 0, p.returncode, p.stdout)
+    must('secure' in p.stdout, p.stdout)
+    for uid in (0, 65534):
+        path = '/dev/shm/mound-%d' % uid
+        pages = os.listdir(path) if os.path.isdir(path) else []
+        must(not [n for n in pages if
+                  b'secure\0' in read_bytes(os.path.join(path, n))], uid)
+
+
+def read_bytes(path):
+    try:
+        with open(path, 'rb') as f:
+            return f.read()
+    except OSError:
+        return b''
+
+
 TESTS = [
+    a_program_runs_on_it_as_ever, a_program_with_raised_rights_has_none,
     a_child_that_lives_has_a_page_of_its_own,
     who_has_its_parents_memory_writes_its_parents_page,
     a_child_that_only_execs_has_none,
