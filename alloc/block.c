@@ -49,7 +49,7 @@ struct block block_find(const void *p) {
     unsigned slot = mspan_slot_of(s, base);
     if (slot == SLOT_NONE)
         b.misuse = MISUSE_INTERIOR;
-    else if (mspan_is_free(s, slot))
+    else if (mspan_peek_free(s, slot))
         b.misuse = MISUSE_DOUBLE_FREE;
     b.usable = s->elemsize;
     return b;

@@ -38,7 +38,7 @@ static uint64_t record_bytes(const struct mheap *h) {
     return load(&h->small_spans.sys_bytes) + load(&h->large_spans.sys_bytes) +
            load(&h->caches.sys_bytes) + load(&h->pages.sys_bytes) +
            load(&h->slotarray_sys) + load(&h->other_sys) +
-           (h->profile_sys == NULL ? 0 : load(h->profile_sys));
+           mheap_profile_bytes(h);
 }
 
 static uint64_t footprint_locked(const struct mheap *h) {

@@ -91,7 +91,8 @@ struct mheap {
     _Atomic uint64_t used[(NUM_SIZECLASSES + WORD_BITS - 1) / WORD_BITS];
 
     // Bytes that prof/ took from persistent for its tables, or NULL.
-    const _Atomic uint64_t *profile_sys;
+    // Any thread; release, so that the table is seen.
+    const _Atomic uint64_t *_Atomic profile_sys;
 
     // Written by slow paths without a lock, at different times: a line each.
     _Atomic uint64_t tick_ns
@@ -184,6 +185,14 @@ struct mheap {
 
     struct mcentral central[NUM_SIZECLASSES]; // see mheap_class
 };
+
+// mheap_profile_bytes is what prof/ took.
+static inline uint64_t mheap_profile_bytes(const struct mheap *h) {
+    // acquire: partner: release in begin_once (watch/profile.c)
+    const _Atomic uint64_t *sys =
+        atomic_load_explicit(&h->profile_sys, memory_order_acquire);
+    return sys == NULL ? 0 : atomic_load_explicit(sys, memory_order_relaxed);
+}
 
 // What slow paths read without a lock is on no line that others write to often.
 enum {

@@ -183,8 +183,7 @@ void memstats_read_locked(struct mheap *h, struct list *caches, size_t ncaches,
     read_heap_locked(h, ret);
     read_large_caches(caches, ret);
     mutex_unlock(&h->lock);
-    if (h->profile_sys != NULL)
-        ret->buckhash_sys = load(h->profile_sys);
+    ret->buckhash_sys = mheap_profile_bytes(h);
     mutex_lock(&h->persistent.lock);
     // What persistentalloc mapped and has not handed out yet belongs to nobody.
     uint64_t handed_out = ret->mspan_sys + ret->mcache_sys + ret->other_sys +

@@ -84,7 +84,7 @@ struct mprof {
     struct mbucket *_Atomic newest;          // (a) all of them, by older
     _Atomic uint32_t nbuckets;               // (a)
     _Atomic uint64_t rate;                   // (a) mean bytes between samples
-    uint64_t start_unix_ns;                  // when it began
+    _Atomic uint64_t start_unix_ns;          // (a) when it began
     struct images images;                    // that its addresses were in
     struct mprof_peak peak;
 };

@@ -29,7 +29,9 @@ void sampling_turn(bool on) {
                                   memory_order_relaxed);
     uint16_t epoch = sampling_epoch_now();
     epoch = (uint16_t)(epoch + ((epoch & 1) == on ? 2 : 1));
-    atomic_store_explicit(&sampling_epoch, epoch, memory_order_relaxed);
+    // release: who sees the epoch sees the table and the stores of samples; partner:
+    // acquire in sampling_epoch_now
+    atomic_store_explicit(&sampling_epoch, epoch, memory_order_release);
 }
 
 void sampling_set_rate(uint64_t rate) {

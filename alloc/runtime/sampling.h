@@ -13,7 +13,7 @@ struct mcache;
 extern _Atomic uint16_t sampling_epoch HIDDEN;
 
 ALWAYS_INLINE uint16_t sampling_epoch_now(void) {
-    return atomic_load_explicit(&sampling_epoch, memory_order_relaxed);
+    return atomic_load_explicit(&sampling_epoch, memory_order_acquire);
 }
 
 ALWAYS_INLINE bool sampling_on(void) {

@@ -40,7 +40,8 @@ static struct {
     void (*publish)(bool whole);            // (s)
     uint32_t answered;                      // (h) number of the last request
     _Atomic uint32_t due;  // (a) enum mound_page_op of a profile, or 0
-    uint64_t nwritten;     // profiles; by who has taken due
+    _Atomic bool writing;  // (a) by a thread of the program
+    uint64_t nwritten;     // profiles; by who writes
     char path[PATH_BYTES]; // (s) of these, see outname.h
 } control;
 
@@ -169,13 +170,8 @@ static int write_peak(int fd) {
     return mprof_write_peak(&profile_table, MPROF_PPROF, fd, 0);
 }
 
-void control_write(void) {
-    struct mound_page_control *box = box_now();
-    // A child of vfork leaves it to its parent.
-    if (box == NULL || filter_came() || runtime_is_borrowed())
-        return;
-    runtime_set_chore(RUNTIME_CHORE_PROFILE, false);
-    // acquire: sees nwritten of the last one; partner: release in want_profile
+static void write_due(struct mound_page_control *box) {
+    // acquire: sees what the request was made after; partner: release in want_profile
     uint32_t op =
         atomic_exchange_explicit(&control.due, 0, memory_order_acq_rel);
     if (op == 0)
@@ -189,6 +185,20 @@ void control_write(void) {
     // release: who sees the number sees the result
     __atomic_store_n(&box->profile_done, number, __ATOMIC_RELEASE);
     sys_futex_wake_shared((_Atomic uint32_t *)&box->profile_done);
+}
+
+void control_write(void) {
+    struct mound_page_control *box = box_now();
+    // A child of vfork leaves it to its parent. Where one is being written, the next comes
+    // after it. acquire: partner: release below
+    if (box == NULL || filter_came() || runtime_is_borrowed() ||
+        atomic_exchange_explicit(&control.writing, true, memory_order_acquire))
+        return;
+    runtime_set_chore(RUNTIME_CHORE_PROFILE, false);
+    write_due(box);
+    atomic_store_explicit(&control.writing, false, memory_order_release);
+    if (atomic_load_explicit(&control.due, memory_order_relaxed) != 0)
+        runtime_set_chore(RUNTIME_CHORE_PROFILE, true);
 }
 
 // The helper.
@@ -266,6 +276,7 @@ void control_start(struct mound_page *page, void (*to_publish)(bool whole)) {
     atomic_store_explicit(&helper->bell,
                           (_Atomic uint32_t *)&page->control.bell,
                           memory_order_release);
+    set_listening(&page->control, MOUND_PAGE_PAUSED); // until it is there
     // release: partner in box_now
     atomic_store_explicit(&control.box, &page->control, memory_order_release);
     helper_resume(helper);
@@ -293,5 +304,6 @@ void control_forked(void) {
     // What is due is the parent's, and its page is no more written to.
     atomic_store_explicit(&control.box, NULL, memory_order_relaxed);
     atomic_store_explicit(&control.due, 0, memory_order_relaxed);
+    atomic_store_explicit(&control.writing, false, memory_order_relaxed);
     runtime_set_chore(RUNTIME_CHORE_PROFILE, false);
 }

@@ -52,8 +52,11 @@ static bool begin_once(void) {
     if (!mheap_start_sampling(&mound_heap))
         return false;
     mprof_init(&profile_table, &mound_heap.persistent);
-    profile_table.start_unix_ns = sys_unix_ns();
-    mound_heap.profile_sys = &profile_table.sys_bytes;
+    atomic_store_explicit(&profile_table.start_unix_ns, sys_unix_ns(),
+                          memory_order_relaxed);
+    // release: partner in mheap_profile_bytes
+    atomic_store_explicit(&mound_heap.profile_sys, &profile_table.sys_bytes,
+                          memory_order_release);
     // release: partner in mound_memprofile_write
     atomic_store_explicit(&begun, true, memory_order_release);
     return true;

@@ -160,7 +160,8 @@ void snapshot_read_profile(struct mound_page_stats *ret) {
     ret->profile_rate =
         on ? atomic_load_explicit(&profile_table.rate, memory_order_relaxed)
            : 0;
-    ret->profile_start_unix_ns = profile_table.start_unix_ns;
+    ret->profile_start_unix_ns = atomic_load_explicit(
+        &profile_table.start_unix_ns, memory_order_relaxed);
     ret->profile_stacks =
         atomic_load_explicit(&profile_table.nbuckets, memory_order_relaxed);
 }

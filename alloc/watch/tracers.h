@@ -16,7 +16,7 @@ extern _Atomic bool tracers_followed
 // attached, tracers_look looks whether samples are to start or to stop. In a slow path,
 // without locks.
 ALWAYS_INLINE bool tracers_have_news(void) {
-    return probes_attached() |
+    return probes_attached() ||
            atomic_load_explicit(&tracers_followed, memory_order_relaxed);
 }
 COLD void tracers_look(void);

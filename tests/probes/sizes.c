@@ -1,5 +1,5 @@
 // Allocates objects of sizes that it knows and prints by how much their slots are larger,
-// for tests/preload/statistics.py. Arguments: objects, kind of sizes ("two" alternates,
+// for tests/preload/dump.py. Arguments: objects, kind of sizes ("two" alternates,
 // "random", "large"), threads.
 #include "expect.h"
 

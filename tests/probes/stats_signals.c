@@ -1,4 +1,4 @@
-// Not a probe of its own: what tests/preload/statistics.py sends signals to. It says
+// Not a probe of its own: what tests/preload/dump.py sends signals to. It says
 // "ready" when it may come.
 #include "expect.h"
 

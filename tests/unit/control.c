@@ -177,7 +177,7 @@ Test(control, a_child_of_fork_has_no_part_in_the_parents_page) {
     control_forked();
     cr_assert(not(control_resume()));
     control_filtered();
-    cr_assert(eq(u32, page.control.listening, MOUND_PAGE_DEAF));
+    cr_assert(eq(u32, page.control.listening, MOUND_PAGE_PAUSED));
 }
 
 Test(control, a_filter_is_told_of) {
