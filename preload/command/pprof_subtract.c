@@ -92,7 +92,8 @@ static uint32_t *add_locations(struct pprof *p, const struct pprof *base) {
     uint32_t *same = store_new(p->nlocations * sizeof same[0]);
     for (size_t i = 0; i < p->nlocations; i++)
         order[i] = (uint32_t)i;
-    qsort_r(order, p->nlocations, sizeof order[0], compare_locations, p);
+    if (p->nlocations > 0)
+        qsort_r(order, p->nlocations, sizeof order[0], compare_locations, p);
     for (size_t i = 0; i < p->nlocations; i++)
         same[order[i]] =
             i > 0 && compare_locations(&order[i - 1], &order[i], p) == 0
@@ -135,6 +136,8 @@ static void add_sample(struct pprof *p, const struct pprof *base,
 // join makes one sample of those with the same stack, and drops what is 0.
 static void join(struct pprof *p) {
     size_t n = 0;
+    if (p->nsamples == 0)
+        return;
     qsort_r(p->samples, p->nsamples, sizeof p->samples[0], compare_stacks, p);
     for (size_t i = 0; i < p->nsamples;) {
         struct pprof_sample s = p->samples[i++];

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "calltree.h"
 #include "flame.h"
@@ -62,6 +63,9 @@ static error_t parse(int key, char *value, struct argp_state *state) {
         s->allocated = true;
         return 0;
     case KEY_FLAME:
+        if (isatty(STDOUT_FILENO))
+            argp_error(state, "--flame writes a page to stdout, which is a "
+                              "terminal: --flame > page.html");
         s->flame = true;
         return 0;
     case 'o':

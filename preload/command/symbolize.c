@@ -187,7 +187,8 @@ static void find_starts(struct file *f) {
         f->starts[f->nstarts++] = (struct start){
             address, name, GELF_ST_BIND(symbol.st_info) == STB_LOCAL};
     }
-    qsort(f->starts, f->nstarts, sizeof f->starts[0], by_address);
+    if (f->nstarts > 0)
+        qsort(f->starts, f->nstarts, sizeof f->starts[0], by_address);
 }
 
 // best_name returns the best name of the function that starts at an address, or name.

@@ -7,6 +7,7 @@ import gzip
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -22,6 +23,8 @@ LIB = os.environ['MOUND_LIB']
 COMMAND = os.path.join(os.path.dirname(LIB), 'command', 'mound')
 SYMBOLIZE = os.path.join(os.path.dirname(LIB), 'symbolize', 'mound-symbolize')
 PROGRAM = os.path.abspath(sys.argv.pop(1))
+GO = next((g for g in ('/usr/lib/go-1.19/bin/go', shutil.which('go'))
+           if g and os.path.exists(g)), None)
 MIB = 1 << 20
 
 
@@ -128,6 +131,11 @@ def writes_the_difference_for_other_readers(folder):
     must(b'inuse_space' in read)
     text = run('profile', out)
     must('index' in text and 'log' not in text, text)
+    if GO is not None:
+        done = subprocess.run([GO, 'tool', 'pprof', '-top', '-nodecount=1',
+                               out], capture_output=True, text=True,
+                              timeout=60, check=False)
+        must(re.search(r'^ +-50MB .* parse$', done.stdout, re.M), done)
 
 
 def finds_names_lines_and_inlined_functions(folder):
@@ -275,6 +283,30 @@ def damaged_bytes_end_in_a_line(folder):
         must(not re.search(rb'[\0-\x09\x0b-\x1f\x7f]', done.stdout), done)
 
 
+def damaged_programs_end_in_a_line(folder):
+    seed = int(os.environ.get('SEED', time.time_ns()))
+    print('# SEED=%d' % seed)
+    random_ = random.Random(seed)
+    program = os.path.join(folder, 'program')
+    shutil.copy(PROGRAM, program)
+    path = recorded(folder, program, 'allocate')
+    with open(program, 'rb') as f:
+        good = f.read()
+    for _ in range(24):
+        data = bytearray(good)
+        # Headers and tables are where it counts.
+        last = random_.choice((0x400, len(data)))
+        for _ in range(random_.choice((1, 5, 50, 500))):
+            data[random_.randrange(last)] = random_.randrange(256)
+        with open(program, 'wb') as f:
+            f.write(data)
+        done = subprocess.run([COMMAND, 'profile', path], capture_output=True,
+                              text=True, timeout=20, check=False,
+                              errors='surrogateescape')
+        must(done.returncode == 0 and 'Functions with' in done.stdout, done)
+        must(re.fullmatch(r'(mound: .*\n)?', done.stderr), done.stderr)
+
+
 def says_what_it_takes(folder):
     for verb in ('profile', 'diff'):
         text = run(verb, '--help')
@@ -298,6 +330,7 @@ TESTS = (
     writes_names_of_cplusplus_and_rust_as_people_do,
     refuses_what_is_no_heap_profile,
     damaged_bytes_end_in_a_line,
+    damaged_programs_end_in_a_line,
     says_what_it_takes,
 )
 

@@ -51,6 +51,8 @@ function colour(n, m, isDiff) {
 function flameView(profile) {
   const nodes = buildTree(profile), root = nodes[0];
   const isDiff = Boolean(profile.width);
+  const amount = (value) => (isDiff && value > 0 ? '+' : '') +
+    metrics[metric].text(value);
   let metric = 0, focus = root, wanted = '', byTotal = false;
 
   const graph = node('div', {class: 'flame'});
@@ -69,7 +71,7 @@ function flameView(profile) {
   function tipOf(n, event) {
     const m = metrics[metric];
     const row = (label, value) => node('tr', {}, node('td', {class: 'quiet'},
-      label), node('td', {class: 'n'}, m.text(value)), node('td', {class: 'n'},
+      label), node('td', {class: 'n'}, amount(value)), node('td', {class: 'n'},
       isDiff ? '' : percentText(value, root.total[metric])));
     showTip(event, node('b', {}, n.name), node('table', {},
       row(m.label, n.total[metric]), row('by itself', selfOf(n, metric))));
@@ -118,8 +120,7 @@ function flameView(profile) {
     graph.style.height = (deepest + 1) * ROW_PX + 'px';
     reset.disabled = focus === root;
     about.textContent = [profile.about, metrics[metric].label + ': ' +
-      metrics[metric].text(root.total[metric]) +
-      (isDiff ? ' more' : ' in all')].filter(Boolean).join(' · ');
+      amount(root.total[metric])].filter(Boolean).join(' · ');
   }
 
   // What matches, each byte once: below one that matches all is counted.
@@ -137,7 +138,7 @@ function flameView(profile) {
     visit(root, false);
     matches.textContent = wanted === '' ? '' :
       `${names.size} function${names.size === 1 ? '' : 's'}: ` +
-      metrics[metric].text(sum) +
+      amount(sum) +
       (isDiff ? '' : `, ${percentText(sum, root.total[metric])}`);
   }
 
@@ -174,12 +175,11 @@ function flameView(profile) {
   }
 
   function drawTable() {
-    const m = metrics[metric];
     const head = (label, total) => node('th', {class: 'n', colspan: 2},
       node('button', {type: 'button', 'aria-pressed': byTotal === total,
         onclick: () => { byTotal = total; drawTable(); }}, label));
     const cells = (value) => [
-      node('td', {class: 'n'}, m.text(value)),
+      node('td', {class: 'n'}, amount(value)),
       node('td', {class: 'n quiet'},
         isDiff ? '' : percentText(value, root.total[metric]))];
     table.replaceChildren(
