@@ -16,6 +16,7 @@
 #include "functionstart.h"
 #include "message.h"
 #include "names.h"
+#include "symboltable.h"
 
 // struct file is one file that is looked into.
 struct file {
@@ -26,8 +27,8 @@ struct file {
     Elf *elf; // of module; its addresses are bias lower
     GElf_Addr bias;
     struct pprof_mapping *mapping; // of the location at hand
-    struct start *starts;          // of its functions
-    size_t nstarts;
+    bool mapped;                   // it is the very file that is mapped
+    struct symboltable symbols;
 };
 
 static uint32_t add_function(struct file *f, const char *symbol,
@@ -148,80 +149,16 @@ static void add_debug_lines(struct file *f, struct pprof_location *l,
 
 // Symbols.
 
-// A function may have several names: struct start is where one starts, with the best.
-struct start {
-    GElf_Addr address;
-    const char *name;
-    unsigned rank; // less is better
-};
-
-static int by_address(const void *a, const void *b) {
-    const struct start *x = a;
-    const struct start *y = b;
-    if (x->address != y->address)
-        return x->address < y->address ? -1 : 1;
-    if (x->rank != y->rank)
-        return x->rank < y->rank ? -1 : 1;
-    size_t nx = strcspn(x->name, "@");
-    size_t ny = strcspn(y->name, "@");
-    return nx != ny ? (nx < ny ? -1 : 1) : strcmp(x->name, y->name);
-}
-
-// find_starts lists all functions of a file: malloc before __libc_malloc, those that
-// other files see before others.
-static void find_starts(struct file *f) {
-    int n = dwfl_module_getsymtab(f->module);
-    size_t capacity = 0;
-    for (int i = 1; i < n; i++) {
-        GElf_Sym symbol;
-        GElf_Addr address;
-        GElf_Word section = SHN_UNDEF;
-        const char *name = dwfl_module_getsym_info(
-            f->module, i, &symbol, &address, &section, NULL, NULL);
-        int type = GELF_ST_TYPE(symbol.st_info);
-        if (name == NULL || name[0] == '\0' || section == SHN_UNDEF ||
-            (type != STT_FUNC && type != STT_GNU_IFUNC))
-            continue;
-        f->starts =
-            store_grow(f->starts, f->nstarts, &capacity, sizeof f->starts[0]);
-        f->starts[f->nstarts++] = (struct start){
-            address, name, GELF_ST_BIND(symbol.st_info) == STB_LOCAL};
-    }
-    if (f->nstarts > 0)
-        qsort(f->starts, f->nstarts, sizeof f->starts[0], by_address);
-}
-
-// best_name returns the best name of the function that starts at an address, or name.
-static const char *best_name(const struct file *f, GElf_Addr address,
-                             const char *name) {
-    size_t low = 0;
-    for (size_t high = f->nstarts; low < high;) { // the first one there
-        size_t middle = low + (high - low) / 2;
-        if (f->starts[middle].address < address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < f->nstarts && f->starts[low].address == address
-               ? f->starts[low].name
-               : name;
-}
-
 // find_symbol returns the symbol that address is in. Where no symbol says so, the
 // last one before may be that of another function.
 static const char *find_symbol(struct file *f, GElf_Addr address) {
-    GElf_Off offset = 0;
-    GElf_Sym symbol;
-    const char *name = dwfl_module_addrinfo(f->module, address, &offset,
-                                            &symbol, NULL, NULL, NULL);
-    if (name == NULL || name[0] == '\0')
-        return NULL;
-    if (symbol.st_size == 0) {
-        uint64_t start = functionstart_find(f->elf, address - f->bias);
-        if (start != 0 && address - offset < start + f->bias)
-            return NULL;
-    }
-    return best_name(f, address - offset, name);
+    GElf_Addr start;
+    bool sure;
+    const char *name = symboltable_find(&f->symbols, address, &start, &sure);
+    if (name == NULL || sure)
+        return name;
+    uint64_t begin = functionstart_find(f->elf, address - f->bias);
+    return begin != 0 && start < begin + f->bias ? NULL : name;
 }
 
 static void name_location(struct file *f, struct pprof_location *l,
@@ -279,6 +216,8 @@ static const char *check_same(const struct file *f, const char *build_id,
     bool same = strcmp(own.at, build_id) == 0;
     bool has = own.at[0] != '\0';
     bytes_free(&own);
+    if (f->mapped && build_id[0] == '\0')
+        return NULL; // it was gone when the profile was written
     if (!same)
         return !has        ? "the file has changed: it has no build ID"
                : *build_id ? "the file has changed: its build ID is not the "
@@ -342,26 +281,34 @@ static const char *look_into(struct file *f, int fd, uint32_t build_id) {
         if (wrong == NULL)
             wrong = check_same(f, pprof_text(f->p, build_id), &st);
         if (wrong == NULL) {
-            find_starts(f);
+            symboltable_read(f->module, &f->symbols);
             name_all(f, build_id);
-            free(f->starts);
+            symboltable_free(&f->symbols);
         }
         dwfl_end(dwfl);
     }
     return wrong;
 }
 
-// open_file opens a file where the process sees it, or else where we do.
-static int open_file(const char *name, pid_t pid) {
+// open_file opens the file of a mapping: the one that is mapped, also if another has
+// taken its name, where that is permitted; where the process sees it; or where we do.
+static int open_file(const struct pprof_mapping *m, struct file *f, pid_t pid) {
     enum { FLAGS = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY };
     if (pid > 0) {
-        char *path = store_printf("/proc/%d/root%s", (int)pid, name);
+        char *path = store_printf("/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
+                                  (int)pid, m->start, m->limit);
         int fd = open(path, FLAGS);
         free(path);
+        f->mapped = fd >= 0;
+        if (fd < 0) {
+            path = store_printf("/proc/%d/root%s", (int)pid, f->name);
+            fd = open(path, FLAGS);
+            free(path);
+        }
         if (fd >= 0)
             return fd;
     }
-    return open(name, FLAGS);
+    return open(f->name, FLAGS);
 }
 
 // limit_waiting bounds what fetching one file of debug information may take, in
@@ -390,7 +337,7 @@ void symbolize_profile(struct pprof *p, pid_t pid) {
         // [vdso] and memory without a file have no slash.
         if (p->mappings[mapping].named || f.name[0] != '/')
             continue;
-        int fd = open_file(f.name, pid);
+        int fd = open_file(&p->mappings[mapping], &f, pid);
         const char *wrong =
             fd < 0 ? strerror(errno) : look_into(&f, fd, build_id);
         if (fd >= 0)

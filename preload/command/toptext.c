@@ -100,7 +100,8 @@ void toptext_functions(FILE *out, const struct calltree *t,
             o->is_diff ? "%11s  %13s  %9s  function\n"
                        : "%11s          %13s          %9s  function\n",
             "by itself", "with callees", "objects");
-    for (size_t i = 0; i < t->names.n && i < o->n; i++) {
+    size_t shown = 0;
+    for (size_t i = 0; i < t->names.n && i < o->n; i++, shown++) {
         int64_t self = all[i].self[o->by];
         int64_t total = all[i].total[o->by];
         if (self == 0)
@@ -115,6 +116,8 @@ void toptext_functions(FILE *out, const struct calltree *t,
         print_name(out, name, strlen(name));
         putc('\n', out);
     }
+    if (shown == 0)
+        fprintf(out, "%11s\n", "none");
     free(all);
 }
 
@@ -187,6 +190,6 @@ void toptext_stacks(FILE *out, const struct calltree *t,
         print_stack(out, t, order[i], o);
     }
     if (i == 0)
-        fprintf(out, "    none\n");
+        fprintf(out, "%11s\n", "none");
     free(order);
 }

@@ -1,10 +1,10 @@
 // verb_profile.c: mound profile, which shows who allocated the memory of a process that
 // is running, or what a profile that was written says.
 #include <argp.h>
-#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "message.h"
 #include "pprof_read.h"
@@ -116,6 +116,14 @@ struct taken {
     const char *note; // what the figures mean, or NULL
 };
 
+// time_of is for how long the process is looked at.
+static uint64_t time_of(const struct options *o, const struct session *s) {
+    bool is_interval = o->view == GROWTH || o->view == LEAKS;
+    if (o->for_ns != UINT64_MAX)
+        return o->for_ns;
+    return s->own || is_interval ? FOR_NS : 0;
+}
+
 static bool take(struct session *s, struct pprof *ret) {
     return session_take(s, MOUND_PAGE_PROFILE_WRITE, ret);
 }
@@ -147,14 +155,14 @@ static bool take_plain(const struct options *o, struct session *s,
                        struct taken *ret) {
     enum mound_page_op op =
         o->view == PEAK ? MOUND_PAGE_PROFILE_PEAK : MOUND_PAGE_PROFILE_WRITE;
-    ret->ns = o->for_ns != UINT64_MAX ? o->for_ns : s->own ? FOR_NS : 0;
+    ret->ns = time_of(o, s);
     return session_wait(s, &ret->ns) && session_stop(s) &&
            session_take(s, op, &ret->p);
 }
 
 static bool take_growth(const struct options *o, struct session *s,
                         struct taken *ret) {
-    ret->ns = o->for_ns != UINT64_MAX ? o->for_ns : FOR_NS;
+    ret->ns = time_of(o, s);
     ret->has_base = true;
     if (!s->sampled) // there is nothing that could change
         intern_init(&ret->base.strings);
@@ -173,7 +181,7 @@ static bool take_leaks(const struct options *o, struct session *s,
                        struct taken *ret) {
     struct pprof middle;
     bool has_middle = false;
-    uint64_t half = (o->for_ns != UINT64_MAX ? o->for_ns : FOR_NS) / 2;
+    uint64_t half = time_of(o, s) / 2;
     ret->ns = half;
     bool ok = session_wait(s, &ret->ns) && session_stop(s);
     if (ok && !s->own) {
@@ -193,10 +201,20 @@ static bool take_leaks(const struct options *o, struct session *s,
     return ok;
 }
 
+// tell says to somebody who waits what is going on.
+static void tell(const struct options *o, const struct session *s) {
+    uint64_t ns = time_of(o, s);
+    if (ns >= SECOND_NS && isatty(STDERR_FILENO))
+        fprintf(stderr,
+                "mound: looking at %s (%d) for %s; Ctrl-C ends that early\n",
+                s->name, (int)s->target.pid, units_duration(ns).s);
+}
+
 static bool take_view(const struct options *o, struct session *s,
                       struct taken *ret) {
     if (!session_start(s, o->rate))
         return false;
+    tell(o, s);
     return o->view == GROWTH  ? take_growth(o, s, ret)
            : o->view == LEAKS ? take_leaks(o, s, ret)
                               : take_plain(o, s, ret);
@@ -217,13 +235,17 @@ static char *how_taken(const struct options *o, const struct session *s,
 
 static int show(const struct options *o, const struct session *s,
                 struct taken *t) {
-    const char *facts[3];
+    const char *facts[4];
     size_t n = 0;
     char *title = store_printf("%s (%d)", s->name, (int)s->target.pid);
     char *how = how_taken(o, s, t);
     facts[n++] = how;
     if (t->note != NULL)
         facts[n++] = t->note;
+    if (t->p.nsamples == 0)
+        facts[n++] =
+            "no object was sampled: a longer --for or a smaller --rate "
+            "finds more";
     if (session_interrupted())
         facts[n++] = "interrupted before the time was over";
     int status = shown_profile(&o->shown, title, facts, n, &t->p,

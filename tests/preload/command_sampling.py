@@ -15,7 +15,7 @@ SOURCE = os.environ['MOUND_SOURCE']
 sys.path.insert(0, os.path.join(SOURCE, 'tests', 'support'))
 import command  # noqa: E402
 import tap  # noqa: E402
-from tap import must  # noqa: E402
+from tap import Skipped, must  # noqa: E402
 
 PAGES = '/dev/shm/mound-%d' % os.geteuid()
 KIB, MIB = 1 << 10, 1 << 20
@@ -173,6 +173,23 @@ def stops_at_ctrl_c(folder):
              before, 'it samples on')
 
 
+def names_a_program_whose_file_is_gone(folder):
+    if os.geteuid() != 0:
+        raise Skipped('only root may open map_files')
+    program = build(folder)
+    with running(program) as pid:
+        os.remove(program)
+        found = functions(profile(pid, '--for=0.3s', '--rate=1KiB'))
+        must('leak' in found, found)
+
+
+def says_when_nothing_was_sampled(folder):
+    with running(build(folder)) as pid:
+        text = profile(pid, '--for=0.2s', '--rate=1TiB')
+        must('no object was sampled: a longer --for or a smaller --rate' in
+             text and text.count('none') == 2, text)
+
+
 def writes_a_file_and_a_page(folder):
     path = os.path.join(folder, 'x.pb.gz')
     with running(build(folder)) as pid:
@@ -288,6 +305,8 @@ TESTS = (
     shows_what_grew_and_what_stayed,
     leaves_the_sampling_of_the_process_itself,
     stops_at_ctrl_c,
+    names_a_program_whose_file_is_gone,
+    says_when_nothing_was_sampled,
     writes_a_file_and_a_page,
     looks_at_python_redis_and_a_compiler,
     says_why_it_cannot,

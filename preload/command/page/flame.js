@@ -53,7 +53,7 @@ function flameView(profile) {
   const isDiff = Boolean(profile.width);
   const amount = (value) => (isDiff && value > 0 ? '+' : '') +
     metrics[metric].text(value);
-  let metric = 0, focus = root, wanted = '', byTotal = false;
+  let metric = Math.max(0, root.width.findIndex((w) => w > 0)), focus = root, wanted = '', byTotal = false;
 
   const graph = node('div', {class: 'flame'});
   const matches = node('span', {class: 'quiet matches'});
@@ -195,7 +195,7 @@ function flameView(profile) {
 
   const view = node('div', {class: 'profile'},
     node('div', {class: 'bar'},
-      choice(metrics.map((m) => m.label), (i) => {
+      choice(metrics.map((m) => m.label), metric, (i) => {
         metric = i;
         countMatches();
         draw();

@@ -28,7 +28,7 @@ function build() {
     page.push(node('h2', {}, 'Who allocated it'));
   if (profiles.length > 1)
     page.push(node('div', {class: 'bar'},
-      choice(profiles.map((p) => p.name), show)));
+      choice(profiles.map((p) => p.name), 0, show)));
   page.push(holder);
   if (profiles.length === 0)
     holder.append(node('p', {class: 'quiet'}, 'No stack was sampled.'));

@@ -49,9 +49,9 @@ function node(name, attributes, ...children) {
 }
 
 // choice makes a row of buttons, one of which is pressed.
-function choice(labels, chosen) {
+function choice(labels, first, chosen) {
   const buttons = labels.map((label, i) => node('button', {
-    type: 'button', 'aria-pressed': i === 0,
+    type: 'button', 'aria-pressed': i === first,
     onclick: () => {
       buttons.forEach((b, k) => b.setAttribute('aria-pressed', k === i));
       chosen(i);
