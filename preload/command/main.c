@@ -17,6 +17,8 @@
 //   process.c    what /proc tells of a process
 //   pprof.c, symbolize.c, calltree.c  a heap profile, its names, its stacks as a tree;
 //                toptext.c prints it, flame.c makes the page of page/ of it
+//   session.c    sampling in a process; series.c readings of a program over time, record.c
+//                the file with them; statistics.c two statistics that are compared
 //   message.c, units.c   lines on stderr; sizes and times as a person reads them
 //
 // The command is a process of its own and may use libraries. Of the allocator it

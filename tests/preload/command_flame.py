@@ -122,6 +122,9 @@ def switches_between_what_is_in_use_and_what_was_allocated(b, folder):
     same(rows(), ['parse 50', 'log 20', 'read 10'])
     b.click(button('with callees'))
     same(rows()[0], 'main 0')
+    same(b.run('Array.from(document.querySelectorAll(".stacks tr"), (r) => '
+               'Array.from(r.querySelectorAll("div"), (d) => d.textContent)'
+               '.join())'), ['parse,load,main', 'log,main', 'read,load,main'])
 
 
 def tells_the_size_of_what_the_mouse_is_over(b, folder):

@@ -2,7 +2,8 @@
 // functions as a table.
 'use strict';
 
-const ROW_PX = 20, TABLE_ROWS = 40, PIXEL_MIN = 1;
+const ROW_PX = 20, PIXEL_MIN = 1;
+const FUNCTIONS_SHOWN = 30, STACKS_SHOWN = 10, DEPTH_SHOWN = 8;
 const metrics = [
   {label: 'In use, bytes', text: bytesText},
   {label: 'In use, objects', text: countText},
@@ -63,6 +64,7 @@ function flameView(profile) {
   const reset = node('button', {type: 'button', class: 'plain reset',
     onclick: () => zoom(root)}, 'Show all');
   const table = node('table', {class: 'functions'});
+  const stacks = node('table', {class: 'stacks'});
   const about = node('p', {class: 'facts quiet'});
 
   const isFound = (name) =>
@@ -171,7 +173,30 @@ function flameView(profile) {
     root.children.forEach((c) => visit(c, new Set()));
     const key = byTotal ? 'total' : 'self';
     return [...sums.values()].filter((f) => f[key] !== 0).sort(
-      (a, b) => Math.abs(b[key]) - Math.abs(a[key])).slice(0, TABLE_ROWS);
+      (a, b) => Math.abs(b[key]) - Math.abs(a[key])).slice(0, FUNCTIONS_SHOWN);
+  }
+
+  // The names of a stack, the innermost first.
+  function stackOf(n) {
+    const names = [];
+    for (; n.parent !== null; n = n.parent)
+      names.push(n.name);
+    const rest = names.length - DEPTH_SHOWN;
+    return rest > 1 ? [...names.slice(0, DEPTH_SHOWN),
+      `… ${rest} more callers`] : names;
+  }
+
+  function drawStacks() {
+    const most = nodes.slice(1).map((n) => ({n, self: selfOf(n, metric)}))
+      .filter((s) => s.self !== 0)
+      .sort((a, b) => Math.abs(b.self) - Math.abs(a.self))
+      .slice(0, STACKS_SHOWN);
+    stacks.replaceChildren(...most.map((s) => node('tr', {},
+      node('td', {class: 'n'}, amount(s.self)),
+      node('td', {class: 'n quiet'},
+        isDiff ? '' : percentText(s.self, root.total[metric])),
+      node('td', {class: 'name'}, ...stackOf(s.n).map(
+        (name) => node('div', {}, name))))));
   }
 
   function drawTable() {
@@ -200,10 +225,14 @@ function flameView(profile) {
         countMatches();
         draw();
         drawTable();
+        drawStacks();
       }), search, matches, reset),
     about, graph,
-    node('h2', {}, isDiff ? 'Functions that changed most' : 'Top functions'),
-    table);
+    node('div', {class: 'tables'},
+      node('div', {}, node('h2', {}, isDiff ? 'Functions that changed most'
+        : 'Top functions'), table),
+      node('div', {}, node('h2', {}, isDiff ? 'Stacks that changed most'
+        : 'Top stacks'), stacks)));
   addEventListener('resize', () => view.isConnected && draw());
   addEventListener('keydown', (e) => {
     if (!view.isConnected)
@@ -219,5 +248,6 @@ function flameView(profile) {
     }
   });
   drawTable();
+  drawStacks();
   return {view, draw};
 }
