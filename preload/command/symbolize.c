@@ -1,5 +1,5 @@
-// symbolize.c: see symbolize.h. File by file: all addresses in one file are looked up
-// while it is open.
+// symbolize.c: see symbolize.h. File by file: all addresses in one file are
+// looked up while it is open.
 #include "symbolize.h"
 
 #include <dwarf.h>
@@ -77,8 +77,8 @@ static bool is_function(Dwarf_Die *die) {
            tag == DW_TAG_entry_point;
 }
 
-// symbol_of returns the name of a function for the linker, so that it says as much as
-// a symbol does, or its plain name; or NULL.
+// symbol_of returns the name of a function for the linker, so that it says as
+// much as a symbol does, or its plain name; or NULL.
 static const char *symbol_of(Dwarf_Die *die) {
     static const unsigned attributes[] = {DW_AT_linkage_name,
                                           DW_AT_MIPS_linkage_name, DW_AT_name};
@@ -149,8 +149,8 @@ static void add_debug_lines(struct file *f, struct pprof_location *l,
 
 // Symbols.
 
-// find_symbol returns the symbol that address is in. Where no symbol says so, the
-// last one before may be that of another function.
+// find_symbol returns the symbol that address is in. Where no symbol says so,
+// the last one before may be that of another function.
 static const char *find_symbol(struct file *f, GElf_Addr address) {
     GElf_Addr start;
     bool sure;
@@ -186,7 +186,8 @@ static void name_location(struct file *f, struct pprof_location *l,
 
 // Files.
 
-// address_of returns where in the file's address space code at an offset belongs.
+// address_of returns where in the file's address space code at an offset
+// belongs.
 static bool address_of(Elf *elf, uint64_t offset, uint64_t *ret) {
     size_t nheaders = 0;
     if (elf_getphdrnum(elf, &nheaders) != 0)
@@ -203,7 +204,8 @@ static bool address_of(Elf *elf, uint64_t offset, uint64_t *ret) {
     return false;
 }
 
-// check_same returns NULL if the file is the one that was mapped, or what it is.
+// check_same returns NULL if the file is the one that was mapped, or what it
+// is.
 static const char *check_same(const struct file *f, const char *build_id,
                               const struct stat *st) {
     const unsigned char *bits = NULL;
@@ -290,8 +292,9 @@ static const char *look_into(struct file *f, int fd, uint32_t build_id) {
     return wrong;
 }
 
-// open_file opens the file of a mapping: the one that is mapped, also if another has
-// taken its name, where that is permitted; where the process sees it; or where we do.
+// open_file opens the file of a mapping: the one that is mapped, also if
+// another has taken its name, where that is permitted; where the process sees
+// it; or where we do.
 static int open_file(const struct pprof_mapping *m, struct file *f, pid_t pid) {
     enum { FLAGS = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY };
     if (pid > 0) {
@@ -316,6 +319,20 @@ static int open_file(const struct pprof_mapping *m, struct file *f, pid_t pid) {
 static void limit_waiting(void) {
     setenv("DEBUGINFOD_TIMEOUT", "10", 0);
     setenv("DEBUGINFOD_MAXTIME", "30", 0);
+}
+
+// complain says what is wrong with a file, once: two profiles have the same
+// files.
+static void complain(const char *name, const char *wrong) {
+    static struct intern told;
+    if (told.n == 0)
+        intern_init(&told);
+    size_t before = told.n;
+    char *text = store_printf("%s: %s", name, wrong);
+    intern_add(&told, text);
+    if (told.n > before)
+        message_error("%s", text);
+    free(text);
 }
 
 void symbolize_profile(struct pprof *p, pid_t pid) {
@@ -343,7 +360,7 @@ void symbolize_profile(struct pprof *p, pid_t pid) {
         if (fd >= 0)
             close(fd);
         if (wrong != NULL)
-            message_error("%s: %s", f.name, wrong);
+            complain(f.name, wrong);
     }
     free(done);
 }

@@ -255,7 +255,7 @@ int verb_check(int argc, char **argv) {
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &o);
     if (!o.rss.given && !o.live.given)
         o.rss = (struct limit){.given = true, .percent = 5, .text = "5%"};
-    if (!launch_prepare(o.argv, true, &program) ||
+    if (!launch_prepare(o.argv, false, &program) ||
         !launch_start(&program, o.argv, &l))
         return VERB_UNUSABLE;
     series_watch(&s, &l, o.for_ns);

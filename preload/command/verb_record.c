@@ -291,7 +291,7 @@ int verb_record(int argc, char **argv) {
     struct program program;
     struct launched l;
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &o);
-    if (!launch_prepare(o.argv, true, &program) || !make_folder(&r, &o))
+    if (!launch_prepare(o.argv, false, &program) || !make_folder(&r, &o))
         return VERB_UNUSABLE;
     char *path = data_path(o.output);
     r.path = path;
