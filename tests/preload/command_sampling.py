@@ -54,13 +54,20 @@ def build(folder):
     return path
 
 
+def forget(pid):
+    """Removes the page of one process; mound clean would take those of tests that
+    run at the same time."""
+    for name in page_of(pid):
+        os.remove(os.path.join(PAGES, name))
+
+
 @contextlib.contextmanager
 def running(*argv, mound=True, **variables):
     """A process, by mound run, that has its page."""
     process = subprocess.Popen(
         [command.MOUND, 'run', '--', *argv] if mound else argv,
         stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
-        env={**os.environ, **variables})
+        start_new_session=True, env={**os.environ, **variables})
     try:
         until = time.monotonic() + 20
         while mound and not page_of(process.pid) and \
@@ -68,10 +75,9 @@ def running(*argv, mound=True, **variables):
             time.sleep(0.01)
         yield process.pid
     finally:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        subprocess.run([command.MOUND, 'clean'], stdout=subprocess.DEVNULL,
-                       check=False)
+        forget(process.pid)
 
 
 def page_of(pid):
@@ -242,6 +248,7 @@ def looks_at_python_redis_and_a_compiler(folder):
         must(child is not None, 'no cc1plus')
         found = functions(profile(int(child), '--for=0.5s', '--rate=16KiB'))
         must(sum(found.values()) > 100 * KIB, found)
+    forget(int(child))
 
 
 def says_why_it_cannot(folder):
