@@ -91,8 +91,9 @@ void series_watch(struct series *s, struct launched *l, uint64_t for_ns) {
     }
     if (w.opened)
         target_close(&w.target);
+    // The page of one that was killed may be older than the last reading.
     struct mound_page last;
-    if (launch_page(l, &last))
+    if (launch_page(l, &last) && last.stats.mallocs >= s->page.stats.mallocs)
         s->page = last;
 }
 

@@ -166,6 +166,12 @@ static bool make_folder(struct recording *r, const struct options *o) {
     char *name = store_printf("%s/%%p.pb.gz", r->folder);
     setenv("MOUND_PROFILE", name, 1);
     setenv("MOUND_PROFILE_AT", "peak", 1);
+    // So that there is a profile of its end also when a signal ends it. Statistics
+    // are written then, too.
+    char *stats = store_printf("%s/%%p.json", r->folder);
+    setenv("MOUND_STATS_ON", "TERM,INT,HUP", 0);
+    setenv("MOUND_STATS", stats, 0);
+    free(stats);
     char *rate = store_printf("%" PRIu64, o->rate);
     setenv("MOUND_PROFILE_RATE", rate, 1);
     free(rate);
@@ -224,8 +230,8 @@ static void add_end(struct recording *r, const struct launched *l,
         units_bytes(s->page.stats.rss_peak).s,
         units_count((double)s->page.stats.mallocs).s,
         last   ? ""
-        : peak ? "; no profile of its end, which no code of it lived to write"
-               : "; it left no profile");
+        : peak ? "; it was killed before it wrote a profile of its end"
+               : "; it wrote no profile");
     record_end(&r->line, text);
     free(text);
     flush_line(r);

@@ -110,6 +110,14 @@ def ends_as_the_program_does(folder):
     lines = lines_of(path)
     must(abs(total(of(lines, 'profile')[0]) - 60 * MIB) < 3 * MIB)
     must('killed by signal 9' in of(lines, 'end')[0]['text'])
+    # SIGTERM leaves it the time.
+    _, said = command.mound('record', '--rate=4096', '--for=0.4s', '-o', path,
+                            program, status=143)
+    must('2 profiles;' in said, said)
+    lines = lines_of(path)
+    must(abs(total(of(lines, 'profile')[1]) - 60 * MIB) < 3 * MIB)
+    must(re.search('killed by signal 15 .*RSS at most 6', of(
+        lines, 'end')[0]['text']), lines[-1])
 
 
 def ends_a_server(folder):
