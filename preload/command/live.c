@@ -173,8 +173,7 @@ void live_process(const struct process *p, struct mound_page *page) {
     st->swap = p->swap;
     if (page->magic != MOUND_PAGE_MAGIC)
         begin_page(p, page);
-    // A page has the name of the file, where several names can lead to one:
-    // redis-server is a link to redis-check-rdb.
+    // As ps calls it: it may have changed its name since the page was made.
     program_name(p, page->identity.program, sizeof page->identity.program);
 }
 

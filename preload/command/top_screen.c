@@ -1,5 +1,5 @@
 // top_screen.c: the screen of mound top, by ncursesw. Standard error is a pipe while it
-// is shown, and the first line since the last key is the message at the bottom.
+// is shown, and its lines are the message at the bottom.
 //
 // What writes to a process's page (release) is done by a child: a page that its user
 // shortens meanwhile ends the child, and the terminal is left as it was.
@@ -34,9 +34,10 @@ struct screen {
     size_t first;           // row of the list, or line of the text, on top
     char *text;             // of DETAIL
     char message[TOP_LINE_BYTES];
-    int from_stderr; // the end of the pipe that is read
+    int from_stderr, from_child; // the ends of pipes that are read
+    int to_parent;               // of the second, for the child
+    bool releasing;              // the message says so
     bool colours;
-    bool releasing; // message says so
     bool end;
 };
 
@@ -224,28 +225,37 @@ static void release(struct screen *s) {
     if (child != 0)
         return;
     on_signals(SIG_DFL);
-    dup2(STDERR_FILENO, STDOUT_FILENO);
+    dup2(s->to_parent, STDOUT_FILENO);
+    dup2(s->to_parent, STDERR_FILENO);
     char name[] = "mound release";
     int status = verb_release(2, (char *[]){name, pid, NULL});
     fflush(stdout);
     _exit(status);
 }
 
-// take_messages keeps the first line that came since the last key.
-static void take_messages(struct screen *s) {
+// take_line reads what came through a pipe, and keeps its first line.
+static bool take_line(int fd, char ret[TOP_LINE_BYTES]) {
     char text[4096];
-    ssize_t n = read(s->from_stderr, text, sizeof text - 1);
+    ssize_t n = read(fd, text, sizeof text - 1);
     if (n <= 0)
-        return;
+        return false;
     text[n] = '\0';
     text[strcspn(text, "\n")] = '\0';
-    const char *line = text;
-    if (s->message[0] != '\0' && !s->releasing)
-        return;
-    s->releasing = false;
-    if (strncmp(line, "mound: ", 7) == 0)
-        line += 7;
-    snprintf(s->message, sizeof s->message, "%.500s", line);
+    const char *line = strncmp(text, "mound: ", 7) == 0 ? text + 7 : text;
+    snprintf(ret, TOP_LINE_BYTES, "%.500s", line);
+    return true;
+}
+
+// take_messages: the first line of a child's answer is always shown, a complaint about
+// some other process where there is no message.
+static void take_messages(struct screen *s) {
+    char line[TOP_LINE_BYTES];
+    if (take_line(s->from_child, line) && s->releasing) {
+        memcpy(s->message, line, sizeof line);
+        s->releasing = false;
+    }
+    if (take_line(s->from_stderr, line) && s->message[0] == '\0')
+        memcpy(s->message, line, sizeof line);
 }
 
 static void move_by(struct screen *s, long by) {
@@ -350,13 +360,14 @@ static void wait_keys(struct screen *s, int64_t until) {
     int64_t left;
     while (!s->end && !ended && (left = until - now_ms()) > 0) {
         struct pollfd fds[] = {{STDIN_FILENO, POLLIN, 0},
-                               {s->from_stderr, POLLIN, 0}};
-        int n = poll(fds, 2, (int)left);
+                               {s->from_stderr, POLLIN, 0},
+                               {s->from_child, POLLIN, 0}};
+        int n = poll(fds, 3, (int)left);
         if (n > 0 && (fds[0].revents & (POLLHUP | POLLERR | POLLNVAL)) != 0) {
             s->end = true; // the terminal is gone
             return;
         }
-        if (n > 0 && (fds[1].revents & POLLIN) != 0) {
+        if (n > 0 && ((fds[1].revents | fds[2].revents) & POLLIN) != 0) {
             take_messages(s);
             show(s);
         }
@@ -390,9 +401,10 @@ static void use_colours(struct screen *s) {
 
 int top_screen(enum top_key key, uint64_t interval_ns) {
     struct screen s = {.key = key};
-    int ends[2], saved;
+    int ends[2], child[2], saved;
     setlocale(LC_CTYPE, "");
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0 ||
+        pipe2(child, O_CLOEXEC | O_NONBLOCK) != 0 ||
         (saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)) < 0) {
         message_error("top: %s", strerror(errno));
         return VERB_UNUSABLE;
@@ -413,6 +425,8 @@ int top_screen(enum top_key key, uint64_t interval_ns) {
     use_colours(&s);
     on_signals(note_end);
     s.from_stderr = ends[0];
+    s.from_child = child[0];
+    s.to_parent = child[1];
     dup2(ends[1], STDERR_FILENO);
     run(&s, interval_ns);
     endwin();

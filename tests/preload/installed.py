@@ -75,7 +75,8 @@ def the_command_starts_programs_on_the_library_beside_it(root):
             os.mkdir(moved)
             shutil.move(root + '/usr', moved)
             library = moved + library[len(root):]
-        out = run(find(moved, 'mound'), 'run', 'env', env=env)
+        tools = os.path.dirname(find(moved, 'mound-symbolize'))
+        out = run(tools + '/mound', 'run', 'env', env=env)
         preload = re.search('^LD_PRELOAD=(.*)$', out, re.M)[1]
         must(os.path.realpath(preload) == os.path.realpath(library), preload)
 
