@@ -143,10 +143,6 @@ uint64_t sys_stack_limit(void);
 // knows its environment.
 bool sys_libc_ready(void);
 
-// sys_called_as returns the last part of the path by which this program was started: for a
-// script its own name, for a link the link's. "": not known.
-const char *sys_called_as(void);
-
 // sys_secret returns a word that others cannot guess, the same at each call: made
 // of the 16 random bytes that the kernel gives each program.
 uint64_t sys_secret(void);

@@ -272,15 +272,6 @@ bool sys_libc_ready(void) {
     return environ != NULL || program_invocation_name[0] != '\0';
 }
 
-const char *sys_called_as(void) {
-    const char *path = (const char *)getauxval(AT_EXECFN);
-    // fexecve: the number of a descriptor.
-    if (path == NULL || str_after(path, "/dev/fd/") != NULL)
-        return "";
-    const char *slash = str_find_last(path, '/');
-    return slash != NULL ? slash + 1 : path;
-}
-
 uint64_t sys_secret(void) {
     uint64_t words[2] = {0};
     const void *random = (const void *)getauxval(AT_RANDOM);

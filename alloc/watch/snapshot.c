@@ -278,9 +278,7 @@ void snapshot_identity_by(struct mound_page_identity *ret,
     ret->parent_page = is_forked;
     ret->library = MOUND_VERSION_MAJOR * 10000 + MOUND_VERSION_MINOR * 100 +
                    MOUND_VERSION_PATCH;
-    const char *program = sys_called_as();
-    if (program[0] == '\0')
-        program = outname_program();
+    const char *program = outname_program();
     size_t n = str_len(program);
     memcpy(ret->program, program,
            n < sizeof ret->program ? n : sizeof ret->program - 1);
