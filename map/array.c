@@ -69,6 +69,12 @@ char *array_block_start(const struct array_block *b, char *base) {
 
 static void block_free(const struct mound_map_type *t, char *base, unsigned B,
                        bool own) {
+    // The only bucket of a small map, without all that has to be known of others.
+    if (B == 0 && t->memory == NULL &&
+        mound_map_dataalign_(t) <= sizeof(uint64_t)) {
+        free(base - MOUND_MAP_SLOTS);
+        return;
+    }
     struct array_block b = array_block_layout(t, B, own);
     memory_free(t, array_block_start(&b, base), b.bytes);
 }
@@ -99,6 +105,10 @@ void array_pages_populate(char *from, char *to) {
     pages_advise((uintptr_t)from & ~(uintptr_t)(PAGE - 1),
                  (uintptr_t)to & ~(uintptr_t)(PAGE - 1), MADV_POPULATE_WRITE);
 }
+
+MOUND_MAP_STATIC_ASSERT_(
+    MOUND_MAP_SLOTS *(1 + 2 * MOUND_MAP_INLINE_MAX) < BLOCK_ALIGNED,
+    "block_free takes a bucket of B = 0 to begin with its tophash bytes");
 
 char *array_new(const struct mound_map_type *t, unsigned B, bool cleared) {
     return block_new(t, B, true, cleared);

@@ -27,15 +27,19 @@ void mound_map_reseed_(struct mound_map *m) {
 
 // Making and freeing.
 
+static void init_empty(struct mound_map *m) {
+    map_hash_start();
+    *m = (struct mound_map){0};
+    mound_map_reseed_(m);
+}
+
 bool mound_map_init(const struct mound_map_type *t, struct mound_map *m,
                     void *first) {
     if (!map_type_valid(t) || m == NULL) {
         errno = EINVAL;
         return false;
     }
-    map_hash_start();
-    *m = (struct mound_map){0};
-    mound_map_reseed_(m);
+    init_empty(m);
     if (first != NULL) {
         m->buckets_ = array_lend(t, first);
         m->flags_ = MOUND_MAP_FIRST_LENT;
@@ -51,17 +55,25 @@ static bool hint_B(size_t hint, unsigned *ret_B) {
     return true;
 }
 
+// init_B makes an empty map with an array of 2^B buckets, or without one for B of 0.
+static bool init_B(const struct mound_map_type *t, struct mound_map *m,
+                   unsigned B) {
+    init_empty(m);
+    if (B > 0 && (m->buckets_ = array_new(t, B, true)) == NULL)
+        return false;
+    m->B_ = (uint8_t)B;
+    return true;
+}
+
 bool mound_map_init_hint(const struct mound_map_type *t, struct mound_map *m,
                          size_t hint) {
     if (!mound_map_init(t, m, NULL))
         return false;
-    unsigned B = 0;
-    if (!hint_B(hint, &B) ||
-        (B > 0 && (m->buckets_ = array_new(t, B, true)) == NULL)) {
+    unsigned B;
+    if (!hint_B(hint, &B) || !init_B(t, m, B)) {
         errno = ENOMEM;
         return false;
     }
-    m->B_ = (uint8_t)B;
     return true;
 }
 
@@ -78,8 +90,9 @@ struct mound_map *mound_map_make(const struct mound_map_type *t, size_t hint) {
         errno = ENOMEM;
         return NULL;
     }
-    if (!mound_map_init_hint(t, m, hint)) {
+    if (!init_B(t, m, B)) {
         memory_free(t, m, sizeof *m);
+        errno = ENOMEM;
         return NULL;
     }
     return m;

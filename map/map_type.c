@@ -16,8 +16,8 @@ bool map_type_valid(const struct mound_map_type *t) {
            t->elem_size <= MOUND_MAP_SIZE_MAX && power_of_two(t->key_align) &&
            power_of_two(t->elem_align) && t->key_align <= MOUND_MAP_ALIGN_MAX &&
            t->elem_align <= MOUND_MAP_ALIGN_MAX &&
-           t->key_size % t->key_align == 0 &&
-           t->elem_size % t->elem_align == 0 &&
+           (t->key_size & (t->key_align - 1)) == 0 &&
+           (t->elem_size & (t->elem_align - 1)) == 0 &&
            (t->memory == NULL ||
             (t->memory->allocate != NULL && t->memory->release != NULL));
 }
