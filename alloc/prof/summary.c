@@ -200,6 +200,10 @@ static void write_end(struct print *out, const struct mound_page *page) {
     print_char(out, '\n');
 }
 
+static uint64_t rss_peak(const struct mound_page_stats *st) {
+    return st->rss_peak < st->rss ? st->rss : st->rss_peak;
+}
+
 static void write_rss(struct print *out, const struct mound_page *page,
                       const struct parts *p, const struct column *c) {
     const struct mound_page_stats *st = &page->stats;
@@ -214,7 +218,8 @@ static void write_rss(struct print *out, const struct mound_page *page,
     print_scaled(out, 1000, 10, "", PERCENT_COLUMN);
     print_str(out, "%   ");
     print_str(out, "peak ");
-    print_short(out, st->rss_peak < st->rss ? st->rss : st->rss_peak);
+    print_scaled(out, column_units(c, rss_peak(st)), c->scale, "", 0);
+    print_str(out, units[c->unit]);
     if (st->swap > 0) {
         print_str(out, "; swapped out: ");
         print_short(out, st->swap);
