@@ -1,0 +1,170 @@
+// swiss.c: what is the Swiss map's own: tables, their load and their splitting, and what
+// becomes of it with hashes that are not even.
+#ifndef MAP_SWISS
+#define MAP_SWISS
+#endif
+#include "maps.h"
+#include "watched_malloc.h"
+
+MOUND_MAP_U64(ints, uint64_t)
+
+static uint64_t scrambled(uint64_t x) {
+    return mound_hash_u64(x, 42);
+}
+
+// The entries of the fullest table of many groups, in percent of its slots.
+static size_t fullest(const struct mound_map_type *t,
+                      const struct mound_swiss *m) {
+    struct mound_swiss_info info = info_from(t, m);
+    size_t most = 0;
+    for (size_t i = 0; i < (size_t)1 << info.depth; i++) {
+        struct mound_swiss_ref_ ref = m->dir_[i];
+        size_t n = 0, groups = ref.mask / MOUND_SWISS_GROUP + 1;
+        for (uint64_t offset = 0; offset <= ref.mask;
+             offset += MOUND_SWISS_GROUP)
+            n += (size_t)__builtin_popcount(mound_swiss_full_(
+                mound_swiss_tags_at_(mound_swiss_group_(t, ref.base, offset))));
+        if (groups > 8 && 100 * n / (groups * MOUND_SWISS_SLOTS) > most)
+            most = 100 * n / (groups * MOUND_SWISS_SLOTS);
+    }
+    return most;
+}
+
+Test(swiss, no_table_fills_much_beyond_seven_eighths) {
+    ints *m = ints_make(0);
+    for (uint64_t k = 0; k < 400000; k++) {
+        ints_set(m, k, k);
+        if (k % 5000 == 0)
+            cr_assert(fullest(ints_type(), ints_untyped(m)) <= 91, "%zu of %lu",
+                      fullest(ints_type(), ints_untyped(m)), k);
+    }
+    sound(ints, m, 400000);
+    ints_free(m);
+}
+
+Test(swiss, a_put_allocates_for_one_table_more_at_most) {
+    ints *m = ints_make(0);
+    watch_begin();
+    size_t most = 0;
+    for (uint64_t k = 0; k < 200000; k++) {
+        size_t before = watched().calls;
+        ints_set(m, k, k);
+        if (watched().calls - before > most)
+            most = watched().calls - before;
+    }
+    watch_end();
+    // A table, and the directory.
+    cr_assert(most <= 2, "%zu", most);
+    // What is held beside 17 bytes a slot is next to nothing.
+    struct mound_swiss_info info = info_of(ints, m);
+    cr_assert(info.bytes * 100 <= info.capacity * 17 * 101);
+    ints_free(m);
+}
+
+// Deleting and putting at one size, at a load that is high: nothing is left behind that
+// makes the map grow, or searches long.
+Test(swiss, coming_and_going_at_one_size_takes_no_memory) {
+    ints *m = ints_make(0);
+    uint64_t n = 200000, last = n;
+    for (uint64_t k = 0; k < n; k++)
+        ints_set(m, scrambled(k), k);
+    size_t before = info_of(ints, m).bytes;
+    for (uint64_t k = 0; k < 5 * n; k++) {
+        cr_assert(ints_delete(m, scrambled(k)));
+        ints_set(m, scrambled(last++), k);
+    }
+    sound(ints, m, n);
+    size_t after = info_of(ints, m).bytes;
+    cr_assert(after <= before * 5 / 4, "%zu bytes, %zu before", after, before);
+    ints_free(m);
+}
+
+static uint64_t constant_hash(const void *key, uint64_t seed, void *user) {
+    (void)key;
+    (void)seed;
+    (void)user;
+    return 0x123456789abcdef0u;
+}
+
+static uint64_t low_hash(const void *key, uint64_t seed, void *user) {
+    (void)seed;
+    (void)user;
+    return *(const uint64_t *)key;
+}
+
+static uint64_t high_hash(const void *key, uint64_t seed, void *user) {
+    (void)seed;
+    (void)user;
+    return *(const uint64_t *)key << 44;
+}
+
+// The directory must not double for what no split can part.
+static void expect_bounded(uint64_t (*hash)(const void *, uint64_t, void *),
+                           uint64_t n) {
+    struct plain p = {0};
+    struct mound_map_type t = plain_type(&p);
+    t.hash = hash;
+    struct mound_map *m = mound_map_make(&t, 0);
+    for (uint64_t k = 0; k < n; k++)
+        cr_assert(plain_put(&t, m, k, k));
+    plain_sound(&t, m, n);
+    struct mound_swiss_info info = info_from(&t, m);
+    cr_assert(info.depth <= 12, "depth %u", info.depth);
+    cr_assert(info.bytes <= 300 * n + 500000, "%zu bytes", info.bytes);
+    for (uint64_t k = 0; k < n; k++)
+        expect_eq(*plain_get(&t, m, k), k);
+    size_t seen = 0;
+    struct mound_map_iter it;
+    mound_map_begin(&t, m, &it);
+    while (mound_map_next(&it))
+        seen++;
+    expect_eq(seen, n);
+    for (uint64_t k = 0; k < n; k++)
+        cr_assert(plain_delete(&t, m, k));
+    plain_sound(&t, m, 0);
+    mound_map_free(&t, m);
+}
+
+Test(swiss, one_hash_for_all_keys_is_slow_and_no_more) {
+    expect_bounded(constant_hash, 3000);
+}
+
+Test(swiss, hashes_that_differ_in_their_low_bits_only_are_no_worse) {
+    expect_bounded(low_hash, 30000);
+}
+
+Test(swiss, hashes_that_differ_in_their_high_bits_only_are_no_worse) {
+    expect_bounded(high_hash, 30000);
+}
+
+// A full home group is no reason to fail while others have room.
+Test(swiss, a_put_without_memory_takes_a_free_slot_elsewhere) {
+    ints *m = ints_make(1000);
+    watch_begin();
+    watch_fail(1, true);
+    uint64_t k = 0;
+    errno = 0;
+    while (ints_set(m, k, k))
+        k++;
+    expect_eq(errno, ENOMEM);
+    watch_fail(0, false);
+    watch_end();
+    // To the last slot.
+    expect_eq(k, info_of(ints, m).capacity);
+    sound(ints, m, k);
+    cr_assert(ints_set(m, k, k));
+    sound(ints, m, k + 1);
+    ints_free(m);
+}
+
+// The order of search visits every group, so a table of one group and of two work alike.
+Test(swiss, tables_of_every_size_hold_what_they_have_slots_for) {
+    for (size_t n = 1; n < 3000; n = n * 3 / 2 + 1) {
+        ints *m = ints_make(n);
+        for (uint64_t k = 0; k < n; k++)
+            ints_set(m, k, k);
+        sound(ints, m, n);
+        cr_assert(info_of(ints, m).capacity >= n);
+        ints_free(m);
+    }
+}
