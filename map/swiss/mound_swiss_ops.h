@@ -139,8 +139,9 @@ MOUND_MAP_INLINE_ bool mound_swiss_write_end_(const struct mound_map_type *t,
 // mound_swiss_enter_ makes a free slot the key's; false: out of memory.
 MOUND_MAP_INLINE_ bool mound_swiss_enter_(const struct mound_map_type *t,
                                           struct mound_swiss *m, uint8_t *group,
-                                          unsigned slot, char *place,
-                                          const void *key, uint64_t hash) {
+                                          mound_swiss_tags_ tags, unsigned slot,
+                                          char *place, const void *key,
+                                          uint64_t hash) {
     char *elem = place + mound_swiss_elemoffset_(t);
     if (mound_map_key_apart_(t) || mound_map_elem_apart_(t)) {
         if (!mound_map_fill_apart_(t, place, elem, key))
@@ -155,7 +156,8 @@ MOUND_MAP_INLINE_ bool mound_swiss_enter_(const struct mound_map_type *t,
         if (t->elem_size > 0)
             memset(elem, 0, t->elem_size);
     }
-    group[slot] = (uint8_t)mound_swiss_tag_(hash);
+    // key_copy may have called malloc, but not the map: the tags are as they were.
+    mound_swiss_fill_tag_(group, tags, slot, hash);
     m->count_++;
     return true;
 }
@@ -187,8 +189,9 @@ MOUND_MAP_INLINE_ void *mound_swiss_put_inside_(const struct mound_map_type *t,
             break;
     }
     char *place = mound_swiss_place_slot_(t, &p);
-    if (!mound_swiss_enter_(t, m, mound_swiss_group_(t, p.base, p.offset),
-                            p.slot, place, key, hash))
+    uint8_t *group = mound_swiss_group_(t, p.base, p.offset);
+    if (!mound_swiss_enter_(t, m, group, mound_swiss_tags_at_(group), p.slot,
+                            place, key, hash))
         return NULL;
     uint64_t step = 0;
     for (uint64_t offset = mound_swiss_home_(hash, p.mask); offset != p.offset;
@@ -284,7 +287,7 @@ MOUND_MAP_INLINE_ void *mound_swiss_insert_(
     unsigned slot = (unsigned)__builtin_ctz(empty);
     char *place = mound_swiss_slot_(t, base, offset, slot);
     if (MOUND_MAP_UNLIKELY_(
-            !mound_swiss_enter_(t, m, group, slot, place, key, hash))) {
+            !mound_swiss_enter_(t, m, group, tags, slot, place, key, hash))) {
         mound_swiss_setflags_(m, flags);
         errno = ENOMEM;
         return NULL;
@@ -298,8 +301,9 @@ MOUND_MAP_INLINE_ void *mound_swiss_insert_(
 // mound_swiss_vacate_ drops an entry and empties its slot.
 MOUND_MAP_INLINE_ void mound_swiss_vacate_(const struct mound_map_type *t,
                                            struct mound_swiss *m,
-                                           uint8_t *group, unsigned slot,
-                                           char *place) {
+                                           uint8_t *group,
+                                           mound_swiss_tags_ tags,
+                                           unsigned slot, char *place) {
     void *k = mound_swiss_key_(t, place), *e = mound_swiss_elem_(t, place);
     if (mound_map_key_apart_(t) || mound_map_elem_apart_(t)) {
         mound_map_drop_(t, k, e);
@@ -309,7 +313,7 @@ MOUND_MAP_INLINE_ void mound_swiss_vacate_(const struct mound_map_type *t,
         if (t->elem_drop != NULL)
             t->elem_drop(e, t->user);
     }
-    group[slot] = MOUND_SWISS_EMPTY;
+    mound_swiss_empty_tag_(group, tags, slot);
     if (MOUND_MAP_UNLIKELY_(--m->count_ == 0))
         mound_swiss_emptied_(m);
 }
@@ -327,8 +331,9 @@ MOUND_MAP_INLINE_ bool mound_swiss_delete_whole_(const struct mound_map_type *t,
         char *place = mound_swiss_place_slot_(t, &p);
         if (mound_swiss_watched_(t, m))
             mound_swiss_forget_(t, m, hash, mound_swiss_key_(t, place));
-        mound_swiss_vacate_(t, m, mound_swiss_group_(t, p.base, p.offset),
-                            p.slot, place);
+        uint8_t *group = mound_swiss_group_(t, p.base, p.offset);
+        mound_swiss_vacate_(t, m, group, mound_swiss_tags_at_(group), p.slot,
+                            place);
     }
     mound_swiss_write_end_(t, m);
     return found;
@@ -359,7 +364,7 @@ MOUND_MAP_INLINE_ bool mound_swiss_remove_(
         if (MOUND_MAP_UNLIKELY_(
                 !t->equal(key, mound_swiss_key_(t, place), t->user)))
             continue;
-        mound_swiss_vacate_(t, m, group, slot, place);
+        mound_swiss_vacate_(t, m, group, tags, slot, place);
         mound_swiss_write_end_(t, m);
         return true;
     }

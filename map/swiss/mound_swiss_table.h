@@ -195,6 +195,8 @@ extern "C" {
 #endif
 // mound_swiss_tags_of_ has the tag of each low byte, in each byte of a word.
 MOUND_MAP_API extern const uint32_t mound_swiss_tags_of_[256];
+// The 16 bytes from here[15 - slot] on are zero but for that of the slot.
+MOUND_MAP_API extern const uint8_t mound_swiss_here_[31];
 #ifdef __cplusplus
 }
 #endif
@@ -245,6 +247,27 @@ MOUND_MAP_INLINE_ unsigned mound_swiss_match_(mound_swiss_tags_ tags,
     return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(tags, wanted));
 }
 
+// mound_swiss_fill_tag_ and mound_swiss_empty_tag_ change one tag, of a group whose tags
+// are given: they write all of them. They are read all at once, and a read of what was
+// just written byte by byte waits for the cache.
+MOUND_MAP_INLINE_ void mound_swiss_fill_tag_(uint8_t *group,
+                                             mound_swiss_tags_ tags,
+                                             unsigned slot, uint64_t hash) {
+    __m128i here = _mm_loadu_si128(
+        (const __m128i *)(const void *)(mound_swiss_here_ + 15 - slot));
+    __m128i tag = _mm_shuffle_epi32(
+        _mm_cvtsi32_si128((int)mound_swiss_tags_of_[hash & 0xff]), 0);
+    _mm_store_si128((__m128i *)(void *)group,
+                    _mm_or_si128(tags, _mm_and_si128(here, tag)));
+}
+
+MOUND_MAP_INLINE_ void
+mound_swiss_empty_tag_(uint8_t *group, mound_swiss_tags_ tags, unsigned slot) {
+    __m128i here = _mm_loadu_si128(
+        (const __m128i *)(const void *)(mound_swiss_here_ + 15 - slot));
+    _mm_store_si128((__m128i *)(void *)group, _mm_andnot_si128(here, tags));
+}
+
 MOUND_MAP_INLINE_ unsigned mound_swiss_empty_(mound_swiss_tags_ tags) {
     return (unsigned)_mm_movemask_epi8(
                _mm_cmpeq_epi8(tags, _mm_setzero_si128())) &
@@ -266,6 +289,19 @@ MOUND_MAP_INLINE_ mound_swiss_tags_ mound_swiss_tags_at_(const uint8_t *group) {
     mound_swiss_tags_ tags;
     memcpy(&tags, group, sizeof tags);
     return tags;
+}
+
+MOUND_MAP_INLINE_ void mound_swiss_fill_tag_(uint8_t *group,
+                                             mound_swiss_tags_ tags,
+                                             unsigned slot, uint64_t hash) {
+    (void)tags;
+    group[slot] = (uint8_t)mound_swiss_tag_(hash);
+}
+
+MOUND_MAP_INLINE_ void
+mound_swiss_empty_tag_(uint8_t *group, mound_swiss_tags_ tags, unsigned slot) {
+    (void)tags;
+    group[slot] = MOUND_SWISS_EMPTY;
 }
 
 #define MOUND_SWISS_LOW_ 0x0101010101010101u

@@ -23,16 +23,32 @@ static void reseed(struct mound_swiss *m) {
 
 // Making and freeing.
 
+static void start(const struct mound_map_type *t, struct mound_swiss *m) {
+    map_hash_start();
+    *m = (struct mound_swiss){0};
+    dir_none(t, m);
+    reseed(m);
+}
+
+// start_hint is start with room for hint entries; false, with ENOMEM: there is none.
+static bool start_hint(const struct mound_map_type *t, struct mound_swiss *m,
+                       size_t hint) {
+    start(t, m);
+    if (hint <= MOUND_SWISS_FIRST || swiss_reserve(t, m, hint))
+        return true;
+    swiss_free_tables(t, m);
+    dir_none(t, m);
+    errno = ENOMEM;
+    return false;
+}
+
 bool mound_swiss_init(const struct mound_map_type *t, struct mound_swiss *m,
                       void *first) {
     if (!map_type_valid(t) || m == NULL) {
         errno = EINVAL;
         return false;
     }
-    map_hash_start();
-    *m = (struct mound_swiss){0};
-    dir_none(t, m);
-    reseed(m);
+    start(t, m);
     if (first != NULL)
         dir_set(t, m, table_lend(t, first));
     return true;
@@ -40,13 +56,11 @@ bool mound_swiss_init(const struct mound_map_type *t, struct mound_swiss *m,
 
 bool mound_swiss_init_hint(const struct mound_map_type *t,
                            struct mound_swiss *m, size_t hint) {
-    if (!mound_swiss_init(t, m, NULL))
+    if (!map_type_valid(t) || m == NULL) {
+        errno = EINVAL;
         return false;
-    if (hint <= MOUND_SWISS_FIRST || swiss_reserve(t, m, hint))
-        return true;
-    swiss_free_tables(t, m);
-    errno = ENOMEM;
-    return false;
+    }
+    return start_hint(t, m, hint);
 }
 
 struct mound_swiss *mound_swiss_make(const struct mound_map_type *t,
@@ -61,7 +75,7 @@ struct mound_swiss *mound_swiss_make(const struct mound_map_type *t,
         errno = ENOMEM;
         return NULL;
     }
-    if (!mound_swiss_init_hint(t, m, hint)) {
+    if (!start_hint(t, m, hint)) {
         memory_free(t, m, sizeof *m);
         return NULL;
     }
@@ -100,6 +114,10 @@ static bool give_up(const struct mound_map_type *t, struct mound_swiss *m,
     swiss_free_old(t, m);
     swiss_free_tables(t, m);
     uint16_t npinned = m->npinned_;
+#ifndef MOUND_DEBUG
+    if (npinned == 0 && ours)
+        return true; // nobody looks at it again
+#endif
     uint32_t epoch = m->epoch_ + 1;
     *m = (struct mound_swiss){0};
     dir_none(t, m);

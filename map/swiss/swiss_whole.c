@@ -186,6 +186,7 @@ static bool shrink(const struct mound_map_type *t, struct mound_swiss *m) {
     if (!any_pinned(t, m)) {
         if (m->count_ == 0) {
             swiss_free_tables(t, m);
+            dir_none(t, m);
             m->epoch_++;
             return true;
         }
@@ -237,7 +238,6 @@ void swiss_free_tables(const struct mound_map_type *t, struct mound_swiss *m) {
         table_free(t, table_of(t, *ref));
     }
     dir_free(t, m);
-    dir_none(t, m);
 }
 
 void mound_swiss_info(const struct mound_map_type *t,

@@ -27,7 +27,8 @@ static inline bool swiss_write_end(const struct mound_map_type *t,
 }
 
 // swiss_reserve makes room for n entries in all; false: out of memory, there may be some
-// room. swiss_free_tables frees tables and directory, and leaves the map without.
+// room. swiss_free_tables frees tables and directory; the
+// header still has them.
 bool swiss_reserve(const struct mound_map_type *t, struct mound_swiss *m,
                    size_t n);
 void swiss_free_tables(const struct mound_map_type *t, struct mound_swiss *m);

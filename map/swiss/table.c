@@ -32,15 +32,21 @@ char *table_none(const struct mound_map_type *t) {
 const uint32_t mound_swiss_tags_of_[256] = {TAGS_64(0), TAGS_64(64),
                                             TAGS_64(128), TAGS_64(192)};
 
-size_t table_nslots(const struct mound_map_type *t, uint64_t mask,
-                    unsigned nslots) {
-    size_t n = table_ngroups(mask), size = mound_swiss_slotsize_(t);
+const uint8_t mound_swiss_here_[31] = {[15] = 0xff};
+
+static size_t nslots_of(size_t size, uint64_t mask, unsigned nslots) {
+    size_t n = table_ngroups(mask);
     if (n == 1)
         return nslots;
     size_t spared = size == 0 ? 0 : (HEADER + size - 1) / size;
     if (n < MOUND_SWISS_SPARE_GROUPS || spared > HEADER_SLOTS_MAX)
         spared = 0;
     return MOUND_SWISS_SLOTS * n - spared;
+}
+
+size_t table_nslots(const struct mound_map_type *t, uint64_t mask,
+                    unsigned nslots) {
+    return nslots_of(mound_swiss_slotsize_(t), mask, nslots);
 }
 
 size_t table_limit(const struct mound_map_type *t, uint64_t mask,
@@ -58,70 +64,76 @@ struct table_size table_fit(const struct mound_map_type *t, size_t n) {
     return size;
 }
 
-static size_t table_align(const struct mound_map_type *t) {
-    size_t align = mound_map_dataalign_(t);
-    return align < MEMORY_ALIGN ? MEMORY_ALIGN : align;
+// How a table lies in its block. These are functions of the type, and worth working out
+// once only where a small map is made and freed.
+struct layout {
+    size_t slotsize, nslots, align;
+    size_t front; // bytes before the metadata
+    size_t bytes; // in all
+};
+
+static struct layout layout_of(const struct mound_map_type *t, uint64_t mask,
+                               unsigned nslots) {
+    struct layout l = {.slotsize = mound_swiss_slotsize_(t),
+                       .align = mound_map_dataalign_(t)};
+    if (l.align < MEMORY_ALIGN)
+        l.align = MEMORY_ALIGN;
+    l.nslots = nslots_of(l.slotsize, mask, nslots);
+    l.front = mound_map_round_(l.nslots * l.slotsize, l.align);
+    l.bytes = l.front + mask + MOUND_SWISS_GROUP + HEADER;
+    return l;
 }
 
-// Bytes of a block before the base, and all.
-static size_t table_front(const struct mound_map_type *t, uint64_t mask,
-                          unsigned nslots) {
-    return mound_map_round_(table_nslots(t, mask, nslots) *
-                                mound_swiss_slotsize_(t),
-                            table_align(t));
-}
-
-static size_t block_bytes(const struct mound_map_type *t, uint64_t mask,
-                          unsigned nslots) {
-    return table_front(t, mask, nslots) + mask + MOUND_SWISS_GROUP + HEADER;
+static void metadata_empty(uint8_t *metadata, uint64_t mask, size_t nslots) {
+    size_t missing = table_ngroups(mask) * MOUND_SWISS_SLOTS - nslots;
+    memset(metadata, 0, mask + MOUND_SWISS_GROUP);
+    memset(metadata + mask + MOUND_SWISS_SLOTS - missing, MOUND_SWISS_NO_SLOT,
+           missing);
 }
 
 void table_empty(const struct mound_map_type *t, struct mound_swiss_ref_ ref) {
-    unsigned nslots = table_of(t, ref)->nslots_;
-    size_t all = table_ngroups(ref.mask) * MOUND_SWISS_SLOTS;
-    memset(mound_swiss_group_(t, ref.base, 0), 0, ref.mask + MOUND_SWISS_GROUP);
-    for (size_t i = table_nslots(t, ref.mask, nslots); i < all; i++)
-        mound_swiss_group_(t, ref.base, ref.mask)[i - all + MOUND_SWISS_SLOTS] =
-            MOUND_SWISS_NO_SLOT;
+    struct layout l = layout_of(t, ref.mask, table_of(t, ref)->nslots_);
+    metadata_empty(mound_swiss_group_(t, ref.base, 0), ref.mask, l.nslots);
 }
 
-static struct mound_swiss_ref_ table_at(const struct mound_map_type *t,
-                                        char *block, struct table_size size,
-                                        uint64_t prefix, unsigned depth) {
+static struct mound_swiss_ref_ table_at(char *block, const struct layout *l,
+                                        struct table_size size, uint64_t prefix,
+                                        unsigned depth) {
     uint64_t mask = MOUND_SWISS_GROUP * (size.ngroups - 1);
-    struct mound_swiss_ref_ ref = {block + table_front(t, mask, size.nslots) -
-                                       mound_swiss_slotsize_(t),
-                                   mask};
-    *table_of(t, ref) = (struct mound_swiss_table){
+    char *metadata = block + l->front;
+    struct mound_swiss_table *table =
+        (struct mound_swiss_table *)(void *)(metadata + mask +
+                                             MOUND_SWISS_GROUP);
+    *table = (struct mound_swiss_table){
         .prefix_ = prefix,
         .mask_ = (uint32_t)mask,
         .depth_ = (uint8_t)depth,
         .nslots_ = (uint8_t)size.nslots,
     };
-    table_empty(t, ref);
-    return ref;
+    metadata_empty((uint8_t *)metadata, mask, l->nslots);
+    return (struct mound_swiss_ref_){metadata - l->slotsize, mask};
 }
 
 struct mound_swiss_ref_ table_new(const struct mound_map_type *t,
                                   struct table_size size, uint64_t prefix,
                                   unsigned depth) {
     uint64_t mask = MOUND_SWISS_GROUP * (size.ngroups - 1);
+    struct layout l = layout_of(t, mask, size.nslots);
     char *block = NULL;
     if (mask <= UINT32_MAX)
-        block = (char *)memory_new(t, block_bytes(t, mask, size.nslots),
-                                   table_align(t));
+        block = (char *)memory_new(t, l.bytes, l.align);
     if (block == NULL)
         return (struct mound_swiss_ref_){NULL, 0};
-    return table_at(t, block, size, prefix, depth);
+    return table_at(block, &l, size, prefix, depth);
 }
 
 struct mound_swiss_ref_ table_lend(const struct mound_map_type *t,
                                    void *memory) {
-    size_t align = table_align(t);
+    struct layout l = layout_of(t, 0, MOUND_SWISS_FIRST);
     char *block = (char *)memory;
-    block += mound_map_round_((uintptr_t)block, align) - (uintptr_t)block;
+    block += mound_map_round_((uintptr_t)block, l.align) - (uintptr_t)block;
     struct table_size size = {1, MOUND_SWISS_FIRST};
-    struct mound_swiss_ref_ ref = table_at(t, block, size, 0, 0);
+    struct mound_swiss_ref_ ref = table_at(block, &l, size, 0, 0);
     table_of(t, ref)->flags_ = MOUND_SWISS_LENT;
     return ref;
 }
@@ -130,20 +142,20 @@ void table_free(const struct mound_map_type *t,
                 struct mound_swiss_table *table) {
     if (table == &none.table || (table->flags_ & MOUND_SWISS_LENT))
         return;
-    char *metadata = (char *)mound_swiss_group_(t, table_base(t, table), 0);
-    memory_free(t, metadata - table_front(t, table->mask_, table->nslots_),
-                block_bytes(t, table->mask_, table->nslots_));
+    struct layout l = layout_of(t, table->mask_, table->nslots_);
+    char *block = (char *)(void *)(table + 1) - l.bytes;
+    memory_free(t, block, l.bytes);
 }
 
 size_t table_bytes(const struct mound_map_type *t,
                    const struct mound_swiss_table *table) {
     if (table == &none.table || (table->flags_ & MOUND_SWISS_LENT))
         return 0;
-    return block_bytes(t, table->mask_, table->nslots_);
+    return layout_of(t, table->mask_, table->nslots_).bytes;
 }
 
 size_t table_bytes_of(const struct mound_map_type *t, uint64_t mask) {
-    return block_bytes(t, mask, MOUND_SWISS_SLOTS);
+    return layout_of(t, mask, MOUND_SWISS_SLOTS).bytes;
 }
 
 size_t table_count(const struct mound_map_type *t,
