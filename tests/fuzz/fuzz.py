@@ -3,7 +3,9 @@
 UndefinedBehaviorSanitizer, runs the inputs of corpus/map/ once, and then fuzzes
 for some seconds from a seed that is printed.
 
-Usage: fuzz.py --work FOLDER [--seconds N] [--seed N] [--keep] [INPUT]...
+Usage: fuzz.py --work FOLDER [--swiss] [--seconds N] [--seed N] [--keep] [INPUT]...
+
+With --swiss it is the map of mound_swiss.h, which has the same inputs.
 
 With INPUTs those alone are run, and each operation is printed: what to do with
 the file that a failure names. --keep adds what was found to corpus/map/ and
@@ -20,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MAP = os.path.join(os.path.dirname(os.path.dirname(HERE)), "map")
+SWISS = os.path.join(MAP, "swiss")
 CORPUS = os.path.join(HERE, "corpus", "map")
 # The functions that map_fuzz.c puts others in the place of.
 WRAPPED = ["malloc", "calloc", "realloc", "free", "posix_memalign",
@@ -28,18 +31,19 @@ FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra",
          "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all",
          # Operands are bytes: comparing tells nothing that coverage does not.
          "-fno-sanitize-coverage=trace-cmp",
-         "-fno-omit-frame-pointer", "-I" + MAP, "-pthread"]
+         "-fno-omit-frame-pointer", "-I" + MAP,
+         "-I" + os.path.join(MAP, "swiss"), "-pthread"]
 LINK_FLAGS = ["-Wl," + ",".join("--wrap=" + name for name in WRAPPED)]
 # The program counts blocks itself, without stopping all threads.
 RUN = ["-detect_leaks=0", "-timeout=120", "-rss_limit_mb=2048"]
 MAX_LEN = 300
 
 
-def compile_all(clang, sources, program):
+def compile_all(clang, sources, program, flags):
     """Compiles as many at a time as there are cores; false: one did not."""
     def compile_one(source):
         made = "%s-%s.o" % (program, os.path.basename(source))
-        return subprocess.run([clang, *FLAGS, "-c", source, "-o", made],
+        return subprocess.run([clang, *FLAGS, *flags, "-c", source, "-o", made],
                               check=False).returncode == 0 and made
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = list(pool.map(compile_one, sources))
@@ -48,20 +52,20 @@ def compile_all(clang, sources, program):
         check=False).returncode == 0
 
 
-def build(work):
+def build(work, flags):
     clang = shutil.which("clang-14") or shutil.which("clang")
     if clang is None:
         sys.exit("fuzz: clang is needed: install clang-14 libclang-rt-14-dev")
     program = os.path.join(work, "map_fuzz")
-    sources = [os.path.join(HERE, "map_fuzz.c")] + sorted(
-        os.path.join(MAP, name) for name in os.listdir(MAP)
-        if name.endswith(".c"))
-    headers = [os.path.join(MAP, name) for name in os.listdir(MAP)
-               if name.endswith(".h")]
+    names = sorted(os.path.join(folder, name) for folder in (MAP, SWISS)
+                   for name in os.listdir(folder))
+    sources = [os.path.join(HERE, "map_fuzz.c")] + [
+        name for name in names if name.endswith(".c")]
+    headers = [name for name in names if name.endswith(".h")]
     newest = max(os.path.getmtime(name) for name in
                  sources + headers + [os.path.abspath(__file__)])
     if not os.path.exists(program) or os.path.getmtime(program) < newest:
-        if not compile_all(clang, sources, program):
+        if not compile_all(clang, sources, program, flags):
             sys.exit("fuzz: %s failed; it needs libclang-rt-14-dev and "
                      "libxxhash-dev" % clang)
     return program
@@ -100,6 +104,7 @@ def keep(program, work, found):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", required=True)
+    parser.add_argument("--swiss", action="store_true")
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--seed", type=int,
                         default=random.SystemRandom().randrange(1, 1 << 31))
@@ -108,7 +113,7 @@ def main():
     args = parser.parse_args()
     work = os.path.abspath(args.work)
     os.makedirs(work, exist_ok=True)
-    program = build(work)
+    program = build(work, ["-DMAP_SWISS"] if args.swiss else [])
     if args.inputs:
         for name in args.inputs:
             fuzz(program, work, name, trace=True)

@@ -9,7 +9,7 @@
 // All that is random comes from the input: the linker's --wrap puts functions of
 // ours in the place of map_random, map_seed and getrandom. It also does so for malloc and its
 // like, so that operations meet want of memory, and all blocks are counted.
-#include "mound_map.h"
+#include "../map/which.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -381,12 +381,12 @@ static bool nothing_equal(const void *a, const void *b, void *user) {
 MOUND_MAP_DECLARE(weak, uint64_t, uint64_t, word_hash, word_eq)
 MOUND_MAP_DECLARE(weak_wide, uint64_t, struct medium, word_hash, word_eq)
 MOUND_MAP_U32(u32_u8, uint8_t)
-MOUND_MAP_FLAGGED_(f64_u16, double, uint16_t, f64_hash, f64_eq,
-                   MOUND_MAP_KEY_UPDATE | MOUND_MAP_KEY_IRREFLEXIVE)
+MOUND_TYPED_MAP_(mound_map, f64_u16, double, uint16_t, f64_hash, f64_eq,
+                 MOUND_MAP_KEY_UPDATE | MOUND_MAP_KEY_IRREFLEXIVE)
 MOUND_MAP_STR(owned, uint64_t)
 MOUND_MAP_STR_BORROWED(borrowed, uint32_t)
-MOUND_MAP_FLAGGED_(weak_borrowed, mound_str_, uint64_t, str_weak_hash,
-                   mound_eq_str, MOUND_MAP_KEY_UPDATE)
+MOUND_TYPED_MAP_(mound_map, weak_borrowed, mound_str_, uint64_t, str_weak_hash,
+                 mound_eq_str, MOUND_MAP_KEY_UPDATE)
 MOUND_MAP_VIEW_BORROWED(views, struct medium)
 MOUND_MAP_DECLARE_OWNING(boxes, struct mound_view, box, view_hash,
                          mound_eq_view, mound_copy_view, mound_drop_view,
@@ -1063,7 +1063,7 @@ static void verify(void) {
     bool plain = t->key_copy == NULL && t->elem_copy == NULL &&
                  t->key_size <= 128 && t->elem_size <= 128;
     // Blocks that wait to be freed may have a table of blocks too long.
-    if (plain && info.arrays == 0 && info.oldbuckets == 0 &&
+    if (plain && info.arrays == 0 && !growing(&info) &&
         info.bytes != map_bytes + (map_lent ? sizeof *map : 0))
         die("it has %zu bytes and says %zu", map_bytes, info.bytes);
 }
@@ -1075,7 +1075,7 @@ static void release(size_t n) {
     trace("evacuate %zu", n);
     MAP_CALL(left = mound_map_evacuate(kind->type(), map, n));
     mound_map_info(kind->type(), map, &info);
-    if (left != (info.oldbuckets ? info.oldbuckets - info.nevacuate : 0))
+    if (left != to_move(&info))
         die("evacuate says %zu are left", left);
     MAP_CALL(mound_map_evacuate(kind->type(), map, 0));
     mound_map_info(kind->type(), map, &info);
@@ -1222,8 +1222,8 @@ static void shrink_or_reserve(bool shrink, size_t n) {
     if (done && !shrink) {
         struct mound_map_info info;
         mound_map_info(t, map, &info);
-        if (n > 8 && n > 13 * (((size_t)1 << info.B) / 2))
-            die("reserve of %zu made B %u", n, info.B);
+        if (!room(&info, n))
+            die("reserve of %zu made %zu bytes", n, info.bytes);
     }
 }
 

@@ -979,47 +979,6 @@ static void delete_key(uint32_t k, unsigned variant) {
         gone(k);
 }
 
-// What the two maps say of themselves: whether a growth is under way, and how many old
-// buckets it still has to move; whether there is no more memory than the entries need,
-// and room for n.
-#ifndef MAP_SWISS
-static bool growing(const struct mound_map_info *info) {
-    return info->oldbuckets != 0;
-}
-
-static size_t to_move(const struct mound_map_info *info) {
-    return growing(info) ? info->oldbuckets - info->nevacuate : 0;
-}
-
-static bool room(const struct mound_map_info *info, size_t n) {
-    return n <= 8 || n <= 13 * (((size_t)1 << info->B) / 2);
-}
-
-static bool tight(const struct mound_map_info *info) {
-    struct mound_map_info half = *info;
-    half.B--;
-    return info->B == 0 || !room(&half, count);
-}
-#else
-static bool growing(const struct mound_map_info *info) {
-    (void)info;
-    return false;
-}
-
-static size_t to_move(const struct mound_map_info *info) {
-    (void)info;
-    return 0;
-}
-
-static bool room(const struct mound_map_info *info, size_t n) {
-    return n <= info->capacity;
-}
-
-static bool tight(const struct mound_map_info *info) {
-    return info->capacity <= 5 * count / 2 + 15 * info->tables;
-}
-#endif
-
 static void check_info(void) {
     struct mound_map_info info;
     mound_map_info(kind->type, kind->untyped(map), &info);
@@ -1249,7 +1208,7 @@ static void shrink(void) {
     struct mound_map_info info;
     mound_map_info(kind->type, kind->untyped(map), &info);
     // Of a Swiss map tables with an iterator in them are not joined.
-    if (growing(&info) || (!iterated && !abandoned && !tight(&info)))
+    if (growing(&info) || (!iterated && !abandoned && !tight(&info, count)))
         wrong("shrunk to %zu bytes for %zu entries", info.bytes, count);
     if (!abandoned && !iterated && info.arrays != 0)
         wrong("%zu outgrown arrays after shrink", info.arrays);

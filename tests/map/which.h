@@ -56,4 +56,45 @@
 #define MOUND_SET_DECLARE_OWNING MOUND_SWISS_SET_DECLARE_OWNING
 #endif
 
+// What the two maps say of themselves: whether a growth is under way, and how many old
+// buckets it still has to move; whether there is no more memory than the entries need,
+// and room for n.
+#ifndef MAP_SWISS
+static inline bool growing(const struct mound_map_info *info) {
+    return info->oldbuckets != 0;
+}
+
+static inline size_t to_move(const struct mound_map_info *info) {
+    return growing(info) ? info->oldbuckets - info->nevacuate : 0;
+}
+
+static inline bool room(const struct mound_map_info *info, size_t n) {
+    return n <= 8 || n <= 13 * (((size_t)1 << info->B) / 2);
+}
+
+static inline bool tight(const struct mound_map_info *info, size_t count) {
+    struct mound_map_info half = *info;
+    half.B--;
+    return info->B == 0 || !room(&half, count);
+}
+#else
+static inline bool growing(const struct mound_map_info *info) {
+    (void)info;
+    return false;
+}
+
+static inline size_t to_move(const struct mound_map_info *info) {
+    (void)info;
+    return 0;
+}
+
+static inline bool room(const struct mound_map_info *info, size_t n) {
+    return n <= info->capacity;
+}
+
+static inline bool tight(const struct mound_map_info *info, size_t count) {
+    return info->capacity <= 5 * count / 2 + 15 * info->tables;
+}
+#endif
+
 #endif
