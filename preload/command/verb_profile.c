@@ -94,8 +94,8 @@ static error_t parse(int key, char *value, struct argp_state *state) {
 static int show_file(const struct options *o) {
     struct pprof p;
     if (o->is_live) {
-        message_error("%s: is not the number of a process, which --for, "
-                      "--growth, --leaks, --peak and --rate need",
+        message_error("%s: is a file; --for, --growth, --leaks, --peak and "
+                      "--rate need a process",
                       o->what);
         return VERB_UNUSABLE;
     }
@@ -268,8 +268,12 @@ static int show_process(const struct options *o) {
     return status;
 }
 
-static bool is_number(const char *s) {
-    return s[0] != '\0' && s[strspn(s, "0123456789")] == '\0';
+// is_file says whether what is a profile: a path, or a file that is there. A number is a
+// process, anything else the name of one.
+static bool is_file(const char *what) {
+    bool is_number =
+        what[0] != '\0' && what[strspn(what, "0123456789")] == '\0';
+    return !is_number && (strchr(what, '/') != NULL || access(what, F_OK) == 0);
 }
 
 int verb_profile(int argc, char **argv) {
@@ -278,7 +282,7 @@ int verb_profile(int argc, char **argv) {
         .options = argp_options,
         .parser = parse,
         .children = children,
-        .args_doc = "PID|FILE",
+        .args_doc = "PID|NAME|FILE",
         .doc = "Shows who allocates the memory of a process that was started "
                "with MOUND_CONTROL=1, as mound run does: samples for a time, "
                "stops, and shows what was taken. Ctrl-C ends that time early; "
@@ -291,5 +295,5 @@ int verb_profile(int argc, char **argv) {
     struct options o = {.for_ns = UINT64_MAX, .rate = RATE};
     shown_init(&o.shown);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    return is_number(o.what) ? show_process(&o) : show_file(&o);
+    return is_file(o.what) ? show_file(&o) : show_process(&o);
 }

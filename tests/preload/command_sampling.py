@@ -251,6 +251,17 @@ def looks_at_python_redis_and_a_compiler(folder):
     forget(int(child))
 
 
+def finds_a_process_by_its_name(folder):
+    program = build(folder)
+    named = os.path.join(folder, 'only-this-one')
+    os.rename(program, named)
+    with running(named):
+        text, _ = command.mound('profile', 'only-this-one', '--for=300ms')
+        must('Functions with' in text, text)
+        _, said = command.mound('profile', 'no-such-process', status=2)
+        must(said == 'mound: no-such-process: No such file or directory\n', said)
+
+
 def says_why_it_cannot(folder):
     with running('sleep', '60', mound=False) as pid:
         said = command.one_line(command.mound('profile', str(pid),
@@ -316,6 +327,7 @@ TESTS = (
     says_when_nothing_was_sampled,
     writes_a_file_and_a_page,
     looks_at_python_redis_and_a_compiler,
+    finds_a_process_by_its_name,
     says_why_it_cannot,
     compares_statistics,
 )
