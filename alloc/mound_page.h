@@ -72,12 +72,12 @@ struct mound_page_identity {
         parent_page; // 1: a child of fork, which began with the counters of its
                      // parent
     uint32_t library; // mound_version()
-    char program
-        [MOUND_PAGE_NAME_BYTES]; // by which it was started, without folders; ends in 0
-    uint32_t serves;             // enum mound_page_serves
-    uint32_t state;              // enum mound_page_state
-    int32_t status; // of MOUND_PAGE_EXITED: exit status, -1: not known; of
-                    // MOUND_PAGE_SIGNALLED: the signal, -1: not known
+    // The name by which it was started, without folders; ends in 0.
+    char program[MOUND_PAGE_NAME_BYTES];
+    uint32_t serves; // enum mound_page_serves
+    uint32_t state;  // enum mound_page_state
+    int32_t status;  // of MOUND_PAGE_EXITED: exit status, -1: not known; of
+                     // MOUND_PAGE_SIGNALLED: the signal, -1: not known
     uint32_t reserved;
     uint64_t end_unix_ns; // 0: not ended, or not noted
 };

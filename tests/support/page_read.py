@@ -22,7 +22,7 @@ def _parse(header):
     for name, body in re.findall(r'struct (\w+) \{(.*?)\n\};', text, re.S):
         fields = []
         for kind, field, _, n in re.findall(
-                r'(?:struct )?(\w+)\s+(\w+)(\[(\w+)\])?;', body):
+                r'(?:struct )?(\w+)\s+(\w+)\s*(\[(\w+)\])?;', body):
             base = structs[kind]
             if n:
                 base = base * int(numbers.get(n, n))
