@@ -8,6 +8,12 @@ KEEPER = os.path.join(os.environ['MOUND_PROBES'], 'page_keeper')
 INSIDE = 'TEST_OWN_SHM'
 
 
+def is_root():
+    """Whether this is root of the machine, and not of a namespace of its own."""
+    with open('/proc/self/uid_map', encoding='utf-8') as f:
+        return os.geteuid() == 0 and f.read().split() == ['0', '0', '4294967295']
+
+
 def own_shm():
     """Starts the test once more where /dev/shm is empty, if that can be done here, so
     that it sees no pages of others."""
