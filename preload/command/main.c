@@ -65,7 +65,7 @@ enum { NVERBS = sizeof verbs / sizeof verbs[0] };
 static void print_verb(FILE *out, const struct verb *v) {
     char usage[64];
     snprintf(usage, sizeof usage, "%s %s", v->name, v->arguments);
-    fprintf(out, "%-21s mound %-19s %s\n",
+    fprintf(out, "%-21s mound %-20s %s\n",
             v->question != NULL ? v->question : "", usage, v->help);
 }
 

@@ -45,9 +45,11 @@ static bool one(struct walk *w, int folder, const char *path, uid_t uid,
     struct pagefile_why why;
     struct stat st;
     snprintf(whole, sizeof whole, "%s/%s", path, name);
+    w->page.magic = MOUND_PAGE_MAGIC;
     if (!pagefile_read(folder, name, &w->page, &file, &why)) {
-        // It may have gone, as those of processes do that end.
-        if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        // It may have gone, as those of processes do that end; or is being made.
+        if (w->page.magic != 0 &&
+            fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
             complain(w, whole, why.s);
         return true;
     }

@@ -148,6 +148,7 @@ int verb_stats(int argc, char **argv) {
             "Tells what the memory of a process is made of, and what follows "
             "from it. FILE is the page of one that was killed (mound ps "
             "lists them; they are in /dev/shm/mound-UID), CORE a core file. "
+            "PID can be the name of a process, where only one has it. "
             "The process does not notice."
             "\vExit status: 0 done, 2 it does not run on mound, or may not be "
             "read."};
