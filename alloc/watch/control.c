@@ -10,6 +10,7 @@
 #include "heap/keptspans.h"
 #include "heap/scavenger.h"
 #include "heap/scavenger_visit.h"
+#include "mound.h"
 #include "os/filter.h"
 #include "os/helper.h"
 #include "os/mem.h"
@@ -59,37 +60,45 @@ static void set_listening(struct mound_page_control *box,
 
 // Requests.
 
-// release_runs gives free pages back, in steps, and returns how many bytes that was.
-static uint64_t release_runs(struct mheap *h) {
-    uint64_t npages = 0;
+// release_runs gives free pages back, in steps.
+static void release_runs(struct mheap *h) {
     int nbusy = 0;
     for (;;) {
         mutex_lock(&h->lock);
         uint64_t nbacked = h->pages.nbacked;
         mutex_unlock(&h->lock);
         size_t n = scavenger_release(h, min_size(nbacked, RELEASE_PAGES));
-        npages += n;
         bool busy = n == 0 &&
                     atomic_load_explicit(&h->scavenging, memory_order_relaxed);
         if (nbacked == 0 || (n == 0 && (!busy || ++nbusy == BUSY_TRIES)) ||
             !helper_sleep_ns(&h->helper, busy ? BUSY_NS : 0))
-            return npages << PAGE_SHIFT;
+            return;
     }
 }
 
-// As mound_malloc_trim, but for the caches of threads, which only these can empty.
+// absent_bytes returns how much of the heap has no memory.
+static uint64_t absent_bytes(void) {
+    static struct mound_memstats st; // the helper's; too large for small stacks
+    mound_read_memstats(&st, sizeof st);
+    return st.heap_released + st.heap_holes;
+}
+
+// As mound_malloc_trim, but for the caches of threads, which only these can empty. What
+// came back is told by the counters: pages that become free on the way may go at once.
 static int64_t release(void) {
     struct mheap *h = &mound_heap;
     if (!mem_can_release())
         return -ENOTSUP; // it would have to be told to functions of the program
+    uint64_t before = absent_bytes();
     while (thread_drain_orphan())
         continue;
     runtime_reclaim();
     mheap_drop_held(h);
     atomic_store_explicit(&h->release_refused, false, memory_order_relaxed);
-    uint64_t nbytes = release_runs(h);
-    nbytes += scavenger_release_holes(h);
-    return (int64_t)nbytes;
+    release_runs(h);
+    scavenger_release_holes(h);
+    uint64_t after = absent_bytes();
+    return after > before ? (int64_t)(after - before) : 0;
 }
 
 static int64_t start_profile(uint64_t rate) {
