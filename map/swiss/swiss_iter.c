@@ -139,8 +139,13 @@ bool mound_swiss_next_slow_(struct mound_swiss_iter *it) {
     if (m == NULL)
         return end_reached(it);
     unsigned flags = mound_swiss_flags_(m);
-    if (flags & MOUND_SWISS_FREED)
+    if (flags & MOUND_SWISS_FREED) {
+#ifdef MOUND_DEBUG
+        if (!(it->state_ & MOUND_SWISS_ITER_PINNED))
+            mound_swiss_misuse_(it->type_, m, "");
+#endif
         return end_reached(it);
+    }
     if (flags & MOUND_SWISS_WRITING) {
         mound_swiss_misuse_(it->type_, m,
                             "concurrent map iteration and map write");
