@@ -1063,7 +1063,7 @@ static void verify(void) {
     bool plain = t->key_copy == NULL && t->elem_copy == NULL &&
                  t->key_size <= 128 && t->elem_size <= 128;
     // Blocks that wait to be freed may have a table of blocks too long.
-    if (plain && info.arrays == 0 && !growing(&info) &&
+    if (plain && info.arrays == 0 && !map_is_growing(&info) &&
         info.bytes != map_bytes + (map_lent ? sizeof *map : 0))
         die("it has %zu bytes and says %zu", map_bytes, info.bytes);
 }
@@ -1075,7 +1075,7 @@ static void release(size_t n) {
     trace("evacuate %zu", n);
     MAP_CALL(left = mound_map_evacuate(kind->type(), map, n));
     mound_map_info(kind->type(), map, &info);
-    if (left != to_move(&info))
+    if (left != map_to_move(&info))
         die("evacuate says %zu are left", left);
     MAP_CALL(mound_map_evacuate(kind->type(), map, 0));
     mound_map_info(kind->type(), map, &info);
@@ -1222,7 +1222,7 @@ static void shrink_or_reserve(bool shrink, size_t n) {
     if (done && !shrink) {
         struct mound_map_info info;
         mound_map_info(t, map, &info);
-        if (!room(&info, n))
+        if (!map_has_room(&info, n))
             die("reserve of %zu made %zu bytes", n, info.bytes);
     }
 }

@@ -997,7 +997,7 @@ static void check_info(void) {
     if (nlive > 0 || abandoned)
         return;
     // What is left of outgrown arrays goes when it is asked to.
-    if (info.arrays == 0 || growing(&info))
+    if (info.arrays == 0 || map_is_growing(&info))
         return;
     enter_map();
     kind->evacuate(map, 0);
@@ -1189,7 +1189,7 @@ static void clear(void) {
     abandoned = abandoned && failed;
     struct mound_map_info info;
     mound_map_info(kind->type, kind->untyped(map), &info);
-    if (!failed && (info.arrays != 0 || growing(&info)))
+    if (!failed && (info.arrays != 0 || map_is_growing(&info)))
         wrong("outgrown arrays after clear");
 }
 
@@ -1208,7 +1208,8 @@ static void shrink(void) {
     struct mound_map_info info;
     mound_map_info(kind->type, kind->untyped(map), &info);
     // Of a Swiss map tables with an iterator in them are not joined.
-    if (growing(&info) || (!iterated && !abandoned && !tight(&info, count)))
+    if (map_is_growing(&info) ||
+        (!iterated && !abandoned && !map_is_tight(&info, count)))
         wrong("shrunk to %zu bytes for %zu entries", info.bytes, count);
     if (!abandoned && !iterated && info.arrays != 0)
         wrong("%zu outgrown arrays after shrink", info.arrays);
@@ -1223,7 +1224,7 @@ static void reserve(size_t n) {
     mound_map_info(kind->type, kind->untyped(map), &info);
     if (!done)
         refused("reserve", failed);
-    else if (n > 8 && !room(&info, n))
+    else if (n > 8 && !map_has_room(&info, n))
         wrong("reserve of %zu left %zu bytes", n, info.bytes);
 }
 
@@ -1235,9 +1236,10 @@ static void evacuate(size_t n) {
     bool failed = leave_map();
     writes++;
     mound_map_info(kind->type, kind->untyped(map), &after);
-    if (left != to_move(&after))
-        wrong("evacuate says %zu are left, info %zu", left, to_move(&after));
-    if (!failed && n >= to_move(&before) && left != 0)
+    if (left != map_to_move(&after))
+        wrong("evacuate says %zu are left, info %zu", left,
+              map_to_move(&after));
+    if (!failed && n >= map_to_move(&before) && left != 0)
         wrong("evacuate left %zu old buckets", left);
 }
 

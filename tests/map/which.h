@@ -60,39 +60,41 @@
 // buckets it still has to move; whether there is no more memory than the entries need,
 // and room for n.
 #ifndef MAP_SWISS
-static inline bool growing(const struct mound_map_info *info) {
+static inline bool map_is_growing(const struct mound_map_info *info) {
     return info->oldbuckets != 0;
 }
 
-static inline size_t to_move(const struct mound_map_info *info) {
-    return growing(info) ? info->oldbuckets - info->nevacuate : 0;
+static inline size_t map_to_move(const struct mound_map_info *info) {
+    return map_is_growing(info) ? info->oldbuckets - info->nevacuate : 0;
 }
 
-static inline bool room(const struct mound_map_info *info, size_t n) {
+static inline bool map_has_room(const struct mound_map_info *info, size_t n) {
     return n <= 8 || n <= 13 * (((size_t)1 << info->B) / 2);
 }
 
-static inline bool tight(const struct mound_map_info *info, size_t count) {
+static inline bool map_is_tight(const struct mound_map_info *info,
+                                size_t count) {
     struct mound_map_info half = *info;
     half.B--;
-    return info->B == 0 || !room(&half, count);
+    return info->B == 0 || !map_has_room(&half, count);
 }
 #else
-static inline bool growing(const struct mound_map_info *info) {
+static inline bool map_is_growing(const struct mound_map_info *info) {
     (void)info;
     return false;
 }
 
-static inline size_t to_move(const struct mound_map_info *info) {
+static inline size_t map_to_move(const struct mound_map_info *info) {
     (void)info;
     return 0;
 }
 
-static inline bool room(const struct mound_map_info *info, size_t n) {
+static inline bool map_has_room(const struct mound_map_info *info, size_t n) {
     return n <= info->capacity;
 }
 
-static inline bool tight(const struct mound_map_info *info, size_t count) {
+static inline bool map_is_tight(const struct mound_map_info *info,
+                                size_t count) {
     return info->capacity <= 5 * count / 2 + 15 * info->tables;
 }
 #endif
