@@ -31,7 +31,7 @@ void pagefile_name(struct pagefile *f);
 const char *pagefile_folder(const struct pagefile *f);
 
 // pagefile_map makes the file, which must be new (-EEXIST), of mode 0600, reserves
-// nbytes for it (-ENOSPC: /dev/shm is full), and maps it: at a place that was returned
+// nbytes for it (-ENOSPC: /dev/shm is full; -EFBIG: RLIMIT_FSIZE), and maps it: at a place that was returned
 // earlier, which it replaces, or elsewhere if at is NULL. It reads as zero. When it
 // fails there is no file.
 int pagefile_map(const struct pagefile *f, size_t nbytes, void *at,

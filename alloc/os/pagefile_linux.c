@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/str.h"
@@ -71,6 +72,13 @@ const char *pagefile_folder(const struct pagefile *f) {
     return NULL;
 }
 
+// A file beyond RLIMIT_FSIZE ends a process by SIGXFSZ: it is not even begun.
+static bool exceeds_limit(size_t nbytes) {
+    struct rlimit limit;
+    return syscall4(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &limit) == 0 &&
+           limit.rlim_cur < nbytes;
+}
+
 // reserve gives a file memory, so that no later write to it can fail.
 static int reserve(int fd, size_t nbytes) {
     static const char zeros[256];
@@ -98,6 +106,8 @@ static int map(int fd, size_t nbytes, void *at, void **ret_memory) {
 int pagefile_map(const struct pagefile *f, size_t nbytes, void *at,
                  void **ret_memory) {
     int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    if (exceeds_limit(nbytes))
+        return -EFBIG;
     int fd = (int)syscall4(SYS_openat, AT_FDCWD, f->path, flags, FILE_MODE);
     if (fd < 0)
         return fd;

@@ -91,6 +91,18 @@ def a_full_file_system_gives_one_line(_):
     complains('', 'No space left on device', size='1m,nr_inodes=1')
 
 
+def a_limit_on_the_size_of_files_gives_one_line(_):
+    """Without SIGXFSZ, which ends a program."""
+    for nbytes, says in ((0, True), (4096, True), (64 << 10, False)):
+        p = subprocess.run(
+            ['prlimit', '--fsize=%d' % nbytes, 'env', 'LD_PRELOAD=' + LIB,
+             'MOUND_WATCH=1', WATCHED, 'exit', '0'], capture_output=True,
+            text=True, timeout=HANG_S, check=False)
+        must(p.returncode == 0, nbytes, p.returncode, p.stderr)
+        must(('File too large; nobody' in p.stderr and p.stderr.count('\n') == 1)
+             if says else p.stderr == '', nbytes, p.stderr)
+
+
 def without_dev_shm_there_is_one_line(_):
     complains('mount -t tmpfs none /dev', 'No such file or directory')
     complains('mount -o remount,ro /dev/shm', 'Read-only file system')
@@ -258,7 +270,8 @@ def the_oom_killer_leaves_its_page(_):
 TESTS = [
     a_folder_that_is_not_ours_is_not_used,
     a_folder_that_others_may_use_is_not_used, a_link_is_not_followed,
-    a_full_file_system_gives_one_line, without_dev_shm_there_is_one_line,
+    a_full_file_system_gives_one_line,
+    a_limit_on_the_size_of_files_gives_one_line, without_dev_shm_there_is_one_line,
     without_proc_there_is_a_page, what_has_its_name_is_left_alone,
     two_namespaces_with_one_folder_do_not_meet,
     every_call_of_the_start_may_fail, the_oom_killer_leaves_its_page,
