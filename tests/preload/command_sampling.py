@@ -287,7 +287,7 @@ def says_why_it_cannot(folder):
         command.mound('profile', *argv, status=2)
     said = command.one_line(command.mound('profile', '--growth', folder,
                                           status=2)[1])
-    must('not the number of a process' in said, said)
+    must('need a process' in said, said)
 
 
 def compares_statistics(folder):
