@@ -116,6 +116,9 @@ static const char *make_locked(const char **ret_what) {
     page->version = MOUND_PAGE_VERSION;
     page->nbytes = sizeof *page;
     page->identity = id;
+    // A reader that comes before the helper is to wait for it.
+    if (options->control)
+        page->control.listening = MOUND_PAGE_PAUSED;
     // release: partner in runtime_page_now
     atomic_store_explicit(runtime_page(), page, memory_order_release);
     publish_begin();
