@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "environment.h"
+#include "explain.h"
 #include "launch.h"
 #include "message.h"
 #include "program.h"
@@ -48,6 +49,7 @@ static void report(const struct launched *l, const char *program) {
     if (launch_page(l, &page)) {
         fflush(stderr);
         summary_write(&page, 2);
+        fputs(explain_last_moment(&page).s, stderr);
     } else
         message_error("%d: it left no page; mound doctor %s may say why",
                       (int)l->pid, program);

@@ -85,19 +85,6 @@ static void print_age(const struct target *t) {
            t->torn ? ", which it did not finish" : "");
 }
 
-// print_last_moment says what is exact of a process that was killed: how many pages it
-// used. The rest is as old as its last publication.
-static void print_last_moment(const struct target *t) {
-    const struct mound_page_now *now = &t->page.now;
-    const struct mound_page_stats *st = &t->page.stats;
-    if (!t->alive && t->source == TARGET_PAGE &&
-        (now->inuse > st->inuse + st->inuse / 50 ||
-         now->inuse < st->inuse - st->inuse / 50))
-        printf("In its last moment %s were in spans, not %s, and %s idle.\n",
-               units_bytes(now->inuse).s, units_bytes(st->inuse).s,
-               units_bytes(now->idle).s);
-}
-
 static void print(const struct options *o, struct target *t,
                   const struct mound_page *before) {
     target_settle(t);
@@ -122,7 +109,8 @@ static void print(const struct options *o, struct target *t,
     if (why.s[0] != '\0')
         printf("\n%s\n", why.s);
     print_age(t);
-    print_last_moment(t);
+    if (!t->alive && t->source == TARGET_PAGE)
+        fputs(explain_last_moment(&t->page).s, stdout);
 }
 
 int verb_stats(int argc, char **argv) {
