@@ -50,6 +50,13 @@ def the_page_has_every_verb_and_no_other(_):
     must(len(verbs()) == len(set(verbs())) > 8, verbs())
 
 
+def the_page_has_the_arguments_of_each_verb(_):
+    for verb, text in sections().items():
+        usage = re.match(r'Usage: mound %s \[OPTION...\] ?(.*)\n' % verb,
+                         mound(verb, '--help')[0])[1]
+        must(text.splitlines()[0] == ('mound %s %s' % (verb, usage)).strip(), verb, usage)
+
+
 def the_page_has_every_option_of_each_verb_and_no_other(_):
     for verb, text in sections().items():
         there = {name: (short, argument) for short, name, argument in re.findall(
@@ -129,6 +136,7 @@ def completion_has_values(_):
 
 TESTS = [
     the_page_has_every_verb_and_no_other,
+    the_page_has_the_arguments_of_each_verb,
     the_page_has_every_option_of_each_verb_and_no_other,
     the_page_has_the_exit_codes_and_aliases,
     the_page_is_well_formed,
