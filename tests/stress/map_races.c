@@ -4,7 +4,7 @@
 // that began several growths ago, the last of which frees the array.
 //
 // usage: map_races [ROUNDS [THREADS]]     1 round and 32 threads unless told
-#include "mound_map.h"
+#include "../map/which.h"
 
 #include <pthread.h>
 #include <stdio.h>
