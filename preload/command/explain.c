@@ -229,14 +229,3 @@ struct explain_text explain(const struct target *t,
         others[most].of(&c);
     return ret;
 }
-
-struct explain_text explain_last_moment(const struct mound_page *page) {
-    struct explain_text ret = {""};
-    uint64_t now = page->now.inuse, published = page->stats.inuse;
-    uint64_t differ = now > published ? now - published : published - now;
-    if (differ > published / 50)
-        say(&ret, "In its last moment %s were in spans, not %s, and %s idle.\n",
-            units_bytes(now).s, units_bytes(published).s,
-            units_bytes(page->now.idle).s);
-    return ret;
-}

@@ -13,8 +13,4 @@ struct explain_text {
 struct explain_text explain(const struct target *t,
                             const struct mound_page *before);
 
-// explain_last_moment says, of a process that was killed, what is exact: how many pages it
-// used; a line, or nothing where its last publication, which has the rest, had as many.
-struct explain_text explain_last_moment(const struct mound_page *page);
-
 #endif // MOUND_COMMAND_EXPLAIN_H

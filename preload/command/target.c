@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core.h"
+#include "lastmoment.h"
 #include "live.h"
 #include "message.h"
 #include "pagefile.h"
@@ -60,6 +61,12 @@ static bool read_now(struct target *t, const struct process *p,
     return true;
 }
 
+// read_last brings a reading that is not of now up to the page counts, which are.
+static void read_last(struct target *t) {
+    if (!t->fresh)
+        t->differs = lastmoment_bring_up(&t->page);
+}
+
 bool target_of_page(const struct pages_entry *entry, struct target *ret) {
     struct process p;
     enum live_answer answer;
@@ -72,6 +79,7 @@ bool target_of_page(const struct pages_entry *entry, struct target *ret) {
                            .page = *entry->page};
     if (ret->alive && process_read(ret->pid, &p))
         read_now(ret, &p, &answer, &(struct live_why){{0}});
+    read_last(ret);
     return ret->path != NULL;
 }
 
@@ -128,6 +136,7 @@ static bool open_file(const char *path, struct target *t) {
     enum live_answer answer;
     if (t->alive && process_read(t->pid, &p))
         read_now(t, &p, &answer, &(struct live_why){{0}});
+    read_last(t);
     return t->path != NULL;
 }
 
@@ -231,8 +240,10 @@ bool target_refresh(struct target *t) {
     if (!read)
         t->alive = t->alive && process_read(t->pid, &p) && process_runs(&p) &&
                    p.start_ticks == t->page.identity.start_ticks;
+    t->fresh = false;
     if (t->alive && process_read(t->pid, &p))
         read |= read_now(t, &p, &answer, &why);
+    read_last(t);
     return read;
 }
 

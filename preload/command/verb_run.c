@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "environment.h"
-#include "explain.h"
+#include "lastmoment.h"
 #include "launch.h"
 #include "message.h"
 #include "program.h"
@@ -48,8 +48,9 @@ static void report(const struct launched *l, const char *program) {
             launch_how(l).s, units_duration(l->end_ns - l->begin_ns).s);
     if (launch_page(l, &page)) {
         fflush(stderr);
+        int64_t differs = lastmoment_bring_up(&page);
         summary_write(&page, 2);
-        fputs(explain_last_moment(&page).s, stderr);
+        fputs(lastmoment_text(differs).s, stderr);
     } else
         message_error("%d: it left no page; mound doctor %s may say why",
                       (int)l->pid, program);

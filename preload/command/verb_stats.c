@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "explain.h"
+#include "lastmoment.h"
 #include "message.h"
 #include "openmetrics.h"
 #include "prof/summary.h"
@@ -109,8 +110,7 @@ static void print(const struct options *o, struct target *t,
     if (why.s[0] != '\0')
         printf("\n%s\n", why.s);
     print_age(t);
-    if (!t->alive && t->source == TARGET_PAGE)
-        fputs(explain_last_moment(&t->page).s, stdout);
+    fputs(lastmoment_text(t->differs).s, stdout);
 }
 
 int verb_stats(int argc, char **argv) {

@@ -48,6 +48,35 @@ def page_of(pid):
     return glob.glob('%s/%d-*.page' % (page_read.folder(), pid))[0]
 
 
+GROW = """
+import sys
+kept = []
+while True:
+    kept.append(bytearray(1 << 20))
+    if len(kept) == 300:
+        print(flush=True)
+        sys.stdin.readline()
+"""
+
+
+def a_killed_process_is_told_as_it_was_in_its_last_moment(_):
+    """As fast as it can: its last publication is of a time before."""
+    for _ in range(3):
+        child = watched('/usr/bin/python3', '-c', GROW)
+        with open('/proc/%d/statm' % child.pid, encoding='ascii') as f:
+            rss = int(f.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
+        path = page_of(child.pid)
+        child.kill()
+        child.communicate()
+        told = json.loads(mound('stats', '--json', path)[0])['mound']
+        must(abs(told['rss'] - rss) < rss / 50 + 4 * MIB, rss, told['rss'])
+        parts = told['parts']
+        must(sum(parts.values()) - 2 * parts['absent'] == told['rss'],
+             parts, told['rss'])
+        must(parts['live'] > 290 * MIB, parts)
+        os.remove(path)
+
+
 def a_process_that_was_killed_is_listed_until_clean(_):
     child = watched('/usr/bin/python3', '-c', PYTHON)
     must(listed()[child.pid]['state'] == 'running', 'alive')
@@ -65,7 +94,7 @@ def a_process_that_was_killed_is_listed_until_clean(_):
     page = page_read.read(path)
     must(page.now.inuse > 20 * MIB, 'exact to the last moment', page.now.inuse)
     must(page.stats.inuse > page.now.inuse * 0.9 or
-         'In its last moment' in out, out)
+         'after the last publication' in out, out)
     must('killed or crashed' in out and 'its last publication' in out, out)
     must('No such process' in mound('stats', str(child.pid), status=2)[1],
          'by number')
@@ -348,6 +377,7 @@ def pages_of_other_containers_are_found_by_the_process(_):
 
 TESTS = [
     a_process_that_was_killed_is_listed_until_clean,
+    a_killed_process_is_told_as_it_was_in_its_last_moment,
     a_process_has_the_name_that_it_was_started_by,
     a_process_that_became_another_program_is_none,
     stats_has_a_live_process_publish,
