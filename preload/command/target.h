@@ -25,8 +25,8 @@ struct target {
     char *path; // of the page file or the core; NULL
     bool
         fresh; // page.stats was read from the process now, not when it published
-    bool elsewhere; // it may run where it is not seen from here
-    bool torn;      // it died while it wrote a section
+    bool elsewhere;  // it may run where it is not seen from here
+    bool torn;       // it died while it wrote a section
     int64_t differs; // by what page.stats was brought up to the last moment
     struct mound_page page;
     struct mound_page *mapped; // target_map, or NULL
