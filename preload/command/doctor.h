@@ -29,9 +29,10 @@ struct doctor {
 };
 
 // doctor_found prints "THING: WHY: WHAT TO DO" and counts it; doctor_note prints what
-// is good to know and no fault.
+// is good to know and no fault; doctor_say prints as these do, whatever bytes names have.
 void doctor_found(struct doctor *d, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+void doctor_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void doctor_note(struct doctor *d, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -144,6 +144,10 @@ static bool refuse(pid_t pid, const struct doctor_proc *p, int error) {
     if (p->name[0] == '\0' || error == ESRCH)
         message_error("%d: %s", (int)pid,
                       strerror(error == ENOENT ? ESRCH : error));
+    else if (geteuid() != 0 && p->uid == geteuid())
+        message_error("%d (%s): %s: it is protected (not dumpable, or with "
+                      "rights of its own); run as root",
+                      (int)pid, p->name, strerror(error));
     else
         message_error("%d (%s): %s: it belongs to user %u%s", (int)pid, p->name,
                       strerror(error), (unsigned)p->uid,
@@ -184,8 +188,8 @@ bool doctor_process(struct doctor *d, pid_t pid) {
     doctor_options(d, p.environment);
     doctor_limits(d, &p);
     if (d->nfound == 0)
-        printf(
-            "%s (pid %d): nothing found: mound is loaded and serves malloc\n",
+        doctor_say(
+            "%s (pid %d): nothing found: mound is loaded and serves malloc",
             p.name, (int)pid);
     doctor_proc_end(&p);
     return true;

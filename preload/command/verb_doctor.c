@@ -32,6 +32,13 @@ void doctor_found(struct doctor *d, const char *format, ...) {
     d->nfound++;
 }
 
+void doctor_say(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    print_line("", format, arguments);
+    va_end(arguments);
+}
+
 void doctor_note(struct doctor *d, const char *format, ...) {
     (void)d;
     va_list arguments;
@@ -84,7 +91,8 @@ static bool look_at_program(struct doctor *d, const char *name) {
     doctor_options(d, environ);
     doctor_limits(d, NULL);
     if (d->nfound == 0)
-        printf("%s: nothing found: mound run -- %s loads mound\n", path, name);
+        doctor_say("%s: nothing found: mound run -- %s loads mound", path,
+                   name);
     return true;
 }
 
@@ -96,7 +104,7 @@ static void look_at_machine(struct doctor *d) {
     doctor_options(d, environ);
     doctor_limits(d, NULL);
     if (d->nfound == 0)
-        printf("this machine: nothing found\n");
+        doctor_say("this machine: nothing found");
 }
 
 static error_t parse(int key, char *value, struct argp_state *state) {

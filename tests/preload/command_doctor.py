@@ -429,6 +429,24 @@ def another_users_process(folder):
     must('Permission denied' in lines[0] and 'as root' in lines[0], lines)
 
 
+def a_process_of_its_user_that_is_protected(_):
+    if not is_root():
+        raise Skipped('not root')
+    with running('python3', '-c', 'import ctypes, time\n'
+                 'ctypes.CDLL(None).prctl(4, 0)\ntime.sleep(100)',
+                 user=NOBODY, group=NOBODY) as pid:
+        lines = doctor(pid, status=2, user=NOBODY, group=NOBODY)
+    must('not dumpable' in lines[0] and 'belongs to' not in lines[0], lines)
+
+
+def a_name_with_escape_sequences(folder):
+    name = os.path.join(folder, 'a\033[31mb')
+    shutil.copy('/bin/sleep', name)
+    with running(name, '100', env={'LD_PRELOAD': LIB}) as pid:
+        lines = doctor(pid, status=0) + doctor(name, status=0)
+    must('?[31mb' in lines[-1] and not any('\033' in line for line in lines), lines)
+
+
 def in_namespace(folder, *argv, binds=(), script='', status=1, env=None):
     """Runs doctor where files of the machine have other contents."""
     unshare = ['unshare', '-m'] if os.geteuid() == 0 else ['unshare', '-rm']
@@ -553,6 +571,8 @@ TESTS = [
     a_library_that_was_replaced,
     ended_processes_and_threads_of_the_kernel,
     another_users_process,
+    a_process_of_its_user_that_is_protected,
+    a_name_with_escape_sequences,
     settings_of_the_machine,
     who_may_read,
     a_process_near_the_most_mappings,
