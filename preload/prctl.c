@@ -7,6 +7,7 @@
 // alone is taken for a filter, which is wrong for programs that use it for Landlock.
 #include <errno.h>
 #include <stdarg.h>
+#include <linux/seccomp.h>
 #include <sys/prctl.h>
 
 #include "interpose.h"
@@ -29,6 +30,11 @@ EXPORT int prctl(int option, ...) {
         process_filtered();
         errno = saved;
     }
+    // Reading the time stamp counter ends a thread by SIGSEGV then.
+    if (option == PR_SET_SECCOMP && a == SECCOMP_MODE_STRICT)
+        sys_stop_ticks(true);
+    if (option == PR_SET_TSC)
+        sys_stop_ticks(a == PR_TSC_SIGSEGV);
     static prctl_function *next;
     NEXT(next, "prctl");
     if (next != NULL)

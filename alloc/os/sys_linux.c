@@ -82,8 +82,16 @@ uint64_t sys_now_ns(void) {
     return clock_ns(CLOCK_MONOTONIC_COARSE);
 }
 
+uint64_t sys_ticks_stopped;
+
+void sys_stop_ticks(bool stop) {
+    uint64_t at = stop ? sys_ticks() | 1 : 0;
+    __atomic_store_n(&sys_ticks_stopped, at, __ATOMIC_RELAXED);
+}
+
 uint64_t sys_unix_ns(void) {
-    return clock_ns(CLOCK_REALTIME);
+    bool stopped = __atomic_load_n(&sys_ticks_stopped, __ATOMIC_RELAXED) != 0;
+    return clock_ns(stopped ? CLOCK_REALTIME_COARSE : CLOCK_REALTIME);
 }
 
 // wait_writable waits until fd, which writes do not wait for, takes more; false:

@@ -279,6 +279,13 @@ Test(kill, strict_mode) {
     survives_at("MOUND_PROFILE_RATE=1", "strict", "prctl", FILTERED_STATUS);
 }
 
+Test(kill, for_reading_the_time_stamp_counter) {
+    // No filter comes, so all is written as without.
+    survives("tsc", "raw", FILTERED_STATUS);
+    survives_at("MOUND_WATCH=1", "tsc", "raw", FILTERED_STATUS);
+    survives_at("MOUND_STATS=/dev/./null", "tsc", "raw", FILTERED_STATUS);
+}
+
 // Limits on address space and on data, in MiB: the least of them both for the whole
 // life of the program and from some moment on.
 #define limited(which, mib)                                                    \

@@ -17,6 +17,8 @@
 //            so when mound has started its helper and written
 //   strict   SECCOMP_MODE_STRICT, in which malloc can serve nothing but what it has
 //            memory for; ends by a bare system call
+//   tsc      no filter, but PR_SET_TSC, by which to read that counter is a fault, as
+//            it is in strict mode; ends by exit(7)
 //   prctl, raw  who sets the filter: the C library's prctl and syscall, or this
 //            program's own instructions, which cannot be watched
 //
@@ -196,6 +198,20 @@ static void work(uint64_t seed) {
 enum { NEARLIER = 1000 };
 static char *object[NEARLIER];
 
+// grow_and_shrink reads no clock: the C library's is a fault where the counter is.
+static void grow_and_shrink(void) {
+    for (size_t size = 16; size <= 64 << 10; size *= 2) {
+        for (int i = 0; i < NEARLIER; i++) {
+            object[i] = must_malloc(size);
+            *object[i] = 1;
+        }
+        for (int i = 0; i < NEARLIER; i++) {
+            free(object[i]);
+        }
+    }
+    malloc_trim(0);
+}
+
 // free_deep frees them further down in the stack than any call before.
 static __attribute__((noinline)) void free_deep(void) {
     volatile char room[64 * 1024];
@@ -314,6 +330,12 @@ int main(int argc, char **argv) {
         keep_mask(watched);
     } else if (strcmp(argv[1], "opens") == 0) {
         filter_opens(watched);
+        exit(STATUS);
+    } else if (strcmp(argv[1], "tsc") == 0) {
+        if (prctl(PR_SET_TSC, PR_TSC_SIGSEGV) != 0) {
+            skip("only x86 has that");
+        }
+        grow_and_shrink();
         exit(STATUS);
     } else {
         // Many: a sample, above all a guarded one, leaves no free slot to malloc.
