@@ -63,8 +63,14 @@ static bool read_now(struct target *t, const struct process *p,
 
 // read_last brings a reading that is not of now up to the page counts, which are.
 static void read_last(struct target *t) {
+    struct mound_page_stats *st = &t->page.stats;
+    uint64_t rss = st->rss, peak = st->rss_peak;
     if (!t->fresh)
         t->differs = lastmoment_bring_up(&t->page);
+    if (t->alive) { // these are of now: see read_now
+        st->rss = rss;
+        st->rss_peak = peak;
+    }
 }
 
 bool target_of_page(const struct pages_entry *entry, struct target *ret) {

@@ -80,8 +80,10 @@ static void print_age(const struct target *t) {
         return;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    uint64_t age = now.tv_sec > at ? (uint64_t)(now.tv_sec - at) : 0;
-    printf("As of %s, %s ago%s%s.\n", text, units_duration(age * 1000000000).s,
+    uint64_t now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    uint64_t at_ns = t->page.stats.published_unix_ns;
+    printf("As of %s, %s ago%s%s.\n", text,
+           units_duration(now_ns > at_ns ? now_ns - at_ns : 0).s,
            t->alive ? "" : ", its last publication",
            t->torn ? ", which it did not finish" : "");
 }

@@ -77,6 +77,40 @@ def a_killed_process_is_told_as_it_was_in_its_last_moment(_):
         os.remove(path)
 
 
+PROTECTED = """
+import ctypes, sys
+ctypes.CDLL(None).prctl(4, 0)
+x = [b'x' * 5000 for i in range(4000)]
+print('ready', flush=True)
+sys.stdin.read()
+"""
+
+
+def the_rss_of_a_process_that_may_not_be_read_is_that_of_now(_):
+    """What it is made of is of its last publication; its RSS is not."""
+    with subprocess.Popen(
+            as_nobody('env', 'LD_PRELOAD=' + os.environ['MOUND_LIB'],
+                      'MOUND_WATCH=1', '/usr/bin/python3', '-c', PROTECTED),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        must(child.stdout.readline() != '', 'it did not start')
+        with open('/proc/%d/statm' % child.pid, encoding='ascii') as f:
+            rss = int(f.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
+        # As old as can be.
+        path = glob.glob('/dev/shm/mound-65534/%d-*.page' % child.pid)[0]
+        with open(path, 'r+b') as f:
+            page = page_read.Page.from_buffer_copy(f.read())
+            page.stats.inuse = page.stats.live = MIB
+            f.seek(0)
+            f.write(bytes(page))
+        out = subprocess.run(as_nobody(MOUND, 'stats', '--json', str(child.pid)),
+                             capture_output=True, timeout=HANG_S, check=True)
+        told = json.loads(out.stdout)['mound']['rss']
+        child.stdin.close()
+    with contextlib.suppress(OSError):
+        os.rmdir(os.path.dirname(path))
+    must(abs(told - rss) < MIB, told, rss)
+
+
 def a_process_that_was_killed_is_listed_until_clean(_):
     child = watched('/usr/bin/python3', '-c', PYTHON)
     must(listed()[child.pid]['state'] == 'running', 'alive')
@@ -378,6 +412,7 @@ def pages_of_other_containers_are_found_by_the_process(_):
 TESTS = [
     a_process_that_was_killed_is_listed_until_clean,
     a_killed_process_is_told_as_it_was_in_its_last_moment,
+    the_rss_of_a_process_that_may_not_be_read_is_that_of_now,
     a_process_has_the_name_that_it_was_started_by,
     a_process_that_became_another_program_is_none,
     stats_has_a_live_process_publish,
