@@ -213,40 +213,57 @@ static uint64_t written(const struct mound_page_control *box) {
     return __atomic_load_n(&box->profile_done, __ATOMIC_ACQUIRE);
 }
 
-// The file is beside the page.
-static char *path_of(const struct target *t, uint64_t number) {
+// The file is beside the page. taker: 0, or who has taken it.
+static char *path_of(const struct target *t, uint64_t number, pid_t taker) {
     const struct mound_page_identity *id = &t->page.identity;
     const char *slash = strrchr(t->path, '/');
     int nfolder = slash != NULL ? (int)(slash + 1 - t->path) : 0;
+    char whose[16] = "";
     char *path;
-    if (asprintf(&path, "%.*s%" PRIu32 "-%" PRIu64 ".%" PRIu64 ".pb.gz",
-                 nfolder, t->path, id->pid, id->start_ticks, number) < 0)
+    if (taker != 0)
+        snprintf(whose, sizeof whose, ".%d", (int)taker);
+    if (asprintf(&path, "%.*s%" PRIu32 "-%" PRIu64 ".%" PRIu64 "%s.pb.gz",
+                 nfolder, t->path, id->pid, id->start_ticks, number, whose) < 0)
         return NULL;
     return path;
+}
+
+// wait_written waits until a profile was written after the one numbered before, and
+// returns 0 or -errno after a complaint.
+static int64_t wait_written(struct waiting *w, uint64_t before) {
+    while (written(w->box) == before) {
+        if (ended(w))
+            return fail(w, ESRCH, "it has ended");
+        if (late(w))
+            return fail_late(w,
+                             "no thread of it has allocated or freed memory");
+        wait_change((const uint32_t *)&w->box->profile_done, (uint32_t)before);
+    }
+    int64_t error = __atomic_load_n(&w->box->profile_result, __ATOMIC_RELAXED);
+    return error == 0 ? 0 : refused(w, error < 0 ? error : -EIO);
 }
 
 char *request_profile(struct target *t, enum mound_page_op op, int timeout_ms) {
     struct waiting w;
     if (begin(&w, t, op, timeout_ms) != 0)
         return NULL;
-    uint64_t before = written(w.box);
-    if (send_alone(&w, op, 0) != 0)
-        return NULL;
-    while (written(w.box) == before) {
-        if (ended(&w)) {
-            fail(&w, ESRCH, "it has ended");
+    for (;;) {
+        uint64_t before = written(w.box);
+        if (send_alone(&w, op, 0) != 0 || wait_written(&w, before) != 0)
+            return NULL;
+        // Two that waited at the same time found one file: one of them has it.
+        uint64_t number = written(w.box);
+        char *path = path_of(t, number, 0);
+        char *own = path_of(t, number, (pid_t)syscall(SYS_gettid));
+        bool taken = path != NULL && own != NULL && rename(path, own) == 0;
+        int error = errno;
+        free(path);
+        if (taken)
+            return own;
+        free(own);
+        if (error != ENOENT || late(&w)) {
+            fail(&w, error, strerror(error));
             return NULL;
         }
-        if (late(&w)) {
-            fail_late(&w, "no thread of it has allocated or freed memory");
-            return NULL;
-        }
-        wait_change((const uint32_t *)&w.box->profile_done, (uint32_t)before);
     }
-    int64_t error = __atomic_load_n(&w.box->profile_result, __ATOMIC_RELAXED);
-    if (error != 0) {
-        refused(&w, error < 0 ? error : -EIO);
-        return NULL;
-    }
-    return path_of(t, written(w.box));
 }

@@ -20,7 +20,8 @@ int64_t request_do(struct target *t, enum mound_page_op op, uint64_t arg,
 
 // request_profile has the process write a profile (op: MOUND_PAGE_PROFILE_WRITE or
 // MOUND_PAGE_PROFILE_PEAK), waits until a thread of it did so, and returns the path of
-// the file, which the caller removes and frees; or NULL after a complaint. A program of
+// the file, which is the caller's alone and which it removes and frees; or NULL after a
+// complaint. A program of
 // which no thread allocates or frees before the time is over writes it later.
 char *request_profile(struct target *t, enum mound_page_op op, int timeout_ms);
 

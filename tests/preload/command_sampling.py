@@ -161,6 +161,19 @@ def leaves_the_sampling_of_the_process_itself(folder):
         must(functions(profile(pid))['leak'] > functions(text)['leak'])
 
 
+def several_at_once_get_a_profile_each(folder):
+    with running(build(folder), MOUND_PROFILE_RATE='1000') as pid:
+        at_once = [subprocess.Popen(
+            [command.MOUND, 'profile', str(pid), '--for', '300ms'],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            for _ in range(5)]
+        for p in at_once:
+            out, err = p.communicate(timeout=60)
+            must(p.returncode == 0 and err == '' and 'leak' in out,
+                 p.returncode, err, out)
+        must(len(page_of(pid)) == 1, page_of(pid))
+
+
 def stops_at_ctrl_c(folder):
     with running(build(folder)) as pid:
         started = time.monotonic()
@@ -322,6 +335,7 @@ TESTS = (
     shows_who_allocates_and_stops_again,
     shows_what_grew_and_what_stayed,
     leaves_the_sampling_of_the_process_itself,
+    several_at_once_get_a_profile_each,
     stops_at_ctrl_c,
     names_a_program_whose_file_is_gone,
     says_when_nothing_was_sampled,
