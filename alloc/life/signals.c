@@ -3,7 +3,8 @@
 //   MOUND_PROFILE_SIGNAL   profilefile_on_signal writes a profile
 //   MOUND_STATS_SIGNAL     dump_now writes the statistics
 //   MOUND_STATS_ON         exit_by_signal writes both; then the process dies of the
-//                          signal, by its default action
+//                          signal, by its default action. Process 1 of a pid
+//                          namespace, which does not, goes on after both
 //   SIGSEGV, with guards   guards_fault reports a fault at a guard; then the
 //                          handler from before runs, or the process ends
 //
@@ -45,9 +46,19 @@ static void on_signal(int signal) {
     errno = saved;
 }
 
+static bool writes_profiles(void) {
+    return profile_wanted() && options->profile_path[0] != '\0';
+}
+
 static void die(int signal) {
+    // Process 1 of a pid namespace does not die of it: that is not its end.
+    if (runtime_pid() == 1 && !runtime_is_borrowed()) {
+        if (writes_profiles())
+            profilefile_on_signal(signal);
+        dump_now();
+        return;
+    }
     exit_by_signal(signal);
-    // Process 1 of a pid namespace does not die of it.
     if (!sys_die_of(signal))
         sys_on_signal(signal, process_on_deadly);
 }
@@ -73,8 +84,7 @@ COLD void signals_start(void) {
         if (sys_signal_is_default(signal))
             sys_on_signal(signal, process_on_deadly);
     }
-    if (profile_wanted() && options->profile_path[0] != '\0' &&
-        options->profile_signal != 0)
+    if (writes_profiles() && options->profile_signal != 0)
         sys_on_signal(options->profile_signal, on_signal);
     if (options->stats_signal != 0)
         sys_on_signal(options->stats_signal, on_signal);

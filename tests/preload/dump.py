@@ -230,8 +230,12 @@ def process_1_of_a_namespace_does_not_die_of_it(_):
         raise Skipped('no pid namespaces here')
     r = run('unshare', '--pid', '--fork', 'sh', '-c',
             'kill -TERM $$; kill -TERM $$; echo alive', MOUND_STATS_ON='TERM',
-            MOUND_ONLY='sh')
+            MOUND_ONLY='sh', MOUND_STATS='1')
     must(r.stdout == 'alive\n', r)
+    # It goes on, and so do its figures; its end is another.
+    found = [how for program, how in heads(r.stderr) if program == 'sh']
+    must(len(found) == 3 and all(how.startswith('running') for how in found[:2]) and
+         found[2].startswith('ended ') and 'signal' not in found[2], found)
 
 
 def another_signal_has_it_written_and_go_on(folder):
