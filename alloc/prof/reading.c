@@ -59,23 +59,26 @@ static void set_class(struct mound_page_class *ret, uint64_t size,
     ret->rounding = MOUND_PAGE_UNKNOWN;
 }
 
-static void read_class(struct mheap *h, struct list *caches, unsigned sizeclass,
+static bool read_class(struct mheap *h, struct list *caches, unsigned sizeclass,
                        struct mound_page_class *ret) {
     struct sums sums = {0};
     if (mheap_is_used(h, sizeclass)) {
         struct mcentral *mc = &h->central[sizeclass];
-        mutex_lock(&mc->lock);
+        if (!mutex_trylock(&mc->lock))
+            return false;
         add_store_locked(&sums, mc->stats);
         add_magazines_locked(&sums, caches, sizeclass);
         mutex_unlock(&mc->lock);
     }
     if (mheap_sampled(h) != NULL) {
         struct mcentral *mc = &mheap_sampled(h)[sizeclass];
-        mutex_lock(&mc->lock);
+        if (!mutex_trylock(&mc->lock))
+            return false;
         add_store_locked(&sums, mc->stats);
         mutex_unlock(&mc->lock);
     }
     set_class(ret, sizeclass_bytes[sizeclass], &sums);
+    return true;
 }
 
 // next_class returns the next class that somebody has used: others are not touched,
@@ -88,10 +91,14 @@ static unsigned next_class(const struct mheap *h, unsigned sizeclass) {
 bool reading_step_locked(struct reading *r, struct mheap *h,
                          struct list *caches, uint64_t until) {
     do {
-        r->next = next_class(h, r->next);
-        if (r->next >= NUM_SIZECLASSES)
+        unsigned next = next_class(h, r->next);
+        if (next >= NUM_SIZECLASSES) {
+            r->next = NUM_SIZECLASSES;
             return true;
-        read_class(h, caches, r->next, &r->stats.classes[r->next]);
+        }
+        if (!read_class(h, caches, next, &r->stats.classes[next]))
+            return false;
+        r->next = next;
     } while ((int64_t)(sys_ticks() - until) < 0);
     return false;
 }
@@ -168,7 +175,7 @@ static void add_classes(struct mound_page_stats *ret) {
     }
 }
 
-void reading_end_locked(struct reading *r, struct mheap *h, struct list *caches,
+bool reading_end_locked(struct reading *r, struct mheap *h, struct list *caches,
                         size_t ncaches) {
     // Skipped: what was read last holds.
     if (r->next >= NUM_SIZECLASSES)
@@ -177,10 +184,12 @@ void reading_end_locked(struct reading *r, struct mheap *h, struct list *caches,
     struct mound_page_class *large = &ret->classes[0];
     uint64_t mallocs = large->mallocs, frees = large->frees;
     uint64_t total = ret->total_alloc;
-    mutex_lock(&h->lock);
+    if (!mutex_trylock(&h->lock))
+        return false;
     read_heap_locked(h, ret);
     add_large_locked(h, ret);
     mutex_unlock(&h->lock);
+    // No other lock is taken by who has this one.
     mutex_lock(&h->persistent.lock);
     ret->records = h->persistent.sys_bytes + load(&h->pages.arena_bytes);
     mutex_unlock(&h->persistent.lock);
@@ -194,4 +203,5 @@ void reading_end_locked(struct reading *r, struct mheap *h, struct list *caches,
     ret->total_alloc = not_less(total, ret->total_alloc);
     ret->threads = ncaches;
     r->next = 0;
+    return true;
 }

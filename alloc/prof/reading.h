@@ -22,14 +22,19 @@ struct reading {
 // takes its lock for a step a cache, all of them, for only so its counts agree; 10 to 20
 // us for 1 000 caches. So slow paths do not read where there are more than
 // READING_CACHES_MAX.
+//
+// It stops, and returns false, at a lock of the heap that another thread
+// has: that thread may be in a signal handler that forks, and wait for the lock of the
+// list.
 enum { READING_CACHES_MAX = 1024 };
 bool reading_step_locked(struct reading *r, struct mheap *h,
                          struct list *caches, uint64_t until);
 
 // reading_end_locked adds large objects and all that is of the heap as a whole, and the
 // next step begins anew. Without a step before, figures of classes stay what they were.
-// Fields of the process and of profiles are left alone. Caller as above.
-void reading_end_locked(struct reading *r, struct mheap *h, struct list *caches,
+// Fields of the process and of profiles are left alone. Caller as above; false, and to be
+// called again: it does not wait for a lock.
+bool reading_end_locked(struct reading *r, struct mheap *h, struct list *caches,
                         size_t ncaches);
 
 #endif // MOUND_PROF_READING_H

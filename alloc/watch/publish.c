@@ -17,12 +17,15 @@ enum {
     MOVED_MIN = 1 << 20,
     COST_SHARE = 100,
     PART_TICKS = SYS_TICKS_STEP / 1024, // some 10 us
+    PATIENCE_STEPS = 5,                 // of SYS_TICKS_STEP: 1 to 100 ms
 };
 
 // All that is not atomic is guarded by the lock of the page, or by mheap.lock.
 static struct reading reading;
-static uint64_t spent_ticks;             // by what was read so far
-static uint64_t peak_bytes, given_bytes; // (mheap.lock)
+static uint64_t spent_ticks; // by what was read so far
+
+// Relaxed: written with mheap.lock, read without.
+static _Atomic uint64_t peak_bytes, given_bytes;
 
 // What was written last, and when that was. Relaxed: written with the lock of the page,
 // read without.
@@ -94,7 +97,8 @@ static void pages_changed(struct mheap *h) {
     uint64_t idle = sys - inuse - released;
     // What was released and is not fresh was given back.
     if (released > now->released && released - now->released > sys - now->sys)
-        given_bytes += released - now->released - (sys - now->sys);
+        store(&given_bytes,
+              load(&given_bytes) + released - now->released - (sys - now->sys));
     begin_section(&now->seq);
     now->inuse = inuse;
     now->idle = idle;
@@ -102,8 +106,8 @@ static void pages_changed(struct mheap *h) {
     now->sys = sys;
     end_section(&now->seq);
     write_ranges(page, h);
-    if (inuse > peak_bytes)
-        peak_bytes = inuse;
+    if (inuse > load(&peak_bytes))
+        store(&peak_bytes, inuse);
     if (UNLIKELY(moved(inuse, idle)))
         runtime_set_chore(RUNTIME_CHORE_PAGE, true);
 }
@@ -131,8 +135,10 @@ static void write_stats(struct mound_page *page,
     end_section(&page->stats.seq);
 }
 
-// read_locked goes on with the reading for a while, and says whether it is at its end.
-// A page that is asked for has all of it, also where that takes long.
+// read_locked goes on with the reading for a while, and says whether it is at its end. A
+// page that is requested has all of it, also where that takes long. It does not wait for
+// locks of the heap: a fork in a signal handler takes those of the page and of the list
+// while its thread may hold one of the heap.
 static bool read_locked(bool all) {
     uint64_t begin = sys_ticks();
     thread_lock_list();
@@ -140,16 +146,14 @@ static bool read_locked(bool all) {
     bool last = (!all && n > READING_CACHES_MAX) ||
                 reading_step_locked(&reading, &mound_heap, thread_list(),
                                     begin + PART_TICKS);
-    if (last) {
-        reading_end_locked(&reading, &mound_heap, thread_list(),
-                           thread_count());
-        snapshot_read_rounding(&reading.stats);
-        mutex_lock(&mound_heap.lock);
-        reading.stats.inuse_peak = peak_bytes;
-        reading.stats.given_back = given_bytes;
-        mutex_unlock(&mound_heap.lock);
-    }
+    last = last && reading_end_locked(&reading, &mound_heap, thread_list(),
+                                      thread_count());
     thread_unlock_list();
+    if (last) {
+        snapshot_read_rounding(&reading.stats);
+        reading.stats.inuse_peak = load(&peak_bytes);
+        reading.stats.given_back = load(&given_bytes);
+    }
     spent_ticks += sys_ticks() - begin;
     return last;
 }
@@ -206,8 +210,12 @@ static void add_walks(const struct mound_page_stats *walks) {
 void publish_all_locked(struct mound_page *page,
                         const struct mound_page_stats *walks) {
     reading.next = 0; // of one that was begun
-    while (!read_locked(/* all= */ true))
-        continue;
+    uint64_t begin = sys_ticks();
+    // Longer a thread holds a lock only in a handler that forks. Then what was read last
+    // remains.
+    while (!read_locked(/* all= */ true) &&
+           sys_ticks() - begin < PATIENCE_STEPS * (uint64_t)SYS_TICKS_STEP)
+        sys_spin();
     if (walks != NULL)
         add_walks(walks);
     write_locked(page, /* whole= */ walks != NULL);
