@@ -7,14 +7,6 @@
 extern "C" {
 #endif
 
-// The library's side. put_slow_ and delete_slow_ are put_whole_ and delete_whole_ for
-// the untyped functions.
-MOUND_MAP_API void *mound_map_put_slow_(const struct mound_map_type *t,
-                                        struct mound_map *m, const void *key,
-                                        uint64_t hash, bool *ret_new);
-MOUND_MAP_API bool mound_map_delete_slow_(const struct mound_map_type *t,
-                                          struct mound_map *m, const void *key,
-                                          uint64_t hash);
 // Begins a write with what outgrown arrays want done; false: another is under way.
 MOUND_MAP_API bool mound_map_write_begin_(const struct mound_map_type *t,
                                           struct mound_map *m);

@@ -132,24 +132,26 @@ MOUND_MAP_INLINE_ void *mound_map_written_(const struct mound_map_type *t,
     return elem;
 }
 
-// mound_map_insert_ is put, for maps that are not growing, and keys that are there
-// or whose first bucket has a free slot. The rest is slow's.
-MOUND_MAP_INLINE_ void *mound_map_insert_(
-    const struct mound_map_type *t, struct mound_map *m, const void *key,
-    bool *ret_new,
-    void *(*slow)(const struct mound_map_type *, struct mound_map *,
-                  const void *, uint64_t, bool *)) {
+// mound_map_insert_ is put, for maps that are not growing, and keys that are there or
+// whose first bucket has a free slot: true, with the result in *ret. Else it returns
+// false, nothing is changed, and the caller has a function do the whole put, given
+// *ret_hash: one that takes the key by value, so that here it stays in a register.
+MOUND_MAP_INLINE_ bool mound_map_insert_(const struct mound_map_type *t,
+                                         struct mound_map *m, const void *key,
+                                         uint64_t *ret_hash, bool *ret_new,
+                                         void **ret) {
     if (MOUND_MAP_UNLIKELY_(m == NULL)) {
         errno = EINVAL;
-        return NULL;
+        *ret = NULL;
+        return true;
     }
-    uint64_t hash = mound_map_hash_(t, m, key);
+    uint64_t hash = *ret_hash = mound_map_hash_(t, m, key);
     unsigned flags = mound_map_flags_(m);
     char *base = m->buckets_;
     if (MOUND_MAP_UNLIKELY_(flags & (MOUND_MAP_WRITING | MOUND_MAP_GROWING |
                                      MOUND_MAP_OUTGROWN)) ||
         MOUND_MAP_UNLIKELY_(base == NULL))
-        return slow(t, m, key, hash, ret_new);
+        return false;
     mound_map_setflags_(m, flags | MOUND_MAP_WRITING);
     size_t index = hash & ~(~(size_t)0 << m->B_);
     mound_map_prefetch_(t, base, index);
@@ -161,13 +163,14 @@ MOUND_MAP_INLINE_ void *mound_map_insert_(
         if (t->flags & MOUND_MAP_KEY_UPDATE) {
             if (t->key_copy != NULL || t->key_drop != NULL) {
                 mound_map_setflags_(m, flags);
-                return slow(t, m, key, hash, ret_new);
+                return false;
             }
             memcpy(k, key, t->key_size);
         }
-        return mound_map_written_(t, m, flags,
+        *ret = mound_map_written_(t, m, flags,
                                   mound_map_elemat_(t, base, index, slot),
                                   false, ret_new);
+        return true;
     }
     unsigned empty = mound_map_empty_(tops);
     if (MOUND_MAP_UNLIKELY_(empty == 0) ||
@@ -177,17 +180,19 @@ MOUND_MAP_INLINE_ void *mound_map_insert_(
             mound_map_too_many_overflow_(m->noverflow_, m->B_)) ||
         mound_map_key_apart_(t) || mound_map_elem_apart_(t)) {
         mound_map_setflags_(m, flags);
-        return slow(t, m, key, hash, ret_new);
+        return false;
     }
     unsigned slot = mound_map_slot_(empty);
     if (MOUND_MAP_UNLIKELY_(!mound_map_enter_(t, m, base, index, slot,
                                               mound_map_tophash_(hash), key))) {
         mound_map_setflags_(m, flags);
         errno = ENOMEM;
-        return NULL;
+        *ret = NULL;
+        return true;
     }
-    return mound_map_written_(
+    *ret = mound_map_written_(
         t, m, flags, mound_map_elemat_(t, base, index, slot), true, ret_new);
+    return true;
 }
 
 // mound_map_vacate_ drops an entry and empties its slot.
@@ -234,21 +239,20 @@ MOUND_MAP_INLINE_ bool mound_map_delete_whole_(const struct mound_map_type *t,
     return found;
 }
 
-// mound_map_remove_ is delete, for maps that are not growing and keys in a first
-// bucket. The rest is slow's.
-MOUND_MAP_INLINE_ bool
+// mound_map_remove_ is delete, for maps that are not growing and keys in a first bucket.
+// Else it returns MOUND_MAP_UNSURE_, nothing is changed, and the rest is the caller's, as
+// above.
+MOUND_MAP_INLINE_ enum mound_map_look_
 mound_map_remove_(const struct mound_map_type *t, struct mound_map *m,
-                  const void *key,
-                  bool (*slow)(const struct mound_map_type *,
-                               struct mound_map *, const void *, uint64_t)) {
+                  const void *key, uint64_t *ret_hash) {
     if (MOUND_MAP_UNLIKELY_(m == NULL || m->count_ == 0))
-        return false;
-    uint64_t hash = mound_map_hash_(t, m, key);
+        return MOUND_MAP_ABSENT_;
+    uint64_t hash = *ret_hash = mound_map_hash_(t, m, key);
     unsigned flags = mound_map_flags_(m);
     if (MOUND_MAP_UNLIKELY_(flags & (MOUND_MAP_WRITING | MOUND_MAP_GROWING |
                                      MOUND_MAP_OUTGROWN)) ||
         mound_map_key_apart_(t) || mound_map_elem_apart_(t))
-        return slow(t, m, key, hash);
+        return MOUND_MAP_UNSURE_;
     mound_map_setflags_(m, flags | MOUND_MAP_WRITING);
     char *base = m->buckets_;
     size_t index = hash & ~(~(size_t)0 << m->B_);
@@ -260,14 +264,14 @@ mound_map_remove_(const struct mound_map_type *t, struct mound_map *m,
             continue;
         mound_map_vacate_(t, m, base, index, slot);
         mound_map_write_end_(t, m, flags);
-        return true;
+        return MOUND_MAP_FOUND_;
     }
     if (MOUND_MAP_UNLIKELY_(mound_map_overflowed_(base, m->B_, index, hash))) {
         mound_map_setflags_(m, flags);
-        return slow(t, m, key, hash);
+        return MOUND_MAP_UNSURE_;
     }
     mound_map_write_end_(t, m, flags);
-    return false;
+    return MOUND_MAP_ABSENT_;
 }
 
 #endif

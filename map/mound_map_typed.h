@@ -94,17 +94,22 @@
     MOUND_MAP_STATIC_ size_t NAME##_len(const NAME *m) {                       \
         return m == NULL ? 0 : P##_len(&m->u_.map_);                           \
     }                                                                          \
-    MOUND_MAP_COLD_ void *NAME##_put_slow_(const struct mound_map_type *t,     \
-                                           struct P *m, const void *key,       \
-                                           uint64_t hash, bool *ret_new) {     \
-        (void)t;                                                               \
-        return P##_put_whole_(&NAME##_type_, m, key, hash, ret_new);           \
+    MOUND_MAP_COLD_ void *NAME##_put_slow_(NAME *m, K key, uint64_t hash,      \
+                                           bool *ret_new) {                    \
+        return P##_put_whole_(&NAME##_type_, NAME##_untyped(m), &key, hash,    \
+                              ret_new);                                        \
     }                                                                          \
-    MOUND_MAP_COLD_ bool NAME##_delete_slow_(const struct mound_map_type *t,   \
-                                             struct P *m, const void *key,     \
-                                             uint64_t hash) {                  \
-        (void)t;                                                               \
-        return P##_delete_whole_(&NAME##_type_, m, key, hash);                 \
+    MOUND_MAP_COLD_ bool NAME##_delete_slow_(NAME *m, K key, uint64_t hash) {  \
+        return P##_delete_whole_(&NAME##_type_, NAME##_untyped(m), &key,       \
+                                 hash);                                        \
+    }                                                                          \
+    MOUND_MAP_INLINE_ void *NAME##_insert_(NAME *m, K key, bool *ret_new) {    \
+        uint64_t hash;                                                         \
+        void *elem;                                                            \
+        if (MOUND_MAP_LIKELY_(P##_insert_(&NAME##_type_, NAME##_untyped(m),    \
+                                          &key, &hash, ret_new, &elem)))       \
+            return elem;                                                       \
+        return NAME##_put_slow_(m, key, hash, ret_new);                        \
     }                                                                          \
     MOUND_MAP_COLD_ void *NAME##_seek_(const struct P *m, K key,               \
                                        uint64_t hash) {                        \
@@ -123,8 +128,12 @@
         return NAME##_find_(m, key) != NULL;                                   \
     }                                                                          \
     MOUND_MAP_STATIC_ bool NAME##_delete(NAME *m, K key) {                     \
-        return P##_remove_(&NAME##_type_, NAME##_untyped(m), &key,             \
-                           NAME##_delete_slow_);                               \
+        uint64_t hash;                                                         \
+        enum mound_map_look_ look =                                            \
+            P##_remove_(&NAME##_type_, NAME##_untyped(m), &key, &hash);        \
+        if (MOUND_MAP_UNLIKELY_(look == MOUND_MAP_UNSURE_))                    \
+            return NAME##_delete_slow_(m, key, hash);                          \
+        return look == MOUND_MAP_FOUND_;                                       \
     }                                                                          \
     MOUND_MAP_STATIC_ void NAME##_clear(NAME *m) {                             \
         P##_clear(&NAME##_type_, NAME##_untyped(m));                           \
@@ -186,18 +195,31 @@
         return (V *)NAME##_find_(m, key);                                      \
     }                                                                          \
     MOUND_MAP_STATIC_ V *NAME##_put(NAME *m, K key, bool *ret_new) {           \
-        return (V *)P##_insert_(&NAME##_type_, NAME##_untyped(m), &key,        \
-                                ret_new, NAME##_put_slow_);                    \
+        return (V *)NAME##_insert_(m, key, ret_new);                           \
     }                                                                          \
-    MOUND_MAP_STATIC_ bool NAME##_set(NAME *m, K key, V elem) {                \
+    MOUND_MAP_COLD_ bool NAME##_set_slow_(NAME *m, K key, uint64_t hash,       \
+                                          V elem) {                            \
         bool is_new = false;                                                   \
-        V *slot = (V *)P##_insert_(&NAME##_type_, NAME##_untyped(m), &key,     \
-                                   &is_new, NAME##_put_slow_);                 \
+        V *slot = (V *)NAME##_put_slow_(m, key, hash, &is_new);                \
         if (slot == NULL)                                                      \
             return false;                                                      \
         if (!is_new && NAME##_type_.elem_drop != NULL)                         \
             NAME##_type_.elem_drop(slot, NULL);                                \
         *slot = elem;                                                          \
+        return true;                                                           \
+    }                                                                          \
+    MOUND_MAP_STATIC_ bool NAME##_set(NAME *m, K key, V elem) {                \
+        uint64_t hash;                                                         \
+        bool is_new = false;                                                   \
+        void *slot;                                                            \
+        if (MOUND_MAP_UNLIKELY_(!P##_insert_(&NAME##_type_, NAME##_untyped(m), \
+                                             &key, &hash, &is_new, &slot)))    \
+            return NAME##_set_slow_(m, key, hash, elem);                       \
+        if (slot == NULL)                                                      \
+            return false;                                                      \
+        if (!is_new && NAME##_type_.elem_drop != NULL)                         \
+            NAME##_type_.elem_drop(slot, NULL);                                \
+        *(V *)slot = elem;                                                     \
         return true;                                                           \
     }                                                                          \
     MOUND_MAP_INLINE_ bool NAME##_next(NAME##_iter *it) {                      \
@@ -318,8 +340,7 @@
 
 #define MOUND_TYPED_SET_FUNCTIONS_(P, NAME, K)                                 \
     MOUND_MAP_STATIC_ bool NAME##_add(NAME *m, K key, bool *ret_new) {         \
-        return P##_insert_(&NAME##_type_, NAME##_untyped(m), &key, ret_new,    \
-                           NAME##_put_slow_) != NULL;                          \
+        return NAME##_insert_(m, key, ret_new) != NULL;                        \
     }                                                                          \
     MOUND_MAP_INLINE_ bool NAME##_next(NAME##_iter *it) {                      \
         bool more = P##_advance_(&NAME##_type_, &it->it_);                     \

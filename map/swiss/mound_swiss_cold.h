@@ -14,13 +14,6 @@ enum mound_swiss_room_ {
     MOUND_SWISS_NO_ROOM_, // no, and no memory
 };
 
-MOUND_MAP_API void *mound_swiss_put_slow_(const struct mound_map_type *t,
-                                          struct mound_swiss *m,
-                                          const void *key, uint64_t hash,
-                                          bool *ret_new);
-MOUND_MAP_API bool mound_swiss_delete_slow_(const struct mound_map_type *t,
-                                            struct mound_swiss *m,
-                                            const void *key, uint64_t hash);
 // Begins a write, and frees what waited for iterators that have ended; false: another
 // write is under way.
 MOUND_MAP_API bool mound_swiss_write_begin_(const struct mound_map_type *t,

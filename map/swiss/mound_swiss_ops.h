@@ -240,20 +240,22 @@ MOUND_MAP_INLINE_ bool mound_swiss_watched_(const struct mound_map_type *t,
 }
 
 // mound_swiss_insert_ is put, for keys that are in their home group, or that are not there
-// while it has a free slot. The rest is slow's.
-MOUND_MAP_INLINE_ void *mound_swiss_insert_(
-    const struct mound_map_type *t, struct mound_swiss *m, const void *key,
-    bool *ret_new,
-    void *(*slow)(const struct mound_map_type *, struct mound_swiss *,
-                  const void *, uint64_t, bool *)) {
+// while it has a free slot: true, with the result in *ret. Else it returns false, nothing
+// is changed, and the caller has a function do the whole put, given *ret_hash: one that
+// takes the key by value, so that here it stays in a register.
+MOUND_MAP_INLINE_ bool mound_swiss_insert_(const struct mound_map_type *t,
+                                           struct mound_swiss *m,
+                                           const void *key, uint64_t *ret_hash,
+                                           bool *ret_new, void **ret) {
     if (MOUND_MAP_UNLIKELY_(m == NULL)) {
         errno = EINVAL;
-        return NULL;
+        *ret = NULL;
+        return true;
     }
-    uint64_t hash = mound_swiss_hash_(t, m, key);
+    uint64_t hash = *ret_hash = mound_swiss_hash_(t, m, key);
     unsigned flags = mound_swiss_flags_(m);
     if (MOUND_MAP_UNLIKELY_(flags & MOUND_SWISS_WRITING))
-        return slow(t, m, key, hash, ret_new);
+        return false;
     const struct mound_swiss_ref_ *ref = mound_swiss_ref_of_(m, hash, flags);
     char *base = ref->base;
     uint64_t offset = mound_swiss_home_(hash, ref->mask);
@@ -269,12 +271,13 @@ MOUND_MAP_INLINE_ void *mound_swiss_insert_(
             if (t->key_copy != NULL || t->key_drop != NULL ||
                 mound_swiss_watched_(t, m)) {
                 mound_swiss_setflags_(m, flags);
-                return slow(t, m, key, hash, ret_new);
+                return false;
             }
             memcpy(k, key, t->key_size);
         }
-        return mound_swiss_written_(t, m, mound_swiss_elem_(t, place), false,
+        *ret = mound_swiss_written_(t, m, mound_swiss_elem_(t, place), false,
                                     ret_new);
+        return true;
     }
     unsigned empty = mound_swiss_empty_(tags);
     if (MOUND_MAP_UNLIKELY_(
@@ -282,7 +285,7 @@ MOUND_MAP_INLINE_ void *mound_swiss_insert_(
         MOUND_MAP_UNLIKELY_(empty == 0) || mound_map_key_apart_(t) ||
         mound_map_elem_apart_(t)) {
         mound_swiss_setflags_(m, flags);
-        return slow(t, m, key, hash, ret_new);
+        return false;
     }
     unsigned slot = (unsigned)__builtin_ctz(empty);
     char *place = mound_swiss_slot_(t, base, offset, slot);
@@ -290,10 +293,12 @@ MOUND_MAP_INLINE_ void *mound_swiss_insert_(
             !mound_swiss_enter_(t, m, group, tags, slot, place, key, hash))) {
         mound_swiss_setflags_(m, flags);
         errno = ENOMEM;
-        return NULL;
+        *ret = NULL;
+        return true;
     }
-    return mound_swiss_written_(t, m, mound_swiss_elem_(t, place), true,
-                                ret_new);
+    *ret =
+        mound_swiss_written_(t, m, mound_swiss_elem_(t, place), true, ret_new);
+    return true;
 }
 
 // Delete.
@@ -339,20 +344,19 @@ MOUND_MAP_INLINE_ bool mound_swiss_delete_whole_(const struct mound_map_type *t,
     return found;
 }
 
-// mound_swiss_remove_ is delete, for keys that are in their home group or nowhere. The
-// rest is slow's.
-MOUND_MAP_INLINE_ bool mound_swiss_remove_(
-    const struct mound_map_type *t, struct mound_swiss *m, const void *key,
-    bool (*slow)(const struct mound_map_type *, struct mound_swiss *,
-                 const void *, uint64_t)) {
+// mound_swiss_remove_ is delete, for keys that are in their home group or nowhere. Else it
+// returns MOUND_MAP_UNSURE_, nothing is changed, and the rest is the caller's, as above.
+MOUND_MAP_INLINE_ enum mound_map_look_
+mound_swiss_remove_(const struct mound_map_type *t, struct mound_swiss *m,
+                    const void *key, uint64_t *ret_hash) {
     if (MOUND_MAP_UNLIKELY_(m == NULL))
-        return false;
-    uint64_t hash = mound_swiss_hash_(t, m, key);
+        return MOUND_MAP_ABSENT_;
+    uint64_t hash = *ret_hash = mound_swiss_hash_(t, m, key);
     unsigned flags = mound_swiss_flags_(m);
     if (MOUND_MAP_UNLIKELY_(flags & MOUND_SWISS_WRITING) ||
         mound_map_key_apart_(t) || mound_map_elem_apart_(t) ||
         mound_swiss_watched_(t, m))
-        return slow(t, m, key, hash);
+        return MOUND_MAP_UNSURE_;
     const struct mound_swiss_ref_ *ref = mound_swiss_ref_of_(m, hash, flags);
     char *base = ref->base;
     uint64_t offset = mound_swiss_home_(hash, ref->mask);
@@ -366,15 +370,15 @@ MOUND_MAP_INLINE_ bool mound_swiss_remove_(
             continue;
         mound_swiss_vacate_(t, m, group, tags, slot, place);
         mound_swiss_write_end_(t, m);
-        return true;
+        return MOUND_MAP_FOUND_;
     }
     bool on = (mound_swiss_overflow_(group) & mound_swiss_bit_(hash)) != 0;
     if (MOUND_MAP_UNLIKELY_(on)) {
         mound_swiss_setflags_(m, flags);
-        return slow(t, m, key, hash);
+        return MOUND_MAP_UNSURE_;
     }
     mound_swiss_write_end_(t, m);
-    return false;
+    return MOUND_MAP_ABSENT_;
 }
 
 #endif

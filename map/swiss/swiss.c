@@ -172,26 +172,35 @@ void *mound_swiss_get(const struct mound_map_type *t,
 
 // Writing.
 
+__attribute__((noinline)) static void *put_slow(const struct mound_map_type *t,
+                                                struct mound_swiss *m,
+                                                const void *key, uint64_t hash,
+                                                bool *ret_new) {
+    return mound_swiss_put_whole_(t, m, key, hash, ret_new);
+}
+
+__attribute__((noinline)) static bool
+delete_slow(const struct mound_map_type *t, struct mound_swiss *m,
+            const void *key, uint64_t hash) {
+    return mound_swiss_delete_whole_(t, m, key, hash);
+}
+
 void *mound_swiss_put(const struct mound_map_type *t, struct mound_swiss *m,
                       const void *key, bool *ret_new) {
-    return mound_swiss_insert_(t, m, key, ret_new, mound_swiss_put_slow_);
+    uint64_t hash;
+    void *elem;
+    if (mound_swiss_insert_(t, m, key, &hash, ret_new, &elem))
+        return elem;
+    return put_slow(t, m, key, hash, ret_new);
 }
 
 bool mound_swiss_delete(const struct mound_map_type *t, struct mound_swiss *m,
                         const void *key) {
-    return mound_swiss_remove_(t, m, key, mound_swiss_delete_slow_);
-}
-
-void *mound_swiss_put_slow_(const struct mound_map_type *t,
-                            struct mound_swiss *m, const void *key,
-                            uint64_t hash, bool *ret_new) {
-    return mound_swiss_put_whole_(t, m, key, hash, ret_new);
-}
-
-bool mound_swiss_delete_slow_(const struct mound_map_type *t,
-                              struct mound_swiss *m, const void *key,
-                              uint64_t hash) {
-    return mound_swiss_delete_whole_(t, m, key, hash);
+    uint64_t hash;
+    enum mound_map_look_ look = mound_swiss_remove_(t, m, key, &hash);
+    if (look == MOUND_MAP_UNSURE_)
+        return delete_slow(t, m, key, hash);
+    return look == MOUND_MAP_FOUND_;
 }
 
 // What a whole put or delete calls.
