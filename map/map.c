@@ -19,6 +19,12 @@ void mound_map_misuse_(const struct mound_map_type *t,
     map_type_misuse(t, message);
 }
 
+void mound_map_clash_(const struct mound_map_type *t,
+                      const struct mound_map *m) {
+    mound_map_misuse_(t, m, "concurrent map writes");
+    errno = EBUSY;
+}
+
 void mound_map_reseed_(struct mound_map *m) {
     uint32_t last = m->hash0_;
     while (m->hash0_ == last)

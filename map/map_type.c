@@ -74,3 +74,8 @@ bool mound_map_fill_apart_(const struct mound_map_type *t, char *kslot,
         memset(e != NULL ? e : eslot, 0, t->elem_size);
     return true;
 }
+
+void *mound_map_no_map_(void) {
+    errno = EINVAL;
+    return NULL;
+}

@@ -27,6 +27,9 @@ MOUND_MAP_API void mound_map_forget_(const struct mound_map_type *t,
 // Makes the filter of a hash's chain anew, when an entry of it has gone.
 MOUND_MAP_API void mound_map_refilter_(struct mound_map *m, uint64_t hash);
 MOUND_MAP_API void mound_map_reseed_(struct mound_map *m);
+// Says that somebody else has ended a write meanwhile; errno is EBUSY then.
+MOUND_MAP_API __attribute__((cold)) void
+mound_map_clash_(const struct mound_map_type *t, const struct mound_map *m);
 // Says that the map is written to from two places, or was freed. Returns when the
 // type's misuse function does.
 MOUND_MAP_API void mound_map_misuse_(const struct mound_map_type *t,

@@ -15,8 +15,7 @@ MOUND_MAP_INLINE_ bool mound_map_write_end_(const struct mound_map_type *t,
                                             struct mound_map *m,
                                             unsigned flags) {
     if (MOUND_MAP_UNLIKELY_(!(mound_map_flags_(m) & MOUND_MAP_WRITING))) {
-        mound_map_misuse_(t, m, "concurrent map writes");
-        errno = EBUSY;
+        mound_map_clash_(t, m);
         return false;
     }
     mound_map_setflags_(m, flags);
@@ -141,8 +140,7 @@ MOUND_MAP_INLINE_ bool mound_map_insert_(const struct mound_map_type *t,
                                          uint64_t *ret_hash, bool *ret_new,
                                          void **ret) {
     if (MOUND_MAP_UNLIKELY_(m == NULL)) {
-        errno = EINVAL;
-        *ret = NULL;
+        *ret = mound_map_no_map_();
         return true;
     }
     uint64_t hash = *ret_hash = mound_map_hash_(t, m, key);

@@ -146,6 +146,8 @@ enum mound_map_look_ {
 extern "C" {
 #endif
 
+// Returns NULL, errno is EINVAL: what put says of a map that is NULL.
+MOUND_MAP_API __attribute__((cold)) void *mound_map_no_map_(void);
 // Fills the slots of an entry of which a part is stored apart; false: out of memory.
 MOUND_MAP_API bool mound_map_fill_apart_(const struct mound_map_type *t,
                                          char *kslot, char *eslot,

@@ -122,17 +122,16 @@ mound_swiss_look_(const struct mound_map_type *t, const struct mound_swiss *m,
 
 // Put.
 
-// mound_swiss_write_end_ ends a write; false: somebody else has ended one meanwhile, and
-// was told of.
+// mound_swiss_write_end_ ends a write, with the flags as they shall be; false: somebody
+// else has ended one meanwhile, and was told of.
 MOUND_MAP_INLINE_ bool mound_swiss_write_end_(const struct mound_map_type *t,
-                                              struct mound_swiss *m) {
-    unsigned flags = mound_swiss_flags_(m);
-    if (MOUND_MAP_UNLIKELY_(!(flags & MOUND_SWISS_WRITING))) {
-        mound_swiss_misuse_(t, m, "concurrent map writes");
-        errno = EBUSY;
+                                              struct mound_swiss *m,
+                                              unsigned flags) {
+    if (MOUND_MAP_UNLIKELY_(!(mound_swiss_flags_(m) & MOUND_SWISS_WRITING))) {
+        mound_swiss_clash_(t, m);
         return false;
     }
-    mound_swiss_setflags_(m, flags & ~(unsigned)MOUND_SWISS_WRITING);
+    mound_swiss_setflags_(m, flags);
     return true;
 }
 
@@ -213,7 +212,8 @@ MOUND_MAP_INLINE_ void *mound_swiss_put_whole_(const struct mound_map_type *t,
         return NULL;
     bool is_new = false;
     void *elem = mound_swiss_put_inside_(t, m, key, hash, &is_new);
-    if (!mound_swiss_write_end_(t, m))
+    if (!mound_swiss_write_end_(
+            t, m, mound_swiss_flags_(m) & ~(unsigned)MOUND_SWISS_WRITING))
         return NULL;
     if (elem == NULL)
         errno = ENOMEM;
@@ -224,9 +224,10 @@ MOUND_MAP_INLINE_ void *mound_swiss_put_whole_(const struct mound_map_type *t,
 
 // mound_swiss_written_ ends a put that came to elem.
 MOUND_MAP_INLINE_ void *mound_swiss_written_(const struct mound_map_type *t,
-                                             struct mound_swiss *m, void *elem,
+                                             struct mound_swiss *m,
+                                             unsigned flags, void *elem,
                                              bool is_new, bool *ret_new) {
-    if (!mound_swiss_write_end_(t, m))
+    if (!mound_swiss_write_end_(t, m, flags))
         return NULL;
     if (ret_new != NULL)
         *ret_new = is_new;
@@ -248,8 +249,7 @@ MOUND_MAP_INLINE_ bool mound_swiss_insert_(const struct mound_map_type *t,
                                            const void *key, uint64_t *ret_hash,
                                            bool *ret_new, void **ret) {
     if (MOUND_MAP_UNLIKELY_(m == NULL)) {
-        errno = EINVAL;
-        *ret = NULL;
+        *ret = mound_map_no_map_();
         return true;
     }
     uint64_t hash = *ret_hash = mound_swiss_hash_(t, m, key);
@@ -275,8 +275,8 @@ MOUND_MAP_INLINE_ bool mound_swiss_insert_(const struct mound_map_type *t,
             }
             memcpy(k, key, t->key_size);
         }
-        *ret = mound_swiss_written_(t, m, mound_swiss_elem_(t, place), false,
-                                    ret_new);
+        *ret = mound_swiss_written_(t, m, flags, mound_swiss_elem_(t, place),
+                                    false, ret_new);
         return true;
     }
     unsigned empty = mound_swiss_empty_(tags);
@@ -296,8 +296,8 @@ MOUND_MAP_INLINE_ bool mound_swiss_insert_(const struct mound_map_type *t,
         *ret = NULL;
         return true;
     }
-    *ret =
-        mound_swiss_written_(t, m, mound_swiss_elem_(t, place), true, ret_new);
+    *ret = mound_swiss_written_(t, m, flags, mound_swiss_elem_(t, place), true,
+                                ret_new);
     return true;
 }
 
@@ -340,7 +340,8 @@ MOUND_MAP_INLINE_ bool mound_swiss_delete_whole_(const struct mound_map_type *t,
         mound_swiss_vacate_(t, m, group, mound_swiss_tags_at_(group), p.slot,
                             place);
     }
-    mound_swiss_write_end_(t, m);
+    mound_swiss_write_end_(
+        t, m, mound_swiss_flags_(m) & ~(unsigned)MOUND_SWISS_WRITING);
     return found;
 }
 
@@ -369,7 +370,7 @@ mound_swiss_remove_(const struct mound_map_type *t, struct mound_swiss *m,
                 !t->equal(key, mound_swiss_key_(t, place), t->user)))
             continue;
         mound_swiss_vacate_(t, m, group, tags, slot, place);
-        mound_swiss_write_end_(t, m);
+        mound_swiss_write_end_(t, m, flags);
         return MOUND_MAP_FOUND_;
     }
     bool on = (mound_swiss_overflow_(group) & mound_swiss_bit_(hash)) != 0;
@@ -377,7 +378,7 @@ mound_swiss_remove_(const struct mound_map_type *t, struct mound_swiss *m,
         mound_swiss_setflags_(m, flags);
         return MOUND_MAP_UNSURE_;
     }
-    mound_swiss_write_end_(t, m);
+    mound_swiss_write_end_(t, m, flags);
     return MOUND_MAP_ABSENT_;
 }
 

@@ -153,8 +153,8 @@ MOUND_MAP_INLINE_ uint8_t *mound_swiss_group_(const struct mound_map_type *t,
     return (uint8_t *)base + offset + mound_swiss_slotsize_(t);
 }
 
-// 15 times the size times the number of the group, which is offset / 16, by as few steps
-// as there can be: each lookup has them.
+// That is base - size * (15 * group + slot), in as few steps as there can be, for each
+// lookup has them: 15 times the group is 16 times, which is the offset, less once.
 MOUND_MAP_INLINE_ char *mound_swiss_slot_(const struct mound_map_type *t,
                                           char *base, uint64_t offset,
                                           unsigned slot) {
@@ -162,10 +162,9 @@ MOUND_MAP_INLINE_ char *mound_swiss_slot_(const struct mound_map_type *t,
     size_t unit = (size & -size) | (size == 0);
     if (unit > MOUND_SWISS_GROUP)
         unit = MOUND_SWISS_GROUP;
-    return base -
-           offset / (MOUND_SWISS_GROUP / unit) *
-               (MOUND_SWISS_SLOTS * (size / unit)) -
-           slot * (unsigned)size;
+    return base +
+           (ptrdiff_t)(offset / (MOUND_SWISS_GROUP / unit) * (size / unit) -
+                       (offset + slot) * size);
 }
 
 // The key and the element of a slot, wherever they are.

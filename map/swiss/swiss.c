@@ -15,6 +15,12 @@ void mound_swiss_misuse_(const struct mound_map_type *t,
     map_type_misuse(t, message);
 }
 
+void mound_swiss_clash_(const struct mound_map_type *t,
+                        const struct mound_swiss *m) {
+    mound_swiss_misuse_(t, m, "concurrent map writes");
+    errno = EBUSY;
+}
+
 static void reseed(struct mound_swiss *m) {
     uint32_t last = m->hash0_;
     while (m->hash0_ == last)

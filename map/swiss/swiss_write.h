@@ -23,7 +23,8 @@ static inline void swiss_write_begin(struct mound_swiss *m) {
 // swiss_write_end says whether nobody else has ended a write since swiss_write_begin.
 static inline bool swiss_write_end(const struct mound_map_type *t,
                                    struct mound_swiss *m) {
-    return mound_swiss_write_end_(t, m);
+    return mound_swiss_write_end_(
+        t, m, mound_swiss_flags_(m) & ~(unsigned)MOUND_SWISS_WRITING);
 }
 
 // swiss_reserve makes room for n entries in all; false: out of memory, there may be some
