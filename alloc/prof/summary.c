@@ -282,7 +282,8 @@ static void print_rate(struct print *out, uint64_t n, uint64_t ns) {
 
 static void write_calls(struct print *out, const struct mound_page *page) {
     const struct mound_page_stats *st = &page->stats;
-    uint64_t ns = parts_duration(page);
+    // The counters of a child of fork began with those of its parent.
+    uint64_t ns = page->identity.parent_page ? 0 : parts_duration(page);
     name(out, "mallocs");
     print_u64(out, st->mallocs);
     print_rate(out, st->mallocs, ns);

@@ -20,7 +20,7 @@ struct row {
     struct parts parts;
     uint64_t mallocs;
     uint64_t at_ns; // when these were read
-    double rate;    // mallocs a second
+    double rate;    // mallocs a second; below 0: not known
     struct target_text state;
 };
 
@@ -59,7 +59,10 @@ static bool add(struct targets_entry *entry, void *argument) {
     r->mallocs = page->stats.mallocs;
     r->at_ns = page->stats.published_ns;
     uint64_t ns = parts_duration(page);
-    r->rate = ns == 0 ? 0 : (double)r->mallocs * 1e9 / (double)ns;
+    // The counters of a child of fork began with those of its parent.
+    r->rate = page->identity.parent_page ? -1
+              : ns == 0                  ? 0
+                        : (double)r->mallocs * 1e9 / (double)ns;
     return true;
 }
 
@@ -100,7 +103,7 @@ static void print_rows(const struct rows *all) {
             printf("%10s %10s %10s %10s",
                    units_bytes(r->parts.live + r->parts.rounding).s,
                    units_bytes(r->parts.holes).s, units_bytes(r->parts.idle).s,
-                   units_count(r->rate).s);
+                   r->rate < 0 ? "-" : units_count(r->rate).s);
         else
             printf("%10s %10s %10s %10s", "-", "-", "-", "-");
         printf("  %s\n", r->state.s);
@@ -130,9 +133,11 @@ static void print_json(const struct rows *all) {
         if (serves(r))
             printf(", \"live\": %" PRIu64 ", \"holes\": %" PRIu64
                    ", \"caches\": %" PRIu64 ", \"idle\": %" PRIu64
-                   ", \"mallocs\": %" PRIu64 ", \"mallocs_per_second\": %.1f",
+                   ", \"mallocs\": %" PRIu64,
                    r->parts.live + r->parts.rounding, r->parts.holes,
-                   r->parts.caches, r->parts.idle, r->mallocs, r->rate);
+                   r->parts.caches, r->parts.idle, r->mallocs);
+        if (serves(r) && r->rate >= 0)
+            printf(", \"mallocs_per_second\": %.1f", r->rate);
         putchar('}');
     }
     puts("\n]");

@@ -208,7 +208,8 @@ def children_die_by_themselves(_):
     p = run(probe('stats_signals'), 'vfork', MOUND_STATS_ON='TERM')
     must(not p.stderr, p.stderr)
     p = run(probe('stats_signals'), 'fork', MOUND_STATS_ON='TERM')
-    must(len(heads(p.stderr)) == 1 and ' (forked), ended by signal 15' in p.stderr,
+    must(len(heads(p.stderr)) == 1 and ' (forked), ended by signal 15' in p.stderr
+         and 'mallocs' in p.stderr and ' a second' not in p.stderr,
          p.stderr)
 
 
