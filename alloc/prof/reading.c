@@ -189,7 +189,7 @@ bool reading_end_locked(struct reading *r, struct mheap *h, struct list *caches,
     read_heap_locked(h, ret);
     add_large_locked(h, ret);
     mutex_unlock(&h->lock);
-    // No other lock is taken by who has this one.
+    // This one is held for moments, and never while another is waited for.
     mutex_lock(&h->persistent.lock);
     ret->records = h->persistent.sys_bytes + load(&h->pages.arena_bytes);
     mutex_unlock(&h->persistent.lock);
