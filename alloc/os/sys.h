@@ -202,7 +202,8 @@ bool sys_on_signal(int signal, void (*handler)(int));
 bool sys_signal_is_default(int signal);
 
 // sys_die_of has the default action of a signal end the process. It returns, false, where
-// it does not: in process 1 of a pid namespace.
+// it does not: in process 1 of a pid namespace. If the default action cannot be set, the
+// process exits with 128 + signal.
 bool sys_die_of(int signal);
 
 // sys_abort ends the process with SIGABRT; a handler of the program may run.

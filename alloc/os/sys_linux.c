@@ -317,6 +317,8 @@ void sys_futex_wake_shared(_Atomic uint32_t *word) {
     syscall6(SYS_futex, (long)word, FUTEX_WAKE, INT32_MAX, 0, 0, 0);
 }
 
+enum { SIGNAL_STATUS = 128 }; // as shells say it: 128 and the signal
+
 bool sys_die_of(int signal) {
     struct {
         void (*handler)(int);
@@ -325,7 +327,9 @@ bool sys_die_of(int signal) {
         uint64_t mask;
     } action = {0};
     uint64_t only = BIT_OF(signal);
-    syscall4(SYS_rt_sigaction, signal, &action, 0, sizeof only);
+    // A filter may refuse it: the handler would then run again and again.
+    if (syscall4(SYS_rt_sigaction, signal, &action, 0, sizeof only) != 0)
+        sys_exit_group(SIGNAL_STATUS + signal);
     syscall4(SYS_rt_sigprocmask, SIG_UNBLOCK, &only, 0, sizeof only);
     syscall3(SYS_tgkill, syscall0(SYS_getpid), syscall0(SYS_gettid), signal);
     return false;

@@ -213,6 +213,13 @@ def children_die_by_themselves(_):
          p.stderr)
 
 
+def a_filter_that_refuses_the_default_action_is_no_loop(_):
+    p = Running('filtered', MOUND_STATS_ON='TERM')
+    p.p.terminate()
+    p.p.communicate(timeout=20)
+    must(p.p.returncode == 128 + signal.SIGTERM, p.p.returncode)
+
+
 def python_keeps_its_interrupt(_):
     r = subprocess.run(['/usr/bin/python3', '-c', '''
 import os, signal
@@ -369,6 +376,7 @@ TESTS = [
     a_handler_of_the_program_counts,
     signals_that_are_ignored_or_waited_for_stay_so,
     children_die_by_themselves,
+    a_filter_that_refuses_the_default_action_is_no_loop,
     python_keeps_its_interrupt,
     process_1_of_a_namespace_does_not_die_of_it,
     another_signal_has_it_written_and_go_on,

@@ -2,6 +2,11 @@
 // "ready" when it may come.
 #include "expect.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
 #include <pthread.h>
 static void out(const char *text) {
     if (write(1, text, strlen(text)) < 0) {
@@ -89,6 +94,18 @@ int main(int argc, char **argv) {
         int status;
         waitpid(child, &status, 0);
         return WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM ? 0 : 4;
+    } else if (strcmp(way, "filtered") == 0) {
+        struct sock_filter code[] = {
+            BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+                     offsetof(struct seccomp_data, nr)),
+            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigaction, 0, 1),
+            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        };
+        struct sock_fprog filter = {4, code};
+        expect(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+                   prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0,
+               "filter");
     } else {
         query();
     }
