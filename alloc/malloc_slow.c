@@ -177,8 +177,8 @@ size_t usable_size_slow(void *p) {
 static bool size_fits(const struct block *b, size_t align, size_t size) {
     if (size > b->usable)
         return false;
-    if (b->span ==
-        NULL) // guarded: it has its own record; of no bytes may have one
+    // Guarded: an object of no bytes may have one.
+    if (b->span == NULL)
         return size == b->usable || max_size(size, 1) == b->usable;
     if (options->hardened > 1)
         return size == b->usable; // the canary's head has it

@@ -88,8 +88,8 @@ enum mound_page_serves {
     MOUND_PAGE_OFF = 1,       // the C library: MOUND_OFF
     MOUND_PAGE_SANITIZER = 2, // a sanitizer's runtime
     MOUND_PAGE_FRONT = 3,     // another malloc that stands in front of mound
-    MOUND_PAGE_BEHIND =
-        4, // another malloc, which passes some calls on to mound
+    // Another malloc, which passes some calls on to mound
+    MOUND_PAGE_BEHIND = 4,
 };
 
 enum mound_page_state {
@@ -118,13 +118,13 @@ struct mound_page_class {
     uint64_t transfer; // free slots on their way between threads
     uint64_t mallocs;  // since the start
     uint64_t frees;
-    uint64_t
-        live_bytes; // of live: whole slots, or whole pages of large objects
+    // Of live: whole slots, or whole pages of large objects
+    uint64_t live_bytes;
     uint64_t holes; // bytes of pages of its spans without memory
-    uint64_t
-        rounding; // estimated: bytes of live objects that nobody asked for,
-                  // because slots come in classes. From a part of the mallocs;
-                  // MOUND_PAGE_UNKNOWN: none of them was looked at
+    // Estimated: bytes of live objects that nobody asked for, because slots come in
+    // classes. From a part of the mallocs; MOUND_PAGE_UNKNOWN: none of them was
+    // looked at
+    uint64_t rounding;
     uint64_t reserved;
 };
 
@@ -147,27 +147,26 @@ struct mound_page_stats {
     uint64_t rss_file;
     uint64_t rss_shmem;
     uint64_t swap;
-    uint64_t
-        huge; // in transparent huge pages (smaps_rollup); 0 where huge_ns is 0
-    uint64_t
-        huge_ns; // when huge, heap_huge and heap_huge_unused were read; 0: never
+    // In transparent huge pages (smaps_rollup); 0 where huge_ns is 0
+    uint64_t huge;
+    // When huge, heap_huge and heap_huge_unused were read; 0: never
+    uint64_t huge_ns;
 
     // Of the heap, as in struct mound_memstats.
-    uint64_t
-        inuse; // of pages in spans, and of guarded objects and blocks of handlers
+
+    // Of pages in spans, and of guarded objects and blocks of handlers
+    uint64_t inuse;
     uint64_t idle; // in no span, with memory
     uint64_t released;
     uint64_t holes; // the part of inuse without memory
     uint64_t live;  // whole slots of live objects
-    uint64_t
-        rounding; // the estimated part of live that nobody asked for: the sum
-                  // of what is known; MOUND_PAGE_UNKNOWN: of no class
-    uint64_t
-        cached; // free slots in caches and between threads, and cached large
-                // objects
-    uint64_t
-        records; // everything else obtained from the system: page map, spans,
-                 // caches, profiles
+    // The estimated part of live that nobody asked for: the sum of what is known;
+    // MOUND_PAGE_UNKNOWN: of no class
+    uint64_t rounding;
+    // Free slots in caches and between threads, and cached large objects
+    uint64_t cached;
+    // Everything else obtained from the system: page map, spans, caches, profiles
+    uint64_t records;
     uint64_t total_alloc; // bytes of all objects ever allocated
     uint64_t mallocs;
     uint64_t frees;
@@ -175,17 +174,16 @@ struct mound_page_stats {
     uint64_t spans;
     uint64_t inuse_peak; // the most that inuse was
 
-    uint64_t
-        heap_huge; // regions of huge pages, and what of them no live object uses
+    // Regions of huge pages, and what of them no live object uses
+    uint64_t heap_huge;
     uint64_t heap_huge_unused;
     uint64_t huge_stalls;
     uint64_t memlimit; // 0: none
     uint64_t memlimit_exceeded;
     uint64_t half_life_ns;    // MOUND_DECAY; UINT64_MAX: never
     uint64_t release_refused; // 1: the system takes nothing back
-    uint64_t
-        given_back; // bytes given back to the system since the start, but for
-                    // holes
+    // Bytes given back to the system since the start, but for holes
+    uint64_t given_back;
 
     // The heap profile.
     uint64_t profile_rate; // mean bytes between samples; 0: none is taken
@@ -234,29 +232,27 @@ struct mound_page_ranges {
 //   4. sets owner to 0.
 enum mound_page_op {
     MOUND_PAGE_PUBLISH = 1, // stats, with huge pages, and ranges
-    MOUND_PAGE_RELEASE =
-        2, // as malloc_trim(0), but for the caches of threads; result:
-           // bytes given back
+    // As malloc_trim(0), but for the caches of threads; result: bytes given back
+    MOUND_PAGE_RELEASE = 2,
     MOUND_PAGE_PROFILE_START = 3, // arg: mean bytes between samples
     MOUND_PAGE_PROFILE_STOP = 4,
-    MOUND_PAGE_PROFILE_WRITE =
-        5, // a thread of the program writes the file PID-START.N.pb.gz
-           // beside the page at its next call of malloc or free,
-           // N = profile_done + 1; result: 0 when that is due,
-           // see profile_done
-    MOUND_PAGE_PROFILE_PEAK =
-        6, // as WRITE: the profile that was kept at the peak
+    // A thread of the program writes the file PID-START.N.pb.gz beside the page at
+    // its next call of malloc or free, N = profile_done + 1; result: 0 when that is
+    // due, see profile_done
+    MOUND_PAGE_PROFILE_WRITE = 5,
+    // As WRITE: the profile that was kept at the peak
+    MOUND_PAGE_PROFILE_PEAK = 6,
 };
 
 // Who answers.
 enum mound_page_listening {
     MOUND_PAGE_DEAF = 0,    // nobody: without MOUND_CONTROL
     MOUND_PAGE_LISTENS = 1, // a helper, which waits on bell
-    MOUND_PAGE_PAUSED =
-        2, // a helper that is away for a moment: while all threads
-           // change their user, say, or during a fork
-    MOUND_PAGE_FILTERED =
-        3, // nobody: a filter of system calls came over the process
+    // A helper that is away for a moment: while all threads change their user, say,
+    // or during a fork
+    MOUND_PAGE_PAUSED = 2,
+    // Nobody: a filter of system calls came over the process
+    MOUND_PAGE_FILTERED = 3,
 };
 
 struct mound_page_control {
@@ -268,9 +264,9 @@ struct mound_page_control {
     uint32_t requested; // number of the last request
     uint32_t done;      // number of the last request that was done; futex
     int64_t result;     // of done; or -errno
-    uint64_t
-        profile_done; // the number N of the last profile file that was written,
-                      // or could not be; its lower half is a futex
+    // The number N of the last profile file that was written, or could not be; its
+    // lower half is a futex
+    uint64_t profile_done;
     int64_t profile_result; // 0 or -errno of that
 };
 

@@ -4,6 +4,7 @@
 #include "memory.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static bool power_of_two(size_t n) {
@@ -78,4 +79,21 @@ bool mound_map_fill_apart_(const struct mound_map_type *t, char *kslot,
 void *mound_map_no_map_(void) {
     errno = EINVAL;
     return NULL;
+}
+
+bool map_type_copy_elem(const struct mound_map_type *t, void *slot,
+                        const void *elem) {
+    if (t->elem_copy != NULL)
+        return t->elem_copy(slot, elem, t->user);
+    if (t->elem_size > 0)
+        memcpy(slot, elem, t->elem_size);
+    return true;
+}
+
+void map_type_drop(const struct mound_map_type *t, void *key, void *elem,
+                   const void *half) {
+    if (t->key_drop != NULL)
+        t->key_drop(key, t->user);
+    if (t->elem_drop != NULL && elem != half)
+        t->elem_drop(elem, t->user);
 }

@@ -1,4 +1,5 @@
-// map_type.h: whether a type can be, and what it is told of misuse. For the maps.
+// map_type.h: what the maps do by a type alone: whether it can be, what it is told of
+// misuse, entries of a clone.
 #ifndef MAP_TYPE_H
 #define MAP_TYPE_H
 
@@ -10,5 +11,13 @@ bool map_type_valid(const struct mound_map_type *t);
 // map_type_misuse says that a map is misused, and ends the program, unless the type has
 // a function for that, which may return.
 void map_type_misuse(const struct mound_map_type *t, const char *message);
+
+// map_type_copy_elem copies an element to a slot of a clone; false: the copy function of
+// the type could not. map_type_drop drops the key of an entry, and its element unless
+// that is half, the one that could not be copied.
+bool map_type_copy_elem(const struct mound_map_type *t, void *slot,
+                        const void *elem);
+void map_type_drop(const struct mound_map_type *t, void *key, void *elem,
+                   const void *half);
 
 #endif

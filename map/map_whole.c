@@ -4,6 +4,7 @@
 
 #include "array.h"
 #include "map_grow.h"
+#include "map_type.h"
 #include "map_write.h"
 #include "old.h"
 
@@ -20,12 +21,7 @@ static bool clone_entry(const struct mound_map_type *t, void *key, void *elem,
     void *slot = mound_map_put(t, c->to, key, NULL);
     if (slot == NULL)
         return false;
-    if (t->elem_copy == NULL) {
-        if (t->elem_size > 0)
-            memcpy(slot, elem, t->elem_size);
-        return true;
-    }
-    if (t->elem_copy(slot, elem, t->user))
+    if (map_type_copy_elem(t, slot, elem))
         return true;
     c->half = slot;
     return false;
@@ -34,11 +30,7 @@ static bool clone_entry(const struct mound_map_type *t, void *key, void *elem,
 // clone_drop drops what a clone has so far. One entry may have a key only.
 static bool clone_drop(const struct mound_map_type *t, void *key, void *elem,
                        void *arg) {
-    const struct clone *c = (const struct clone *)arg;
-    if (t->key_drop != NULL)
-        t->key_drop(key, t->user);
-    if (t->elem_drop != NULL && elem != c->half)
-        t->elem_drop(elem, t->user);
+    map_type_drop(t, key, elem, ((const struct clone *)arg)->half);
     return true;
 }
 

@@ -14,6 +14,7 @@
 #include "os/sys.h"
 #include "prof/locations.h"
 #include "prof/peak.h"
+#include "prof/pprof_fields.h"
 #include "prof/protobuf.h"
 #include "prof/scratch.h"
 
@@ -46,49 +47,6 @@ struct pprof {
     struct message head; // what stands before a field of the profile
     char build_id[BUILDID_TEXT];
     char program_path[PROGRAM_PATH_MAX];
-};
-
-// Fields of the messages in profile.proto.
-enum {
-    PROFILE_SAMPLE_TYPE = 1,
-    PROFILE_SAMPLE = 2,
-    PROFILE_MAPPING = 3,
-    PROFILE_LOCATION = 4,
-    PROFILE_FUNCTION = 5,
-    PROFILE_STRING_TABLE = 6,
-    PROFILE_DROP_FRAMES = 7,
-    PROFILE_TIME_NANOS = 9,
-    PROFILE_DURATION_NANOS = 10,
-    PROFILE_PERIOD_TYPE = 11,
-    PROFILE_PERIOD = 12,
-
-    VALUE_TYPE_TYPE = 1,
-    VALUE_TYPE_UNIT = 2,
-
-    SAMPLE_LOCATION = 1,
-    SAMPLE_VALUE = 2,
-    SAMPLE_LABEL = 3,
-
-    LABEL_KEY = 1,
-    LABEL_NUM = 3,
-
-    MAPPING_ID = 1,
-    MAPPING_START = 2,
-    MAPPING_LIMIT = 3,
-    MAPPING_OFFSET = 4,
-    MAPPING_FILENAME = 5,
-    MAPPING_BUILD_ID = 6,
-
-    LOCATION_ID = 1,
-    LOCATION_MAPPING = 2,
-    LOCATION_ADDRESS = 3,
-    LOCATION_LINE = 4,
-
-    LINE_FUNCTION = 1,
-
-    FUNCTION_ID = 1,
-    FUNCTION_NAME = 2,
-    FUNCTION_SYSTEM_NAME = 3,
 };
 
 // write_bytes writes a field of the profile.

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "prof/pprof_fields.h"
 
 enum {
     PROTOBUF_VARINT = 10,    // bytes of one, at most
@@ -17,8 +18,6 @@ struct message {
     size_t n;
     uint8_t bytes[PROTOBUF_MESSAGE];
 };
-
-enum wire { WIRE_VARINT = 0, WIRE_BYTES = 2 };
 
 static inline size_t protobuf_varint(uint8_t to[PROTOBUF_VARINT],
                                      uint64_t value) {

@@ -1,5 +1,6 @@
 // swiss_whole.c: the operations on a Swiss map as a whole: cloning, sizing, and what is
 // told of it.
+#include "map_type.h"
 #include "memory.h"
 #include "swiss_grow.h"
 #include "swiss_write.h"
@@ -23,12 +24,7 @@ static bool clone_entry(const struct mound_map_type *t, void *key, void *elem,
     void *slot = mound_swiss_put(t, c->to, key, NULL);
     if (slot == NULL)
         return false;
-    if (t->elem_copy == NULL) {
-        if (t->elem_size > 0)
-            memcpy(slot, elem, t->elem_size);
-        return true;
-    }
-    if (t->elem_copy(slot, elem, t->user))
+    if (map_type_copy_elem(t, slot, elem))
         return true;
     c->half = slot;
     return false;
@@ -37,11 +33,7 @@ static bool clone_entry(const struct mound_map_type *t, void *key, void *elem,
 // clone_drop drops what a clone has so far. One entry may have a key only.
 static bool clone_drop(const struct mound_map_type *t, void *key, void *elem,
                        void *arg) {
-    const struct clone *c = (const struct clone *)arg;
-    if (t->key_drop != NULL)
-        t->key_drop(key, t->user);
-    if (t->elem_drop != NULL && elem != c->half)
-        t->elem_drop(elem, t->user);
+    map_type_drop(t, key, elem, ((const struct clone *)arg)->half);
     return true;
 }
 

@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pprof_fields.h"
+#include "prof/pprof_fields.h"
 #include "protobuf_read.h"
 
 // The largest profile that mound writes has 2 million fields.
 enum { FIELDS_MAX = 1 << 22, STACK_MAX = 1024, LINES_MAX = 64 };
+enum { PPROF_COLUMNS_MAX = 16 }; // values of a sample in the file
 
 static const char damaged[] = "the profile is damaged";
 static const char no_profile[] = "this is not a profile in pprof's form";

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "pprof_fields.h"
+#include "prof/pprof_fields.h"
 
 static void put_varint(struct bytes *b, uint64_t value) {
     enum { STEP = 7, MORE = 0x80 };

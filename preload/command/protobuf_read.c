@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "pprof_fields.h"
+#include "prof/pprof_fields.h"
 
 static uint64_t read_varint(struct reader *r) {
     enum { BITS = 64, STEP = 7, MORE = 0x80 };

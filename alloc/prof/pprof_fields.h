@@ -1,16 +1,13 @@
-// pprof_fields.h: the fields of profile.proto, for reading (pprof) and writing
-// (pprof_write).
-#ifndef MOUND_COMMAND_PPROF_FIELDS_H
-#define MOUND_COMMAND_PPROF_FIELDS_H
+// pprof_fields.h: the numbers of the fields of profile.proto, for those who write and who
+// read it.
+#ifndef MOUND_PROF_PPROF_FIELDS_H
+#define MOUND_PROF_PPROF_FIELDS_H
 
-enum { PPROF_COLUMNS_MAX = 16 }; // values of a sample in the file
+// How a value is written.
+enum wire { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
 
+// By message.
 enum {
-    WIRE_VARINT = 0,
-    WIRE_64 = 1,
-    WIRE_BYTES = 2,
-    WIRE_32 = 5,
-
     PROFILE_SAMPLE_TYPE = 1,
     PROFILE_SAMPLE = 2,
     PROFILE_MAPPING = 3,
@@ -58,4 +55,4 @@ enum {
     FUNCTION_FILENAME = 4,
 };
 
-#endif // MOUND_COMMAND_PPROF_FIELDS_H
+#endif // MOUND_PROF_PPROF_FIELDS_H
