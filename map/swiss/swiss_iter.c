@@ -179,5 +179,11 @@ bool mound_swiss_next_slow_(struct mound_swiss_iter *it) {
 }
 
 bool mound_swiss_next(struct mound_swiss_iter *it) {
-    return it->type_ != NULL && mound_swiss_advance_(it->type_, it);
+    if (it->type_ == NULL)
+        return false;
+    // Each call looks, not only the one that begins a batch.
+    if (it->map_ != NULL &&
+        (mound_swiss_flags_(it->map_) & MOUND_SWISS_WRITING))
+        return mound_swiss_next_slow_(it);
+    return mound_swiss_advance_(it->type_, it);
 }
