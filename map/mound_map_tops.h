@@ -9,7 +9,8 @@
 
 MOUND_MAP_INLINE_ unsigned mound_map_tophash_(uint64_t hash) {
     unsigned top = (unsigned)(hash >> 56);
-    return top < MOUND_MAP_MIN_TOPHASH ? (unsigned)MOUND_MAP_MIN_TOPHASH : top;
+    // As Go does: its lowest bit chooses where an irreflexive key goes.
+    return top < MOUND_MAP_MIN_TOPHASH ? top + MOUND_MAP_MIN_TOPHASH : top;
 }
 
 // A key's bit in a filter, by its tophash and by its hash: it is of the bits that
@@ -44,7 +45,10 @@ MOUND_MAP_INLINE_ unsigned mound_map_match_(mound_map_tops_ tops,
     wanted = _mm_unpacklo_epi8(wanted, wanted);
     wanted = _mm_unpackhi_epi16(wanted, wanted);
     wanted = _mm_shuffle_epi32(wanted, _MM_SHUFFLE(3, 3, 3, 3));
-    wanted = _mm_max_epu8(wanted, _mm_set1_epi8(MOUND_MAP_MIN_TOPHASH));
+    __m128i low = _mm_cmpeq_epi8(
+        _mm_min_epu8(wanted, _mm_set1_epi8(MOUND_MAP_MIN_TOPHASH - 1)), wanted);
+    wanted = _mm_add_epi8(
+        wanted, _mm_and_si128(low, _mm_set1_epi8(MOUND_MAP_MIN_TOPHASH)));
     return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(tops, wanted));
 }
 
