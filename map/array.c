@@ -5,10 +5,10 @@
 
 #include <malloc.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 enum {
     BLOCK_ALIGNED = 4096, // bytes from which data begins at a cache line
-    PAGE = 4096,          // steps of other page sizes are refused, kindly
     MAPPED_HEADER = 16,   // glibc's, in front of a block that is a mapping
 };
 
@@ -79,9 +79,15 @@ static void block_free(const struct mound_map_type *t, char *base, unsigned B,
     memory_free(t, array_block_start(&b, base), b.bytes);
 }
 
+// page_size returns the size of a page of the system: 4, 16 or 64 KiB.
+static size_t page_size(void) {
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
 bool array_block_mapped(char *start) {
-    return (uintptr_t)start % PAGE == MAPPED_HEADER &&
-           (malloc_usable_size(start) + MAPPED_HEADER) % PAGE == 0;
+    size_t page = page_size();
+    return (uintptr_t)start % page == MAPPED_HEADER &&
+           (malloc_usable_size(start) + MAPPED_HEADER) % page == 0;
 }
 
 static void pages_advise(uintptr_t first, uintptr_t end, int advice) {
@@ -92,9 +98,11 @@ static void pages_advise(uintptr_t first, uintptr_t end, int advice) {
     errno = saved;
 }
 
+// Not a part of a page: of a length that ends in one the kernel takes all of that page.
 void array_pages_release(char *from, char *to) {
-    pages_advise(mound_map_round_((uintptr_t)from, PAGE),
-                 (uintptr_t)to & ~(uintptr_t)(PAGE - 1), MADV_DONTNEED);
+    uintptr_t page = page_size();
+    pages_advise(mound_map_round_((uintptr_t)from, page), (uintptr_t)to & -page,
+                 MADV_DONTNEED);
 }
 
 void array_pages_populate(char *from, char *to) {
@@ -102,8 +110,9 @@ void array_pages_populate(char *from, char *to) {
     enum { MADV_POPULATE_WRITE = 23 };
 #endif
     // From the page that from is in, so that pieces one after the other leave none out.
-    pages_advise((uintptr_t)from & ~(uintptr_t)(PAGE - 1),
-                 (uintptr_t)to & ~(uintptr_t)(PAGE - 1), MADV_POPULATE_WRITE);
+    uintptr_t page = page_size();
+    pages_advise((uintptr_t)from & -page, (uintptr_t)to & -page,
+                 MADV_POPULATE_WRITE);
 }
 
 MOUND_MAP_STATIC_ASSERT_(

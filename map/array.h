@@ -69,7 +69,7 @@ void overflow_table_free(const struct mound_map_type *t,
 char *overflow_chunk(const struct mound_map_overflow *overflow, size_t i);
 
 // array_pages_release gives whole pages between from and to back: of a block that is a
-// mapping, whose contents are done with. Where that is refused (locked memory, larger pages)
+// mapping, whose contents are done with. Where that is refused (locked memory)
 // the block is freed later all the same.
 void array_pages_release(char *from, char *to);
 
