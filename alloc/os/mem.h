@@ -9,7 +9,10 @@
 //   mem_protect: Prepared, Ready -> Reserved
 //
 // Addresses and sizes are multiples of the system's page unless said
-// otherwise. No function allocates or changes errno.
+// otherwise. Of the heap's own pages, which may be smaller, that is not so everywhere:
+// what would take memory away (mem_release, mem_protect, mem_renew, mem_unmap, mem_move)
+// refuses a range that ends within a page of the system. No function allocates or changes
+// errno.
 #ifndef MOUND_OS_MEM_H
 #define MOUND_OS_MEM_H
 

@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 
 #include "base/bits.h"
@@ -33,6 +34,12 @@ enum {
     RESERVED = PROT_NONE,
     PREPARED = PROT_READ | PROT_WRITE,
 };
+
+// whole_pages says whether a range begins and ends at pages of the system. Where it ends
+// within one, the kernel would take the rest of that page, too.
+static bool whole_pages(uintptr_t addr, size_t nbytes) {
+    return ((addr | nbytes) & (sys_page_size() - 1)) == 0;
+}
 
 static long map(uintptr_t addr, size_t nbytes, int prot, int flags) {
     return syscall6(SYS_mmap, (long)addr, (long)nbytes, prot,
@@ -111,6 +118,8 @@ void *mem_map(size_t nbytes) {
 }
 
 bool mem_unmap(uintptr_t addr, size_t nbytes) {
+    if (!whole_pages(addr, nbytes))
+        return false;
     if (UNLIKELY(memwatch_watched()))
         return memwatch_munmap(addr, nbytes);
     return unmap(addr, nbytes); // not at the limit of mappings, in their middle
@@ -132,12 +141,16 @@ bool mem_could_map(size_t nbytes) {
 }
 
 bool mem_release(uintptr_t addr, size_t nbytes) {
+    if (!whole_pages(addr, nbytes))
+        return false;
     if (UNLIKELY(memwatch_watched()))
         return memwatch_madvise_away(addr, nbytes);
     return syscall3(SYS_madvise, addr, nbytes, MADV_DONTNEED) == 0;
 }
 
 bool mem_protect(uintptr_t addr, size_t nbytes) {
+    if (!whole_pages(addr, nbytes))
+        return false;
     if (UNLIKELY(memwatch_watched()))
         mem_release(addr, nbytes);
     if (map_over(addr, nbytes, RESERVED, MAP_NORESERVE))
@@ -259,6 +272,14 @@ void mem_copy_sparse(void *to, const void *from, size_t nbytes) {
     }
 }
 
+// qemu's user mode, to version 8.1, moves memory and then takes the place that it was moved
+// from for unmapped. It is told by its having no vDSO; to map that place anew is all that
+// this takes.
+static void keep_old_place(uintptr_t addr, size_t nbytes) {
+    if (UNLIKELY(getauxval(AT_SYSINFO_EHDR) == 0))
+        map_over(addr, nbytes, PREPARED, 0);
+}
+
 // Mapping by mapping: kernels before 6.17 refuse a range of several, and later ones
 // may leave one half moved.
 enum mem_moved mem_move(uintptr_t old_addr, uintptr_t new_addr, size_t nbytes) {
@@ -266,7 +287,8 @@ enum mem_moved mem_move(uintptr_t old_addr, uintptr_t new_addr, size_t nbytes) {
     size_t done = 0;
     // By mremap pages leave both places, and functions in its place forget where
     // to: what is copied need not be told.
-    if (UNLIKELY(memwatch_watched()))
+    if (UNLIKELY(memwatch_watched()) ||
+        !whole_pages(old_addr | new_addr, nbytes))
         return MEM_STAYED;
     for (int i = 0; done < nbytes && i < PARTS_MAX; i++) {
         size_t part = mapping_bytes(old_addr + done, nbytes - done);
@@ -277,15 +299,18 @@ enum mem_moved mem_move(uintptr_t old_addr, uintptr_t new_addr, size_t nbytes) {
             break;
         done += part;
     }
-    if (done == nbytes)
+    if (done == nbytes) {
+        keep_old_place(old_addr, nbytes);
         return MEM_MOVED;
+    }
     // Back by copying, which cannot fail.
     mem_copy_sparse((void *)old_addr, (void *)new_addr, done);
     return still_mapped(new_addr, nbytes) ? MEM_STAYED : MEM_LOST;
 }
 
 bool mem_renew(uintptr_t addr, size_t nbytes) {
-    return !memwatch_watched() && map_over(addr, nbytes, PREPARED, 0);
+    return whole_pages(addr, nbytes) && !memwatch_watched() &&
+           map_over(addr, nbytes, PREPARED, 0);
 }
 
 _Atomic uint32_t *mem_fork_stamp(void) {

@@ -84,6 +84,31 @@ Test(mem, released_memory_is_zero_and_nobody_stands_behind_it) {
     cr_assert(eq(chr, p[768 * KIB], 'x'));
 }
 
+// The kernel would take the rest of the last page, too, whose end is somebody else's where
+// pages of the system are larger than the heap's.
+Test(mem,
+     of_a_range_that_ends_within_a_page_of_the_system_nothing_is_taken_away) {
+    size_t page = sys_page_size();
+    char *p = mem_map(4 * page);
+    char *to = mem_map(4 * page);
+    memset(p, 'x', 4 * page);
+    memset(to, 'o', 4 * page);
+    uintptr_t addr = (uintptr_t)p;
+
+    cr_assert(not(mem_release(addr, page + page / 2)));
+    cr_assert(not(mem_renew(addr, page + page / 2)));
+    cr_assert(not(mem_protect(addr, page + page / 2)));
+    cr_assert(not(mem_unmap(addr, page + page / 2)));
+    cr_assert(
+        eq(int, mem_move(addr, (uintptr_t)to, page + page / 2), MEM_STAYED));
+    cr_assert(not(mem_release(addr + page / 2, page)));
+
+    for (size_t i = 0; i < 4 * page; i++) {
+        cr_assert(eq(chr, p[i], 'x'));
+        cr_assert(eq(chr, to[i], 'o'));
+    }
+}
+
 Test(mem, releasing_locked_memory_fails_and_keeps_it) {
     size_t page = sys_page_size();
     char *p = mem_map(page);
