@@ -57,6 +57,21 @@ def the_library_is_small_and_gdb_finds_the_rest(root):
         must(re.match(r'Line \d+ of .*alloc/.*<malloc_slow>', where), where)
 
 
+def gdb_loads_the_scripts_of_the_map_where_they_are(root):
+    if not shutil.which('gdb'):
+        raise tap.Skipped('no gdb')
+    library = find(os.path.dirname(os.path.dirname(install(root))),
+                   os.path.basename(BUILT).replace('mound.', 'moundmap.'))
+    auto = find(root, os.path.basename(library) + '-gdb.py')
+    must(auto.startswith(root) and
+         auto.endswith('/auto-load' + library[len(root):] + '-gdb.py'), auto)
+    for script in auto, find(root, 'moundmap-gdb.py'):
+        out = run('gdb', '-nx', '-batch', '-ex', 'source ' + script,
+                  '-ex', 'info pretty-printer global moundmap')
+        must('moundmap' in out and 'rror' not in out, script + ': ' + out)
+    must(not [d for d, _, _ in os.walk(root) if d.endswith('__pycache__')])
+
+
 def it_serves_programs(root):
     library = install(root)
     done = subprocess.run(['/bin/true'], capture_output=True, text=True,
@@ -105,6 +120,7 @@ def without_its_libraries_the_command_is_left_out(root):
 
 TESTS = [
     the_library_is_small_and_gdb_finds_the_rest,
+    gdb_loads_the_scripts_of_the_map_where_they_are,
     it_serves_programs,
     the_command_starts_programs_on_the_library_beside_it,
     the_product_alone_needs_no_compiler_of_cxx,

@@ -1,7 +1,8 @@
 // states.c: maps in every state that they can be found in, for a debugger to
-// look at. It writes what they hold to the file that it is given, in the words
-// that gdb should use, and then calls ready, where gdb_map.py has gdb stop.
-#include "mound_map.h"
+// look at; with MAP_SWISS, Swiss ones. It writes what they hold to the file that it
+// is given, in the words that gdb should use, and then calls ready, where gdb_map.py
+// has gdb stop.
+#include "../which.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -14,7 +15,8 @@ static void fail(const char *what) {
     exit(1);
 }
 
-// A hash that puts keys where the test wants them: low bits choose the bucket.
+// A hash that puts keys where the test wants them: low bits choose the bucket, or
+// the group.
 static uint64_t as_it_is(uint64_t x, uint64_t seed) {
     (void)seed;
     return x;
@@ -32,6 +34,8 @@ struct aligned {
     uint32_t x;
 } __attribute__((aligned(16)));
 
+struct nothing {}; // of size 0
+
 static uint64_t big_hash(struct big b, uint64_t seed) {
     return mound_hash_u64(b.words[0], seed);
 }
@@ -46,6 +50,17 @@ static uint64_t wide_hash(struct wide w, uint64_t seed) {
 
 static bool wide_eq(struct wide v, struct wide w) {
     return v.a == w.a && v.b == w.b && v.c == w.c;
+}
+
+static uint64_t nothing_hash(struct nothing x, uint64_t seed) {
+    (void)x;
+    return seed;
+}
+
+static bool nothing_eq(struct nothing a, struct nothing b) {
+    (void)a;
+    (void)b;
+    return true;
 }
 
 static uint64_t byte_hash(int8_t x, uint64_t seed) {
@@ -68,6 +83,7 @@ MOUND_MAP_DECLARE(bigkeys, struct big, uint16_t, big_hash, big_eq)
 MOUND_MAP_DECLARE(wides, struct wide, uint64_t, wide_hash, wide_eq) // 2
 MOUND_MAP_DECLARE(bytes, int8_t, double, byte_hash, byte_eq) // no smaller group
 MOUND_MAP_U32(aligneds, struct aligned)
+MOUND_MAP_DECLARE(onlys, struct nothing, short, nothing_hash, nothing_eq)
 MOUND_SET_U64(seen)
 MOUND_SET_STR(names)
 
@@ -81,12 +97,16 @@ static void header(const char *variable, const char *name, bool is_set,
         fprintf(out, info.count == 1 ? "key" : "keys");
     else
         fprintf(out, info.count == 1 ? "entry" : "entries");
+#ifdef MAP_SWISS
+    fprintf(out, " (depth=%u", info.depth);
+#else
     fprintf(out, " (B=%u", info.B);
     if (info.oldbuckets != 0)
         fprintf(out, ", growing, nevacuate %zu of %zu", info.nevacuate,
                 info.oldbuckets);
     if (info.flags & 8)
         fprintf(out, ", same size");
+#endif
     fprintf(out, ")\n");
     const char *wrong = mound_map_verify(t, m);
     if (wrong != NULL) {
@@ -114,10 +134,10 @@ static void header(const char *variable, const char *name, bool is_set,
     } while (0)
 
 // The maps, by the names that the script prints them under.
-static ages *empty, *people, *lonely;
+static ages *empty, *people, *lonely, *outgrown;
 static borrowed *literals;
 static views *slices;
-static numbers *one_bucket, *many, *growing, *holes, *cleared, *emptied;
+static numbers *one_bucket, *many, *growing, *holes, *cleared, *emptied, *large;
 static chars *letters;
 static floats *odd_floats;
 static piled *crowded, *moving, *same_size;
@@ -126,13 +146,14 @@ static bigkeys *keys_apart;
 static wides *in_pairs;
 static bytes *padded;
 static aligneds *far_apart;
+static onlys *only;
 static seen *some_seen;
 static names *some_names;
 static ages its_header, *lent;
 static struct ages_first its_bucket;
 static struct mound_map *bare;
 
-static ages_iter begun, midway, ended;
+static ages_iter begun, midway, ended, left;
 static seen_iter at_key;
 
 static numbers *fill(uint64_t n) {
@@ -143,11 +164,13 @@ static numbers *fill(uint64_t n) {
     return m;
 }
 
+#ifndef MAP_SWISS
 static struct mound_map_info info_of(const piled *m) {
     struct mound_map_info info;
     mound_map_info(piled_type(), piled_untyped(m), &info);
     return info;
 }
+#endif
 
 static void pile(piled *m, uint64_t bucket, uint64_t from, uint64_t n) {
     for (uint64_t i = from; i < from + n; i++)
@@ -162,15 +185,22 @@ static piled *crowd(void) {
     return m;
 }
 
-// Many overflow buckets in two chains, of which one has been emptied since.
+// Many overflow buckets in two chains, of which one has been emptied since; or a table
+// that cannot split, with most of its entries deleted.
 static piled *start_same_size(void) {
     piled *m = piled_make(26);
+#ifdef MAP_SWISS
+    pile(m, 0, 0, 3000);
+    for (uint64_t i = 0; i < 2990; i++)
+        piled_delete(m, 0 + (i << 7));
+#else
     pile(m, 0, 0, 17);
     pile(m, 1, 0, 9);
     for (uint64_t i = 1; i < 17; i++)
         piled_delete(m, 0 + (i << 7));
     for (uint64_t i = 0; info_of(m).oldbuckets == 0; i++)
         pile(m, 2, i, 1);
+#endif
     return m;
 }
 
@@ -199,6 +229,7 @@ static void make(void) {
     views_set(slices, (struct mound_view){NULL, 0}, 3);
     one_bucket = fill(8);
     many = fill(1000);
+    large = fill(9000);
     growing = start_growing();
     holes = fill(1000);
     for (uint64_t i = 0; i < 1000; i++)
@@ -250,7 +281,21 @@ static void make(void) {
     lent = &its_header;
     ages_init(lent, &its_bucket);
     ages_set(lent, "me", 1);
+    only = onlys_make(0);
+    onlys_set(only, (struct nothing){}, 7);
     bare = piled_untyped(crowded);
+
+    // What it walks is outgrown before it comes to its second entry.
+    outgrown = ages_make(0);
+    ages_set(outgrown, "ken", 79);
+    left = ages_begin(outgrown);
+    ages_next(&left);
+    for (int i = 0; i < 200; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%d", i);
+        if (!ages_set(outgrown, name, i))
+            fail("set");
+    }
 
     begun = ages_begin(people);
     midway = ages_begin(lent);
@@ -268,11 +313,13 @@ static void write_all(void) {
     fprintf(out, "[\"rob\"] = 66\n[\"ken\"] = 79\n"
                  "[\"robert \\\"rob\\\"\"] = -1\n");
     WRITE(ages, lonely, "[\"%s\"] = %d", *it.key, *it.elem);
+    WRITE(ages, outgrown, "[\"%s\"] = %d", *it.key, *it.elem);
     WRITE(borrowed, literals, "[\"%s\"] = %d", *it.key, *it.elem);
     WRITE(views, slices, "[\"%.*s\"] = %d", (int)it.key->size,
           it.key->size != 0 ? it.key->data : "", *it.elem);
     WRITE(numbers, one_bucket, "[%" PRIu64 "] = %" PRIu64, *it.key, *it.elem);
     WRITE(numbers, many, "[%" PRIu64 "] = %" PRIu64, *it.key, *it.elem);
+    WRITE(numbers, large, "[%" PRIu64 "] = %" PRIu64, *it.key, *it.elem);
     WRITE(numbers, growing, "[%" PRIu64 "] = %" PRIu64, *it.key, *it.elem);
     WRITE(numbers, holes, "[%" PRIu64 "] = %" PRIu64, *it.key, *it.elem);
     WRITE(numbers, cleared, "[%" PRIu64 "] = %" PRIu64, *it.key, *it.elem);
@@ -298,13 +345,16 @@ static void write_all(void) {
     WRITE(bytes, padded, "[%d '\\%o'] = %.1f", *it.key, (uint8_t)*it.key,
           *it.elem);
     WRITE(aligneds, far_apart, "[%u] = {x = %u}", *it.key, it.elem->x);
+    header("*only", "onlys", false, onlys_type(), onlys_untyped(only));
+    fprintf(out, "[{<No data fields>}] = 7\n");
     WRITE_SET(seen, some_seen, "%" PRIu64, *it.key);
     WRITE_SET(names, some_names, "\"%s\"", *it.key);
     WRITE(ages, lent, "[\"%s\"] = %d", *it.key, *it.elem);
 }
 
-__attribute__((noinline)) static void in_loop(const void *it) {
-    __asm__ volatile("" : : "r"(it) : "memory");
+__attribute__((noinline)) static void in_loop(const void *it, const void *here,
+                                              const void *none) {
+    __asm__ volatile("" : : "r"(it), "r"(here), "r"(none) : "memory");
 }
 
 __attribute__((noinline)) static void ready(void) {
@@ -312,7 +362,7 @@ __attribute__((noinline)) static void ready(void) {
     __asm__ volatile(""
                      :
                      : "r"(&begun), "r"(&midway), "r"(&ended), "r"(&at_key),
-                       "r"(&bare)
+                       "r"(&left), "r"(&bare)
                      : "memory");
 }
 
@@ -329,7 +379,11 @@ int main(int argc, char **argv) {
     fprintf(out, "= midway\t[\"%s\"] = %d\n", *midway.key, *midway.elem);
     fprintf(out, "= at_key\t%" PRIu64 "\n", *at_key.key);
     fclose(out);
-    mound_map_foreach(ages, it, lent) in_loop(&it);
+    seen here, none;
+    seen_init(&here, NULL);
+    seen_init(&none, NULL);
+    seen_add(&here, 77, NULL);
+    mound_map_foreach(ages, it, lent) in_loop(&it, &here, &none);
     ready();
     return 0;
 }

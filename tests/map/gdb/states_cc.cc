@@ -1,6 +1,6 @@
 // states_cc.cc: what states.c is, from C++: type names without struct,
 // references, elements of classes.
-#include "mound_map.h"
+#include "../which.h"
 
 #include <cstdio>
 
