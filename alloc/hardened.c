@@ -134,18 +134,8 @@ void hardened_free(void *p, const char *call) {
     free_inside(p, call);
 }
 
-void hardened_lock(void) {
-    if (options->hardened == 0)
-        return;
-    mutex_lock(&waiting.lock);
-    largewait_lock();
-}
-
-void hardened_unlock(void) {
-    if (options->hardened == 0)
-        return;
-    largewait_unlock();
-    mutex_unlock(&waiting.lock);
+struct mutex *hardened_mutex(void) {
+    return &waiting.lock;
 }
 
 void hardened_repair(void) {

@@ -7,6 +7,8 @@
 
 #include "base/compiler.h"
 
+struct mutex;
+
 // hardened_init is for the start, with a secret of the process. The quarantines are
 // 16 KiB each, which few processes use: they have no initial values, which would be
 // read from the file.
@@ -21,8 +23,7 @@ COLD void hardened_free(void *p, const char *call);
 void hardened_release(bool all);
 
 // For forks; hardened_repair is for a child that was made without handlers.
-void hardened_lock(void);
-void hardened_unlock(void);
+struct mutex *hardened_mutex(void);
 void hardened_repair(void);
 
 #endif // MOUND_HARDENED_H

@@ -77,12 +77,8 @@ bool largewait_put(struct mspan *s, void *p) {
     return true;
 }
 
-void largewait_lock(void) {
-    mutex_lock(&waiting.lock);
-}
-
-void largewait_unlock(void) {
-    mutex_unlock(&waiting.lock);
+struct mutex *largewait_mutex(void) {
+    return &waiting.lock;
 }
 
 void largewait_repair(void) {

@@ -6,6 +6,7 @@
 #include "base/compiler.h"
 
 struct mspan;
+struct mutex;
 
 // largewait_init is for the start, in hardened mode.
 void largewait_init(void);
@@ -24,8 +25,7 @@ void largewait_put_kept(struct mspan *s);
 bool largewait_release(bool all);
 
 // For forks; largewait_repair is for a child that was made without handlers.
-void largewait_lock(void);
-void largewait_unlock(void);
+struct mutex *largewait_mutex(void);
 void largewait_repair(void);
 
 #endif // MOUND_LARGEWAIT_H

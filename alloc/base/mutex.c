@@ -4,7 +4,10 @@
 // the word names its holder, a waiter marks it by compare and exchange there.
 #include "base/mutex.h"
 
-enum { NSPINS = 100 }; // some microseconds: our sections are shorter than that
+enum {
+    NSPINS = 100, // some microseconds: our sections are shorter than that
+    LOOK_NS = 200 * 1000, // between two looks of mutex_lock_until
+};
 
 // The kernel compares 32 bits: those with the mark. The rest of the name does not
 // matter, because whichever thread takes a lock with waiters wakes one of them later.
@@ -14,9 +17,10 @@ static _Atomic uint32_t *futex_of(struct mutex *m) {
     return (_Atomic uint32_t *)&m->word + (little ? 0 : last);
 }
 
-// wait_marked waits until it has the lock. Others may be waiting still, so it
-// takes it with the mark.
-static void wait_marked(struct mutex *m) {
+// wait_marked waits until it has the lock, or until that time: then it returns false.
+// Others may be waiting still, so it takes it with the mark. A mark that a waiter
+// leaves behind costs its holder a wake of nobody.
+static bool wait_marked(struct mutex *m, uint64_t end_ns) {
     uintptr_t self = sys_self() | MUTEX_CONTENDED;
     uintptr_t word = atomic_load_explicit(&m->word, memory_order_relaxed);
     for (;;) {
@@ -27,29 +31,45 @@ static void wait_marked(struct mutex *m) {
                                 memory_order_relaxed))
             continue;
         if (word == MUTEX_FREE)
-            return;
-        sys_futex_wait(futex_of(m), (uint32_t)next);
+            return true;
+        uint64_t delay_ns = UINT64_MAX;
+        if (end_ns != UINT64_MAX) {
+            uint64_t now_ns = sys_now_ns();
+            if (now_ns >= end_ns)
+                return false;
+            delay_ns = end_ns - now_ns;
+        }
+        sys_futex_wait(futex_of(m), (uint32_t)next, delay_ns);
         word = atomic_load_explicit(&m->word, memory_order_relaxed);
     }
 }
 
-void mutex_lock_slow(struct mutex *m) {
+static bool spin(struct mutex *m) {
+    for (int i = 0; i < NSPINS; i++) {
+        if (atomic_load_explicit(&m->word, memory_order_relaxed) ==
+                MUTEX_FREE &&
+            mutex_trylock_word(m))
+            return true;
+        sys_spin();
+    }
+    return false;
+}
+
+bool mutex_lock_until(struct mutex *m, uint64_t end_ns) {
     if (mutex_held(m)) {
         m->ntimes++;
-        return;
+        return true;
     }
-    bool taken = false;
-    for (int i = 0; i < NSPINS && !taken; i++) {
-        taken = atomic_load_explicit(&m->word, memory_order_relaxed) ==
-                    MUTEX_FREE &&
-                mutex_trylock_word(m);
-        if (!taken)
-            sys_spin();
-    }
-    if (!taken)
-        wait_marked(m);
-    lockcount(m->rank, /* contended= */ true);
+    bool free = mutex_trylock_word(m);
+    if (!free && !spin(m) && !wait_marked(m, end_ns))
+        return false;
+    lockcount(m->rank, /* contended= */ !free);
     lockrank_acquire(m->rank);
+    return true;
+}
+
+void mutex_lock_slow(struct mutex *m) {
+    mutex_lock_until(m, UINT64_MAX);
 }
 
 void mutex_unlock_slow(struct mutex *m) {

@@ -40,6 +40,12 @@ static inline void mutex_init(struct mutex *m, enum lockrank rank) {
     m->rank = rank;
 }
 
+// mutex_lock_until takes a lock as mutex_lock does, but waits no longer than until the
+// clock of sys_now_ns shows end_ns; it returns whether it has the lock. UINT64_MAX: for
+// ever. For a signal handler: whoever holds the lock may wait for what the handler
+// interrupted.
+bool mutex_lock_until(struct mutex *m, uint64_t end_ns);
+
 // mutex_lock_slow waits until the lock is free, or counts when it is ours.
 void mutex_lock_slow(struct mutex *m);
 void mutex_unlock_slow(struct mutex *m);

@@ -2,12 +2,17 @@
 //
 //   before      our helper thread ends, if it is the only other one; every lock is
 //               taken in the order of the ranks: starts of profiles, stdio's list,
-//               the heap's (lock_heap). So the child finds every shared record whole
+//               the heap's (lock_at). So the child finds every shared record whole
 //   parent      the locks are given back; the helper goes on
 //   child       the locks are given back; become_child; the caches of threads that
 //               are not here become orphans; this thread's samples are chosen anew
-//   bare child  one that was made without handlers: its first slow path repairs
-//               the heap (fork_repair_child)
+//   bare child  one that was made without handlers, or without the locks: its first
+//               slow path repairs the heap (fork_repair_child)
+//
+// A signal handler may fork out of a slow path that holds some of the locks, and the
+// holder of another lock may wait for one of these. So a handler waits for LOCKS_NS at
+// most, and forks without them then. Of stdio's list it cannot do so: fork itself takes
+// that lock, which nobody else is to hold while waiting for one of ours.
 #include "life/fork.h"
 
 #include <pthread.h>
@@ -16,6 +21,7 @@
 #include "hardened.h"
 #include "heap/repair.h"
 #include "heap/scavenger_visit.h"
+#include "largewait.h"
 #include "life/process.h"
 #include "os/filter.h"
 #include "os/forklock.h"
@@ -38,69 +44,140 @@
 // has needed so much itself: most children exec or exit soon.
 enum { CHILD_QUIET_BYTES = 1 << 20 };
 
-static bool helper_paused; // by one thread at a time, which forks
+enum { LOCKS_NS = 100 * 1000 * 1000 };
 
+// What the handler before a fork leaves to that behind it, the last fork lowest: a
+// signal handler may fork in the midst of a fork. (stdio's list lock; a second thread
+// exists only if that is taken.)
+enum { FORK_HELPED = 1, FORK_LOCKED = 2, FORK_NBITS = 2 };
+static uint64_t forks;
+
+static void forks_push(uint64_t what) {
+    forks = forks << FORK_NBITS | what;
+}
+
+static uint64_t forks_pop(void) {
+    uint64_t what = forks & (FORK_HELPED | FORK_LOCKED);
+    forks >>= FORK_NBITS;
+    return what;
+}
+
+// alone says whether this thread has the only cache. In a slow path: a handler that
+// forks is to see that a lock may be held.
 static bool alone(void) {
+    if (!thread_enter())
+        return false;
     thread_lock_list();
     size_t n = thread_count();
     thread_unlock_list();
+    thread_leave();
     return n <= 1;
 }
 
-static void lock_heap(void) {
-    page_lock();
-    thread_lock_list();
-    mutex_lock(&mound_heap.scavenger);
-    mutex_lock(&mound_heap.central[0].lock);
-    for (unsigned i = 1; i < mheap_ncentrals(&mound_heap); i++)
-        mutex_lock(&mheap_central(&mound_heap, i)->lock);
-    mutex_lock(&mound_heap.lock);
-    hardened_lock();
-    guards_lock();
-    profile_lock_table();
-    mutex_lock(&mound_heap.persistent.lock);
+// lock_at returns the i-th of the heap's locks, or NULL for one that is not in use.
+// There are nlocks of them; the classes' number is certain from the first of these on.
+enum { LOCKS_ABOVE = 3, LOCKS_BELOW = 6 };
+static unsigned nlocks(void) {
+    return LOCKS_ABOVE + mheap_ncentrals(&mound_heap) + LOCKS_BELOW;
 }
 
-static void unlock_heap(void) {
-    mutex_unlock(&mound_heap.persistent.lock);
-    profile_unlock_table();
-    guards_unlock();
-    hardened_unlock();
-    mutex_unlock(&mound_heap.lock);
-    for (unsigned i = mheap_ncentrals(&mound_heap); i-- > 0;)
-        mutex_unlock(&mheap_central(&mound_heap, i)->lock);
-    mutex_unlock(&mound_heap.scavenger);
-    thread_unlock_list();
-    page_unlock();
+static struct mutex *lock_at(unsigned i) {
+    struct mheap *h = &mound_heap;
+    switch (i) {
+    case 0:
+        return page_mutex();
+    case 1:
+        return thread_list_mutex();
+    case 2:
+        return &h->scavenger;
+    }
+    i -= LOCKS_ABOVE;
+    if (i < mheap_ncentrals(h))
+        return &mheap_central(h, i)->lock;
+    switch (i - mheap_ncentrals(h)) {
+    case 0:
+        return &h->lock;
+    case 1:
+        return options->hardened > 0 ? hardened_mutex() : NULL;
+    case 2:
+        return options->hardened > 0 ? largewait_mutex() : NULL;
+    case 3:
+        return &guards_pool.lock;
+    case 4:
+        return &profile_table.lock;
+    default:
+        return &h->persistent.lock;
+    }
+}
+
+// unlock_heap gives the first n locks back.
+static void unlock_heap(unsigned n) {
+    while (n-- > 0) {
+        struct mutex *m = lock_at(n);
+        if (m != NULL)
+            mutex_unlock(m);
+    }
+}
+
+// lock_heap takes them all, or none.
+static bool lock_heap(uint64_t end_ns) {
+    for (unsigned i = 0; i < nlocks(); i++) {
+        struct mutex *m = lock_at(i);
+        if (m != NULL && !mutex_lock_until(m, end_ns)) {
+            unlock_heap(i);
+            return false;
+        }
+    }
+    return true;
+}
+
+// lock_all takes every lock, or none of ours.
+static bool lock_all(uint64_t end_ns) {
+    if (!mutex_lock_until(profile_starts_mutex(), end_ns)) {
+        forklock_before();
+        return false;
+    }
+    forklock_before();
+    if (lock_heap(end_ns))
+        return true;
+    mutex_unlock(profile_starts_mutex());
+    return false;
 }
 
 static void before_fork(void) {
+    // A handler that interrupted a slow path leaves the heap's state alone: the
+    // slow path has seen to it, and is not through.
+    bool outside = thread_tls.depth == 0;
+    if (outside)
+        runtime_enter();
     // Where this is the only thread of the program, nobody is to find a second one
     // (Python warns of it).
-    bool helped = atomic_load_explicit(&mound_heap.helper.tid,
+    bool helped = outside &&
+                  atomic_load_explicit(&mound_heap.helper.tid,
                                        memory_order_relaxed) != 0 &&
                   alone();
     if (helped)
         process_pause_helper();
     lockrank_pause(); // a handler that forks may have interrupted a holder
-    profile_lock_starts();
-    forklock_before();
-    // A handler that interrupted a slow path leaves the heap's state alone: the
-    // slow path has seen to it, and is not through.
-    if (thread_tls.depth == 0)
-        runtime_enter();
-    lock_heap();
-    helper_paused = helped;
+    bool locked = lock_all(sys_now_ns() + LOCKS_NS);
+    // Stdio's list is not held for as long as that takes: a handler's fork needs it.
+    while (!locked && outside) {
+        forklock_after_parent();
+        locked = lock_all(sys_now_ns() + LOCKS_NS);
+    }
+    forks_push((helped ? FORK_HELPED : 0) | (locked ? FORK_LOCKED : 0));
 }
 
 static void after_fork_parent(void) {
-    bool helped = helper_paused;
-    unlock_heap();
-    if (helped)
+    uint64_t fork = forks_pop();
+    if (fork & FORK_LOCKED)
+        unlock_heap(nlocks());
+    if (fork & FORK_HELPED)
         helper_resume(&mound_heap.helper);
     control_resume();
     forklock_after_parent();
-    profile_unlock_starts();
+    if (fork & FORK_LOCKED)
+        mutex_unlock(profile_starts_mutex());
     lockrank_resume();
 }
 
@@ -129,7 +206,13 @@ static void become_child(void) {
 
 static void after_fork_child(void) {
     bool outside = thread_tls.depth == 0;
-    unlock_heap();
+    if (!(forks_pop() & FORK_LOCKED)) {
+        runtime_set_state(RUNTIME_FORKED); // a bare child
+        forklock_after_child();
+        lockrank_resume();
+        return;
+    }
+    unlock_heap(nlocks());
     become_child();
     // Here, where it is certain which thread goes on. Only a handler that has
     // interrupted a slow path leaves it to the next one: this one may be about
@@ -139,7 +222,7 @@ static void after_fork_child(void) {
     runtime_set_state(outside ? RUNTIME_GOOD : RUNTIME_ORPHANS);
     forklock_after_child();
     thread_start_anew();
-    profile_unlock_starts();
+    mutex_unlock(profile_starts_mutex());
     lockrank_resume();
 }
 

@@ -175,7 +175,10 @@ ALWAYS_INLINE void sys_spin(void) {
 #endif
 }
 
-void sys_futex_wait(_Atomic uint32_t *word, uint32_t expected);
+// sys_futex_wait waits on a word of this process for at most delay_ns; UINT64_MAX: for
+// ever. It may return early.
+void sys_futex_wait(_Atomic uint32_t *word, uint32_t expected,
+                    uint64_t delay_ns);
 void sys_futex_wake(_Atomic uint32_t *word);
 
 // sys_futex_wake_shared wakes all who wait on a word of shared memory.

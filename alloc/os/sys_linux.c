@@ -60,14 +60,19 @@ int sys_tid(void) {
 
 AT_START bool sys_helper_made;
 
-void sys_sleep_ns(uint64_t delay_ns) {
+void sys_futex_wait(_Atomic uint32_t *word, uint32_t expected,
+                    uint64_t delay_ns) {
     const uint64_t second = 1000 * 1000 * 1000;
     struct timespec ts = {.tv_sec = (time_t)(delay_ns / second),
                           .tv_nsec = (long)(delay_ns % second)};
-    // Nobody wakes this word. A filter that lets threads be lets futex be, which
-    // is not so for nanosleep.
-    uint32_t word = 0;
-    syscall6(SYS_futex, (long)&word, FUTEX_WAIT_PRIVATE, 0, (long)&ts, 0, 0);
+    syscall6(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE, expected,
+             delay_ns == UINT64_MAX ? NULL : &ts, 0, 0);
+}
+
+void sys_sleep_ns(uint64_t delay_ns) {
+    // A filter that lets threads be lets futex be, which is not so for nanosleep.
+    _Atomic uint32_t word = 0; // nobody wakes it
+    sys_futex_wait(&word, 0, delay_ns);
 }
 
 static uint64_t clock_ns(int clock) {
@@ -303,10 +308,6 @@ size_t sys_address_limit(void) {
         limit.rlim_cur == RLIM_INFINITY)
         return SIZE_MAX;
     return limit.rlim_cur;
-}
-
-void sys_futex_wait(_Atomic uint32_t *word, uint32_t expected) {
-    syscall6(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE, expected, 0, 0, 0);
 }
 
 void sys_futex_wake(_Atomic uint32_t *word) {

@@ -415,14 +415,6 @@ bool guard_fault(struct guard_pool *g, uintptr_t addr, const void *context) {
     return true;
 }
 
-void guard_lock(struct guard_pool *g) {
-    mutex_lock(&g->lock);
-}
-
-void guard_unlock(struct guard_pool *g) {
-    mutex_unlock(&g->lock);
-}
-
 void guard_forked_bare(struct guard_pool *g) {
     if (mutex_reset(&g->lock))
         g->first = NO_SLOT;

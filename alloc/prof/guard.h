@@ -65,10 +65,12 @@ struct guard_slot {
 // struct guard_pool is a pool; all zero is one that owns nothing.
 //   (c) constant after guard_init   (l) lock   (a) atomic, relaxed
 struct guard_pool {
-    struct mutex lock;     // rank LOCKRANK_SPECIAL; held for a few steps only
-    uintptr_t start;       // (c) of the first guard
-    _Atomic size_t nbytes; // (c) 0 until the pool is made
-    size_t page_size;      // (c)
+    struct mutex lock; // rank LOCKRANK_SPECIAL; held for a few steps only, and
+                       // by fork: a slot that another thread had in hand is
+                       // lost to the child
+    uintptr_t start;   // (c) of the first guard
+    _Atomic size_t nbytes;    // (c) 0 until the pool is made
+    size_t page_size;         // (c)
     struct guard_slot *slots; // (c)
     uint32_t nslots;          // (c)
     size_t record_bytes;      // (c) of memory behind slots
@@ -149,10 +151,6 @@ void guard_describe(const struct guard_pool *g, uintptr_t addr,
 // that the process does not end in the middle of it. Taking the stack may call
 // malloc (libunwind does): the caller guards against that.
 bool guard_fault(struct guard_pool *g, uintptr_t addr, const void *context);
-
-// Around a fork. A slot that another thread had in hand is lost to the child.
-void guard_lock(struct guard_pool *g);
-void guard_unlock(struct guard_pool *g);
 
 // guard_forked_bare is for a child made without handlers. If the lock was held
 // the pool hands out nothing more; what is live can be used and freed.

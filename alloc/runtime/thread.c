@@ -41,6 +41,10 @@ void thread_unlock_list(void) {
     mutex_unlock(&caches.lock);
 }
 
+struct mutex *thread_list_mutex(void) {
+    return &caches.lock;
+}
+
 struct list *thread_list(void) {
     mutex_assert_held(&caches.lock);
     return &caches.ring;

@@ -109,6 +109,7 @@ void thread_drop_cache(void);
 // thread_lock_list guards the list of live caches; see base/lockrank.h.
 void thread_lock_list(void);
 void thread_unlock_list(void);
+struct mutex *thread_list_mutex(void); // for fork
 
 // thread_list is the head of a ring of caches, first those of live threads, of
 // which there are thread_count, then orphans. Under lock.

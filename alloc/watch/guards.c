@@ -70,14 +70,6 @@ void *guards_free(void *p, const char *call) {
     return sample;
 }
 
-void guards_lock(void) {
-    guard_lock(&guards_pool);
-}
-
-void guards_unlock(void) {
-    guard_unlock(&guards_pool);
-}
-
 void guards_repair(void) {
     guard_forked_bare(&guards_pool);
 }

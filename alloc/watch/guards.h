@@ -25,9 +25,7 @@ void *guards_alloc(size_t size, size_t align, const uintptr_t *pcs,
 // returns its sample, or NULL. Within a slow path, with no lock held.
 void *guards_free(void *p, const char *call);
 
-// For forks; guards_repair is for a child that was made without handlers.
-void guards_lock(void);
-void guards_unlock(void);
+// For a child that was made without handlers. Fork takes the lock of the pool.
 void guards_repair(void);
 
 #endif // MOUND_GUARDS_H

@@ -208,12 +208,8 @@ void page_thread_ends(void) {
 
 // Forks.
 
-void page_lock(void) {
-    mutex_lock(&lock);
-}
-
-void page_unlock(void) {
-    mutex_unlock(&lock);
+struct mutex *page_mutex(void) {
+    return &lock;
 }
 
 void page_repair(void) {

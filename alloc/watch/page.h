@@ -57,8 +57,7 @@ void page_note_signal(int signal);
 
 // Forks. The lock is taken before all others of the heap. page_forked is for the child
 // of any kind of fork; page_repair, before it, for one that was made without handlers.
-void page_lock(void);
-void page_unlock(void);
+struct mutex *page_mutex(void);
 void page_repair(void);
 void page_forked(void);
 

@@ -164,20 +164,8 @@ bool profile_begin(void) {
     return can;
 }
 
-void profile_lock_starts(void) {
-    mutex_lock(&starting);
-}
-
-void profile_unlock_starts(void) {
-    mutex_unlock(&starting);
-}
-
-void profile_lock_table(void) {
-    mutex_lock(&profile_table.lock);
-}
-
-void profile_unlock_table(void) {
-    mutex_unlock(&profile_table.lock);
+struct mutex *profile_starts_mutex(void) {
+    return &starting;
 }
 
 void profile_repair(void) {

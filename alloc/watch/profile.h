@@ -47,10 +47,7 @@ void profile_hurry(void);
 
 // Forks. The lock on starts and stops is apart from that of the table: it is taken
 // before all others. profile_repair is for a child that was made without handlers.
-void profile_lock_starts(void);
-void profile_unlock_starts(void);
-void profile_lock_table(void);
-void profile_unlock_table(void);
+struct mutex *profile_starts_mutex(void);
 void profile_repair(void);
 
 #endif // MOUND_PROFILE_H

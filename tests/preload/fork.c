@@ -57,6 +57,11 @@ Test(fork, a_signal_handler_forks_out_of_malloc_beside_threads) {
     probe_passes_with(spawn_lib(), args, NULL, "fork_signal");
 }
 
+Test(fork, a_signal_handler_forks_out_of_malloc_beside_walks_over_the_heap) {
+    static const char *const args[] = {"walks", NULL};
+    probe_passes_with(spawn_lib(), args, NULL, "fork_signal");
+}
+
 Test(fork, vfork_and_posix_spawn_leave_the_parent_whole) {
     probe_passes("spawning", NULL);
 }

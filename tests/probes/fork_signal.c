@@ -4,18 +4,19 @@
 // is not promised anything.
 #include "expect.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <sys/time.h>
 
-enum { NFORKS = 300, NTHREADS = 2, PERIOD_US = 500 };
+enum { NFORKS = 300, NFORKS_WALKS = 100, NTHREADS = 2, PERIOD_US = 500 };
 
-static volatile sig_atomic_t nforks, nfailed;
+static volatile sig_atomic_t nforks, nfailed, most = NFORKS;
 static _Atomic bool stop;
 
 // rearm asks for one more signal, so that however slow fork is, the main loop
 // gets its turn in between.
 static void rearm(void) {
-    struct itimerval once = {{0, 0}, {0, nforks < NFORKS ? PERIOD_US : 0}};
+    struct itimerval once = {{0, 0}, {0, nforks < most ? PERIOD_US : 0}};
     setitimer(ITIMER_REAL, &once, NULL);
 }
 
@@ -38,6 +39,19 @@ static void on_timer(int signo) {
     errno = saved;
 }
 
+// walk takes the locks of the whole heap one below the other, again and again.
+static void *walk(void *arg) {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
+    while (!stop) {
+        free(malloc(50000));
+        malloc_trim(0);
+        mallinfo2();
+    }
+    return arg;
+}
+
 static void *other(void *arg) {
     sigset_t all;
     sigfillset(&all);
@@ -58,16 +72,22 @@ static void *other(void *arg) {
 }
 
 int main(int argc, char **argv) {
-    bool threaded = argc > 1 && strcmp(argv[1], "threads") == 0;
+    bool walks = argc > 1 && strcmp(argv[1], "walks") == 0;
+    bool threaded = walks || (argc > 1 && strcmp(argv[1], "threads") == 0);
     pthread_t threads[NTHREADS];
+    if (walks) {
+        most = NFORKS_WALKS; // some of them wait a while
+    }
     for (int i = 0; i < NTHREADS && threaded; i++) {
-        expect(pthread_create(&threads[i], NULL, other, NULL) == 0, "thread");
+        expect(pthread_create(&threads[i], NULL, walks ? walk : other, NULL) ==
+                   0,
+               "thread");
     }
     struct sigaction act = {.sa_handler = on_timer, .sa_flags = SA_RESTART};
     sigaction(SIGALRM, &act, NULL);
     rearm();
     uint64_t state = 1;
-    while (nforks < NFORKS) {
+    while (nforks < most) {
         size_t n = 33 * KIB + probe_random(&state) % (300 * KIB);
         char *p = malloc(n);
         expect(p, "malloc");

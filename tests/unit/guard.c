@@ -549,9 +549,9 @@ Test(guard, what_was_overwritten_is_freed_all_the_same) {
 Test(guard, a_child_of_fork_goes_on_with_the_pool) {
     start(SLOTS);
     object = take(24);
-    guard_lock(&pool);
+    mutex_lock(&pool.lock);
     pid_t pid = fork();
-    guard_unlock(&pool);
+    mutex_unlock(&pool.lock);
     if (pid == 0)
         _exit(drop(object) != GUARD_OK || take(24) == NULL);
     int status;
@@ -563,7 +563,7 @@ Test(guard, a_child_of_fork_goes_on_with_the_pool) {
 Test(guard, a_child_whose_lock_was_held_gets_nothing_more_and_can_free) {
     start(SLOTS);
     object = take(24);
-    guard_lock(&pool);
+    mutex_lock(&pool.lock);
     guard_forked_bare(&pool);
     cr_assert(eq(ptr, take(24), NULL));
     cr_assert(eq(int, drop(object), GUARD_OK));

@@ -68,6 +68,39 @@ Test(mutex, a_sleeper_is_woken_when_the_holder_lets_go) {
     cr_assert(eq(int, step, 2));
 }
 
+// hold keeps the lock until it is told to let go.
+static void *hold(void *arg) {
+    (void)arg;
+    mutex_lock(&lock);
+    step = 1;
+    while (step == 1)
+        usleep(100);
+    mutex_unlock(&lock);
+    return NULL;
+}
+
+Test(mutex, who_waits_until_a_time_goes_on_without_it_then) {
+    enum { WAIT_NS = 20 * 1000 * 1000 };
+    pthread_t thread;
+    mutex_init(&lock, LOCKRANK_MHEAP);
+    pthread_create(&thread, NULL, hold, NULL);
+    while (step == 0)
+        usleep(100);
+    uint64_t end_ns = sys_now_ns() + WAIT_NS;
+
+    cr_assert(not(mutex_lock_until(&lock, end_ns)));
+    cr_assert(ge(u64, sys_now_ns(), end_ns));
+
+    step = 2;
+    cr_assert(mutex_lock_until(&lock, UINT64_MAX));
+    pthread_join(thread, NULL);
+    cr_assert(mutex_lock_until(&lock, 0)); // ours: taken again
+    mutex_unlock(&lock);
+    cr_assert(mutex_held(&lock));
+    mutex_unlock(&lock);
+    cr_assert(mutex_lock_until(&lock, 0)); // free: no time is needed
+}
+
 static void *look_whether_held(void *ret) {
     *(bool *)ret = mutex_held(&lock);
     return NULL;
