@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 import tempfile
 
 sys.path.insert(0, os.path.join(os.environ['MOUND_SOURCE'], 'tests', 'support'))
@@ -35,7 +36,7 @@ int main(void) { return mound_map_len(0) != 0; }
 
 
 def run(*argv, **options):
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=120,
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=480,
                           **options)
     must(done.returncode == 0, f'{argv}: {done.stdout}{done.stderr}')
     return done.stdout
@@ -153,12 +154,15 @@ endif()
 def meson_takes_it_as_a_subproject(folder):
     write(folder + '/meson.build', """
 project('user', 'c')
-foreach name : ['mound', 'moundmalloc']
-  executable('with_' + name, 'program.c', dependencies: dependency(name))
+foreach name : ['mound', 'moundmalloc', 'moundmap']
+  dep = dependency(name)
+  assert(dep.version() == '0.1.0')
+  executable('with_' + name, name == 'moundmap' ? 'map.c' : 'program.c',
+    dependencies: dep)
+  executable('static_' + name, name == 'moundmap' ? 'map.c' : 'program.c',
+    dependencies: dependency(name, static: true))
 endforeach
-assert(dependency('mound').version() == '0.1.0')
 assert(dependency('mound').get_variable('preload').contains('libmound.so'))
-executable('with_moundmap', 'map.c', dependencies: dependency('moundmap'))
 """)
     write(folder + '/program.c', PROGRAM)
     write(folder + '/map.c', MAP_PROGRAM)
@@ -167,15 +171,25 @@ executable('with_moundmap', 'map.c', dependencies: dependency('moundmap'))
           'dependency_names = mound, moundmalloc, moundmap\n')
     os.symlink(SOURCE, folder + '/subprojects/mound')
     build = folder + '/build'
-    run('meson', 'setup', build, folder, '--wrap-mode=forcefallback')
+    # How well it is compiled is no matter here.
+    run('meson', 'setup', build, folder, '--wrap-mode=forcefallback',
+        '-Dmound:optimization=0', '-Dmound:debug=false', '-Dmound:command=disabled',
+        '-Dmound:tests=true')
     must(not os.path.exists(build + '/subprojects/mound/tests'), 'tests')
-    # The map is soon compiled; linking takes all of the rest, so look at it.
-    run('ninja', '-C', build, 'with_moundmap')
-    run(build + '/with_moundmap')
-    for name, options in (('mound', 'libmound.so'),
-                          ('moundmalloc', '-Wl,-u,malloc')):
-        commands = run('ninja', '-C', build, '-t', 'commands', 'with_' + name)
-        must(options in commands.splitlines()[-1], commands)
+    run('ninja', '-C', build)
+    env = {k: v for k, v in os.environ.items() if k != 'LD_LIBRARY_PATH'}
+    for name, needed in (('with_mound', 'libmound.so.0'), ('static_mound', None),
+                         ('with_moundmalloc', None), ('static_moundmalloc', None),
+                         ('with_moundmap', 'libmoundmap.so.0'),
+                         ('static_moundmap', None)):
+        program = build + '/' + name
+        libraries = re.findall(r'NEEDED.*\[(libmound.*)\]',
+                               run('readelf', '-d', program))
+        must(libraries == ([needed] if needed else []), name, libraries)
+        if 'map' in name:
+            run(program, env=env)
+        else:
+            serves(program, env)
 
 
 def the_rust_example_allocates_from_mound(folder):
@@ -218,6 +232,36 @@ def every_installed_file_is_in_one_debian_package(folder):
              f'{pattern}: there is no such file')
 
 
+def the_release_has_checksums_that_are_signed(folder):
+    if not os.path.exists(SOURCE + '/.git'):
+        raise tap.Skipped('not a checkout of git')
+    os.mkdir(folder + '/gpg', 0o700)
+    env = dict(os.environ, GNUPGHOME=folder + '/gpg')
+    release = folder + '/release'
+    try:
+        run('gpg', '--batch', '--passphrase', '', '--quick-gen-key',
+            'signer@example.org', 'ed25519', 'sign', '0', env=env)
+        run(SOURCE + '/scripts/package', '--tarball-only', '--sign',
+            'signer@example.org', release, env=env)
+        run('sha256sum', '--strict', '-c', 'SHA256SUMS', cwd=release)
+        verify = ('gpg', '--verify', 'SHA256SUMS.asc', 'SHA256SUMS')
+        run(*verify, env=env, cwd=release)
+        with open(release + '/SHA256SUMS', 'a', encoding='utf-8') as f:
+            f.write('and one more\n')
+        must(subprocess.run(verify, env=env, cwd=release, capture_output=True,
+                            timeout=60).returncode == 1)
+    finally:
+        subprocess.run(['gpgconf', '--kill', 'all'], env=env, timeout=60)
+    tarball, = glob.glob(release + '/mound-*.tar.gz')
+    with tarfile.open(tarball) as t:
+        names = set(t.getnames())
+    top = os.path.basename(tarball)[:-len('.tar.gz')]
+    tracked = run('git', '-C', SOURCE, 'ls-tree', '-r', '--name-only',
+                  'HEAD').split('\n')[:-1]
+    must(names >= {top + '/' + name for name in tracked})
+    must(all(name == top or name.startswith(top + '/') for name in names))
+
+
 def the_symbols_files_have_what_is_exported(folder):
     for package, name in (('libmound0', 'preload/libmound.so'),
                           ('libmoundmap0', 'map/libmoundmap.so')):
@@ -242,6 +286,7 @@ TESTS = [
     the_rust_example_allocates_from_mound,
     the_cxx_example_allocates_from_mound,
     every_installed_file_is_in_one_debian_package,
+    the_release_has_checksums_that_are_signed,
     the_symbols_files_have_what_is_exported,
 ]
 
