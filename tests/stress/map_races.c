@@ -1,7 +1,8 @@
 // map_races.c: threads that read one map at once, for ThreadSanitizer. Between two
 // writes, at every size up to 250 and back and at every step of a growth, all of
 // them look up and iterate; iterators begin, go on and end side by side, those too
-// that began several growths ago, the last of which frees the array.
+// that began several growths ago, the last of which frees the array. Then at some
+// thousands, where a Swiss map has several tables.
 //
 // usage: map_races [ROUNDS [THREADS]]     1 round and 32 threads unless told
 #include "../map/which.h"
@@ -13,6 +14,8 @@
 
 enum {
     SIZE_MOST = 250,
+    SIZE_LARGE = 5000,
+    KEYS_MOST = 16384, // put in a round
     THREADS_MOST = 64,
     HELD = 3, // iterators that each thread holds across writes
 };
@@ -49,13 +52,16 @@ static char *name_of(char *s, uint64_t key) {
 static void look_up(uint64_t *state) {
     char s[32];
     uint64_t from = chance(state) % 8;
-    for (uint64_t k = from; k < end_key + 5; k += 1 + chance(state) % 3) {
+    uint64_t stride = 1 + (end_key - first_key) / SIZE_MOST;
+    for (uint64_t k = from; k < end_key + 5;
+         k += 1 + chance(state) % (3 * stride)) {
         bool there = k >= first_key && k < end_key;
         uint64_t *e = ints_get(numbers, k);
         if ((e != NULL) != there || (there && *e != k))
             wrong("an integer is not as it should be");
     }
-    for (uint64_t k = from; k < end_key + 5; k += 1 + chance(state) % 15) {
+    for (uint64_t k = from; k < end_key + 5;
+         k += 1 + chance(state) % (15 * stride)) {
         bool there = k >= first_key && k < end_key;
         uint64_t *e = names_get(strings, name_of(s, k));
         if ((e != NULL) != there || (there && *e != k))
@@ -89,7 +95,7 @@ struct held {
     names_iter s;
     uint64_t had_first, had_end; // the keys at its begin
     uint64_t clears;
-    uint64_t i_seen[SIZE_MOST * 8 / 64], s_seen[SIZE_MOST * 8 / 64];
+    uint64_t i_seen[KEYS_MOST / 64], s_seen[KEYS_MOST / 64];
 };
 
 static void see(uint64_t *seen, uint64_t key) {
@@ -176,6 +182,8 @@ static void all_read(void) {
 static void put(void) {
     char s[32];
     uint64_t k = end_key++;
+    if (k == KEYS_MOST)
+        wrong("too many keys");
     if (!ints_set(numbers, k, k) || !names_set(strings, name_of(s, k), k))
         wrong("out of memory");
 }
@@ -231,6 +239,25 @@ static void round_run(void) {
             ints_evacuate(numbers, 2);
         all_read();
     }
+    while (end_key - first_key < SIZE_LARGE) {
+        for (int i = 0; i < SIZE_LARGE / 25; i++)
+            put();
+        all_read();
+    }
+    for (int i = 0; i < 6; i++) {
+        for (int j = 0; j < SIZE_LARGE / 10; j++) {
+            put();
+            delete ();
+        }
+        all_read();
+    }
+    sound();
+    while (end_key - first_key > SIZE_LARGE / 10)
+        delete ();
+    all_read();
+    ints_shrink(numbers);
+    names_shrink(strings);
+    all_read();
     sound();
 }
 
