@@ -66,7 +66,7 @@ void sys_futex_wait(_Atomic uint32_t *word, uint32_t expected,
     struct timespec ts = {.tv_sec = (time_t)(delay_ns / second),
                           .tv_nsec = (long)(delay_ns % second)};
     syscall6(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE, expected,
-             delay_ns == UINT64_MAX ? NULL : &ts, 0, 0);
+             (long)(delay_ns == UINT64_MAX ? NULL : &ts), 0, 0);
 }
 
 void sys_sleep_ns(uint64_t delay_ns) {
