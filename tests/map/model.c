@@ -31,8 +31,9 @@ enum {
     TRIES = 6,              // of a shorter list, until it counts as passing
     SHORTER_SECONDS = 120,  // for finding the shortest list
     NAN_VALUE = 0x7fffffff, // above it, values of NaN keys
-    NAN_KEY = UINT32_MAX,
 };
+// Apart: from gcc 13 on it makes all of its enum unsigned.
+enum { NAN_KEY = UINT32_MAX };
 
 // The operations. They refer to nothing but the state they find, so that any of
 // them can be left out of a list.

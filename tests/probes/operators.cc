@@ -87,8 +87,9 @@ int main() {
     operator delete[](operator new[](100, std::nothrow));
     expect(!nwrapped || *nwrapped == before + 1, "the wrapper was passed by");
 
-    char *volatile nothing = new char[0];
-    char *volatile other = new char[0];
+    volatile size_t none = 0; // not known to compilers, which warn of it
+    char *volatile nothing = new char[none];
+    char *volatile other = new char[none];
     expect(nothing && other && nothing != other, "new char[0] is not unique");
     delete[] nothing;
     delete[] other;
