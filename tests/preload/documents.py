@@ -9,6 +9,10 @@ A block of shell or C has a comment before it that says what happens to it:
     <!-- file: NAME -->        it is a file of that name
     <!-- output -->            it is what the block before it prints, but for numbers
                                and the width of gaps
+    <!-- sample -->            the block before it prints each of its lines, but for
+                               numbers, gaps, folders, and names of functions and
+                               of system libraries; it may print others, too
+    <!-- picture: WHAT -->     it is neither a command nor what one prints
     <!-- figures: ... -->      see scripts/figures
 
 In a man page the same words stand in a line .\\" before .EX."""
@@ -26,9 +30,6 @@ from tap import must  # noqa: E402
 SOURCE = os.environ['MOUND_SOURCE']
 BUILT = os.path.realpath(os.environ['MOUND_LIB'])
 BUILD = os.path.dirname(os.path.dirname(BUILT))
-# What the documents write.
-PREFIX = '/usr/local'
-LIBDIR = '/usr/local/lib/x86_64-linux-gnu'
 HANG_S = 120
 END = '--- end of block %d ---'
 
@@ -55,7 +56,7 @@ def markdown_blocks(text):
 
 def man_blocks(text):
     """The same of a man page, whose blocks name no language."""
-    found = re.findall(r'(?:^\.\\" (run|output|file: [^\n]*|not run: [^\n]*)\n)?^\.EX\n'
+    found = re.findall(r'(?:^\.\\" (run|output|sample|file: [^\n]*|not run: [^\n]*)\n)?^\.EX\n'
                        r'(.*?)^\.EE$', text, re.M | re.S)
     return [(comment, 'man', body.replace('\\e', '\\').replace('\\-', '-'))
             for comment, body in found]
@@ -72,9 +73,24 @@ def shape(text):
             for line in text.strip().splitlines()]
 
 
+def sampled(text):
+    """The lines of a sample, without what differs from run to run and from machine to
+    machine. A row of a profile keeps its figures, not its function."""
+    text = re.sub(r'^(Build ID|Time): .*', r'\1:', text, flags=re.M)
+    text = re.sub(r'(?<![\w.])[\w.-]*/[\w./+-]*/([\w.-]+)', r'\1', text)
+    lines = []
+    for line in shape(re.sub(r'\b[0-9]+(\.[0-9]+)?(m?s|[kMG]B)\b', 'N', text)):
+        line = re.sub(r'\b(N [kMG]|N( N)+)(?= |$)', 'N', line)
+        line = re.sub(r'^(N\b.*%( N| N B)*) [A-Za-z_].*', r'\1', line)
+        if line and not re.match(r'\.\.\.|[\w.:<>~ ()-]*$', line) and \
+                'libc.so' not in line and '+N (_start' not in line:
+            lines.append(line)
+    return lines
+
+
 def install():
-    """Installs what was built; returns the folder that stands for /, and what
-    stands there for PREFIX and LIBDIR."""
+    """Installs what was built; returns the folder that stands for /, and in it the
+    prefix and the folder of the libraries."""
     root = os.path.join(FOLDER, 'root')
     if not os.path.exists(root):
         if not shutil.which('meson'):
@@ -115,13 +131,12 @@ def run_document(name):
            for comment, _, body in blocks_of(name)) and \
             not os.path.exists(prefix + '/bin/mound'):
         raise tap.Skipped('the command was not built')
-    there = {PREFIX: prefix, LIBDIR: libdir}
     folder = os.path.join(FOLDER, name.replace('/', '+'))
     os.mkdir(folder)
     os.symlink(BUILD, os.path.join(folder, 'build-try'))
     os.symlink(os.path.join(SOURCE, 'README.md'),
                os.path.join(folder, 'README.md'))
-    script, wanted = ['exec 2>&1 </dev/null', 'set -e'], {}
+    script, wanted, samples = ['exec 2>&1 </dev/null', 'set -e'], {}, {}
     for i, (comment, language, body) in enumerate(blocks_of(name)):
         if comment.startswith('file: '):
             with open(os.path.join(folder, comment[6:]), 'w',
@@ -132,11 +147,11 @@ def run_document(name):
                               'mound moundmap) && ./program' % comment[6:])
         elif comment == 'output':
             wanted[last] = body
+        elif comment == 'sample':
+            samples[last] = body
         elif comment == 'run':
             last = i
-            script += [re.sub(LIBDIR + '|' + PREFIX,
-                              lambda m: there[m.group()], body),
-                       'echo "%s"' % (END % i)]
+            script += [body, 'echo "%s"' % (END % i)]
     done = subprocess.run(['bash', '-c', '\n'.join(script)], cwd=folder,
                           env=environment(root, prefix, libdir), stdout=subprocess.PIPE,
                           text=True, timeout=HANG_S)
@@ -150,15 +165,20 @@ def run_document(name):
             if i in wanted:
                 must(shape(printed) == shape(wanted[i]), name, 'shows\n',
                      wanted[i], 'but now it is\n', printed)
+            gone = [line for line in sampled(samples.get(i, ''))
+                    if line not in sampled(printed)]
+            must(not gone, name, 'shows lines that are not printed now:\n',
+                 '\n'.join(gone), '\nbut these are:\n',
+                 '\n'.join(sampled(printed)))
 
 
 def every_block_says_what_happens_to_it(_):
-    known = re.compile(r'run$|output$|not run: \S|file: \S+$|figures: \S')
+    known = re.compile(r'run$|output$|sample$|not run: \S|file: \S+$|figures: \S|'
+                       r'picture: \S')
     wrong = ['%s: %s' % (name, body.splitlines()[0])
              for name in documents()
-             for comment, language, body in blocks_of(name)
-             if (language in ('sh', 'c', 'man') or comment)
-             and not known.match(comment)]
+             for comment, _, body in blocks_of(name)
+             if not known.match(comment)]
     must(not wrong, *wrong)
 
 
