@@ -7,10 +7,10 @@
 extern "C" {
 #endif
 
-// Whether there is room for an entry whose home group is full.
+// Whether there is room for an entry whose home group or table is full.
 enum mound_swiss_room_ {
     MOUND_SWISS_AGAIN_,   // the table is another one now: search again
-    MOUND_SWISS_AWAY_,    // yes, away from home
+    MOUND_SWISS_TAKE_,    // yes, the free slot that was found
     MOUND_SWISS_NO_ROOM_, // no, and no memory
 };
 
@@ -18,10 +18,10 @@ enum mound_swiss_room_ {
 // write is under way.
 MOUND_MAP_API bool mound_swiss_write_begin_(const struct mound_map_type *t,
                                             struct mound_swiss *m);
-// away: a free slot was found in another group.
+// free_slot: one was found, in whichever group.
 MOUND_MAP_API enum mound_swiss_room_
 mound_swiss_make_room_(const struct mound_map_type *t, struct mound_swiss *m,
-                       uint64_t hash, bool away);
+                       uint64_t hash, bool free_slot);
 MOUND_MAP_API bool mound_swiss_update_key_(const struct mound_map_type *t,
                                            struct mound_swiss *m, uint64_t hash,
                                            void *there, const void *key);

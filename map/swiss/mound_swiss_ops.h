@@ -135,7 +135,8 @@ MOUND_MAP_INLINE_ bool mound_swiss_write_end_(const struct mound_map_type *t,
     return true;
 }
 
-// mound_swiss_enter_ makes a free slot the key's; false: out of memory.
+// mound_swiss_enter_ makes a free slot the key's; false: out of memory. The caller counts
+// the table's entries.
 MOUND_MAP_INLINE_ bool mound_swiss_enter_(const struct mound_map_type *t,
                                           struct mound_swiss *m, uint8_t *group,
                                           mound_swiss_tags_ tags, unsigned slot,
@@ -178,13 +179,14 @@ MOUND_MAP_INLINE_ void *mound_swiss_put_inside_(const struct mound_map_type *t,
             *ret_new = false;
             return mound_swiss_elem_(t, place);
         }
-        if (p.base != NULL && p.offset == mound_swiss_home_(hash, p.mask))
+        if (p.base != NULL && p.offset == mound_swiss_home_(hash, p.mask) &&
+            mound_swiss_table_(t, p.base)->room_ > 0)
             break;
         enum mound_swiss_room_ room =
             mound_swiss_make_room_(t, m, hash, p.base != NULL);
         if (room == MOUND_SWISS_NO_ROOM_)
             return NULL;
-        if (room == MOUND_SWISS_AWAY_)
+        if (room == MOUND_SWISS_TAKE_)
             break;
     }
     char *place = mound_swiss_place_slot_(t, &p);
@@ -192,6 +194,7 @@ MOUND_MAP_INLINE_ void *mound_swiss_put_inside_(const struct mound_map_type *t,
     if (!mound_swiss_enter_(t, m, group, mound_swiss_tags_at_(group), p.slot,
                             place, key, hash))
         return NULL;
+    mound_swiss_table_(t, p.base)->room_--;
     uint64_t step = 0;
     for (uint64_t offset = mound_swiss_home_(hash, p.mask); offset != p.offset;
          offset = mound_swiss_next_group_(offset, &step, p.mask)) {
@@ -241,9 +244,9 @@ MOUND_MAP_INLINE_ bool mound_swiss_watched_(const struct mound_map_type *t,
 }
 
 // mound_swiss_insert_ is put, for keys that are in their home group, or that are not there
-// while it has a free slot: true, with the result in *ret. Else it returns false, nothing
-// is changed, and the caller has a function do the whole put, given *ret_hash: one that
-// takes the key by value, so that here it stays in a register.
+// while it has a free slot and the table has room: true, with the result in *ret. Else it
+// returns false, nothing is changed, and the caller has a function do the whole put, given
+// *ret_hash: one that takes the key by value, so that here it stays in a register.
 MOUND_MAP_INLINE_ bool mound_swiss_insert_(const struct mound_map_type *t,
                                            struct mound_swiss *m,
                                            const void *key, uint64_t *ret_hash,
@@ -280,17 +283,21 @@ MOUND_MAP_INLINE_ bool mound_swiss_insert_(const struct mound_map_type *t,
         return true;
     }
     unsigned empty = mound_swiss_empty_(tags);
+    struct mound_swiss_table *table = mound_swiss_table_(t, base);
     if (MOUND_MAP_UNLIKELY_(
             (mound_swiss_overflow_(group) & mound_swiss_bit_(hash)) != 0) ||
-        MOUND_MAP_UNLIKELY_(empty == 0) || mound_map_key_apart_(t) ||
+        MOUND_MAP_UNLIKELY_(empty == 0) ||
+        MOUND_MAP_UNLIKELY_(table->room_ <= 0) || mound_map_key_apart_(t) ||
         mound_map_elem_apart_(t)) {
         mound_swiss_setflags_(m, flags);
         return false;
     }
+    table->room_--;
     unsigned slot = (unsigned)__builtin_ctz(empty);
     char *place = mound_swiss_slot_(t, base, offset, slot);
     if (MOUND_MAP_UNLIKELY_(
             !mound_swiss_enter_(t, m, group, tags, slot, place, key, hash))) {
+        table->room_++;
         mound_swiss_setflags_(m, flags);
         errno = ENOMEM;
         *ret = NULL;
@@ -304,11 +311,10 @@ MOUND_MAP_INLINE_ bool mound_swiss_insert_(const struct mound_map_type *t,
 // Delete.
 
 // mound_swiss_vacate_ drops an entry and empties its slot.
-MOUND_MAP_INLINE_ void mound_swiss_vacate_(const struct mound_map_type *t,
-                                           struct mound_swiss *m,
-                                           uint8_t *group,
-                                           mound_swiss_tags_ tags,
-                                           unsigned slot, char *place) {
+MOUND_MAP_INLINE_ void
+mound_swiss_vacate_(const struct mound_map_type *t, struct mound_swiss *m,
+                    struct mound_swiss_table *table, uint8_t *group,
+                    mound_swiss_tags_ tags, unsigned slot, char *place) {
     void *k = mound_swiss_key_(t, place), *e = mound_swiss_elem_(t, place);
     if (mound_map_key_apart_(t) || mound_map_elem_apart_(t)) {
         mound_map_drop_(t, k, e);
@@ -319,6 +325,7 @@ MOUND_MAP_INLINE_ void mound_swiss_vacate_(const struct mound_map_type *t,
             t->elem_drop(e, t->user);
     }
     mound_swiss_empty_tag_(group, tags, slot);
+    table->room_++;
     if (MOUND_MAP_UNLIKELY_(--m->count_ == 0))
         mound_swiss_emptied_(m);
 }
@@ -337,8 +344,8 @@ MOUND_MAP_INLINE_ bool mound_swiss_delete_whole_(const struct mound_map_type *t,
         if (mound_swiss_watched_(t, m))
             mound_swiss_forget_(t, m, hash, mound_swiss_key_(t, place));
         uint8_t *group = mound_swiss_group_(t, p.base, p.offset);
-        mound_swiss_vacate_(t, m, group, mound_swiss_tags_at_(group), p.slot,
-                            place);
+        mound_swiss_vacate_(t, m, mound_swiss_table_(t, p.base), group,
+                            mound_swiss_tags_at_(group), p.slot, place);
     }
     mound_swiss_write_end_(
         t, m, mound_swiss_flags_(m) & ~(unsigned)MOUND_SWISS_WRITING);
@@ -369,7 +376,8 @@ mound_swiss_remove_(const struct mound_map_type *t, struct mound_swiss *m,
         if (MOUND_MAP_UNLIKELY_(
                 !t->equal(key, mound_swiss_key_(t, place), t->user)))
             continue;
-        mound_swiss_vacate_(t, m, group, tags, slot, place);
+        mound_swiss_vacate_(t, m, mound_swiss_table_(t, base), group, tags,
+                            slot, place);
         mound_swiss_write_end_(t, m, flags);
         return MOUND_MAP_FOUND_;
     }

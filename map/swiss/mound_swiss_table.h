@@ -16,9 +16,9 @@
 // whether a search goes on is all but always foreseen. Overflow bits are never unset one
 // by one; a table that has too many of them is put in order.
 //
-//   block    slots, last group first | metadata, first group first | header of 32 bytes
+//   block    slots, last group first | header of 32 bytes | metadata, first group first
 //                             ^ the table's base: the last slot, which is the first group's first
-//   group g  metadata at base + size + 16 * g: 15 tags, overflow bits
+//   group g  metadata at base + size + 32 + 16 * g: 15 tags, overflow bits
 //            slot s at base - size * (15 * g + s), key and element beside each other
 //
 // What a miss reads is dense, what a hit reads in addition is one line. Large tables do
@@ -31,6 +31,9 @@
 // - Each table with depth d has 2^(D - d) entries in a directory of depth D, in a row;
 //   they stand for the hashes whose first d bits are those of its prefix.
 // - Elements of empty slots are garbage; put zeroes a new slot's element.
+// - room_ is seven eighths of a table's slots, or all of a single group's, less its
+//   entries. A put that finds none left replaces the table. Out of memory, it takes a free
+//   slot all the same: room_ is below 0 then.
 //
 // Iterators. One that walks a table has pinned it. A pinned table is never changed in
 // place but by put and delete: growth copies it, and it waits in the map's list old_ until
@@ -82,12 +85,12 @@ struct mound_swiss_table {
     struct mound_swiss_table *next_; // of those that wait
     uint64_t prefix_; // the first depth bits of its hashes, then zeros
     uint32_t npins_;  // iterators that are in it; atomic
-    uint32_t mask_;   // 16 * (groups - 1)
+    int32_t room_;    // entries that it may have beside those it has
     uint32_t budget_; // entries to be put away from home until the next look
+    uint8_t ngroups_log2_;
     uint8_t depth_;
     uint8_t nslots_; // of the only group of small tables
     uint8_t flags_;
-    uint8_t unused_;
 };
 
 // An entry of the directory.
@@ -139,18 +142,17 @@ MOUND_MAP_INLINE_ size_t mound_swiss_slotsize_(const struct mound_map_type *t) {
 }
 
 MOUND_MAP_INLINE_ struct mound_swiss_table *
-mound_swiss_table_(const struct mound_map_type *t, const char *base,
-                   uint64_t mask) {
-    return (struct mound_swiss_table *)((uintptr_t)base +
-                                        mound_swiss_slotsize_(t) + mask +
-                                        MOUND_SWISS_GROUP);
+mound_swiss_table_(const struct mound_map_type *t, char *base) {
+    return (struct mound_swiss_table *)(void *)(base +
+                                                mound_swiss_slotsize_(t));
 }
 
 // A group is named by its offset, 16 times its number.
 
 MOUND_MAP_INLINE_ uint8_t *mound_swiss_group_(const struct mound_map_type *t,
                                               char *base, uint64_t offset) {
-    return (uint8_t *)base + offset + mound_swiss_slotsize_(t);
+    return (uint8_t *)base + offset + mound_swiss_slotsize_(t) +
+           sizeof(struct mound_swiss_table);
 }
 
 // That is base - size * (15 * group + slot), in as few steps as there can be, for each

@@ -263,7 +263,6 @@ void mound_swiss_clear(const struct mound_map_type *t, struct mound_swiss *m) {
     swiss_free_old(t, m);
     dir_walk(t, ref, m) {
         table_of(t, *ref)->npins_ = 0;
-        table_of(t, *ref)->budget_ = 0;
         table_empty(t, *ref);
     }
     m->count_ = 0;

@@ -4,12 +4,11 @@
 #include "memory.h"
 
 enum {
-    // Entries to be put away from home until a table is looked at again: part of the room
-    // it has left. A tenth of all entries are, when it has little.
-    LOOKS = 16,
-    LOOKS_LEAST = 2,
-    FEW_BUDGET = 4, // the part of the entries, where looking does not help
-    SPARSE = 8,     // a directory has no fewer entries than limits of that part
+    // Entries to be put away from home until overflow bits are looked at again, at least:
+    LOOKS = 8, // this part of the groups
+    FEW_LOOKS =
+        4,      // this part of the entries, where putting in order did not help
+    SPARSE = 8, // a directory has no fewer entries than limits of that part
     SPARSE_DEPTH = 4,
 };
 
@@ -17,7 +16,7 @@ static void move(const struct mound_map_type *t, struct mound_swiss *m,
                  struct mound_swiss_table *from, struct mound_swiss_ref_ low,
                  struct mound_swiss_ref_ high) {
     struct mound_swiss_moves_ w = {
-        .from = {table_base(t, from), from->mask_},
+        .from = {table_base(t, from), table_mask(from)},
         .to = {low, high},
         .shift = 63u - from->depth_ % 64,
         .two = high.base != NULL,
@@ -29,6 +28,13 @@ static void move(const struct mound_map_type *t, struct mound_swiss *m,
 }
 
 static const struct mound_swiss_ref_ nowhere = {NULL, 0};
+
+// table_entries returns how many entries a table of the directory has.
+static size_t table_entries(const struct mound_map_type *t,
+                            const struct mound_swiss_table *table) {
+    size_t limit = table_limit(t, table_mask(table), table->nslots_);
+    return (size_t)((int64_t)limit - table->room_);
+}
 
 // retire frees a table that was replaced, or lets it wait.
 static void retire(const struct mound_map_type *t, struct mound_swiss *m,
@@ -88,6 +94,7 @@ bool swiss_resize(const struct mound_map_type *t, struct mound_swiss *m,
     if (to.base == NULL)
         return false;
     move(t, m, table, to, nowhere);
+    table_set_count(t, table_of(t, to), table_entries(t, table));
     dir_set(t, m, to);
     m->epoch_++;
     retire(t, m, table);
@@ -98,12 +105,13 @@ bool swiss_split(const struct mound_map_type *t, struct mound_swiss *m,
                  struct mound_swiss_table *table) {
     unsigned depth = table->depth_ + 1u;
     uint64_t prefix = table->prefix_ | (uint64_t)1 << (64 - depth);
-    struct table_size size = {table_ngroups(table->mask_), table->nslots_};
+    uint64_t mask = table_mask(table);
+    struct table_size size = {table_ngroups(mask), table->nslots_};
     bool inside = !table_pinned(table) && size.ngroups > 1 &&
                   size.ngroups <= MOUND_SWISS_GROUPS_MAX;
     struct mound_swiss_ref_ high = table_new(t, size, prefix, depth), low;
     if (inside)
-        low = (struct mound_swiss_ref_){table_base(t, table), table->mask_};
+        low = (struct mound_swiss_ref_){table_base(t, table), mask};
     else
         low = table_new(t, size, table->prefix_, depth);
     if (high.base == NULL || low.base == NULL ||
@@ -114,10 +122,14 @@ bool swiss_split(const struct mound_map_type *t, struct mound_swiss *m,
             table_free(t, table_of(t, low));
         return false;
     }
+    size_t count = table_entries(t, table);
     move(t, m, table, low, high);
+    size_t nhigh = count == 0 ? 0 : table_count(t, high);
+    table_set_count(t, table_of(t, high), nhigh);
+    table_set_count(t, table_of(t, low), count - nhigh);
     if (inside) {
         table->depth_ = (uint8_t)depth;
-        table->budget_ = 0;
+        table->budget_ = (uint32_t)size.ngroups / TABLE_OVERFLOWED;
     }
     dir_set(t, m, low);
     dir_set(t, m, high);
@@ -136,6 +148,8 @@ bool swiss_join(const struct mound_map_type *t, struct mound_swiss *m,
         return false;
     move(t, m, left, to, nowhere);
     move(t, m, right, to, nowhere);
+    table_set_count(t, table_of(t, to),
+                    table_entries(t, left) + table_entries(t, right));
     dir_set(t, m, to);
     m->epoch_++;
     table_free(t, left);
@@ -148,7 +162,7 @@ bool swiss_join(const struct mound_map_type *t, struct mound_swiss *m,
 // first bits would make it all there is.
 static bool splits(const struct mound_map_type *t, const struct mound_swiss *m,
                    const struct mound_swiss_table *table) {
-    if (table_ngroups(table->mask_) < MOUND_SWISS_GROUPS_MAX)
+    if (table_ngroups(table_mask(table)) < MOUND_SWISS_GROUPS_MAX)
         return false;
     unsigned depth = dir_depth(m);
     if (table->depth_ < depth || depth < SPARSE_DEPTH)
@@ -161,28 +175,28 @@ static bool grow(const struct mound_map_type *t, struct mound_swiss *m,
                  struct mound_swiss_table *table) {
     if (splits(t, m, table))
         return swiss_split(t, m, table);
-    struct table_size size = {table_ngroups(table->mask_), MOUND_SWISS_SLOTS};
-    if (table->mask_ != 0 || table->nslots_ == MOUND_SWISS_SLOTS)
+    struct table_size size = {table_ngroups(table_mask(table)),
+                              MOUND_SWISS_SLOTS};
+    if (size.ngroups > 1 || table->nslots_ == MOUND_SWISS_SLOTS)
         size.ngroups *= 2;
     return swiss_resize(t, m, table, size);
 }
 
-// overflowed: whether more groups have overflow bits than deserve some: a fourth does at
-// the highest load.
-static bool overflowed(const struct mound_map_type *t,
-                       struct mound_swiss_ref_ ref) {
+// overflowed returns how many groups have overflow bits: a fourth does at the highest load.
+static size_t overflowed(const struct mound_map_type *t,
+                         struct mound_swiss_ref_ ref) {
     size_t n = 0;
     for (uint64_t offset = 0; offset <= ref.mask; offset += MOUND_SWISS_GROUP)
         n +=
             mound_swiss_overflow_(mound_swiss_group_(t, ref.base, offset)) != 0;
-    return n > table_ngroups(ref.mask) / 2;
+    return n;
 }
 
 // tidy puts a table's entries to their homes, as far as there is room, and unsets overflow
 // bits that stand for nothing; false: out of memory.
 static bool tidy(const struct mound_map_type *t, struct mound_swiss *m,
                  struct mound_swiss_table *table) {
-    struct mound_swiss_ref_ ref = {table_base(t, table), table->mask_};
+    struct mound_swiss_ref_ ref = {table_base(t, table), table_mask(table)};
     struct table_size size = {table_ngroups(ref.mask), table->nslots_};
     if (table_pinned(table) || size.ngroups > MOUND_SWISS_GROUPS_MAX)
         return swiss_resize(t, m, table, size);
@@ -190,34 +204,47 @@ static bool tidy(const struct mound_map_type *t, struct mound_swiss *m,
     return true;
 }
 
-// How full a table is, is looked at when an entry finds its home group full, and then not
-// before some more have: put and delete need not count a table's entries.
+// look is called when an entry is to be put away from home. A search goes on where there
+// are overflow bits, of entries that were deleted too: when half of all groups have some,
+// the table is put in order, and the caller searches for the entry's place again. Tables
+// are not looked at before enough entries were put away that half can have some.
+static bool look(const struct mound_map_type *t, struct mound_swiss *m,
+                 struct mound_swiss_table *table, uint64_t hash) {
+    struct mound_swiss_ref_ ref = *dir_ref(m, hash);
+    size_t most = table_ngroups(ref.mask) / TABLE_OVERFLOWED;
+    size_t least = table_ngroups(ref.mask) / LOOKS;
+    size_t n = overflowed(t, ref);
+    bool tidied = n > most && tidy(t, m, table);
+    if (tidied) {
+        ref = *dir_ref(m, hash);
+        table = table_of(t, ref);
+        n = overflowed(t, ref);
+        if (n > most) // hashes with much in common
+            least = table_entries(t, table) / FEW_LOOKS;
+    }
+    size_t budget = n < most ? most - n : 0;
+    table->budget_ = (uint32_t)(budget > least ? budget : least);
+    return tidied;
+}
+
 enum mound_swiss_room_ mound_swiss_make_room_(const struct mound_map_type *t,
                                               struct mound_swiss *m,
-                                              uint64_t hash, bool away) {
+                                              uint64_t hash, bool free_slot) {
     struct mound_swiss_ref_ ref = *dir_ref(m, hash);
     if (ref.base == table_none(t))
         return swiss_first(t, m, table_fit(t, 1)) ? MOUND_SWISS_AGAIN_
                                                   : MOUND_SWISS_NO_ROOM_;
     struct mound_swiss_table *table = table_of(t, ref);
-    if (away && table->budget_ > 0) {
-        table->budget_--;
-        return MOUND_SWISS_AWAY_;
-    }
-    size_t count = table_count(t, ref);
-    size_t limit = table_limit(t, ref.mask, table->nslots_);
-    if (!away || count >= limit) {
+    if (!free_slot || table->room_ <= 0) {
         if (grow(t, m, table))
             return MOUND_SWISS_AGAIN_;
-        return away ? MOUND_SWISS_AWAY_ : MOUND_SWISS_NO_ROOM_;
+        return free_slot ? MOUND_SWISS_TAKE_ : MOUND_SWISS_NO_ROOM_;
     }
-    table->budget_ = (uint32_t)((limit - count) / LOOKS) + LOOKS_LEAST;
-    if (!overflowed(t, ref) || !tidy(t, m, table))
-        return MOUND_SWISS_AWAY_;
-    ref = *dir_ref(m, hash);
-    if (overflowed(t, ref)) // hashes with much in common
-        table_of(t, ref)->budget_ = (uint32_t)(count / FEW_BUDGET);
-    return MOUND_SWISS_AGAIN_;
+    if (table->budget_ > 0) {
+        table->budget_--;
+        return MOUND_SWISS_TAKE_;
+    }
+    return look(t, m, table, hash) ? MOUND_SWISS_AGAIN_ : MOUND_SWISS_TAKE_;
 }
 
 // Stale copies.
@@ -233,7 +260,7 @@ void swiss_forget(const struct mound_map_type *t, struct mound_swiss *m,
             (hash ^ table->prefix_) >> (64 - table->depth_) != 0)
             continue;
         char *base = table_base(t, table);
-        uint64_t step = 0, mask = table->mask_,
+        uint64_t step = 0, mask = table_mask(table),
                  offset = mound_swiss_home_(hash, mask);
         do {
             uint8_t *group = mound_swiss_group_(t, base, offset);

@@ -28,9 +28,8 @@ static void enter_table(struct mound_swiss_iter *it, uint64_t prefix) {
 
 static void leave_table(struct mound_swiss_iter *it) {
     // Release: what was read of the table was read before it may go.
-    __atomic_fetch_sub(
-        &mound_swiss_table_(it->type_, it->base_, it->mask_)->npins_, 1,
-        __ATOMIC_RELEASE);
+    __atomic_fetch_sub(&mound_swiss_table_(it->type_, it->base_)->npins_, 1,
+                       __ATOMIC_RELEASE);
 }
 
 static void begin(const struct mound_map_type *t, const struct mound_swiss *m,
@@ -155,8 +154,7 @@ bool mound_swiss_next_slow_(struct mound_swiss_iter *it) {
     if (m->clearseq_ != it->clearseq_ || m->hash0_ != it->hash0_)
         return end_reached(it);
     for (;;) {
-        unsigned state =
-            mound_swiss_table_(it->type_, it->base_, it->mask_)->flags_;
+        unsigned state = mound_swiss_table_(it->type_, it->base_)->flags_;
         if (state & MOUND_SWISS_ENDED)
             return end_reached(it);
         bool stale = state & MOUND_SWISS_STALE;

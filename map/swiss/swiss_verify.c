@@ -30,7 +30,7 @@ static const char *verify_table(const struct mound_map_type *t,
                                 struct mound_swiss_ref_ ref,
                                 size_t *ret_count) {
     const struct mound_swiss_table *table = table_of(t, ref);
-    size_t n = 0, nslots = table_nslots(t, ref.mask, table->nslots_);
+    size_t n = 0, count = 0, nslots = table_nslots(t, ref.mask, table->nslots_);
     for (uint64_t offset = 0; offset <= ref.mask; offset += MOUND_SWISS_GROUP) {
         const uint8_t *group = mound_swiss_group_(t, ref.base, offset);
         for (unsigned slot = 0; slot < MOUND_SWISS_SLOTS; slot++, n++) {
@@ -41,9 +41,13 @@ static const char *verify_table(const struct mound_map_type *t,
             const char *wrong = verify_entry(t, m, ref, offset, slot);
             if (wrong != NULL)
                 return wrong;
-            ++*ret_count;
+            count++;
         }
     }
+    *ret_count += count;
+    int64_t limit = (int64_t)table_limit(t, ref.mask, table->nslots_);
+    if (table->room_ != limit - (int64_t)count)
+        return "a table has another number of entries";
     return NULL;
 }
 
@@ -53,7 +57,7 @@ static const char *verify_dir(const struct mound_map_type *t,
     unsigned depth = dir_depth(m);
     dir_walk(t, ref, m) {
         const struct mound_swiss_table *table = table_of(t, *ref);
-        if (table->mask_ != ref->mask)
+        if (table_mask(table) != ref->mask)
             return "the directory has another size of a table";
         if (table->depth_ > depth)
             return "a table is deeper than the directory";

@@ -106,7 +106,7 @@ bool swiss_reserve(const struct mound_map_type *t, struct mound_swiss *m,
         struct table_size share = table->depth_ <= depth
                                       ? size
                                       : table_fit(t, (n >> table->depth_) + 1);
-        if (table_nslots(t, table->mask_, table->nslots_) <
+        if (table_nslots(t, table_mask(table), table->nslots_) <
                 table_nslots(t, MOUND_SWISS_GROUP * (share.ngroups - 1),
                              share.nslots) &&
             !swiss_resize(t, m, table, share))
@@ -191,7 +191,7 @@ static bool shrink(const struct mound_map_type *t, struct mound_swiss *m) {
         struct table_size size = table_fit(t, table_count(t, *ref));
         if (table_nslots(t, MOUND_SWISS_GROUP * (size.ngroups - 1),
                          size.nslots) <
-                table_nslots(t, table->mask_, table->nslots_) &&
+                table_nslots(t, table_mask(table), table->nslots_) &&
             !swiss_resize(t, m, table, size))
             return false;
     }
@@ -247,7 +247,8 @@ void mound_swiss_info(const struct mound_map_type *t,
         const struct mound_swiss_table *table = table_of(t, *ref);
         ret_info->tables++;
         ret_info->bytes += table_bytes(t, table);
-        ret_info->capacity += table_nslots(t, table->mask_, table->nslots_);
+        ret_info->capacity +=
+            table_nslots(t, table_mask(table), table->nslots_);
     }
     for (const struct mound_swiss_table *table = m->old_; table != NULL;
          table = table->next_) {

@@ -4,14 +4,15 @@
 #include "memory.h"
 
 enum {
+    TABLE_MASK_MAX = 1 << 30, // so that slots can be counted in room_
     HEADER = sizeof(struct mound_swiss_table),
     HEADER_SLOTS_MAX = 8, // that a header may take the place of
 };
 
 // Without a slot and without overflow bits: every search ends here at once.
 static struct {
-    uint8_t group[MOUND_SWISS_GROUP];
     struct mound_swiss_table table;
+    uint8_t group[MOUND_SWISS_GROUP];
 } none __attribute__((aligned(MOUND_MAP_ALIGN_MAX))) = {
     .group = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0}};
 char *table_none(const struct mound_map_type *t) {
@@ -44,6 +45,10 @@ static size_t nslots_of(size_t size, uint64_t mask, unsigned nslots) {
     return MOUND_SWISS_SLOTS * n - spared;
 }
 
+static size_t limit_of(uint64_t mask, size_t nslots) {
+    return mask == 0 ? nslots : nslots - nslots / 8;
+}
+
 size_t table_nslots(const struct mound_map_type *t, uint64_t mask,
                     unsigned nslots) {
     return nslots_of(mound_swiss_slotsize_(t), mask, nslots);
@@ -52,7 +57,7 @@ size_t table_nslots(const struct mound_map_type *t, uint64_t mask,
 size_t table_limit(const struct mound_map_type *t, uint64_t mask,
                    unsigned nslots) {
     // The only group of a table may be full: there is no other to search.
-    return mask == 0 ? nslots : table_nslots(t, mask, nslots) / 8 * 7;
+    return limit_of(mask, table_nslots(t, mask, nslots));
 }
 
 struct table_size table_fit(const struct mound_map_type *t, size_t n) {
@@ -68,7 +73,7 @@ struct table_size table_fit(const struct mound_map_type *t, size_t n) {
 // once only where a small map is made and freed.
 struct layout {
     size_t slotsize, nslots, align;
-    size_t front; // bytes before the metadata
+    size_t front; // bytes before the header
     size_t bytes; // in all
 };
 
@@ -92,26 +97,29 @@ static void metadata_empty(uint8_t *metadata, uint64_t mask, size_t nslots) {
 }
 
 void table_empty(const struct mound_map_type *t, struct mound_swiss_ref_ ref) {
-    struct layout l = layout_of(t, ref.mask, table_of(t, ref)->nslots_);
-    metadata_empty(mound_swiss_group_(t, ref.base, 0), ref.mask, l.nslots);
+    struct mound_swiss_table *table = table_of(t, ref);
+    size_t nslots = table_nslots(t, ref.mask, table->nslots_);
+    metadata_empty(mound_swiss_group_(t, ref.base, 0), ref.mask, nslots);
+    table->room_ = (int32_t)limit_of(ref.mask, nslots);
+    table->budget_ = (uint32_t)table_ngroups(ref.mask) / TABLE_OVERFLOWED;
 }
 
 static struct mound_swiss_ref_ table_at(char *block, const struct layout *l,
                                         struct table_size size, uint64_t prefix,
                                         unsigned depth) {
     uint64_t mask = MOUND_SWISS_GROUP * (size.ngroups - 1);
-    char *metadata = block + l->front;
     struct mound_swiss_table *table =
-        (struct mound_swiss_table *)(void *)(metadata + mask +
-                                             MOUND_SWISS_GROUP);
+        (struct mound_swiss_table *)(void *)(block + l->front);
     *table = (struct mound_swiss_table){
         .prefix_ = prefix,
-        .mask_ = (uint32_t)mask,
+        .room_ = (int32_t)limit_of(mask, l->nslots),
+        .budget_ = (uint32_t)size.ngroups / TABLE_OVERFLOWED,
+        .ngroups_log2_ = (uint8_t)__builtin_ctzll(size.ngroups),
         .depth_ = (uint8_t)depth,
         .nslots_ = (uint8_t)size.nslots,
     };
-    metadata_empty((uint8_t *)metadata, mask, l->nslots);
-    return (struct mound_swiss_ref_){metadata - l->slotsize, mask};
+    metadata_empty((uint8_t *)(table + 1), mask, l->nslots);
+    return (struct mound_swiss_ref_){block + l->front - l->slotsize, mask};
 }
 
 struct mound_swiss_ref_ table_new(const struct mound_map_type *t,
@@ -120,7 +128,7 @@ struct mound_swiss_ref_ table_new(const struct mound_map_type *t,
     uint64_t mask = MOUND_SWISS_GROUP * (size.ngroups - 1);
     struct layout l = layout_of(t, mask, size.nslots);
     char *block = NULL;
-    if (mask <= UINT32_MAX)
+    if (mask <= TABLE_MASK_MAX)
         block = (char *)memory_new(t, l.bytes, l.align);
     if (block == NULL)
         return (struct mound_swiss_ref_){NULL, 0};
@@ -142,8 +150,8 @@ void table_free(const struct mound_map_type *t,
                 struct mound_swiss_table *table) {
     if (table == &none.table || (table->flags_ & MOUND_SWISS_LENT))
         return;
-    struct layout l = layout_of(t, table->mask_, table->nslots_);
-    char *block = (char *)(void *)(table + 1) - l.bytes;
+    struct layout l = layout_of(t, table_mask(table), table->nslots_);
+    char *block = (char *)(void *)table - l.front;
     memory_free(t, block, l.bytes);
 }
 
@@ -151,7 +159,7 @@ size_t table_bytes(const struct mound_map_type *t,
                    const struct mound_swiss_table *table) {
     if (table == &none.table || (table->flags_ & MOUND_SWISS_LENT))
         return 0;
-    return layout_of(t, table->mask_, table->nslots_).bytes;
+    return layout_of(t, table_mask(table), table->nslots_).bytes;
 }
 
 size_t table_bytes_of(const struct mound_map_type *t, uint64_t mask) {
@@ -171,6 +179,12 @@ size_t table_count(const struct mound_map_type *t,
         }
     }
     return n;
+}
+
+void table_set_count(const struct mound_map_type *t,
+                     struct mound_swiss_table *table, size_t count) {
+    size_t limit = table_limit(t, table_mask(table), table->nslots_);
+    table->room_ = (int32_t)limit - (int32_t)count;
 }
 
 // The directory.

@@ -5,6 +5,11 @@
 
 #include "mound_swiss.h"
 
+enum {
+    TABLE_OVERFLOWED =
+        2, // the part of a table's groups that may have overflow bits
+};
+
 // A map without a table has this one: no entry, no slot.
 char *table_none(const struct mound_map_type *t);
 
@@ -12,6 +17,10 @@ char *table_none(const struct mound_map_type *t);
 // slots it has.
 static inline size_t table_ngroups(uint64_t mask) {
     return mask / MOUND_SWISS_GROUP + 1;
+}
+static inline uint64_t table_mask(const struct mound_swiss_table *table) {
+    return ((uint64_t)MOUND_SWISS_GROUP << table->ngroups_log2_) -
+           MOUND_SWISS_GROUP;
 }
 size_t table_nslots(const struct mound_map_type *t, uint64_t mask,
                     unsigned nslots);
@@ -41,17 +50,19 @@ size_t table_bytes(const struct mound_map_type *t,
                    const struct mound_swiss_table *table);
 // Of a table of so many groups that is to be.
 size_t table_bytes_of(const struct mound_map_type *t, uint64_t mask);
+// table_count counts the entries, table_set_count says how many there are.
 size_t table_count(const struct mound_map_type *t, struct mound_swiss_ref_ ref);
+void table_set_count(const struct mound_map_type *t,
+                     struct mound_swiss_table *table, size_t count);
 
 static inline char *table_base(const struct mound_map_type *t,
                                const struct mound_swiss_table *table) {
-    return (char *)(uintptr_t)table - table->mask_ - MOUND_SWISS_GROUP -
-           mound_swiss_slotsize_(t);
+    return (char *)(uintptr_t)table - mound_swiss_slotsize_(t);
 }
 
 static inline struct mound_swiss_table *table_of(const struct mound_map_type *t,
                                                  struct mound_swiss_ref_ ref) {
-    return mound_swiss_table_(t, ref.base, ref.mask);
+    return mound_swiss_table_(t, ref.base);
 }
 
 static inline bool table_pinned(const struct mound_swiss_table *table) {
