@@ -165,6 +165,8 @@ COLD void page_start(void) {
         mutex_lock(&lock);
         why = make_locked(&what);
         page_watched = why == NULL;
+        if (page_watched) // the first figures of one that is killed at once
+            publish_all_locked(page_here(), NULL);
         mutex_unlock(&lock);
         if (page_watched && options->watch == WATCH_KEEP)
             exitstatus_tell(exited);

@@ -86,7 +86,11 @@ static bool read_page(int fd, struct mound_page *ret, struct pagefile *about,
                                .dev = st.st_dev,
                                .ino = st.st_ino,
                                .nbytes = (uint64_t)st.st_size};
-    if (!read_at(fd, ret, offsetof(struct mound_page, now), 0, ret_why))
+    ret->magic = 0; // it is written last
+    bool begun = read_at(fd, &ret->magic, sizeof ret->magic, 0, ret_why);
+    about->unfinished = ret->magic == 0;
+    if (!begun ||
+        !read_at(fd, ret, offsetof(struct mound_page, now), 0, ret_why))
         return false;
     if (ret->magic != MOUND_PAGE_MAGIC)
         return refuse(ret_why, "not a page of mound");

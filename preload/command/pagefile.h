@@ -18,6 +18,9 @@ struct pagefile {
     ino_t ino;
     uint64_t nbytes;
     bool torn; // a section was being written, and stays so: see mound_page.h
+    bool
+        unfinished; // it does not say yet that it is a page: being made, or its
+                    // process died in the midst of that
 };
 
 // struct pagefile_why is the reason why a page could not be read, for a message after

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "message.h"
@@ -23,13 +24,15 @@ struct walk {
         *only; // a file name, or NULL: all; nothing is then complained about
     uid_t
         only_owner; // may own folders too, as users of containers have two numbers
+    bool unfinished; // those alone
     struct whose seen;
     struct mound_page page;
 };
 
-// complain says what is wrong with a path, but where one page is looked for.
+// complain says what is wrong with a path, but where one page is looked for, or a second
+// walk.
 static void complain(const struct walk *w, const char *path, const char *why) {
-    if (w->only == NULL)
+    if (w->only == NULL && !w->unfinished)
         message_error("%s: %s", path, why);
 }
 
@@ -38,21 +41,53 @@ static bool ends_in(const char *name, const char *end) {
     return n > m && strcmp(name + n - m, end) == 0;
 }
 
+// is_name says whether a file has the name of a page: PID-START.page, or PID-START.N.page.
+static bool is_name(const char *name, pid_t *ret_pid, uint64_t *ret_start) {
+    int n = 0, number = 0;
+    if (sscanf(name, "%9d-%19" SCNu64 "%n", ret_pid, ret_start, &n) != 2)
+        return false;
+    const char *rest = name + n;
+    if (sscanf(rest, ".%2d%n", &number, &n) == 1)
+        rest += n;
+    return strcmp(rest, ".page") == 0;
+}
+
+// unfinished passes on a page that was not finished: of a process that is not seen, and
+// has had the time to do so.
+static bool unfinished(struct walk *w, const struct pages_entry *entry) {
+    enum { TIME_S = 10 }; // it takes some microseconds, unless it is stopped
+    struct stat st;
+    struct process p;
+    pid_t pid;
+    uint64_t start;
+    if (!w->unfinished || !is_name(entry->name, &pid, &start) ||
+        (process_read(pid, &p) && process_runs(&p) && p.start_ticks == start) ||
+        fstatat(entry->folder, entry->name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !S_ISREG(st.st_mode) || time(NULL) - st.st_mtime <= TIME_S)
+        return true;
+    return w->f(entry, w->argument);
+}
+
 static bool one(struct walk *w, int folder, const char *path, uid_t uid,
                 const char *name) {
     char whole[PATH_MAX];
-    struct pagefile file;
+    struct pagefile file = {.unfinished = false};
     struct pagefile_why why;
     struct stat st;
     snprintf(whole, sizeof whole, "%s/%s", path, name);
-    w->page.magic = MOUND_PAGE_MAGIC;
     if (!pagefile_read(folder, name, &w->page, &file, &why)) {
-        // It may have gone, as those of processes do that end; or is being made.
-        if (w->page.magic != 0 &&
-            fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        if (file.unfinished) {
+            const struct pages_entry entry = {
+                .folder = folder, .name = name, .path = whole, .uid = uid};
+            return unfinished(w, &entry);
+        }
+        // It may have gone, as those of processes do that end.
+        if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
             complain(w, whole, why.s);
         return true;
     }
+    if (w->unfinished)
+        return true;
     pid_t pid = whose_process(&w->seen, &w->page.identity, &file);
     const struct pages_entry entry = {
         .folder = folder,
@@ -124,23 +159,33 @@ static void of_all(struct walk *w, DIR *root) {
     }
 }
 
-void pages_each(bool (*f)(const struct pages_entry *entry, void *argument),
-                void *argument) {
-    struct walk w = {.f = f, .argument = argument, .root = PAGES_ROOT};
-    DIR *root = opendir(w.root);
+static void each(struct walk *w) {
+    DIR *root = opendir(w->root);
     if (root == NULL) {
-        message_error("%s: %s", w.root, strerror(errno));
+        message_error("%s: %s", w->root, strerror(errno));
         return;
     }
     if (geteuid() != 0) {
         char name[32];
         snprintf(name, sizeof name, "mound-%u", geteuid());
-        of_user(&w, dirfd(root), name, geteuid());
+        of_user(w, dirfd(root), name, geteuid());
     } else {
-        of_all(&w, root);
+        of_all(w, root);
     }
     closedir(root);
-    whose_end(&w.seen);
+    whose_end(&w->seen);
+}
+
+void pages_each(bool (*f)(const struct pages_entry *entry, void *argument),
+                void *argument) {
+    each(&(struct walk){.f = f, .argument = argument, .root = PAGES_ROOT});
+}
+
+void pages_each_unfinished(bool (*f)(const struct pages_entry *entry,
+                                     void *argument),
+                           void *argument) {
+    each(&(struct walk){
+        .f = f, .argument = argument, .root = PAGES_ROOT, .unfinished = true});
 }
 
 void pages_of(const struct process *p,

@@ -22,9 +22,16 @@ struct pages_entry {
 
 // pages_each calls f for each page, in no order, until f returns false. It complains
 // about files that are no pages and folders that belong to others, a line each. A page
-// that goes meanwhile is left out.
+// that goes meanwhile is left out, and one that is not there yet.
 void pages_each(bool (*f)(const struct pages_entry *entry, void *argument),
                 void *argument);
+
+// pages_each_unfinished calls f for those that a process began to make and did not
+// finish within some seconds, as one that was killed meanwhile: pages_each leaves them
+// out. There is nothing in entry->page.
+void pages_each_unfinished(bool (*f)(const struct pages_entry *entry,
+                                     void *argument),
+                           void *argument);
 
 // pages_of calls f for the pages that a process may have, in the container of the
 // process, and complains about nothing. There is one, or none.

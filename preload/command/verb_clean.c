@@ -37,11 +37,13 @@ int verb_clean(int argc, char **argv) {
     static const struct argp argp = {
         .parser = parse,
         .doc = "Removes the pages of processes that have ended, and the "
-               "profiles beside them: those of the user, or, as root, of all."
+               "profiles beside them: those of the user, or, as root, of all. "
+               "Also a page that a process began and did not finish."
                "\vExit status: 0 done, 2 something could not be removed."};
     struct cleaned c = {0};
     argp_parse(&argp, argc, argv, 0, NULL, NULL);
     pages_each(clean, &c);
+    pages_each_unfinished(clean, &c);
     printf("removed %" PRIu64 " page%s and %" PRIu64 " profile%s: %s\n",
            c.sum.npages, c.sum.npages == 1 ? "" : "s", c.sum.nprofiles,
            c.sum.nprofiles == 1 ? "" : "s", units_bytes(c.sum.nbytes).s);

@@ -139,6 +139,49 @@ def a_process_that_was_killed_is_listed_until_clean(_):
     must(child.pid not in listed(), 'still there')
 
 
+def a_process_that_was_killed_at_once_has_its_figures(_):
+    """Before anything but its start had it publish them."""
+    child = subprocess.Popen([MOUND, 'run', 'sh', '-c', 'kill -9 $$'])
+    child.wait()
+    row = listed()[child.pid]
+    must(row['state'] == 'killed' and row['rss'] > 400 << 10, row)
+    mound('clean')
+    must(child.pid not in listed())
+
+
+def a_page_that_was_not_finished_is_no_page_and_goes_with_clean(_):
+    """A process that is killed while it makes one leaves it: without a byte, or with
+    nothing but zeros. Those of who may still be at it stay, and files of others."""
+    begun = {}
+    folder = page_read.folder()
+    old = time.time() - 60
+    with open('/proc/%d/stat' % os.getpid(), encoding='utf-8') as f:
+        own = 'own', '%d-%s.page' % (os.getpid(), f.read().rsplit(')')[1].split()[19])
+    for what, name in (('empty', '999999-1.page'), ('zeros', '999999-2.1.page'), own,
+                       ('new', '999999-3.page')):
+        begun[what] = os.path.join(folder, name)
+        with open(begun[what], 'wb') as f:
+            f.write(b'' if what == 'empty' else bytes(8192))
+        if what != 'new':
+            os.utime(begun[what], (old, old))
+    begun['pipe'] = os.path.join(folder, '999999-4.page')
+    os.mkfifo(begun['pipe'])
+    begun['named'] = os.path.join(folder, 'notes.page')
+    with open(begun['named'], 'wb'):
+        os.utime(begun['named'], (old, old))
+    try:
+        said = subprocess.run([MOUND, 'ps'], capture_output=True, text=True,
+                              timeout=HANG_S, check=False).stderr
+        must('999999-1' not in said and '999999-2' not in said, said)
+        mound('clean')
+        left = {what for what, path in begun.items() if os.path.lexists(path)}
+        must(left == {'own', 'new', 'pipe', 'named'}, left)
+    finally:
+        for path in begun.values():
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+
 def a_process_has_the_name_that_it_was_started_by(folder):
     os.symlink('/bin/sh', folder + '/another-name')
     child = watched(folder + '/another-name', '-c', 'echo ready; read x')
@@ -411,6 +454,8 @@ def pages_of_other_containers_are_found_by_the_process(_):
 
 TESTS = [
     a_process_that_was_killed_is_listed_until_clean,
+    a_process_that_was_killed_at_once_has_its_figures,
+    a_page_that_was_not_finished_is_no_page_and_goes_with_clean,
     a_killed_process_is_told_as_it_was_in_its_last_moment,
     the_rss_of_a_process_that_may_not_be_read_is_that_of_now,
     a_process_has_the_name_that_it_was_started_by,
