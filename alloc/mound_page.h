@@ -234,8 +234,11 @@ enum mound_page_op {
     MOUND_PAGE_PUBLISH = 1, // stats, with huge pages, and ranges
     // As malloc_trim(0), but for the caches of threads; result: bytes given back
     MOUND_PAGE_RELEASE = 2,
-    MOUND_PAGE_PROFILE_START = 3, // arg: mean bytes between samples
-    MOUND_PAGE_PROFILE_STOP = 4,
+    // arg: mean bytes between samples. Each START has its STOP: samples end with the last
+    // one, and are taken at the rate of the first. result: 0, or 1: the program takes
+    // samples by itself, which goes on
+    MOUND_PAGE_PROFILE_START = 3,
+    MOUND_PAGE_PROFILE_STOP = 4, // result: 0, or 1: samples are still taken
     // A thread of the program writes the file PID-START.N.pb.gz beside the page at
     // its next call of malloc or free, N = profile_done + 1; result: 0 when that is
     // due, see profile_done

@@ -102,11 +102,9 @@ static int64_t release(void) {
 }
 
 static int64_t start_profile(uint64_t rate) {
-    if (rate == 0)
-        return -EINVAL;
-    if (!profile_begun())
+    if (rate != 0 && !profile_begun())
         peak_keep(&profile_table);
-    return profile_start(rate);
+    return profile_request(rate);
 }
 
 // want_profile lets the next thread that allocates or frees write one.
@@ -141,7 +139,7 @@ static int64_t answer(uint32_t op, uint64_t arg) {
     case MOUND_PAGE_PROFILE_START:
         return start_profile(arg);
     case MOUND_PAGE_PROFILE_STOP:
-        return profile_stop();
+        return profile_unrequest();
     case MOUND_PAGE_PROFILE_WRITE:
     case MOUND_PAGE_PROFILE_PEAK:
         return want_profile((enum mound_page_op)op);

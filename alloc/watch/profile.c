@@ -17,7 +17,11 @@
 struct mprof profile_table;
 static _Atomic bool begun; // the table is there, and the stores of samples
 static struct mutex starting = {.rank = LOCKRANK_FORK};
-static bool followed; // (starting) samples are a tracer's: see tracers.h
+
+// (starting) Whose the samples are: a tracer's (tracers.h), of so many who requested them
+// (control.h). Of neither, while they are taken: the program's.
+static bool followed;
+static unsigned nrequested;
 
 bool profile_wanted(void) {
     return options->profile_rate != 0 &&
@@ -69,6 +73,7 @@ static void turn_sampling(bool on) {
 
 static bool start_locked(uint64_t rate) {
     followed = false;
+    nrequested = 0;
     if (!begin_once())
         return false;
     atomic_store_explicit(&profile_table.rate, rate, memory_order_relaxed);
@@ -79,15 +84,24 @@ static bool start_locked(uint64_t rate) {
 
 static void stop_locked(void) {
     followed = false;
+    nrequested = 0;
     if (sampling_on())
         turn_sampling(false);
 }
 
-static int start_entered(uint64_t rate) {
-    mutex_lock(&starting);
-    bool can = start_locked(rate);
-    mutex_unlock(&starting);
-    return can ? 0 : -ENOMEM;
+static int start_own_locked(uint64_t rate) {
+    return start_locked(rate) ? 0 : -ENOMEM;
+}
+
+static int request_locked(uint64_t rate) {
+    bool on = sampling_on();
+    if (on && !followed && nrequested == 0)
+        return 1;
+    unsigned n = on ? nrequested : 0;
+    if (!on && !start_locked(rate))
+        return -ENOMEM;
+    nrequested = n + 1;
+    return 0;
 }
 
 void profile_follow(uint64_t rate) {
@@ -99,14 +113,13 @@ void profile_follow(uint64_t rate) {
 
 void profile_unfollow(void) {
     mutex_lock(&starting);
-    if (followed)
+    if (followed && nrequested == 0)
         stop_locked();
+    followed = false;
     mutex_unlock(&starting);
 }
 
-int profile_start(uint64_t rate) {
-    if (rate == 0)
-        return profile_stop();
+static int start_by(uint64_t rate, int (*locked)(uint64_t rate)) {
     if (runtime_passive())
         return -ENOTSUP;
     if (rate > INT64_MAX)
@@ -116,22 +129,53 @@ int profile_start(uint64_t rate) {
     if (!thread_enter())
         return -EBUSY; // a signal handler that interrupted malloc
     runtime_enter();
-    int error = start_entered(rate);
+    mutex_lock(&starting);
+    int answer = locked(rate);
+    mutex_unlock(&starting);
     thread_leave();
-    return error;
+    return answer;
 }
 
-int profile_stop(void) {
+int profile_start(uint64_t rate) {
+    return rate == 0 ? profile_stop() : start_by(rate, start_own_locked);
+}
+
+int profile_request(uint64_t rate) {
+    return rate == 0 ? -EINVAL : start_by(rate, request_locked);
+}
+
+static int stop_own_locked(void) {
+    stop_locked();
+    return 0;
+}
+
+static int unrequest_locked(void) {
+    if (nrequested == 1 && !followed)
+        stop_locked();
+    else if (nrequested > 0)
+        nrequested--;
+    return sampling_on() ? 1 : 0;
+}
+
+static int stop_by(int (*locked)(void)) {
     if (!runtime_started())
         return 0;
     if (!thread_enter())
         return -EBUSY;
     runtime_enter();
     mutex_lock(&starting);
-    stop_locked();
+    int answer = locked();
     mutex_unlock(&starting);
     thread_leave();
-    return 0;
+    return answer;
+}
+
+int profile_stop(void) {
+    return stop_by(stop_own_locked);
+}
+
+int profile_unrequest(void) {
+    return stop_by(unrequest_locked);
 }
 
 bool profile_begun(void) {

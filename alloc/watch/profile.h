@@ -26,6 +26,13 @@ bool profile_wanted(void);
 int profile_start(uint64_t rate);
 int profile_stop(void);
 
+// profile_request does so for somebody outside, and profile_unrequest ends it. While there
+// are several, samples go on at the rate of the first until the last one has ended it.
+// They return 0 or -errno; or 1: the program takes samples by itself, and goes on; or, at
+// the end, others still do.
+int profile_request(uint64_t rate);
+int profile_unrequest(void);
+
 // profile_follow starts samples for a tracer, if none are taken; profile_unfollow stops
 // these, if nobody else started or stopped any since. In a slow path, without locks.
 void profile_follow(uint64_t rate);

@@ -68,6 +68,8 @@ static bool unfinished(struct walk *w, const struct pages_entry *entry) {
     return w->f(entry, w->argument);
 }
 
+enum { STEP_NS = 5 * 1000 * 1000, STEPS = 200 };
+
 static bool one(struct walk *w, int folder, const char *path, uid_t uid,
                 const char *name) {
     char whole[PATH_MAX];
@@ -75,7 +77,14 @@ static bool one(struct walk *w, int folder, const char *path, uid_t uid,
     struct pagefile_why why;
     struct stat st;
     snprintf(whole, sizeof whole, "%s/%s", path, name);
-    if (!pagefile_read(folder, name, &w->page, &file, &why)) {
+    bool read = pagefile_read(folder, name, &w->page, &file, &why);
+    // One that is looked for may be made right now.
+    for (int i = 0; !read && file.unfinished && w->only != NULL && i < STEPS;
+         i++) {
+        nanosleep(&(struct timespec){0, STEP_NS}, NULL);
+        read = pagefile_read(folder, name, &w->page, &file, &why);
+    }
+    if (!read) {
         if (file.unfinished) {
             const struct pages_entry entry = {
                 .folder = folder, .name = name, .path = whole, .uid = uid};

@@ -55,15 +55,15 @@ bool session_open(const char *what, struct session *ret) {
 }
 
 bool session_start(struct session *s, uint64_t rate) {
-    if (s->running)
-        return true;
     catch_interrupts();
-    if (request_do(&s->target, MOUND_PAGE_PROFILE_START, rate,
-                   REQUEST_TIMEOUT_MS) < 0)
+    int64_t result = request_do(&s->target, MOUND_PAGE_PROFILE_START, rate,
+                                REQUEST_TIMEOUT_MS);
+    if (result < 0)
         return false;
-    s->own = true;
+    s->own = result == 0;
+    if (!s->running)
+        s->rate = rate;
     s->running = true;
-    s->rate = rate;
     return true;
 }
 
@@ -71,8 +71,10 @@ bool session_stop(struct session *s) {
     if (!s->own || !s->running)
         return true;
     s->running = false;
-    return request_do(&s->target, MOUND_PAGE_PROFILE_STOP, 0,
-                      REQUEST_TIMEOUT_MS) >= 0;
+    int64_t result =
+        request_do(&s->target, MOUND_PAGE_PROFILE_STOP, 0, REQUEST_TIMEOUT_MS);
+    s->goes_on = result > 0;
+    return result >= 0;
 }
 
 static uint64_t now_ns(void) {

@@ -12,7 +12,8 @@
 struct session {
     struct target target;
     char name[64]; // of the process, as ps shows it
-    bool own;      // this session has started the sampling, and stops it
+    bool own;      // this session has requested the sampling, and ends that
+    bool goes_on;  // it has ended it, and others have not
     bool sampled;  // there were samples already when it began
     bool running;  // samples are taken
     uint64_t rate; // mean bytes between samples
@@ -21,8 +22,9 @@ struct session {
 // session_open opens the process what. False after a complaint.
 bool session_open(const char *what, struct session *ret);
 
-// session_start starts the sampling, unless the process samples already, at a rate of
-// its own. session_stop stops what session_start has started. False after a complaint.
+// session_start starts the sampling, unless the process samples by itself, at a rate of
+// its own; what another session has started goes on until both have ended it.
+// session_stop ends what session_start has started. False after a complaint.
 bool session_start(struct session *s, uint64_t rate);
 bool session_stop(struct session *s);
 

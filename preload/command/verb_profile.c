@@ -176,7 +176,8 @@ static bool take_growth(const struct options *o, struct session *s,
 
 // take_leaks samples for the first half only: frees of sampled objects count after
 // it, so that what is in use at the end is what is left of the first half. The
-// sampling of the process itself goes on: then two profiles give a bound.
+// sampling of the process itself goes on, or that of others: then two profiles give a
+// bound.
 static bool take_leaks(const struct options *o, struct session *s,
                        struct taken *ret) {
     struct pprof middle;
@@ -184,7 +185,7 @@ static bool take_leaks(const struct options *o, struct session *s,
     uint64_t half = time_of(o, s) / 2;
     ret->ns = half;
     bool ok = session_wait(s, &ret->ns) && session_stop(s);
-    if (ok && !s->own) {
+    if (ok && (!s->own || s->goes_on)) {
         has_middle = ok = take(s, &middle);
         ret->note = "in use at the middle of that time and at its end, by "
                     "stack: at most so much of it are the same objects";

@@ -182,6 +182,23 @@ def a_page_that_was_not_finished_is_no_page_and_goes_with_clean(_):
                 os.unlink(path)
 
 
+def a_page_that_is_being_made_is_waited_for(_):
+    slow = ['strace', '-f', '-qq', '-o', '/dev/null', '-e', 'trace=fallocate',
+            '-e', 'inject=fallocate:delay_exit=500000']
+    with subprocess.Popen([*slow, MOUND, 'run', 'sh', '-c', 'echo $$; read x'],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True) as child:
+        # It has a page before it runs.
+        until = time.monotonic() + HANG_S
+        begun = lambda: [n for n in os.listdir(page_read.folder())
+                         if n.endswith('.page')]
+        while not begun() and time.monotonic() < until:
+            time.sleep(0.01)
+        pid = begun()[0].split('-')[0]
+        mound('release', pid)
+        must(child.communicate('x')[0].strip() == pid, pid)
+
+
 def a_process_has_the_name_that_it_was_started_by(folder):
     os.symlink('/bin/sh', folder + '/another-name')
     child = watched(folder + '/another-name', '-c', 'echo ready; read x')
@@ -456,6 +473,7 @@ TESTS = [
     a_process_that_was_killed_is_listed_until_clean,
     a_process_that_was_killed_at_once_has_its_figures,
     a_page_that_was_not_finished_is_no_page_and_goes_with_clean,
+    a_page_that_is_being_made_is_waited_for,
     a_killed_process_is_told_as_it_was_in_its_last_moment,
     the_rss_of_a_process_that_may_not_be_read_is_that_of_now,
     a_process_has_the_name_that_it_was_started_by,

@@ -174,6 +174,30 @@ def several_at_once_get_a_profile_each(folder):
         must(len(page_of(pid)) == 1, page_of(pid))
 
 
+def is_sampled(pid):
+    text = command.mound('stats', '--openmetrics', str(pid))[0]
+    return any(line.startswith('mound_profile_rate_bytes') and
+               line.split()[-1] != '0' for line in text.splitlines())
+
+
+def one_that_ends_leaves_the_samples_to_the_others(folder):
+    with running(build(folder)) as pid:
+        with subprocess.Popen([command.MOUND, 'profile', str(pid), '--for=60s'],
+                              stdout=subprocess.PIPE, text=True) as first:
+            until = time.monotonic() + 20
+            while not is_sampled(pid) and time.monotonic() < until:
+                time.sleep(0.05)
+            text = profile(pid, '--for=0.2s')
+            must('samples by itself' not in text, text)
+            must(is_sampled(pid), 'the first one has no samples any more')
+            text = profile(pid, '--leaks', '--for=0.2s')
+            must('at most so much' in text, text)
+            must(is_sampled(pid))
+            first.send_signal(signal.SIGINT)
+            must('leak' in functions(first.communicate(timeout=60)[0]))
+        must(not is_sampled(pid), 'nobody is left')
+
+
 def stops_at_ctrl_c(folder):
     with running(build(folder)) as pid:
         started = time.monotonic()
@@ -221,13 +245,17 @@ def writes_a_file_and_a_page(folder):
 
 
 def looks_at_python_redis_and_a_compiler(folder):
-    script = ('import time\nkept = []\nwhile True:\n'
+    ready = os.path.join(folder, 'ready')
+    script = ('import time\nkept = []\nopen("%s", "w")\nwhile True:\n' % ready +
               '    kept.append([str(i) for i in range(2000)])\n'
               '    time.sleep(0.01)\n')
     with running('/usr/bin/python3', '-c', script,
                  PYTHONMALLOC='malloc') as pid:
-        found = functions(profile(pid, '--for=0.7s', '--rate=4KiB'))
-        must('PyUnicode_New' in found, found)
+        until = time.monotonic() + 20
+        while not os.path.exists(ready) and time.monotonic() < until:
+            time.sleep(0.02)
+        text = profile(pid, '--for=0.7s', '--rate=4KiB')
+        must('PyObject_Str' in text, text) # exported: static names may be stripped
     socket = os.path.join(folder, 's')
     with running('redis-server', '--port', '0', '--unixsocket', socket,
                  '--save', '', '--dir', folder) as pid:
@@ -336,6 +364,7 @@ TESTS = (
     shows_what_grew_and_what_stayed,
     leaves_the_sampling_of_the_process_itself,
     several_at_once_get_a_profile_each,
+    one_that_ends_leaves_the_samples_to_the_others,
     stops_at_ctrl_c,
     names_a_program_whose_file_is_gone,
     says_when_nothing_was_sampled,

@@ -15,6 +15,7 @@
 #include "mound.h"
 #include "base/fastrand.h"
 #include "runtime/sampling.h"
+#include "watch/profile.h"
 
 enum { PATH = 128, MIB = 1 << 20, START = 77, HOSTILE_ROUNDS = 2000 };
 
@@ -112,6 +113,51 @@ Test(control, release_says_how_many_bytes_came_back) {
 
 Test(control, samples_start_and_stop) {
     cr_assert(eq(i64, request(MOUND_PAGE_PROFILE_START, 1000), 0));
+    cr_assert(sampling_on());
+    cr_assert(eq(i64, request(MOUND_PAGE_PROFILE_STOP, 0), 0));
+    cr_assert(not(sampling_on()));
+}
+
+Test(control, samples_stop_with_the_last_of_those_who_started_them) {
+    cr_assert(eq(i64, request(MOUND_PAGE_PROFILE_START, 1000), 0));
+    cr_assert(eq(i64, request(MOUND_PAGE_PROFILE_START, 2000), 0));
+    cr_assert(
+        eq(u64, profile_table.rate, 1000)); // for all: it scales what they see
+    cr_assert(eq(i64, request(MOUND_PAGE_PROFILE_STOP, 0), 1));
+    cr_assert(sampling_on());
+    cr_assert(eq(i64, request(MOUND_PAGE_PROFILE_STOP, 0), 0));
+    cr_assert(not(sampling_on()));
+    cr_assert(eq(i64, request(MOUND_PAGE_PROFILE_STOP, 0), 0)); // one too many
+    cr_assert(eq(i64, request(MOUND_PAGE_PROFILE_START, 2000), 0));
+    cr_assert(eq(u64, profile_table.rate, 2000));
+    cr_assert(eq(i64, request(MOUND_PAGE_PROFILE_STOP, 0), 0));
+    cr_assert(not(sampling_on()));
+}
+
+Test(control, samples_of_the_program_itself_are_left_to_it) {
+    cr_assert(zero(int, mound_memprofile_start(500)));
+    cr_assert(eq(i64, request(MOUND_PAGE_PROFILE_START, 1000), 1));
+    cr_assert(eq(u64, profile_table.rate, 500));
+    cr_assert(eq(i64, request(MOUND_PAGE_PROFILE_STOP, 0), 1));
+    cr_assert(sampling_on());
+    cr_assert(zero(int, mound_memprofile_stop()));
+
+    // What it starts meanwhile is its own; what it stops has ended for all.
+    cr_assert(eq(i64, request(MOUND_PAGE_PROFILE_START, 1000), 0));
+    cr_assert(zero(int, mound_memprofile_start(500)));
+    cr_assert(eq(i64, request(MOUND_PAGE_PROFILE_STOP, 0), 1));
+    cr_assert(sampling_on());
+    cr_assert(zero(int, mound_memprofile_stop()));
+    cr_assert(not(sampling_on()));
+}
+
+Test(control, samples_of_a_tracer_go_on_when_who_requested_them_has_gone) {
+    profile_follow(1000);
+    cr_assert(eq(i64, request(MOUND_PAGE_PROFILE_START, 1000), 0));
+    cr_assert(eq(i64, request(MOUND_PAGE_PROFILE_STOP, 0), 1));
+    cr_assert(sampling_on());
+    cr_assert(eq(i64, request(MOUND_PAGE_PROFILE_START, 1000), 0));
+    profile_unfollow();
     cr_assert(sampling_on());
     cr_assert(eq(i64, request(MOUND_PAGE_PROFILE_STOP, 0), 0));
     cr_assert(not(sampling_on()));
