@@ -1,12 +1,14 @@
 // c_map: runs a script of map operations on libmoundmap and prints the map's state
 // after each, as go_map.go does on Go's maps. differential.py makes the scripts,
-// tells their language, and compares.
+// tells their language, and compares. So does semantics.py, for either map of the
+// library: with MAP_SWISS, this is the Swiss one's, of whose state only the length
+// is printed.
 //
 //   c_map typed|untyped SCRIPT DELIVERIES >STATES
 //
 // typed: by the functions that MOUND_MAP_DECLARE makes, with everything inlined;
 // untyped: by the library's, with a struct mound_map_type written out.
-#include "mound_map.h"
+#include "../which.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -40,7 +42,7 @@ static uint64_t hash(uint64_t x) {
     return ((hash_mix ? mix(x) : x) & hash_and) ^ hash_xor;
 }
 
-// Four kinds of maps. A script has words for keys and for elements: here is how
+// Five kinds of maps. A script has words for keys and for elements: here is how
 // they become keys and elements, and how those come back.
 
 struct big_key {
@@ -131,10 +133,28 @@ static uint64_t big_load(const struct big_elem *elem) {
     return elem->word[0];
 }
 
+// Texts, in the order in which they are no longer needed.
+static const char *str_key(uint64_t x) {
+    static char texts[4][24];
+    static int at;
+    char *text = texts[++at % 4];
+    snprintf(text, sizeof texts[0], "%" PRIu64, x);
+    return text;
+}
+
+static uint64_t str_word(const char *key) {
+    char *after;
+    uint64_t x = strtoull(key, &after, 10);
+    return *after == 0 ? x : WRONG;
+}
+
 MOUND_MAP_DECLARE(u64_map, uint64_t, uint64_t, u64_hash, u64_eq)
-MOUND_TYPED_MAP_(mound_map, f64_map, double, uint64_t, f64_hash, f64_eq,
-                 MOUND_MAP_KEY_UPDATE | MOUND_MAP_KEY_IRREFLEXIVE)
+#define F64_MAP(P)                                                             \
+    MOUND_TYPED_MAP_(P, f64_map, double, uint64_t, f64_hash, f64_eq,           \
+                     MOUND_MAP_KEY_UPDATE | MOUND_MAP_KEY_IRREFLEXIVE)
+F64_MAP(mound_map)
 MOUND_MAP_DECLARE(big_map, struct big_key, struct big_elem, big_hash, big_eq)
+MOUND_MAP_STR(str_map, uint64_t)
 MOUND_SET_DECLARE(u64_set, uint64_t, u64_hash, u64_eq)
 
 union iter {
@@ -142,6 +162,7 @@ union iter {
     u64_map_iter u64;
     f64_map_iter f64;
     big_map_iter big;
+    str_map_iter str;
     u64_set_iter set;
 };
 
@@ -158,6 +179,10 @@ struct ops {
     bool (*get)(const void *m, uint64_t key, uint64_t *ret_value);
     bool (*remove)(void *m, uint64_t key);
     void (*clear)(void *m);
+    void *(*clone)(const void *m);
+    bool (*reserve)(void *m, size_t n);
+    bool (*shrink)(void *m);
+    size_t (*evacuate)(void *m, size_t n);
     void (*begin)(const void *m, union iter *it);
     bool (*next)(union iter *it, uint64_t *ret_key, uint64_t *ret_value);
     void (*end)(union iter *it);
@@ -176,6 +201,18 @@ struct ops {
     }                                                                          \
     static void NAME##_t_clear(void *m) {                                      \
         NAME##_clear((NAME *)m);                                               \
+    }                                                                          \
+    static void *NAME##_t_clone(const void *m) {                               \
+        return NAME##_clone((const NAME *)m);                                  \
+    }                                                                          \
+    static bool NAME##_t_reserve(void *m, size_t n) {                          \
+        return NAME##_reserve((NAME *)m, n);                                   \
+    }                                                                          \
+    static bool NAME##_t_shrink(void *m) {                                     \
+        return NAME##_shrink((NAME *)m);                                       \
+    }                                                                          \
+    static size_t NAME##_t_evacuate(void *m, size_t n) {                       \
+        return NAME##_evacuate((NAME *)m, n);                                  \
     }                                                                          \
     static void NAME##_t_begin(const void *m, union iter *it) {                \
         it->SHORT = NAME##_begin((const NAME *)m);                             \
@@ -216,6 +253,7 @@ struct ops {
 TYPED(u64_map, u64, u64)
 TYPED(f64_map, f64, u64)
 TYPED(big_map, big, big)
+TYPED(str_map, str, u64)
 TYPED_COMMON(u64_set, set)
 
 static bool u64_set_t_put(void *m, uint64_t key, uint64_t value, bool *ret_new,
@@ -247,7 +285,16 @@ static bool u64_set_t_next(union iter *it, uint64_t *ret_key,
 static const struct ops *ops;
 static struct big_key key_buffer;
 
+static bool is_text(void) {
+    return strcmp(ops->kind, "str") == 0;
+}
+
 static const void *key_of(uint64_t x) {
+    static const char *text;
+    if (is_text()) {
+        text = str_key(x);
+        return &text;
+    }
     key_buffer = big_key(x);
     return &key_buffer;
 }
@@ -255,6 +302,8 @@ static const void *key_of(uint64_t x) {
 static uint64_t word_of(const void *key) {
     if (ops->type.key_size == sizeof(struct big_key))
         return big_word(*(const struct big_key *)key);
+    if (is_text())
+        return str_word(*(char *const *)key);
     return *(const uint64_t *)key;
 }
 
@@ -339,6 +388,22 @@ static void untyped_clear(void *m) {
     mound_map_clear(&ops->type, (struct mound_map *)m);
 }
 
+static void *untyped_clone(const void *m) {
+    return mound_map_clone(&ops->type, (const struct mound_map *)m);
+}
+
+static bool untyped_reserve(void *m, size_t n) {
+    return mound_map_reserve(&ops->type, (struct mound_map *)m, n);
+}
+
+static bool untyped_shrink(void *m) {
+    return mound_map_shrink(&ops->type, (struct mound_map *)m);
+}
+
+static size_t untyped_evacuate(void *m, size_t n) {
+    return mound_map_evacuate(&ops->type, (struct mound_map *)m, n);
+}
+
 static void untyped_begin(const void *m, union iter *it) {
     mound_map_begin(&ops->type, (const struct mound_map *)m, &it->untyped);
 }
@@ -358,11 +423,13 @@ static void untyped_end(union iter *it) {
 
 #define UNTYPED_OPS                                                            \
     untyped_make, untyped_free, untyped_len, untyped_put, untyped_get,         \
-        untyped_delete, untyped_clear, untyped_begin, untyped_next,            \
+        untyped_delete, untyped_clear, untyped_clone, untyped_reserve,         \
+        untyped_shrink, untyped_evacuate, untyped_begin, untyped_next,         \
         untyped_end
 #define TYPED_OPS(NAME)                                                        \
     NAME##_t_make, NAME##_t_free, NAME##_t_len, NAME##_t_put, NAME##_t_get,    \
-        NAME##_t_delete, NAME##_t_clear, NAME##_t_begin, NAME##_t_next,        \
+        NAME##_t_delete, NAME##_t_clear, NAME##_t_clone, NAME##_t_reserve,     \
+        NAME##_t_shrink, NAME##_t_evacuate, NAME##_t_begin, NAME##_t_next,     \
         NAME##_t_end
 #define WORD sizeof(uint64_t), _Alignof(uint64_t)
 #define BIG(TYPE) sizeof(struct TYPE), _Alignof(struct TYPE)
@@ -373,10 +440,13 @@ static const struct ops typed_ops[] = {
     {"u64", {.hash = NULL}, TYPED_OPS(u64_map)},
     {"f64", {.hash = NULL}, TYPED_OPS(f64_map)},
     {"big", {.hash = NULL}, TYPED_OPS(big_map)},
+    {"str", {.hash = NULL}, TYPED_OPS(str_map)},
     {"set", {.hash = NULL}, TYPED_OPS(u64_set)},
 };
 
-static const struct ops untyped_ops[] = {
+// That of texts is filled in by main.
+static struct ops untyped_ops[] = {
+    {"str", {.hash = NULL}, UNTYPED_OPS},
     {"u64",
      {WORD, WORD, hash_word, equal_word, NO_OWNER, 0, NULL, NULL},
      UNTYPED_OPS},
@@ -395,8 +465,9 @@ static const struct ops untyped_ops[] = {
 // The map, and what the script has running on it.
 static const struct mound_map_type *type;
 static void *m;
+static void *other; // its clone, or what it was cloned from
 static union iter its[ITERATORS];
-static bool running[ITERATORS];
+static void *running[ITERATORS]; // the map that it walks
 static uint64_t every;
 static FILE *deliveries;
 static const char *script_path;
@@ -420,6 +491,9 @@ static void state(void) {
     mound_map_info(type, (const struct mound_map *)m, &info);
     if (info.count != ops->len(m))
         fail("the count is not the length");
+#ifdef MAP_SWISS
+    printf("%zu | ", info.count);
+#else
     size_t left = info.oldbuckets > 0 ? info.oldbuckets - info.nevacuate : 0;
     printf("%zu %u ", info.count, info.B);
     if (info.B < EXACT_B)
@@ -427,6 +501,7 @@ static void state(void) {
                info.flags);
     else
         printf("- - - %u | ", info.flags & ~(unsigned)SAME_SIZE);
+#endif
 }
 
 static void result(uint64_t x) {
@@ -443,7 +518,7 @@ static bool put(uint64_t key, uint64_t value, uint64_t *ret_before) {
 static void end(size_t i) {
     if (running[i])
         ops->end(&its[i]);
-    running[i] = false;
+    running[i] = NULL;
 }
 
 static bool step(size_t i) {
@@ -476,9 +551,56 @@ static void walk(void) {
     result(odd);
 }
 
-static void make(uint64_t hint) {
+// cull is one loop that deletes all entries but each a-th, as it comes by; wipe one that
+// clears the map at its a-th entry, and goes on.
+static void cull(uint64_t a) {
+    uint64_t n = 0, key, value;
+    union iter it;
+    for (ops->begin(m, &it); ops->next(&it, &key, &value); n++)
+        if (mix(key ^ mix(value)) % a != 0)
+            ops->remove(m, key);
+    ops->end(&it);
+    state();
+    result(n);
+}
+
+static void wipe(uint64_t a) {
+    uint64_t n = 0, key, value;
+    union iter it;
+    for (ops->begin(m, &it); ops->next(&it, &key, &value);)
+        if (++n == a)
+            ops->clear(m);
+    ops->end(&it);
+    state();
+    result(n);
+}
+
+static void end_all(const void *of) {
     for (size_t i = 0; i < ITERATORS; i++)
-        end(i);
+        if (of == NULL || running[i] == of)
+            end(i);
+}
+
+static void clone(void) {
+    if (other != NULL) {
+        end_all(other);
+        ops->free(other);
+    }
+    other = ops->clone(m);
+    if (other == NULL)
+        fail("clone failed");
+}
+
+static void swap(void) {
+    if (other == NULL)
+        return;
+    void *x = m;
+    m = other;
+    other = x;
+}
+
+static void make(uint64_t hint) {
+    end_all(NULL);
     if (m != NULL)
         ops->free(m);
     m = ops->make(hint);
@@ -508,7 +630,9 @@ static void finish(void) {
     verify();
     make(0);
     ops->free(m);
-    m = NULL;
+    if (other != NULL)
+        ops->free(other);
+    m = other = NULL;
 }
 
 static void script_begin(const struct ops *way, char *line) {
@@ -529,6 +653,7 @@ static void script_begin(const struct ops *way, char *line) {
            : strcmp(kind, "u64") == 0 ? u64_map_type()
            : strcmp(kind, "f64") == 0 ? f64_map_type()
            : strcmp(kind, "big") == 0 ? big_map_type()
+           : strcmp(kind, "str") == 0 ? str_map_type()
                                       : u64_set_type();
 }
 
@@ -560,7 +685,7 @@ static void run(const char *op, const uint64_t *a) {
     } else if (strcmp(op, "iter") == 0) {
         end(a[0]);
         ops->begin(m, &its[a[0]]);
-        running[a[0]] = true;
+        running[a[0]] = m;
         step(a[0]);
         state();
     } else if (strcmp(op, "step") == 0) {
@@ -575,6 +700,27 @@ static void run(const char *op, const uint64_t *a) {
         state();
     } else if (strcmp(op, "walk") == 0) {
         walk();
+    } else if (strcmp(op, "cull") == 0) {
+        cull(a[0]);
+    } else if (strcmp(op, "wipe") == 0) {
+        wipe(a[0]);
+    } else if (strcmp(op, "clone") == 0) {
+        clone();
+        state();
+    } else if (strcmp(op, "swap") == 0) {
+        swap();
+        state();
+    } else if (strcmp(op, "reserve") == 0) {
+        if (!ops->reserve(m, a[0]))
+            fail("reserve failed");
+        state();
+    } else if (strcmp(op, "shrink") == 0) {
+        if (!ops->shrink(m))
+            fail("shrink failed");
+        state();
+    } else if (strcmp(op, "evacuate") == 0) {
+        ops->evacuate(m, a[0]);
+        state();
     } else if (strcmp(op, "fill") == 0 || strcmp(op, "drop") == 0) {
         fill_or_drop(op[0] == 'f', a);
     } else {
@@ -590,6 +736,7 @@ int main(int argc, char **argv) {
     }
     const struct ops *way =
         strcmp(argv[1], "typed") == 0 ? typed_ops : untyped_ops;
+    untyped_ops[0].type = *str_map_type();
     script_path = argv[2];
     FILE *script = fopen(script_path, "r");
     deliveries = fopen(argv[3], "w");
@@ -602,9 +749,9 @@ int main(int argc, char **argv) {
             script_begin(way, line);
             continue;
         }
-        char op[8];
+        char op[12];
         uint64_t a[3] = {0, 0, 0};
-        if (sscanf(line, "%7s %" SCNu64 " %" SCNu64 " %" SCNu64, op, &a[0],
+        if (sscanf(line, "%11s %" SCNu64 " %" SCNu64 " %" SCNu64, op, &a[0],
                    &a[1], &a[2]) < 1)
             fail("not understood");
         run(op, a);

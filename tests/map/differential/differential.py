@@ -99,6 +99,13 @@ def build_go(work):
 NEGATIVE_ZERO = 1 << 63
 
 
+def mix(x):
+    x = x + 0x9e3779b97f4a7c15 & ALL
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9 & ALL
+    x = (x ^ x >> 27) * 0x94d049bb133111eb & ALL
+    return x ^ x >> 31
+
+
 def is_nan(bits):
     return bits & (NEGATIVE_ZERO - 1) > 0x7ff << 52
 
@@ -111,6 +118,8 @@ class Script:
     """The lines of one script, and which keys are in its map, so that those to
     come mean something."""
 
+    KINDS = ["u64"] * 3 + ["f64"] * 2 + ["big", "set"]
+
     def __init__(self, rng, name):
         self.rng = rng
         self.lines = []
@@ -118,7 +127,7 @@ class Script:
         self.order = []
         self.nans = 0
         self.running = set()
-        self.kind = rng.choice(["u64"] * 3 + ["f64"] * 2 + ["big", "set"])
+        self.kind = rng.choice(self.KINDS)
         self.name = name
         self.mixed, self.mask, self.xor = self.placement()
         self.budget = rng.choice([300, 1000, 2000, 3000])
@@ -388,8 +397,9 @@ class Wrong(Exception):
 
 
 class Iterator:
-    def __init__(self, born):
+    def __init__(self, born, entries):
         self.born = born        # entries up to this serial number are older
+        self.entries = entries  # of the map that it walks
         self.delivered = set()  # serial numbers
 
 
@@ -398,6 +408,7 @@ class Model:
 
     def __init__(self):
         self.entries = {}       # key to (serial number, value, key as last put)
+        self.other = None       # of its clone, or of what it was cloned from
         self.serial = 0
         self.iterators = {}
         self.kind = None
@@ -420,6 +431,22 @@ class Model:
         if not (self.kind == "f64" and is_nan(key)):
             self.entries.pop(self.norm(key), None)
 
+    def clone(self):
+        for i, iterator in list(self.iterators.items()):
+            if iterator.entries is self.other:
+                del self.iterators[i]
+        self.other = dict(self.entries)
+
+    def swap(self):
+        if self.other is not None:
+            self.entries, self.other = self.other, self.entries
+
+    def cull(self, n):
+        """What one loop leaves that deletes all entries but each n-th."""
+        for key, (_, value, last) in list(self.entries.items()):
+            if mix(last ^ mix(value)) % n != 0:
+                self.delete(key)
+
     def delivery(self, i, line):
         """Takes one line of an iterator's and returns whether it goes on."""
         words = line.split()
@@ -429,7 +456,7 @@ class Model:
         if words[1] in ("end", "dropped"):
             self.iterators.pop(i, None)
             if iterator is not None and words[1] == "end":
-                for key, (serial, _, _) in self.entries.items():
+                for key, (serial, _, _) in iterator.entries.items():
                     if serial <= iterator.born and \
                             serial not in iterator.delivered:
                         raise Wrong("iterator %d left key %d out" % (i, key))
@@ -437,7 +464,7 @@ class Model:
         key, value = int(words[1]), int(words[2])
         if iterator is None:
             raise Wrong("iterator %d goes on after its end" % i)
-        entry = self.entries.get(self.norm(key))
+        entry = iterator.entries.get(self.norm(key))
         if entry is None:
             raise Wrong("iterator %d delivered %d, which is deleted" % (i, key))
         if entry[0] in iterator.delivered:
@@ -449,7 +476,9 @@ class Model:
         return True
 
 
-def check_deliveries(script, deliveries):
+def check_deliveries(script, deliveries, fills=False):
+    """fills: whether what fill and drop do is followed, too. It takes a while, and
+    matters where iterators come after them only."""
     model = Model()
     lines = iter(deliveries)
     for number, line in enumerate(script):
@@ -466,14 +495,28 @@ def check_deliveries(script, deliveries):
             elif op == "make":
                 model.entries.clear()
                 model.iterators.clear()
-            elif op == "clear":
+            elif op == "clear" or op == "wipe" and \
+                    len(model.entries) >= int(words[1]):
                 model.entries.clear()
+            elif op == "cull":
+                model.cull(int(words[1]))
+            elif op == "clone":
+                model.clone()
+            elif op == "swap":
+                model.swap()
+            elif op in ("fill", "drop") and fills:
+                first, count, stride = map(int, words[1:])
+                for n in range(count):
+                    if op == "fill":
+                        model.put(first + n * stride & ALL, n)
+                    else:
+                        model.delete(first + n * stride & ALL)
             elif op == "end":
                 model.iterators.pop(int(words[1]), None)
             elif op in ("iter", "step", "drain"):
                 i = int(words[1])
                 if op == "iter":
-                    model.iterators[i] = Iterator(model.serial)
+                    model.iterators[i] = Iterator(model.serial, model.entries)
                 while model.delivery(i, next(lines, "")) and op == "drain":
                     pass
         except Wrong as wrong:
