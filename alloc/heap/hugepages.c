@@ -60,7 +60,9 @@ enum {
 COLD void hugepages_init(struct mheap *h, enum thp_mode mode) {
     enum mem_hugepages_setting setting =
         mode == THP_NEVER ? MEM_HUGEPAGES_NEVER : mem_hugepages_setting();
-    h->thp = setting == MEM_HUGEPAGES_NEVER ? THP_NEVER : mode;
+    // What larger ones would take for a region has not been weighed: none are used.
+    bool fits = mem_hugepage_bytes() == HUGE_BYTES;
+    h->thp = setting == MEM_HUGEPAGES_NEVER || !fits ? THP_NEVER : mode;
     h->thp_unasked = setting == MEM_HUGEPAGES_ALWAYS;
 }
 

@@ -80,6 +80,10 @@ enum mem_hugepages_setting {
 };
 enum mem_hugepages_setting mem_hugepages_setting(void);
 
+// mem_hugepage_bytes returns how large the kernel's huge pages are: 2 MiB, or 32 or 512 MiB
+// where its pages have 16 or 64 KiB.
+size_t mem_hugepage_bytes(void);
+
 // mem_move moves the memory behind old to new, which is Prepared, and leaves
 // old Prepared. Each place is a mapping of its own then, or several. STAYED: the
 // system cannot, and old is what it was. LOST: likewise, and new is not mapped any

@@ -203,6 +203,13 @@ enum mem_hugepages_setting mem_hugepages_setting(void) {
     return MEM_HUGEPAGES_NEVER;
 }
 
+// What one page of page tables leads to. The kernel says it in a file, too, at the price of
+// three system calls at every start.
+size_t mem_hugepage_bytes(void) {
+    size_t page = sys_page_size();
+    return page / sizeof(uint64_t) * page;
+}
+
 // in_one_mapping says whether a range is. The kernel looks at that first when it is
 // told to make the range longer, which then it cannot, or can in rare cases.
 static bool in_one_mapping(uintptr_t addr, size_t nbytes) {

@@ -268,6 +268,16 @@ enum mem_hugepages_setting mem_hugepages_setting(void) {
     return hugepages_setting;
 }
 
+static size_t hugepage_bytes = 2 << 20;
+
+void mem_fake_hugepage_bytes(size_t nbytes) {
+    hugepage_bytes = nbytes;
+}
+
+size_t mem_hugepage_bytes(void) {
+    return hugepage_bytes;
+}
+
 bool mem_renew(uintptr_t addr, size_t nbytes) {
     bool ok = begin(MEM_COMMIT);
     must_be_usable("renewal of what is not committed", addr, nbytes);

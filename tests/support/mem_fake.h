@@ -67,6 +67,9 @@ void mem_fake_stall(unsigned ms);
 // mem_fake_setting is what mem_hugepages_setting returns: at first ASKED.
 void mem_fake_setting(enum mem_hugepages_setting setting);
 
+// mem_fake_hugepage_bytes is what mem_hugepage_bytes returns: at first 2 MiB.
+void mem_fake_hugepage_bytes(size_t nbytes);
+
 // mem_fake_occupy makes a range belong to somebody else, as a mapping of the
 // program would. It returns false if the range is not free.
 bool mem_fake_occupy(uintptr_t addr, size_t nbytes);

@@ -211,6 +211,19 @@ Test(hugepages, none_are_used_where_the_system_or_the_option_says_never) {
     cr_assert(zero(u64, mem_fake_calls(MEM_HUGEPAGES)));
 }
 
+Test(hugepages,
+     none_are_used_where_those_of_the_kernel_are_larger_than_regions) {
+    mem_fake_setting(MEM_HUGEPAGES_ALWAYS);
+    mem_fake_hugepage_bytes(32 * MIB);
+    struct fixture f = start(THP_AUTO);
+
+    grow_to(&f, 3 * REGION_PAGES);
+
+    cr_assert(zero(u64, mem_fake_calls(MEM_HUGEPAGES)));
+    cr_assert(lt(u64, f.stats->free_pages, REGION_PAGES));
+    cr_assert(f.heap->thp_unasked); // it makes them all the same
+}
+
 Test(hugepages, a_region_that_cannot_be_filled_is_without_memory) {
     struct fixture f = start(THP_AUTO);
     grow_to(&f, REGION_PAGES);
