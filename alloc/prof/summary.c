@@ -104,8 +104,11 @@ static void print_short(struct print *out, uint64_t nbytes) {
 }
 
 static void print_name(struct print *out, const char *text, size_t n) {
-    for (size_t i = 0; i < n && text[i] != '\0'; i++)
-        print_char(out, text[i] >= ' ' && text[i] != 0x7f ? text[i] : '?');
+    for (size_t i = 0; i < n && text[i] != '\0'; i++) {
+        unsigned char c =
+            (unsigned char)text[i]; // a char may be signed, or not
+        print_char(out, c >= ' ' && c != 0x7f ? text[i] : '?');
+    }
     if (text[0] == '\0')
         print_char(out, '?');
 }

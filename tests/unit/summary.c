@@ -113,6 +113,16 @@ static long sum_of(const char *s, int column, long *ret_first) {
     return sum;
 }
 
+Test(summary, has_names_in_other_scripts_and_no_control_characters) {
+    typical();
+    snprintf(page.identity.program, sizeof page.identity.program, "%s",
+             "gr\xc3\xb6\xc3\x9f\x65r\x1b[2J");
+
+    const char *found =
+        strstr(written(summary_write), "gr\xc3\xb6\xc3\x9f\x65r?[2J,");
+    cr_assert(ne(ptr, (void *)found, NULL));
+}
+
 Test(summary, has_sizes_and_percentages_that_add_up) {
     uint64_t random = 3;
     for (int round = 0; round < 300; round++) {
