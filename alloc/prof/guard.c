@@ -131,7 +131,8 @@ void *guard_alloc(struct guard_pool *g, size_t size, size_t align,
                   const uintptr_t *pcs, unsigned npcs) {
     uint64_t random;
     align = max_size(align, ALIGN_MIN);
-    if (atomic_load_explicit(&g->nbytes, memory_order_relaxed) == 0 ||
+    // acquire: sees the pool made; partner: release at its start
+    if (atomic_load_explicit(&g->nbytes, memory_order_acquire) == 0 ||
         size > g->page_size || align > g->page_size)
         return NULL;
     uint32_t slot = pop(g, &random);

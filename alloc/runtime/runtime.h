@@ -45,13 +45,15 @@ extern _Atomic uint32_t runtime_chores HIDDEN;
 ALWAYS_INLINE uint32_t runtime_chores_now(void) {
     return atomic_load_explicit(&runtime_chores, memory_order_relaxed);
 }
+// acq_rel: who takes a chore off the list sees what was to be done when it was put there,
+// and what comes later puts it there again.
 static inline void runtime_set_chore(enum runtime_chore chore, bool due) {
     if (due)
         atomic_fetch_or_explicit(&runtime_chores, (uint32_t)chore,
-                                 memory_order_relaxed);
+                                 memory_order_acq_rel);
     else
         atomic_fetch_and_explicit(&runtime_chores, ~(uint32_t)chore,
-                                  memory_order_relaxed);
+                                  memory_order_acq_rel);
 }
 
 // runtime_enter makes sure that the heap can be used by this process. Each slow

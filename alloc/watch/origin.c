@@ -23,10 +23,12 @@ void origin_freed(const void *p, struct mbucket *allocated,
     uint32_t i = atomic_fetch_add_explicit(&nfreed.n, 1, memory_order_relaxed) %
                  FREED_KEPT;
     atomic_store_explicit(&last_freed[i].p, NULL, memory_order_relaxed);
+    // release: the old p is seen no more with these
     atomic_store_explicit(&last_freed[i].allocated, allocated,
-                          memory_order_relaxed);
-    atomic_store_explicit(&last_freed[i].freed, freed, memory_order_relaxed);
-    atomic_store_explicit(&last_freed[i].p, p, memory_order_relaxed);
+                          memory_order_release);
+    atomic_store_explicit(&last_freed[i].freed, freed, memory_order_release);
+    // release: who sees p sees the stacks; partner: acquire in origin_describe
+    atomic_store_explicit(&last_freed[i].p, p, memory_order_release);
 }
 
 static void print_stack(struct print *out, const char *what,
@@ -59,7 +61,7 @@ void origin_describe(struct print *out, const void *p) {
     uint32_t n = atomic_load_explicit(&nfreed.n, memory_order_relaxed);
     for (uint32_t i = 1; i <= FREED_KEPT && i <= n; i++) {
         uint32_t at = (n - i) % FREED_KEPT;
-        if (atomic_load_explicit(&last_freed[at].p, memory_order_relaxed) != p)
+        if (atomic_load_explicit(&last_freed[at].p, memory_order_acquire) != p)
             continue;
         print_stack(
             out, "  freed by\n",
