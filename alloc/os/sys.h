@@ -43,8 +43,8 @@ int sys_tid(void);
 uint64_t sys_now_ns(void);
 
 // sys_stop_ticks has sys_ticks stand still, or go on, and the time of day is coarse then: for
-// when the kernel ends a thread for reading the counter (PR_SET_TSC, and strict seccomp on
-// x86). Only the thread that says so may be under that, all are treated so.
+// when the kernel ends a thread for reading the counter (PR_SET_TSC, on ARM from Linux 6.12
+// on, and strict seccomp on x86). Only the thread that says so may be under that, all are treated so.
 void sys_stop_ticks(bool stop);
 extern uint64_t sys_ticks_stopped; // atomic; 0: they go on
 
@@ -52,10 +52,10 @@ extern uint64_t sys_ticks_stopped; // atomic; 0: they go on
 // time went by. SYS_TICKS_STEP of them are between 0.2 and 20 ms.
 // Where the instruction is not allowed (see sys_stop_ticks) no time goes by.
 ALWAYS_INLINE uint64_t sys_ticks(void) {
-#if defined(__x86_64__)
     uint64_t stopped = __atomic_load_n(&sys_ticks_stopped, __ATOMIC_RELAXED);
     if (UNLIKELY(stopped != 0))
         return stopped;
+#if defined(__x86_64__)
     return __builtin_ia32_rdtsc();
 #elif defined(__aarch64__)
     uint64_t ticks;
