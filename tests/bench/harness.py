@@ -286,6 +286,37 @@ class Harness(unittest.TestCase):
                     'README.md', text, there.__contains__,
                     lambda name: check.prose.headings(there[name]))), refused)
 
+    def test_what_the_code_has_and_the_documents_lack_is_found(self):
+        check = self.check()
+        facts = check.documented
+        for function, name, old, new in (
+                (facts.variables, 'preload/README.md', '| `MOUND_GUARD` |',
+                 '| `MOUND_GARD` |'),
+                (facts.variables, 'preload/libmound.7', '.B MOUND_GUARD\n',
+                 '.B MOUND_GARD\n'),
+                (facts.variables, 'preload/README.md', '`libunwind`,', ''),
+                (facts.variables, 'preload/README.md', '| `auto` |', '| `never` |'),
+                (facts.variables, 'preload/libmound.7', '.B clear\n', '.B gone\n'),
+                (facts.functions, 'preload/mound.3', 'mound_verify(void)',
+                 'mound_verify(int)'),
+                (facts.functions, 'tests/golden/exports.txt', 'mound_version',
+                 'mound_edition'),
+                (facts.functions, 'map/libmoundmap.3', '_shrink(', '_pack('),
+                (facts.functions, 'map/libmoundmap.3', 'MAP_F64', 'MAP_FLOAT'),
+                (facts.messages, 'alloc/prof/summary.c', '"idle pages"',
+                 '"free pages"'),
+                (facts.messages, 'preload/misuse.md', 'already freed', 'free'),
+                (lambda read: facts.names(read, ['README.md']), 'README.md',
+                 'MOUND_STATS', 'MOUND_STAT_')):
+            with self.subTest(new):
+                def changed(path):
+                    text = check.read(path)
+                    return text.replace(old, new) if path == name else text
+
+                self.assertIn(old, check.read(name))
+                self.assertEqual(function(check.read), [])
+                self.assertNotEqual(function(changed), [])
+
     def test_a_table_is_replaced_where_its_mark_is(self):
         figures = self.script('figures')
         text = ('# Top\n## One\n<!-- figures: 1a2b alloc map; true; false -->\n'
