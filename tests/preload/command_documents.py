@@ -76,6 +76,31 @@ def the_page_has_the_exit_codes_and_aliases(_):
         mound(alias, '--help')
 
 
+def every_call_in_the_documents_has_a_verb_and_options_that_exist(_):
+    source, called, known = os.environ['MOUND_SOURCE'], 0, {}
+    for folder, _, names in os.walk(source):
+        for name in names:
+            if not name.endswith('.md') or '/build' in folder:
+                continue
+            with open(os.path.join(folder, name), encoding='utf-8') as f:
+                text = f.read()
+            blocks = re.findall(r'^```sh\n(.*?)^```', text, re.M | re.S)
+            calls = re.findall(r'`mound ([a-z]+)((?: [^`\n]*)?)`', text) + \
+                re.findall(r'^mound ([a-z]+)([^\n|#]*)', '\n'.join(blocks), re.M)
+            for verb, rest in calls:
+                verb = {'explain': 'stats', 'trim': 'release'}.get(verb, verb)
+                must(verb in verbs(), name, verb)
+                if verb not in known:
+                    known[verb] = set(options_of(verb)) | OF_EACH
+                own, dashes, _ = rest.partition(' -- ')
+                if not dashes and verb in ('run', 'record', 'check'):
+                    own = re.match(r'(?: -\S+)*', rest)[0]  # then the program
+                options = re.findall(r'(?<= )--[a-z-]+', own)
+                must(known[verb].issuperset(options), name, verb, rest)
+                called += 1
+    must(called > 30, called)
+
+
 def the_page_is_well_formed(_):
     if not shutil.which('mandoc'):
         raise Skipped('no mandoc')
@@ -139,6 +164,7 @@ TESTS = [
     the_page_has_the_arguments_of_each_verb,
     the_page_has_every_option_of_each_verb_and_no_other,
     the_page_has_the_exit_codes_and_aliases,
+    every_call_in_the_documents_has_a_verb_and_options_that_exist,
     the_page_is_well_formed,
     completion_has_every_verb,
     completion_has_every_option,
