@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-uint64_t mound_map_key_[4];
+uint64_t mound_map_key_[2];
 
 enum { SECRET_SIZE = XXH_SECRET_DEFAULT_SIZE };
 
@@ -66,7 +66,7 @@ static void draw(void) {
         state += ODD_1;
         secret[i] = mix(state ^ seed[1 + i % 3], state ^ ODD_2);
     }
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 2; i++) {
         state += ODD_1;
         // Odd: a multiplier that loses no bit of what it meets.
         mound_map_key_[i] =
@@ -117,7 +117,7 @@ uint64_t map_random(void) {
     if (MOUND_MAP_UNLIKELY_(ndraws == 0))
         thread = __atomic_add_fetch(&nthreads, 1, __ATOMIC_RELAXED);
     uint64_t x =
-        mix(++ndraws * ODD_1 ^ key, thread * ODD_2 ^ mound_map_key_[3]);
+        mix(++ndraws * ODD_1 ^ key, thread * ODD_2 ^ mound_map_key_[1]);
     return mix(x ^ mound_map_key_[0], ODD_2);
 }
 

@@ -43,8 +43,7 @@ MOUND_MAP_INLINE_ bool mound_swiss_search_(const struct mound_map_type *t,
         const uint8_t *group = mound_swiss_group_(t, base, offset);
         mound_swiss_tags_ tags = mound_swiss_tags_at_(group);
         if (on) {
-            mound_swiss_each_match_(slot, tags, hash) {
-                char *place = mound_swiss_slot_(t, base, offset, slot);
+            mound_swiss_each_match_(slot, place, t, base, offset, tags, hash) {
                 if (MOUND_MAP_LIKELY_(
                         t->equal(key, mound_swiss_key_(t, place), t->user))) {
                     p->base = base;
@@ -104,8 +103,7 @@ mound_swiss_look_(const struct mound_map_type *t, const struct mound_swiss *m,
     uint64_t offset = mound_swiss_home_(hash, ref->mask);
     const uint8_t *group = mound_swiss_group_(t, base, offset);
     mound_swiss_tags_ tags = mound_swiss_tags_at_(group);
-    mound_swiss_each_match_(slot, tags, hash) {
-        char *place = mound_swiss_slot_(t, base, offset, slot);
+    mound_swiss_each_match_(slot, place, t, base, offset, tags, hash) {
         if (MOUND_MAP_UNLIKELY_(
                 !t->equal(key, mound_swiss_key_(t, place), t->user)))
             continue;
@@ -265,8 +263,7 @@ MOUND_MAP_INLINE_ bool mound_swiss_insert_(const struct mound_map_type *t,
     uint8_t *group = mound_swiss_group_(t, base, offset);
     mound_swiss_tags_ tags = mound_swiss_tags_at_(group);
     mound_swiss_setflags_(m, flags | MOUND_SWISS_WRITING);
-    mound_swiss_each_match_(slot, tags, hash) {
-        char *place = mound_swiss_slot_(t, base, offset, slot);
+    mound_swiss_each_match_(slot, place, t, base, offset, tags, hash) {
         void *k = mound_swiss_key_(t, place);
         if (MOUND_MAP_UNLIKELY_(!t->equal(key, k, t->user)))
             continue;
@@ -371,8 +368,7 @@ mound_swiss_remove_(const struct mound_map_type *t, struct mound_swiss *m,
     uint8_t *group = mound_swiss_group_(t, base, offset);
     mound_swiss_tags_ tags = mound_swiss_tags_at_(group);
     mound_swiss_setflags_(m, flags | MOUND_SWISS_WRITING);
-    mound_swiss_each_match_(slot, tags, hash) {
-        char *place = mound_swiss_slot_(t, base, offset, slot);
+    mound_swiss_each_match_(slot, place, t, base, offset, tags, hash) {
         if (MOUND_MAP_UNLIKELY_(
                 !t->equal(key, mound_swiss_key_(t, place), t->user)))
             continue;

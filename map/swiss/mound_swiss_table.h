@@ -155,18 +155,35 @@ MOUND_MAP_INLINE_ uint8_t *mound_swiss_group_(const struct mound_map_type *t,
            sizeof(struct mound_swiss_table);
 }
 
-// That is base - size * (15 * group + slot), in as few steps as there can be, for each
-// lookup has them: 15 times the group is 16 times, which is the offset, less once.
-MOUND_MAP_INLINE_ char *mound_swiss_slot_(const struct mound_map_type *t,
-                                          char *base, uint64_t offset,
-                                          unsigned slot) {
+// Slot 0 of a group is at base - size * 15 * group, in as few steps as there can be, for
+// each lookup has them: 15 times the group is 16 times, which is the offset, less once.
+MOUND_MAP_INLINE_ char *mound_swiss_first_(const struct mound_map_type *t,
+                                           char *base, uint64_t offset) {
     size_t size = mound_swiss_slotsize_(t);
     size_t unit = (size & -size) | (size == 0);
     if (unit > MOUND_SWISS_GROUP)
         unit = MOUND_SWISS_GROUP;
     return base +
            (ptrdiff_t)(offset / (MOUND_SWISS_GROUP / unit) * (size / unit) -
-                       (offset + slot) * size);
+                       offset * size);
+}
+
+MOUND_MAP_INLINE_ char *mound_swiss_fetch_(const struct mound_map_type *t,
+                                           char *base, uint64_t offset) {
+    char *first = mound_swiss_first_(t, base, offset);
+    __builtin_prefetch(first);
+    return first;
+}
+
+MOUND_MAP_INLINE_ char *mound_swiss_nth_(const struct mound_map_type *t,
+                                         char *first, unsigned slot) {
+    return first - (unsigned)mound_swiss_slotsize_(t) * slot;
+}
+
+MOUND_MAP_INLINE_ char *mound_swiss_slot_(const struct mound_map_type *t,
+                                          char *base, uint64_t offset,
+                                          unsigned slot) {
+    return mound_swiss_nth_(t, mound_swiss_first_(t, base, offset), slot);
 }
 
 // The key and the element of a slot, wherever they are.
@@ -336,15 +353,23 @@ MOUND_MAP_INLINE_ unsigned mound_swiss_full_(mound_swiss_tags_ tags) {
 #endif
 
 MOUND_MAP_INLINE_ unsigned mound_swiss_overflow_(const uint8_t *group) {
+    // Not from the tags that were read before: compilers would store all of those in the
+    // stack, in every search, to read this byte there.
+    __asm__("" : "+r"(group));
     return group[MOUND_SWISS_SLOTS];
 }
 
-// mound_swiss_each_match_ is a loop over the slots of a group whose tag is the hash's.
-#define mound_swiss_each_match_(slot, tags, hash)                              \
-    for (unsigned slot, match_ = mound_swiss_match_(tags, hash);               \
-         (match_ & MOUND_SWISS_ALL_) != 0 &&                                   \
-         (slot = (unsigned)__builtin_ctz(match_), true);                       \
-         match_ &= match_ - 1)
+// mound_swiss_each_match_ is a loop over the slots of a group whose tag is the hash's, and
+// their places. The first slot's line is fetched while the tags are still on their way, as
+// its address needs no more than the hash.
+#define mound_swiss_each_match_(slot, place, t, base, offset, tags, hash)      \
+    for (unsigned slot = 0,                                                    \
+                  match_ = mound_swiss_match_(tags, hash) & MOUND_SWISS_ALL_;  \
+         match_ != 0; match_ = 0)                                              \
+        for (char *first_ = mound_swiss_fetch_(t, base, offset), *place;       \
+             match_ != 0 && (slot = (unsigned)__builtin_ctz(match_),           \
+                            place = mound_swiss_nth_(t, first_, slot), true);  \
+             match_ &= match_ - 1)
 
 // Bytes of the caller's memory for a first table.
 #define mound_swiss_first_size_(key_size, elem_size)                           \

@@ -264,8 +264,8 @@ void swiss_forget(const struct mound_map_type *t, struct mound_swiss *m,
                  offset = mound_swiss_home_(hash, mask);
         do {
             uint8_t *group = mound_swiss_group_(t, base, offset);
-            mound_swiss_each_match_(slot, mound_swiss_tags_at_(group), hash) {
-                char *place = mound_swiss_slot_(t, base, offset, slot);
+            mound_swiss_tags_ tags = mound_swiss_tags_at_(group);
+            mound_swiss_each_match_(slot, place, t, base, offset, tags, hash) {
                 void *k = mound_swiss_key_(t, place);
                 if (!t->equal(key, k, t->user))
                     continue;

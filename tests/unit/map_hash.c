@@ -713,12 +713,10 @@ Test(map_hash, empty_strings_in_a_struct_count_for_its_hash) {
 }
 
 Test(map_hash, the_process_draws_its_key_once) {
-    uint64_t key[4];
+    uint64_t key[2];
     memcpy(key, mound_map_key_, sizeof key);
     for (int i = 0; i < 10; i++)
         names_free(names_make(100));
     cr_assert(memcmp(key, mound_map_key_, sizeof key) == 0);
-    for (int i = 0; i < 4; i++)
-        for (int j = 0; j < i; j++)
-            cr_assert(key[i] != key[j]);
+    cr_assert(key[0] != key[1]);
 }
