@@ -29,7 +29,7 @@ MIN_TAG = 2
 SHIFT = 63
 DEPTH_MAX = 40
 REF = struct.Struct('<QQ')    # of the directory
-TABLE = struct.Struct('<QQIIIBBBB')
+TABLE = struct.Struct('<QQIiIBBBB')
 
 # Metadata is read so many bytes at a time.
 CHUNK = 1 << 16
@@ -376,8 +376,9 @@ class SwissMap(Map):
         if rest or groups & (groups + 1) or mask >= 1 << 32:
             raise Damaged('table %d of %#x has the mask %#x' %
                           (i, self.dir, mask))
-        _, prefix, _, its_mask, _, depth, _, _, _ = TABLE.unpack(
-            read(base + slotsize + mask + GROUP, TABLE.size))
+        _, prefix, _, _, _, ngroups_log2, depth, _, _ = TABLE.unpack(
+            read(base + slotsize, TABLE.size))
+        its_mask = (GROUP << ngroups_log2) - GROUP
         if its_mask != mask:
             raise Damaged('table %d of %#x has the mask %#x, not %#x' %
                           (i, self.dir, its_mask, mask))
@@ -393,8 +394,9 @@ class SwissMap(Map):
         elemoffset = round_up(slots.keyslot, slots.elem_align)
         slotsize = round_up(elemoffset + slots.elemslot, slots.align)
         for base, mask in self.tables(slotsize):
+            metadata = base + slotsize + TABLE.size
             for first in range(0, mask + GROUP, CHUNK):
-                tags = read(base + slotsize + first,
+                tags = read(metadata + first,
                             min(CHUNK, mask + GROUP - first))
                 for at, tag in enumerate(tags):
                     if tag < MIN_TAG or at % GROUP == GROUP_SLOTS:

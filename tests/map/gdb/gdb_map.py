@@ -57,10 +57,9 @@ MAP_DAMAGES = [
 ]
 
 # *large has 8 tables, *one_bucket has a table of a group; their headers are
-# behind the metadata. *crowded has a table that cannot split.
+# before the metadata. *crowded has a table that cannot split.
 REF = 'large->u_.map_.dir_[1]'
-TABLE = '((struct mound_swiss_table *)(%s.base + 16 + %s.mask + 16))' % (REF,
-                                                                       REF)
+TABLE = '((struct mound_swiss_table *)(%s.base + 16))' % REF
 SWISS_DAMAGES = [
     ('large->u_.map_.flags_ = 1', '*large', r'<depth is 63, above 40>'),
     ('large->u_.map_.flags_ = 0', '*large', r'<\d+ of 9000 entries are missing'
@@ -82,7 +81,7 @@ SWISS_DAMAGES = [
      r'<table 1 of 0x\w+ has the mask 0x7e0>'),
     (REF + '.mask = 0xfffffffff0', '*large',
      r'<table 1 of 0x\w+ has the mask 0xfffffffff0>'),
-    (TABLE + '->mask_ = 0x3f0', '*large',
+    (TABLE + '->ngroups_log2_ = 6', '*large',
      r'<table 1 of 0x\w+ has the mask 0x3f0, not 0x7f0>'),
     (TABLE + '->depth_ = 200', '*large',
      r'<table 1 of 0x\w+ has the depth 200 and the prefix 0x2'),
