@@ -111,8 +111,9 @@ def without_its_libraries_the_command_is_left_out(root):
     if not shutil.which('meson'):
         raise tap.Skipped('no meson')
     build = root + '/build'
-    run('meson', 'setup', build, os.environ['MOUND_SOURCE'],
-        env=dict(os.environ, PKG_CONFIG_LIBDIR=root, PKG_CONFIG_PATH=''))
+    said = run('meson', 'setup', build, os.environ['MOUND_SOURCE'],
+               env=dict(os.environ, PKG_CONFIG_LIBDIR=root, PKG_CONFIG_PATH=''))
+    must('The command mound is left out, without libdw, libelf' in said, said)
     targets = [t['name'] for t in json.loads(
         run('meson', 'introspect', '--targets', build))]
     must('mound' in targets and 'optionnames' not in targets, targets)
