@@ -4,6 +4,7 @@
 // that is preloaded in front sees the calls of malloc.
 #include "expect.h"
 
+#include <cstdint>
 #include <memory>
 #include <exception>
 #include <new>
