@@ -104,5 +104,5 @@ EXPORT void mound_free_aligned_sized(void *p, size_t alignment, size_t size) {
 }
 
 void newdelete_delete_aligned(void *p, size_t size, size_t alignment) {
-    free_sized_slow(p, alignment, size, "operator delete");
+    delete_sized_slow(p, alignment, size);
 }

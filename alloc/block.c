@@ -113,8 +113,13 @@ bool block_owns(const void *p) {
 
 void block_report(const char *call, const struct block *b, const void *p,
                   size_t given) {
-    report_block(&mound_heap, &(struct report){call, b->misuse, p, b->base,
-                                               given, b->usable, b->nwritten});
+    report_block(&mound_heap, &(struct report){.call = call,
+                                               .misuse = b->misuse,
+                                               .p = p,
+                                               .block = b->base,
+                                               .given = given,
+                                               .size = b->usable,
+                                               .nbytes = b->nwritten});
     if (block_is_overwritten(b))
         canary_set(b->base, block_find(p).usable, block_front(b, p), b->usable);
 }

@@ -129,7 +129,7 @@ EXPORT void mound_free_sized(void *p, size_t size) {
 
 void newdelete_delete(void *p, size_t size) {
     if (UNLIKELY(!free_of_size(p, size)))
-        free_sized_slow(p, 0, size, "operator delete");
+        delete_sized_slow(p, 0, size);
 }
 
 // A hit when: as mound_malloc, and the product is small without overflow.

@@ -3,6 +3,7 @@
 #include "malloc_slow.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "alloc_inside.h"
@@ -190,7 +191,24 @@ static bool size_fits(const struct block *b, size_t align, size_t size) {
            b->span->sizeclass;
 }
 
-void free_sized_slow(void *p, size_t align, size_t size, const char *call) {
+// report_size reports a size that does not fit the block.
+static void report_size(const char *call, const struct block *b, const void *p,
+                        size_t size, bool goes_on) {
+    static _Atomic bool told;
+    // relaxed: it orders nothing
+    if (goes_on && atomic_exchange_explicit(&told, true, memory_order_relaxed))
+        return;
+    report_block(&mound_heap, &(struct report){.call = call,
+                                               .misuse = MISUSE_SIZE,
+                                               .p = p,
+                                               .block = b->base,
+                                               .given = size,
+                                               .size = b->usable,
+                                               .goes_on = goes_on});
+}
+
+static void free_with_size(void *p, size_t align, size_t size, const char *call,
+                           bool tolerant) {
     if (p == NULL)
         return;
     if (UNLIKELY(runtime_mixed()) && !block_owns(p)) {
@@ -204,15 +222,22 @@ void free_sized_slow(void *p, size_t align, size_t size, const char *call) {
     if (!known && !emergency_owns(p) && slowpath_enter()) {
         struct block b = block_find_size(p);
         slowpath_leave();
-        if (b.misuse == MISUSE_NONE &&
-            (!size_fits(&b, align, size) ||
-             (is_pow2(align) && (uintptr_t)p % align != 0)))
-            b.misuse = MISUSE_SIZE;
         if (b.misuse != MISUSE_NONE) {
             block_report(call, &b, p, size);
             block_forget(&b, p);
             return;
         }
+        if (!size_fits(&b, align, size) ||
+            (is_pow2(align) && (uintptr_t)p % align != 0))
+            report_size(call, &b, p, size, tolerant && size <= b.usable);
     }
     free_slow(p);
+}
+
+void free_sized_slow(void *p, size_t align, size_t size, const char *call) {
+    free_with_size(p, align, size, call, /* tolerant= */ false);
+}
+
+void delete_sized_slow(void *p, size_t align, size_t size) {
+    free_with_size(p, align, size, "operator delete", options->hardened == 0);
 }

@@ -16,8 +16,14 @@ SLOW void *memalign_slow(size_t align, size_t size);
 SLOW size_t usable_size_slow(void *p);
 
 // free_sized_slow checks that an object of size bytes, aligned to align (0: as
-// malloc), has the class of p's, and frees p.
+// malloc), has the class of p's, and frees p. A wrong size is a mistake of the caller,
+// but p is an object: it is freed as well, by its own size, if the report returns.
+//
+// By default the process goes on after a size of operator delete that is too small: the
+// C++ libraries ignore it, so that programs have lived with such a mistake for years
+// (a delete by a base without a virtual destructor). Only the first is reported then.
 SLOW void free_sized_slow(void *p, size_t align, size_t size, const char *call);
+SLOW void delete_sized_slow(void *p, size_t align, size_t size);
 
 // slow_free_inside frees a block of ours within a slow path, with no cache.
 void slow_free_inside(void *p);

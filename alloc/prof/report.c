@@ -147,5 +147,6 @@ void report_block(struct mheap *h, const struct report *r) {
         print_span(&out, s, addr);
     print_stacks(&out, r->block != NULL ? r->block : r->p);
     print_flush(&out);
-    report_end();
+    if (!r->goes_on)
+        report_end();
 }

@@ -41,6 +41,7 @@ struct report {
     size_t given;      // of a sized free; or the byte that was written since
     size_t size;       // of the object, as asked for
     size_t nbytes;     // written past its end, or before its beginning
+    bool goes_on;      // no harm came of it: the process is not ended for it
 };
 
 // report_block writes to descriptor 2 one line and the stack of the call:
