@@ -49,8 +49,9 @@ mound_map_chain_(const struct mound_map *m, uint64_t hash) {
     unsigned flags = mound_map_flags_(m);
     if (flags & MOUND_MAP_GROWING) {
         unsigned oldB = p.B - !(flags & MOUND_MAP_SAME_SIZE);
-        if (!mound_map_is_evacuated_(m->oldbuckets_,
-                                     hash & ~(~(size_t)0 << oldB))) {
+        size_t old = hash & ~(~(size_t)0 << oldB);
+        if (old >= m->nevacuate_ &&
+            !mound_map_is_evacuated_(m->oldbuckets_, old)) {
             p.array = m->oldbuckets_;
             p.B = oldB;
             p.overflow = &m->extra_->old_->overflow_;
@@ -59,6 +60,26 @@ mound_map_chain_(const struct mound_map *m, uint64_t hash) {
     p.first = p.index = hash & ~(~(size_t)0 << p.B);
     p.base = p.array;
     return p;
+}
+
+// mound_map_prefetch_chain_ fetches what a write to a growing map will look at, while it
+// moves old buckets.
+MOUND_MAP_INLINE_ void mound_map_prefetch_chain_(const struct mound_map_type *t,
+                                                 const struct mound_map *m,
+                                                 uint64_t hash) {
+    // Where there is no filter or link yet, that harms nobody.
+    unsigned B = m->B_;
+    unsigned oldB = B - !(mound_map_flags_(m) & MOUND_MAP_SAME_SIZE);
+    size_t index = hash & ~(~(size_t)0 << oldB);
+    bool moved = index < m->nevacuate_;
+    char *base = moved ? m->buckets_ : m->oldbuckets_;
+    if (!moved)
+        B = oldB;
+    index = hash & ~(~(size_t)0 << B);
+    __builtin_prefetch(mound_map_top_(base, index));
+    __builtin_prefetch(mound_map_filter_(base, B, index));
+    __builtin_prefetch(mound_map_link_(base, index, B, true));
+    mound_map_prefetch_(t, base, index);
 }
 
 // mound_map_each_match_ is a loop over the slots of a bucket with the tophash of hash.

@@ -146,6 +146,7 @@ struct mound_map_old {
     uint32_t serial_;    // arrays that were outgrown before it
     uint8_t B_;
     bool lent_;
+    bool kept_; // malloc will hand it out again: nothing of it is given back
 };
 
 // struct mound_map_extra is there when there is an overflow bucket beside the

@@ -10,13 +10,13 @@ typedef const void *mound_ptr_;
 
 #define MOUND_KIND_U64_(P, NAME, V)                                            \
     MOUND_TYPED_MAP_(P, NAME, uint64_t, V, mound_hash_u64, mound_eq_u64,       \
-                     MOUND_MAP_KEY_PLAIN)
+                     MOUND_MAP_KEY_PLAIN | MOUND_MAP_KEY_NUMBER)
 #define MOUND_KIND_U32_(P, NAME, V)                                            \
     MOUND_TYPED_MAP_(P, NAME, uint32_t, V, mound_hash_u32, mound_eq_u32,       \
-                     MOUND_MAP_KEY_PLAIN)
+                     MOUND_MAP_KEY_PLAIN | MOUND_MAP_KEY_NUMBER)
 #define MOUND_KIND_PTR_(P, NAME, V)                                            \
     MOUND_TYPED_MAP_(P, NAME, mound_ptr_, V, mound_hash_ptr, mound_eq_ptr,     \
-                     MOUND_MAP_KEY_PLAIN)
+                     MOUND_MAP_KEY_PLAIN | MOUND_MAP_KEY_NUMBER)
 #define MOUND_KIND_F64_(P, NAME, V)                                            \
     MOUND_TYPED_MAP_(P, NAME, double, V, mound_hash_f64, mound_eq_f64,         \
                      MOUND_MAP_KEY_UPDATE | MOUND_MAP_KEY_IRREFLEXIVE |        \
@@ -36,13 +36,13 @@ typedef const void *mound_ptr_;
 
 #define MOUND_KIND_SET_U64_(P, NAME)                                           \
     MOUND_TYPED_SET_(P, NAME, uint64_t, mound_hash_u64, mound_eq_u64,          \
-                     MOUND_MAP_KEY_PLAIN)
+                     MOUND_MAP_KEY_PLAIN | MOUND_MAP_KEY_NUMBER)
 #define MOUND_KIND_SET_U32_(P, NAME)                                           \
     MOUND_TYPED_SET_(P, NAME, uint32_t, mound_hash_u32, mound_eq_u32,          \
-                     MOUND_MAP_KEY_PLAIN)
+                     MOUND_MAP_KEY_PLAIN | MOUND_MAP_KEY_NUMBER)
 #define MOUND_KIND_SET_PTR_(P, NAME)                                           \
     MOUND_TYPED_SET_(P, NAME, mound_ptr_, mound_hash_ptr, mound_eq_ptr,        \
-                     MOUND_MAP_KEY_PLAIN)
+                     MOUND_MAP_KEY_PLAIN | MOUND_MAP_KEY_NUMBER)
 #define MOUND_KIND_SET_F64_(P, NAME)                                           \
     MOUND_TYPED_SET_(P, NAME, double, mound_hash_f64, mound_eq_f64,            \
                      MOUND_MAP_KEY_UPDATE | MOUND_MAP_KEY_IRREFLEXIVE |        \

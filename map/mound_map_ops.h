@@ -105,6 +105,8 @@ MOUND_MAP_INLINE_ void *mound_map_put_whole_(const struct mound_map_type *t,
                                              struct mound_map *m,
                                              const void *key, uint64_t hash,
                                              bool *ret_new) {
+    if (mound_map_flags_(m) & MOUND_MAP_GROWING)
+        mound_map_prefetch_chain_(t, m, hash);
     if (!mound_map_write_begin_(t, m))
         return NULL;
     bool is_new = false;

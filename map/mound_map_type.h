@@ -75,6 +75,8 @@ enum {
         2, // there are keys that do not equal themselves
     MOUND_MAP_KEY_PLAIN =
         4, // a key is its bytes: hash and equal follow no pointer in it
+    MOUND_MAP_KEY_NUMBER =
+        8, // any bytes are a key: hash may be given those of an empty slot
 };
 
 enum {
@@ -85,6 +87,16 @@ enum {
 #define MOUND_MAP_INLINE_ static inline __attribute__((always_inline, unused))
 #define MOUND_MAP_LIKELY_(x) __builtin_expect(!!(x), 1)
 #define MOUND_MAP_UNLIKELY_(x) __builtin_expect(!!(x), 0)
+
+// Before a loop over the eight slots: what differs between them is to be constants. The
+// steps stay one after the other where this is done to what they add up: side by side
+// they would need more registers than there are.
+#ifdef __clang__
+#define MOUND_MAP_UNROLL_
+#else
+#define MOUND_MAP_UNROLL_ _Pragma("GCC unroll 8")
+#endif
+#define MOUND_MAP_IN_ORDER_(x) __asm__("" : "+r"(x))
 
 #ifdef __cplusplus
 #define MOUND_MAP_STATIC_ASSERT_ static_assert

@@ -54,17 +54,23 @@ static void old_free(const struct mound_map_type *t,
 void old_release(const struct mound_map_type *t, struct mound_map *m) {
     struct mound_map_old *old = m->extra_->old_;
     size_t n = m->nevacuate_ - old->nreleased_;
-    if (n < RELEASE_BUCKETS)
+    if (n < RELEASE_BUCKETS || old->kept_)
         return;
     size_t size = mound_map_datasize_(t);
-    if (n * size < RELEASE_STEP || (size << old->B_) < RELEASE_BLOCK)
+    if ((size << old->B_) < RELEASE_BLOCK) {
+        old->kept_ = true;
+        return;
+    }
+    if (n * size < RELEASE_STEP)
         return;
     if (t->memory != NULL || old_waiting(old) ||
         __atomic_load_n(&m->niterators_, __ATOMIC_RELAXED) != 0)
         return;
     struct array_block b = array_block_layout(t, old->B_, true);
-    if (!array_block_mapped(array_block_start(&b, old->buckets_)))
+    if (!array_block_mapped(array_block_start(&b, old->buckets_))) {
+        old->kept_ = true;
         return;
+    }
     array_pages_release(old->buckets_ + old->nreleased_ * size,
                         old->buckets_ + m->nevacuate_ * size);
     old->nreleased_ = m->nevacuate_;
