@@ -88,9 +88,9 @@ int main() {
     operator delete[](operator new[](100, std::nothrow));
     expect(!nwrapped || *nwrapped == before + 1, "the wrapper was passed by");
 
-    volatile size_t none = 0; // not known to compilers, which warn of it
-    char *volatile nothing = new char[none];
-    char *volatile other = new char[none];
+    volatile size_t zero = 0; // not known to compilers, which warn of it
+    char *volatile nothing = new char[zero];
+    char *volatile other = new char[zero];
     expect(nothing && other && nothing != other, "new char[0] is not unique");
     delete[] nothing;
     delete[] other;
