@@ -123,10 +123,14 @@ bool swiss_split(const struct mound_map_type *t, struct mound_swiss *m,
         return false;
     }
     size_t count = table_entries(t, table);
-    move(t, m, table, low, high);
-    size_t nhigh = count == 0 ? 0 : table_count(t, high);
-    table_set_count(t, table_of(t, high), nhigh);
-    table_set_count(t, table_of(t, low), count - nhigh);
+    if (count == 0) {
+        table_empty(t, low);
+    } else {
+        move(t, m, table, low, high);
+        size_t nhigh = table_count(t, high);
+        table_set_count(t, table_of(t, high), nhigh);
+        table_set_count(t, table_of(t, low), count - nhigh);
+    }
     if (inside) {
         table->depth_ = (uint8_t)depth;
         table->budget_ = (uint32_t)size.ngroups / TABLE_OVERFLOWED;

@@ -8,6 +8,7 @@
 enum {
     INFO_WRITING = 4, // as in Go's flags
     DEPTH_MAX = 32,   // of a directory that reserve makes
+    SPREAD = 2,       // standard deviations
     PROBED = 1 << 30, // bytes that reserve looks for before it takes them
 };
 
@@ -61,11 +62,13 @@ struct mound_swiss *mound_swiss_clone(const struct mound_map_type *t,
 static const uint64_t max_mask =
     MOUND_SWISS_GROUP * (MOUND_SWISS_GROUPS_MAX - 1);
 
-// Tables of the largest size share n entries evenly, but for chance: its square root
-// thrice.
+// Tables of the largest size share n entries evenly, but for chance. There are so many
+// that one of 44 at most gets more than it has room for, and splits while the map is
+// filled: the square root of the mean, twice, is left free for that. To leave more room
+// would take all the tables twice, where n is next to what they hold.
 static unsigned depth_for(const struct mound_map_type *t, size_t n) {
     size_t limit = table_limit(t, max_mask, 0), spread = 1;
-    while (spread * spread < 9 * limit)
+    while (spread * spread < SPREAD * SPREAD * limit)
         spread++;
     unsigned depth = 0;
     while (depth < DEPTH_MAX && n >> depth > limit - spread)

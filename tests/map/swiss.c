@@ -215,3 +215,20 @@ Test(swiss, tables_of_every_size_hold_what_they_have_slots_for) {
         ints_free(m);
     }
 }
+
+// Few tables have to split after all, which is no reason to take twice as many.
+Test(swiss, a_hint_takes_no_more_memory_than_growing) {
+    for (size_t n = 12500; n <= 200000; n *= 2) {
+        ints *grown = ints_make(0), *hinted = ints_make(n);
+        for (uint64_t k = 0; k < n; k++) {
+            ints_set(grown, k, k);
+            ints_set(hinted, k, k);
+        }
+        size_t bytes = info_of(ints, hinted).bytes;
+        cr_assert(bytes <= info_of(ints, grown).bytes * 11 / 10 + 40000,
+                  "%zu bytes for %zu, %zu grown", bytes, n,
+                  info_of(ints, grown).bytes);
+        ints_free(grown);
+        ints_free(hinted);
+    }
+}
