@@ -85,7 +85,7 @@ static const char *verify_lists(const struct mound_map_type *t,
         return "same-size growth without growth";
     }
     bool gone = m->extra_ != NULL && m->extra_->gone_ != NULL;
-    bool marked = old != NULL && !(t->flags & MOUND_MAP_KEY_PLAIN);
+    bool marked = old != NULL && !mound_map_key_plain_(t);
     if ((gone || marked) && !(flags & MOUND_MAP_OUTGROWN))
         return "an outgrown array without the flag";
     for (size_t n = 0; marked && old != NULL; old = old->next_)

@@ -227,7 +227,7 @@ MOUND_MAP_INLINE_ bool mound_map_delete_whole_(const struct mound_map_type *t,
     struct mound_map_place_ p = mound_map_chain_(m, hash);
     bool found = mound_map_search_(t, &p, hash, key, false, NULL);
     if (found) {
-        if (!(t->flags & MOUND_MAP_KEY_PLAIN) && m->extra_ != NULL)
+        if (!mound_map_key_plain_(t) && m->extra_ != NULL)
             mound_map_forget_(t, m, hash,
                               mound_map_keyat_(t, p.base, p.index, p.slot));
         mound_map_vacate_(t, m, p.base, p.index, p.slot);

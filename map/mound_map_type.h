@@ -117,6 +117,11 @@ MOUND_MAP_INLINE_ bool mound_map_elem_apart_(const struct mound_map_type *t) {
     return t->elem_size > MOUND_MAP_INLINE_MAX;
 }
 
+// Whether no memory goes with a deleted key, so that stale copies of it may be looked at.
+MOUND_MAP_INLINE_ bool mound_map_key_plain_(const struct mound_map_type *t) {
+    return (t->flags & MOUND_MAP_KEY_PLAIN) && !mound_map_key_apart_(t);
+}
+
 MOUND_MAP_INLINE_ size_t mound_map_keyslot_(const struct mound_map_type *t) {
     return mound_map_key_apart_(t) ? sizeof(void *) : t->key_size;
 }

@@ -183,13 +183,13 @@ static void flag_outgrown(const struct mound_map_type *t, struct mound_map *m) {
     unsigned flags = mound_map_flags_(m) & ~(unsigned)MOUND_MAP_OUTGROWN;
     if (m->extra_ != NULL &&
         (m->extra_->gone_ != NULL ||
-         (!(t->flags & MOUND_MAP_KEY_PLAIN) && *old_outgrown(m) != NULL)))
+         (!mound_map_key_plain_(t) && *old_outgrown(m) != NULL)))
         flags |= MOUND_MAP_OUTGROWN;
     mound_map_setflags_(m, flags);
 }
 
 void old_bound(const struct mound_map_type *t, struct mound_map *m) {
-    if (t->flags & MOUND_MAP_KEY_PLAIN)
+    if (mound_map_key_plain_(t))
         return;
     size_t n = 0;
     struct mound_map_old **last = NULL;
@@ -316,7 +316,7 @@ static void forget_in(const struct mound_map_type *t,
 
 void old_forget(const struct mound_map_type *t, struct mound_map *m,
                 uint64_t hash, const void *key, const void *replacement) {
-    if (m->extra_ == NULL || (t->flags & MOUND_MAP_KEY_PLAIN))
+    if (m->extra_ == NULL || mound_map_key_plain_(t))
         return;
     for (struct mound_map_old *old = m->extra_->old_; old; old = old->next_) {
         // Of the array being left, what iterators that have ended saw, others may

@@ -238,7 +238,7 @@ MOUND_MAP_INLINE_ void *mound_swiss_written_(const struct mound_map_type *t,
 // mound_swiss_watched_: whether stale copies of keys have to be seen to.
 MOUND_MAP_INLINE_ bool mound_swiss_watched_(const struct mound_map_type *t,
                                             const struct mound_swiss *m) {
-    return !(t->flags & MOUND_MAP_KEY_PLAIN) && m->old_ != NULL;
+    return !mound_map_key_plain_(t) && m->old_ != NULL;
 }
 
 // mound_swiss_insert_ is put, for keys that are in their home group, or that are not there

@@ -50,7 +50,7 @@ static void retire(const struct mound_map_type *t, struct mound_swiss *m,
     size_t n = 0;
     while (table != NULL && n++ < MOUND_SWISS_WAITING_MAX)
         table = table->next_;
-    if (table != NULL && !(t->flags & MOUND_MAP_KEY_PLAIN))
+    if (table != NULL && !mound_map_key_plain_(t))
         table->flags_ |= MOUND_SWISS_ENDED;
 }
 
@@ -255,7 +255,7 @@ enum mound_swiss_room_ mound_swiss_make_room_(const struct mound_map_type *t,
 
 void swiss_forget(const struct mound_map_type *t, struct mound_swiss *m,
                   uint64_t hash, const void *key, const void *replacement) {
-    if (t->flags & MOUND_MAP_KEY_PLAIN)
+    if (mound_map_key_plain_(t))
         return;
     size_t n = 0;
     for (struct mound_swiss_table *table = m->old_;

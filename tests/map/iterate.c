@@ -646,6 +646,78 @@ Test(iterate, a_deleted_keys_stale_copy_is_looked_at_by_nobody) {
 }
 #endif
 
+// Memory that is never used again, so that a look at it is found.
+static char arena[1 << 22];
+static size_t arena_used;
+static bool gone_seen;
+
+enum { GONE = 0xdd };
+
+static void *arena_allocate(size_t size, size_t align, void *user) {
+    (void)user;
+    arena_used = (arena_used + align - 1) & -align;
+    if (size > sizeof arena - arena_used)
+        return NULL;
+    char *p = arena + arena_used;
+    arena_used += size;
+    return p;
+}
+
+static void arena_release(void *p, size_t size, void *user) {
+    (void)user;
+    memset(p, GONE, size);
+}
+
+struct long_key {
+    uint64_t word[20];
+};
+
+static uint64_t long_hash(const void *key, uint64_t seed, void *user) {
+    const struct long_key *k = (const struct long_key *)key;
+    (void)user;
+    gone_seen |= (uint8_t)k->word[1] == GONE;
+    return mound_hash_u64(k->word[0], seed);
+}
+
+static bool long_equal(const void *a, const void *b, void *user) {
+    (void)user;
+    return memcmp(a, b, sizeof(struct long_key)) == 0;
+}
+
+// Its bytes are all there is to it, but they have memory of their own.
+Test(iterate,
+     a_deleted_plain_key_that_was_stored_apart_is_looked_at_by_nobody) {
+    static const struct mound_map_memory memory = {arena_allocate,
+                                                   arena_release, NULL};
+    struct mound_map_type t = {.key_size = sizeof(struct long_key),
+                               .key_align = 8,
+                               .elem_size = 8,
+                               .elem_align = 8,
+                               .hash = long_hash,
+                               .equal = long_equal,
+                               .flags = MOUND_MAP_KEY_PLAIN,
+                               .memory = &memory};
+    for (int round = 0; round < 20; round++) {
+        arena_used = 0;
+        gone_seen = false;
+        struct mound_map *m = mound_map_make(&t, 0);
+        struct mound_map_iter it;
+        struct long_key k = {{0}};
+        for (; k.word[0] < 50; k.word[0]++)
+            cr_assert(mound_map_put(&t, m, &k, NULL));
+        mound_map_begin(&t, m, &it);
+        cr_assert(mound_map_next(&it));
+        for (; k.word[0] < 400; k.word[0]++)
+            cr_assert(mound_map_put(&t, m, &k, NULL));
+        for (k.word[0] = 0; k.word[0] < 400; k.word[0] += 2)
+            cr_assert(mound_map_delete(&t, m, &k));
+        while (mound_map_next(&it))
+            cr_assert(((const struct long_key *)it.key)->word[0] % 2 == 1);
+        cr_assert(!gone_seen);
+        mound_map_free(&t, m);
+    }
+}
+
 Test(iterate,
      a_borrowed_string_that_was_replaced_after_growth_is_not_looked_at) {
     enum { N = 60 };
