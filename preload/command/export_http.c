@@ -6,10 +6,12 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <microhttpd.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -209,35 +211,66 @@ static enum MHD_Result answer(void *of, struct MHD_Connection *c,
                "/metrics\n/debug/vars\n/debug/pprof/heap\n");
 }
 
+// listener returns a socket that listens at an address, and the port, or -1 with
+// errno, which releases of libmicrohttpd leave at other errors when they cannot.
+static int listener(const struct export_address *address, unsigned *ret_port) {
+    int on = 1;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } own;
+    socklen_t nbytes = sizeof own;
+    bool v6 = address->any.sa_family == AF_INET6;
+    int fd = socket(address->any.sa_family,
+                    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        (v6 &&
+         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0) ||
+        bind(fd, &address->any, address->nbytes) != 0 ||
+        listen(fd, SOMAXCONN) != 0 || getsockname(fd, &own.any, &nbytes) != 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    *ret_port = ntohs(v6 ? own.v6.sin6_port : own.v4.sin_port);
+    return fd;
+}
+
 int export_listen(const struct export_address *address, const char *text,
                   bool classes) {
     const struct server s = {address, classes};
     sigset_t end;
-    int sig;
+    int sig, fd;
+    unsigned port = 0;
     sigemptyset(&end);
     sigaddset(&end, SIGINT);
     sigaddset(&end, SIGTERM);
     sigaddset(&end, SIGHUP);
     sigprocmask(SIG_BLOCK, &end, NULL); // the server's thread inherits it
     signal(SIGPIPE, SIG_IGN);
-    int v6 = address->any.sa_family == AF_INET6 ? MHD_USE_IPv6 : 0;
-    errno = 0;
-    struct MHD_Daemon *daemon = MHD_start_daemon(
-        (unsigned)(MHD_USE_AUTO_INTERNAL_THREAD | v6), 0, NULL, NULL, answer,
-        (void *)&s, MHD_OPTION_SOCK_ADDR, &address->any,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_END);
-    if (daemon == NULL) {
-        message_error("--listen %s: %s", text,
-                      strerror(errno != 0 ? errno : EINVAL));
+    fd = listener(address, &port);
+    if (fd < 0) {
+        message_error("--listen %s: %s", text, strerror(errno));
         return VERB_UNUSABLE;
     }
-    const union MHD_DaemonInfo *info =
-        MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT);
+    int v6 = address->any.sa_family == AF_INET6 ? MHD_USE_IPv6 : 0;
+    struct MHD_Daemon *daemon = MHD_start_daemon(
+        (unsigned)(MHD_USE_AUTO_INTERNAL_THREAD | v6), 0, NULL, NULL, answer,
+        (void *)&s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+        MHD_OPTION_END);
+    if (daemon == NULL) {
+        message_error("--listen %s: libmicrohttpd does not start", text);
+        return VERB_UNUSABLE;
+    }
     const char *colon = strrchr(text, ':');
     int nhost = colon != NULL ? (int)(colon - text) : 0;
     printf("http://%.*s:%u/metrics\n", nhost > 0 ? nhost : 9,
-           nhost > 0 ? text : "127.0.0.1", info != NULL ? info->port : 0u);
+           nhost > 0 ? text : "127.0.0.1", port);
     fflush(stdout);
     sigwait(&end, &sig);
     MHD_stop_daemon(daemon);
