@@ -102,13 +102,14 @@ struct mound_swiss_iter {
     const struct mound_swiss *map_;
     char *base_; // the table it is in
     uint64_t mask_;
-    uint64_t offset_; // the first group of some that are walked together
-    uint64_t left_;   // their slots still to visit, 16 bits each
-    uint64_t next_;   // the group after them
-    uint64_t start_;  // the one it began with in this table
-    uint64_t pos_;    // the first hash of the next table
-    uint64_t first_;  // of the table it began with
-    uint64_t epoch_;  // the map's when next was last found to be short
+    char *slots_; // of up to four groups that are walked together, a batch
+    const uint8_t *tags_; // of these
+    uint64_t left_;       // their slots still to visit, 16 bits each
+    uint64_t next_;       // the group after them
+    uint64_t start_;      // the one it began with in this table
+    uint64_t pos_;        // the first hash of the next table
+    uint64_t first_;      // of the table it began with
+    uint64_t epoch_;      // the map's when next was last found to be short
     uint32_t hash0_;
     uint32_t clearseq_;
     uint32_t chance_;

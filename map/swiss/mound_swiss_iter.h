@@ -35,9 +35,10 @@ enum {
 // to it is kept anywhere, so that a loop has it in registers.
 struct mound_swiss_cursor_ {
     const struct mound_swiss *map;
-    char *base;
-    uint64_t offset, left, epoch;
-    bool one; // key and elem are yet to be handed out
+    char *slots;
+    const uint8_t *tags;
+    uint64_t left, epoch;
+    bool one; // key and elem are yet to be handed out, before the batch
     const void *key;
     void *elem;
 };
@@ -46,48 +47,66 @@ MOUND_MAP_INLINE_ struct mound_swiss_cursor_
 mound_swiss_cursor_of_(const struct mound_swiss_iter *it) {
     struct mound_swiss_cursor_ c;
     c.map = it->map_;
-    c.base = it->base_;
-    c.offset = it->offset_;
-    c.left = it->left_;
+    c.slots = it->slots_;
+    c.tags = it->tags_;
     c.epoch = it->epoch_;
     c.one = (it->state_ & MOUND_SWISS_ITER_ONE) != 0;
+    c.left = c.one ? 0 : it->left_;
     c.key = it->key;
     c.elem = it->elem;
     return c;
 }
 
-// mound_swiss_visit_ takes the next slot off *left, which is not 0; false: its entry has
-// been deleted since the batch was entered.
+// mound_swiss_batch_ makes the groups of a table from offset on the batch. left is which
+// of their slots to visit, 16 bits a group, as they have 16 bytes of tags each.
+MOUND_MAP_INLINE_ void mound_swiss_batch_(const struct mound_map_type *t,
+                                          struct mound_swiss_iter *it,
+                                          uint64_t offset, uint64_t left) {
+    it->slots_ = mound_swiss_first_(t, it->base_, offset);
+    it->tags_ = mound_swiss_group_(t, it->base_, offset);
+    it->left_ = left;
+}
+
+// mound_swiss_visit_ takes the next slot off *left, which is not 0, and sets *ret to its
+// place; false: its entry has been deleted since the batch was entered.
 MOUND_MAP_INLINE_ bool mound_swiss_visit_(const struct mound_map_type *t,
-                                          char *base, uint64_t *offset,
-                                          uint64_t *left, unsigned *ret_slot) {
+                                          char *slots, const uint8_t *tags,
+                                          uint64_t *left, char **ret) {
     unsigned bit = (unsigned)__builtin_ctzll(*left);
     *left &= *left - 1;
-    *offset += bit / MOUND_SWISS_ITER_BITS * MOUND_SWISS_GROUP;
-    *ret_slot = bit % MOUND_SWISS_ITER_BITS;
-    return mound_swiss_group_(t, base, *offset)[*ret_slot] != MOUND_SWISS_EMPTY;
+    // A group has a slot less than bits.
+    *ret = mound_swiss_nth_(t, slots, bit - bit / MOUND_SWISS_GROUP);
+    return MOUND_MAP_LIKELY_(tags[bit] != MOUND_SWISS_EMPTY);
 }
 
 // mound_swiss_visit_batch_ hands out the next entry of the batch; false: there is none, or
 // it takes the long way to tell. While the map's epoch is the iterator's, the table is in
-// its place.
+// its place. An iterator without a map has no batch.
 MOUND_MAP_INLINE_ bool mound_swiss_visit_batch_(const struct mound_map_type *t,
                                                 struct mound_swiss_cursor_ *c) {
-    if (MOUND_MAP_UNLIKELY_(c->map == NULL) ||
-        MOUND_MAP_UNLIKELY_(c->map->epoch_ != c->epoch))
-        return false;
     while (MOUND_MAP_LIKELY_(c->left != 0)) {
-        uint64_t offset = c->offset;
-        unsigned slot;
+        if (MOUND_MAP_UNLIKELY_(c->map->epoch_ != c->epoch))
+            return false;
+        char *place;
         if (MOUND_MAP_UNLIKELY_(
-                !mound_swiss_visit_(t, c->base, &offset, &c->left, &slot)))
+                !mound_swiss_visit_(t, c->slots, c->tags, &c->left, &place)))
             continue;
-        char *place = mound_swiss_slot_(t, c->base, offset, slot);
         c->key = mound_swiss_key_(t, place);
         c->elem = mound_swiss_elem_(t, place);
         return true;
     }
     return false;
+}
+
+// mound_swiss_fetch_ahead_ fetches the slots of the batch after the next. The processor
+// sees the pattern, but anew in each page, and a table has few.
+MOUND_MAP_INLINE_ void mound_swiss_fetch_ahead_(const struct mound_map_type *t,
+                                                const char *slots) {
+    enum { LINE = 64, LINES_MAX = 32 };
+    size_t size = MOUND_SWISS_ITER_TOGETHER / MOUND_SWISS_ITER_BITS *
+                  MOUND_SWISS_SLOTS * mound_swiss_slotsize_(t);
+    for (size_t i = 0; i < size / LINE && i < LINES_MAX; i++)
+        __builtin_prefetch((void *)((uintptr_t)slots - 2 * size - LINE * i));
 }
 
 // mound_swiss_enter_groups_ goes to the table's next groups and returns true; false: there
@@ -108,13 +127,14 @@ MOUND_MAP_INLINE_ bool mound_swiss_enter_groups_(const struct mound_map_type *t,
         if (it->state_ & MOUND_SWISS_ITER_LAST)
             return false;
         it->state_ |= MOUND_SWISS_ITER_LAST;
-        it->offset_ = it->next_ = end;
-        it->left_ = mound_swiss_full_(mound_swiss_tags_at_(
-                        mound_swiss_group_(t, it->base_, end))) &
-                    ((1u << it->slot_) - 1);
+        it->next_ = end;
+        mound_swiss_batch_(t, it, end,
+                           mound_swiss_full_(mound_swiss_tags_at_(
+                               mound_swiss_group_(t, it->base_, end))) &
+                               ((1u << it->slot_) - 1));
         return true;
     }
-    it->offset_ = at;
+    uint64_t from = at;
     unsigned shift = 0;
     do {
         left |= (uint64_t)mound_swiss_full_(
@@ -124,7 +144,8 @@ MOUND_MAP_INLINE_ bool mound_swiss_enter_groups_(const struct mound_map_type *t,
         shift += MOUND_SWISS_ITER_BITS;
     } while (at != end && shift < MOUND_SWISS_ITER_TOGETHER);
     it->next_ = at;
-    it->left_ = left;
+    mound_swiss_batch_(t, it, from, left);
+    mound_swiss_fetch_ahead_(t, it->slots_);
     return true;
 }
 
@@ -177,12 +198,13 @@ MOUND_MAP_INLINE_ bool mound_swiss_refill_(const struct mound_map_type *t,
 MOUND_MAP_INLINE_ bool mound_swiss_step_(const struct mound_map_type *t,
                                          struct mound_swiss_iter *it,
                                          struct mound_swiss_cursor_ *c) {
-    if (MOUND_MAP_UNLIKELY_(c->one)) {
-        c->one = false;
-        return true;
-    }
     if (MOUND_MAP_LIKELY_(mound_swiss_visit_batch_(t, c)))
         return true;
+    if (c->one) {
+        c->one = false;
+        c->left = it->left_;
+        return true;
+    }
     it->left_ = c->left;
     it->state_ |= MOUND_SWISS_ITER_GOING;
     return false;

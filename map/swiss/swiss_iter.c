@@ -15,15 +15,15 @@ static void enter_table(struct mound_swiss_iter *it, uint64_t prefix) {
     it->base_ = ref.base;
     it->mask_ = ref.mask;
     it->pos_ = table_end(table);
-    it->start_ = it->offset_ =
-        (uint64_t)it->chance_ * MOUND_SWISS_GROUP & ref.mask;
+    it->start_ = (uint64_t)it->chance_ * MOUND_SWISS_GROUP & ref.mask;
     it->next_ = it->start_ + MOUND_SWISS_GROUP;
     it->slot_ = (uint8_t)((it->chance_ >> 16) % table->nslots_);
     it->state_ &=
         (uint8_t) ~(unsigned)(MOUND_SWISS_ITER_WRAPPED | MOUND_SWISS_ITER_LAST);
-    it->left_ = mound_swiss_full_(mound_swiss_tags_at_(
-                    mound_swiss_group_(t, ref.base, it->start_))) >>
-                it->slot_ << it->slot_;
+    mound_swiss_batch_(t, it, it->start_,
+                       mound_swiss_full_(mound_swiss_tags_at_(
+                           mound_swiss_group_(t, ref.base, it->start_))) >>
+                           it->slot_ << it->slot_);
 }
 
 static void leave_table(struct mound_swiss_iter *it) {
@@ -87,6 +87,7 @@ static void header_leave(const struct mound_map_type *t,
 static bool end_reached(struct mound_swiss_iter *it) {
     struct mound_swiss *m = (struct mound_swiss *)it->map_;
     it->map_ = NULL;
+    it->left_ = 0;
     it->key = NULL;
     it->elem = NULL;
     if (m == NULL)
@@ -117,11 +118,9 @@ void mound_swiss_end(struct mound_swiss_iter *it) {
     it->state_ |= MOUND_SWISS_ITER_ENDED;
 }
 
-// deliver sets key and elem from a slot; false: its entry is no more.
-static bool deliver(struct mound_swiss_iter *it, uint64_t offset, unsigned slot,
-                    bool stale) {
+// deliver sets key and elem from a slot's place; false: its entry is no more.
+static bool deliver(struct mound_swiss_iter *it, char *place, bool stale) {
     const struct mound_map_type *t = it->type_;
-    char *place = mound_swiss_slot_(t, it->base_, offset, slot);
     const void *k = mound_swiss_key_(t, place);
     if (stale &&
         (!(t->flags & MOUND_MAP_KEY_IRREFLEXIVE) || t->equal(k, k, t->user))) {
@@ -161,11 +160,10 @@ bool mound_swiss_next_slow_(struct mound_swiss_iter *it) {
         it->epoch_ = stale ? MOUND_SWISS_ITER_SLOW_ : m->epoch_;
         do {
             while (it->left_ != 0) {
-                uint64_t offset = it->offset_;
-                unsigned slot;
-                if (mound_swiss_visit_(it->type_, it->base_, &offset,
-                                       &it->left_, &slot) &&
-                    deliver(it, offset, slot, stale))
+                char *place;
+                if (mound_swiss_visit_(it->type_, it->slots_, it->tags_,
+                                       &it->left_, &place) &&
+                    deliver(it, place, stale))
                     return true;
             }
         } while (mound_swiss_enter_groups_(it->type_, it));
