@@ -35,13 +35,19 @@ static bool enter(struct mound_map_iter *it) {
     return true;
 }
 
+// look_into makes the slots of the present bucket those to visit.
+static void look_into(struct mound_map_iter *it) {
+    mound_map_tops_ tops = mound_map_tops_at_(it->base_, it->index_);
+    it->left_ =
+        mound_map_visit_(mound_map_full_(tops), it->offset_) & MOUND_MAP_ALL_;
+}
+
 // look_at makes the slots of the present base bucket, alone, those to visit. In an
 // old array nothing tells of a chain's end but its links.
 static void look_at(struct mound_map_iter *it) {
     it->batch_ = (uint32_t)it->index_;
     it->chains_ = it->B_ > 0; // the bucket of B = 0 has no chain
-    it->left_ = mound_map_visit_(mound_map_tops_at_(it->base_, it->index_),
-                                 it->offset_);
+    look_into(it);
 }
 
 // No array is here. NULL would not do: an emptied map has it for its array.
@@ -54,7 +60,7 @@ static void go_fast(struct mound_map_iter *it) {
     bool plain = it->buckets_ == m->buckets_ && !map_growing(m) &&
                  !(it->state_ & MOUND_MAP_ITER_IN_OLD);
     it->fast_ = plain ? it->buckets_ : SLOW;
-    it->hash0_ = m->hash0_;
+    it->seen_ = mound_map_state_(m);
 }
 
 static void begin(const struct mound_map_type *t, const struct mound_map *m,
@@ -135,6 +141,7 @@ static void leave(struct mound_map_iter *it) {
 static bool end_reached(struct mound_map_iter *it) {
     if (it->map_ != NULL)
         leave(it);
+    it->left_ = 0;
     it->key = NULL;
     it->elem = NULL;
     return false;
@@ -223,9 +230,9 @@ bool mound_map_next_slow_(struct mound_map_iter *it) {
     for (;;) {
         while (it->left_ != 0) {
             size_t bucket;
-            unsigned slot =
+            size_t slot =
                 mound_map_visit_next_(&it->left_, it->offset_, &bucket);
-            if (deliver(it, it->index_ + bucket, slot)) {
+            if (deliver(it, it->index_ + bucket, (unsigned)slot)) {
                 go_fast(it);
                 return true;
             }
@@ -251,8 +258,7 @@ bool mound_map_next_link_(struct mound_map_iter *it) {
         it->chains_ &= (uint16_t)~MOUND_MAP_ITER_LINK;
         if (mound_map_follow_(overflow, array, B, &it->base_, &it->index_)) {
             it->chains_ |= MOUND_MAP_ITER_LINK;
-            it->left_ = mound_map_visit_(
-                mound_map_tops_at_(it->base_, it->index_), it->offset_);
+            look_into(it);
             return true;
         }
     }

@@ -203,7 +203,7 @@ struct mound_map_iter {
     uint32_t check_;   // deliver only what belongs to this bucket
     uint32_t clearseq_;
     uint32_t serial_; // arrays outgrown before the one it walks
-    uint32_t hash0_;  // the map's seed when next was last found to be short
+    uint64_t seen_;   // the map's state when next last took the long way
     uint16_t
         chains_; // buckets of the batch whose chains are still to walk, a bit
                  // each; above them: the present bucket is one of a chain

@@ -25,12 +25,6 @@ struct mound_map_dest_ {
     unsigned n;
 };
 
-// mound_map_live_ returns a byte of 1 for each that is not 0.
-MOUND_MAP_INLINE_ uint64_t mound_map_live_(uint64_t word) {
-    uint64_t high = ((word & ~MOUND_MAP_HIGH_) + ~MOUND_MAP_HIGH_) | word;
-    return high >> 7 & MOUND_MAP_LOW_;
-}
-
 // mound_map_seconds_ returns a byte of 1 for each slot of a bucket whose entry goes to the
 // second of two buckets. Of a key that is a number the hash may be taken of any bytes:
 // then no branch depends on which slots are empty.

@@ -258,7 +258,7 @@ MOUND_MAP_INLINE_ char *mound_map_elemplace_(const struct mound_map_type *t,
 
 // The key and the element, wherever they are.
 MOUND_MAP_INLINE_ void *mound_map_keyat_(const struct mound_map_type *t,
-                                         char *base, size_t i, unsigned slot) {
+                                         char *base, size_t i, size_t slot) {
     char *p = mound_map_keyplace_(t, base, i, slot);
     if (!mound_map_key_apart_(t))
         return p;
@@ -268,7 +268,7 @@ MOUND_MAP_INLINE_ void *mound_map_keyat_(const struct mound_map_type *t,
 }
 
 MOUND_MAP_INLINE_ void *mound_map_elemat_(const struct mound_map_type *t,
-                                          char *base, size_t i, unsigned slot) {
+                                          char *base, size_t i, size_t slot) {
     char *p = mound_map_elemplace_(t, base, i, slot);
     if (!mound_map_elem_apart_(t))
         return p;

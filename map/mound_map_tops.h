@@ -29,6 +29,17 @@ MOUND_MAP_INLINE_ bool mound_map_filtered_(uint8_t filter, uint64_t hash) {
 #define MOUND_MAP_HIGH_ 0x8080808080808080u
 #define MOUND_MAP_ALL_ 0xffu
 
+// mound_map_live_ returns a byte of 1 for each that is not 0, and mound_map_gather_ a bit
+// for each byte of 1.
+MOUND_MAP_INLINE_ uint64_t mound_map_live_(uint64_t word) {
+    uint64_t high = ((word & ~MOUND_MAP_HIGH_) + ~MOUND_MAP_HIGH_) | word;
+    return high >> 7 & MOUND_MAP_LOW_;
+}
+
+MOUND_MAP_INLINE_ unsigned mound_map_gather_(uint64_t ones) {
+    return (unsigned)(ones * 0x0102040810204080u >> 56);
+}
+
 #ifdef __SSE2__
 typedef __m128i mound_map_tops_; // the upper half is zero
 
@@ -67,23 +78,17 @@ MOUND_MAP_INLINE_ mound_map_tops_ mound_map_tops_at_(char *base, size_t i) {
     return tops;
 }
 
-// From the top bit of each byte to a bit for each byte.
-MOUND_MAP_INLINE_ unsigned mound_map_gather_(uint64_t high) {
-    return (unsigned)((high >> 7) * 0x0102040810204080u >> 56);
-}
-
 // It may also name a slot above a true match whose byte is top ^ 1: that is a live
 // entry too, as top is at least 5, and its key is compared.
 MOUND_MAP_INLINE_ unsigned mound_map_match_(mound_map_tops_ tops,
                                             uint64_t hash) {
     unsigned top = mound_map_tophash_(hash);
     uint64_t x = tops ^ (MOUND_MAP_LOW_ * top);
-    return mound_map_gather_((x - MOUND_MAP_LOW_) & ~x & MOUND_MAP_HIGH_);
+    return mound_map_gather_(((x - MOUND_MAP_LOW_) & ~x) >> 7 & MOUND_MAP_LOW_);
 }
 
 MOUND_MAP_INLINE_ unsigned mound_map_empty_(mound_map_tops_ tops) {
-    uint64_t full = ((tops & ~MOUND_MAP_HIGH_) + ~MOUND_MAP_HIGH_) | tops;
-    return mound_map_gather_(~full & MOUND_MAP_HIGH_);
+    return mound_map_gather_(mound_map_live_(tops) ^ MOUND_MAP_LOW_);
 }
 #endif
 
@@ -109,6 +114,29 @@ MOUND_MAP_INLINE_ void mound_map_settop_(char *base, size_t i, unsigned slot,
 // Slots that hold an entry or its evacuated mark.
 MOUND_MAP_INLINE_ unsigned mound_map_full_(mound_map_tops_ tops) {
     return mound_map_empty_(tops) ^ MOUND_MAP_ALL_;
+}
+
+// mound_map_full_of_eight_ is mound_map_full_ of eight buckets, of the first in the lowest
+// bits. In memory the last comes first.
+MOUND_MAP_INLINE_ uint64_t mound_map_full_of_eight_(char *base, size_t first) {
+    uint64_t full = 0;
+#ifdef __SSE2__
+    const uint8_t *p = mound_map_top_(base, first + MOUND_MAP_SLOTS - 1);
+    MOUND_MAP_UNROLL_
+    for (unsigned i = 0; i < 4; i++) {
+        __m128i two =
+            _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i));
+        unsigned empty = (unsigned)_mm_movemask_epi8(
+            _mm_cmpeq_epi8(two, _mm_setzero_si128()));
+        full |= (uint64_t)empty << 16 * i;
+    }
+    return __builtin_bswap64(~full);
+#else
+    for (unsigned i = 0; i < MOUND_MAP_SLOTS; i++)
+        full |= (uint64_t)mound_map_full_(mound_map_tops_at_(base, first + i))
+                << MOUND_MAP_SLOTS * i;
+    return full;
+#endif
 }
 
 MOUND_MAP_INLINE_ unsigned mound_map_slot_(unsigned mask) {
