@@ -308,12 +308,12 @@ mound_map_follow_(const struct mound_map_overflow *overflow, char *array,
 
 // Load. Go's overLoadFactor: 13 entries for each two buckets, 8 in one.
 MOUND_MAP_INLINE_ bool mound_map_overload_(size_t count, unsigned B) {
-    return count > MOUND_MAP_SLOTS && count > 13 * (((size_t)1 << B) / 2);
+    return count > MOUND_MAP_SLOTS && count > ((size_t)13 << B) / 2;
 }
 
 MOUND_MAP_INLINE_ bool mound_map_too_many_overflow_(unsigned noverflow,
                                                     unsigned B) {
-    return noverflow >= 1u << (B > 15 ? 15 : B);
+    return (noverflow >> B | noverflow >> 15) != 0; // 2^B, or 2^15 at most
 }
 
 // Readers of flags run beside iterators that set two of its bits.

@@ -48,7 +48,7 @@ MOUND_MAP_INLINE_ bool mound_map_enter_(const struct mound_map_type *t,
                                         unsigned top, const void *key) {
     if (MOUND_MAP_UNLIKELY_(!mound_map_fill_(t, base, index, slot, key)))
         return false;
-    mound_map_settop_(base, index, slot, top);
+    mound_map_addtop_(base, index, slot, top);
     m->count_++;
     return true;
 }

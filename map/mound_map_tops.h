@@ -111,6 +111,13 @@ MOUND_MAP_INLINE_ void mound_map_settop_(char *base, size_t i, unsigned slot,
     mound_map_setword_(base, i, word | (uint64_t)top << 8 * slot);
 }
 
+// mound_map_addtop_ is mound_map_settop_ of an empty slot.
+MOUND_MAP_INLINE_ void mound_map_addtop_(char *base, size_t i, unsigned slot,
+                                         unsigned top) {
+    uint64_t word = mound_map_word_(base, i);
+    mound_map_setword_(base, i, word | (uint64_t)top << 8 * slot);
+}
+
 // Slots that hold an entry or its evacuated mark.
 MOUND_MAP_INLINE_ unsigned mound_map_full_(mound_map_tops_ tops) {
     return mound_map_empty_(tops) ^ MOUND_MAP_ALL_;
