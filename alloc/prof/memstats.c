@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "heap/mcache.h"
+#include "prof/sums.h"
 
 // What was last said, so that nothing that only rises is seen to fall while
 // calls are in flight. Guarded by the lock of the list of caches.
@@ -12,74 +12,9 @@ static struct {
     uint64_t frees[NUM_SIZECLASSES];
 } said;
 
-static uint64_t not_less(uint64_t *last, uint64_t now) {
-    if ((int64_t)(now - *last) > 0)
-        *last = now;
-    return *last;
-}
-
-static uint64_t not_negative(uint64_t n) {
-    return (int64_t)n < 0 ? 0 : n;
-}
-
-// struct class_reading is one class, read under its lock.
-struct class_reading {
-    uint64_t mallocs;
-    uint64_t live;
-    uint64_t cached; // slots in magazines
-    uint64_t ntransfer;
-    uint64_t nslots;
-    uint64_t nspans;
-    uint64_t hole_bytes;
-};
-
-// add_sampled adds the objects of a class that were sampled.
-static void add_sampled(struct mcentral *mc, struct class_reading *r) {
-    mutex_lock(&mc->lock);
-    const struct classstats *st = mc->stats;
-    r->mallocs += st->nretired;
-    r->nslots += st->nslots;
-    r->nspans += st->nspans;
-    r->hole_bytes += st->hole_bytes;
-    r->live += st->nslots - st->nfree - st->ntransfer;
-    r->ntransfer += st->ntransfer;
-    mutex_unlock(&mc->lock);
-}
-
-static void read_store(struct mcentral *mc, struct list *caches,
-                       unsigned sizeclass, struct class_reading *ret) {
-    struct class_reading r = {0};
-    mutex_lock(&mc->lock);
-    const struct classstats *st = mc->stats;
-    r.mallocs = st->nretired;
-    r.ntransfer = st->ntransfer;
-    r.nslots = st->nslots;
-    r.nspans = st->nspans;
-    r.hole_bytes = st->hole_bytes;
-    for (struct list *l = caches->next; l != caches; l = l->next) {
-        struct mcache *c = list_entry(l, struct mcache, link);
-        struct magazine *m = &c->magazines[sizeclass];
-        r.mallocs += atomic_load_explicit(&m->count, memory_order_relaxed);
-        r.cached +=
-            (uint64_t)(atomic_load_explicit(&m->top, memory_order_relaxed) -
-                       atomic_load_explicit(&m->bottom, memory_order_relaxed));
-    }
-    r.live = st->nslots - st->nfree - st->ntransfer - r.cached;
-    mutex_unlock(&mc->lock);
-    r.live = not_negative(r.live);
-    *ret = r;
-}
-
-// read_class reads what there is of a class: a store that nobody has used is not made
-// for that.
-static struct class_reading read_class(struct mheap *h, struct list *caches,
-                                       unsigned sizeclass) {
-    struct class_reading r = {0};
-    if (mheap_is_used(h, sizeclass))
-        read_store(mheap_class(h, sizeclass), caches, sizeclass, &r);
-    if (mheap_sampled(h) != NULL)
-        add_sampled(&mheap_sampled(h)[sizeclass], &r);
-    return r;
+// keep_risen returns the greater of both, and remembers it.
+static uint64_t keep_risen(uint64_t *last, uint64_t now) {
+    return *last = sums_not_less(*last, now);
 }
 
 static uint64_t load(const _Atomic uint64_t *counter) {
@@ -90,15 +25,18 @@ static void read_small(struct mheap *h, struct list *caches,
                        struct mound_memstats *ret,
                        struct memstats_class *ret_classes) {
     for (unsigned c = 1; c < NUM_SIZECLASSES; c++) {
-        struct class_reading r = read_class(h, caches, c);
+        struct sums r = {0};
+        sums_read(h, caches, c, /* wait= */ true, &r);
+        uint64_t live =
+            sums_not_negative(r.nslots - r.nfree - r.ntransfer - r.ncached);
         struct mound_bysize *by = &ret->by_size[c];
         by->size = sizeclass_bytes[c];
-        by->mallocs = not_less(&said.mallocs[c], r.mallocs);
+        by->mallocs = keep_risen(&said.mallocs[c], r.nmallocs);
         by->frees =
-            not_less(&said.frees[c], not_negative(by->mallocs - r.live));
+            keep_risen(&said.frees[c], sums_not_negative(by->mallocs - live));
         ret->total_alloc += by->mallocs * by->size;
         ret->heap_alloc += (by->mallocs - by->frees) * by->size;
-        ret->cache_bytes += r.cached * by->size;
+        ret->cache_bytes += r.ncached * by->size;
         ret->transfer_bytes += r.ntransfer * by->size;
         ret->nspans += r.nspans;
         ret->heap_holes += r.hole_bytes;
@@ -107,7 +45,7 @@ static void read_small(struct mheap *h, struct list *caches,
             ret_classes[c] = (struct memstats_class){
                 .nspans = r.nspans,
                 .nslots = r.nslots,
-                .ncached = r.cached,
+                .ncached = r.ncached,
                 .ntransfer = r.ntransfer,
                 .hole_bytes = r.hole_bytes,
             };
@@ -117,17 +55,12 @@ static void read_small(struct mheap *h, struct list *caches,
 // read_large_caches corrects the counters of large objects by what caches keep.
 static void read_large_caches(struct list *caches, struct mound_memstats *ret) {
     struct mound_bysize *by = &ret->by_size[0];
-    for (struct list *l = caches->next; l != caches; l = l->next) {
-        struct largecache *large = &list_entry(l, struct mcache, link)->large;
-        uint64_t nhits = load(&large->nhits);
-        uint64_t held = load(&large->held_bytes);
-        by->mallocs += nhits;
-        by->frees += nhits + load(&large->nheld);
-        ret->large_alloc -= held;
-        ret->large_total_alloc += load(&large->hit_bytes);
-        ret->cache_bytes += held;
-    }
-    ret->large_alloc = not_negative(ret->large_alloc);
+    struct sums_large large = sums_read_large(caches);
+    by->mallocs += large.nhits;
+    by->frees += large.nhits + large.nheld;
+    ret->large_alloc = sums_not_negative(ret->large_alloc - large.held_bytes);
+    ret->large_total_alloc += large.hit_bytes;
+    ret->cache_bytes += large.held_bytes;
 }
 
 static void read_heap_locked(struct mheap *h, struct mound_memstats *ret) {
@@ -157,20 +90,16 @@ static void read_heap_locked(struct mheap *h, struct mound_memstats *ret) {
         atomic_load_explicit(&h->release_refused, memory_order_relaxed);
 }
 
-static void add_emergency(const struct heapstats *st,
-                          struct mound_memstats *ret) {
-    // Blocks of signal handlers and guarded objects belong to no class and lie in
-    // no span; they count with large, and as so much memory in use.
-    uint64_t live = __atomic_load_n(&st->emergency_bytes, __ATOMIC_RELAXED);
-    ret->heap_inuse += live;
-    ret->heap_sys += live;
-    ret->by_size[0].mallocs +=
-        __atomic_load_n(&st->emergency_mallocs, __ATOMIC_RELAXED);
-    ret->by_size[0].frees +=
-        __atomic_load_n(&st->emergency_frees, __ATOMIC_RELAXED);
-    ret->large_alloc += live;
-    ret->large_total_alloc +=
-        __atomic_load_n(&st->emergency_total_bytes, __ATOMIC_RELAXED);
+// add_beside adds what lies in no span: it counts with large objects, and as so much
+// memory in use.
+static void add_beside(const struct heapstats *st, struct mound_memstats *ret) {
+    struct sums_beside beside = sums_read_beside(st);
+    ret->heap_inuse += beside.bytes;
+    ret->heap_sys += beside.bytes;
+    ret->by_size[0].mallocs += beside.nmallocs;
+    ret->by_size[0].frees += beside.nfrees;
+    ret->large_alloc += beside.bytes;
+    ret->large_total_alloc += beside.total_bytes;
 }
 
 void memstats_read_locked(struct mheap *h, struct list *caches, size_t ncaches,
@@ -191,11 +120,11 @@ void memstats_read_locked(struct mheap *h, struct list *caches, size_t ncaches,
                           (ret->gc_sys - load(&h->pages.arena_bytes));
     ret->other_sys += h->persistent.sys_bytes - handed_out;
     mutex_unlock(&h->persistent.lock);
-    add_emergency(h->stats, ret);
+    add_beside(h->stats, ret);
 
-    ret->by_size[0].frees = not_less(&said.frees[0], ret->by_size[0].frees);
+    ret->by_size[0].frees = keep_risen(&said.frees[0], ret->by_size[0].frees);
     ret->by_size[0].mallocs =
-        not_less(&said.mallocs[0], ret->by_size[0].mallocs);
+        keep_risen(&said.mallocs[0], ret->by_size[0].mallocs);
     for (unsigned c = 0; c < NUM_SIZECLASSES; c++) {
         ret->mallocs += ret->by_size[c].mallocs;
         ret->frees += ret->by_size[c].frees;

@@ -1,82 +1,34 @@
 // reading.c: see reading.h.
 #include "prof/reading.h"
 
-#include "heap/mcache.h"
-
 static uint64_t load(const _Atomic uint64_t *counter) {
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-static uint64_t not_less(uint64_t last, uint64_t now) {
-    return (int64_t)(now - last) > 0 ? now : last;
-}
-
-static uint64_t not_negative(uint64_t n) {
-    return (int64_t)n < 0 ? 0 : n;
-}
-
-// struct sums is what the stores of a class and the magazines make together.
-struct sums {
-    uint64_t slots, free, transfer, cached, mallocs, spans, holes;
-};
-
-static void add_store_locked(struct sums *sums, const struct classstats *st) {
-    sums->slots += st->nslots;
-    sums->free += st->nfree;
-    sums->transfer += st->ntransfer;
-    sums->mallocs += st->nretired;
-    sums->spans += st->nspans;
-    sums->holes += st->hole_bytes;
-}
-
-static void add_magazines_locked(struct sums *sums, struct list *caches,
-                                 unsigned sizeclass) {
-    for (struct list *l = caches->next; l != caches; l = l->next) {
-        struct magazine *m =
-            &list_entry(l, struct mcache, link)->magazines[sizeclass];
-        sums->mallocs += load(&m->count);
-        sums->cached +=
-            (uint64_t)(magazine_load(&m->top) - magazine_load(&m->bottom));
-    }
-}
-
-// set_class makes sums the figures of a class. Hits that are in flight may have taken a
-// slot from a magazine and not counted it yet, or the other way round.
+// set_class makes sums the figures of a class.
 static void set_class(struct mound_page_class *ret, uint64_t size,
                       const struct sums *sums) {
-    uint64_t out = not_negative(sums->slots - sums->free - sums->transfer);
+    uint64_t out =
+        sums_not_negative(sums->nslots - sums->nfree - sums->ntransfer);
     ret->size = size;
-    ret->spans = sums->spans;
-    ret->slots = sums->slots;
-    ret->transfer = sums->transfer;
-    ret->cached = sums->cached < out ? sums->cached : out;
-    ret->mallocs = not_less(ret->mallocs, sums->mallocs);
-    ret->frees =
-        not_less(ret->frees, not_negative(ret->mallocs - (out - ret->cached)));
+    ret->spans = sums->nspans;
+    ret->slots = sums->nslots;
+    ret->transfer = sums->ntransfer;
+    ret->cached = sums->ncached < out ? sums->ncached : out;
+    ret->mallocs = sums_not_less(ret->mallocs, sums->nmallocs);
+    ret->frees = sums_not_less(
+        ret->frees, sums_not_negative(ret->mallocs - (out - ret->cached)));
     ret->live = ret->mallocs - ret->frees;
     ret->live_bytes = ret->live * size;
-    ret->holes = sums->holes;
+    ret->holes = sums->hole_bytes;
     ret->rounding = MOUND_PAGE_UNKNOWN;
 }
 
 static bool read_class(struct mheap *h, struct list *caches, unsigned sizeclass,
                        struct mound_page_class *ret) {
     struct sums sums = {0};
-    if (mheap_is_used(h, sizeclass)) {
-        struct mcentral *mc = &h->central[sizeclass];
-        if (!mutex_trylock(&mc->lock))
-            return false;
-        add_store_locked(&sums, mc->stats);
-        add_magazines_locked(&sums, caches, sizeclass);
-        mutex_unlock(&mc->lock);
-    }
-    if (mheap_sampled(h) != NULL) {
-        struct mcentral *mc = &mheap_sampled(h)[sizeclass];
-        if (!mutex_trylock(&mc->lock))
-            return false;
-        add_store_locked(&sums, mc->stats);
-        mutex_unlock(&mc->lock);
-    }
+    if (!sums_read(h, caches, sizeclass, /* wait= */ false, &sums))
+        return false;
     set_class(ret, sizeclass_bytes[sizeclass], &sums);
     return true;
 }
@@ -113,39 +65,25 @@ static void add_large_locked(struct mheap *h, struct mound_page_stats *ret) {
     ret->total_alloc = st->total_alloc_bytes;
 }
 
-// read_kept_locked reads what caches keep of large objects.
-static void read_kept_locked(struct reading_kept *ret, struct list *caches) {
-    *ret = (struct reading_kept){.nhits = 0};
-    for (struct list *l = caches->next; l != caches; l = l->next) {
-        struct largecache *c = &list_entry(l, struct mcache, link)->large;
-        ret->nhits += load(&c->nhits);
-        ret->hit_bytes += load(&c->hit_bytes);
-        ret->nheld += load(&c->nheld);
-        ret->held_bytes += load(&c->held_bytes);
-    }
-}
-
-// add_kept corrects large objects by that, and adds blocks of signal handlers and
-// guarded objects, which lie in no span.
-static void add_kept(struct mheap *h, const struct reading_kept *kept,
+// add_kept corrects large objects by that, and adds what lies in no span.
+static void add_kept(struct mheap *h, const struct sums_large *kept,
                      struct mound_page_stats *ret) {
     struct mound_page_class *large = &ret->classes[0];
-    const struct heapstats *st = h->stats;
     large->mallocs += kept->nhits;
     large->frees += kept->nhits + kept->nheld;
     large->cached = kept->nheld;
-    large->live_bytes = not_negative(large->live_bytes - kept->held_bytes);
-    large->spans = not_negative(large->mallocs - large->frees) + large->cached;
+    large->live_bytes = sums_not_negative(large->live_bytes - kept->held_bytes);
+    large->spans =
+        sums_not_negative(large->mallocs - large->frees) + large->cached;
     ret->total_alloc += kept->hit_bytes;
     ret->cached = kept->held_bytes;
 
-    uint64_t beside = __atomic_load_n(&st->emergency_bytes, __ATOMIC_RELAXED);
-    large->mallocs += __atomic_load_n(&st->emergency_mallocs, __ATOMIC_RELAXED);
-    large->frees += __atomic_load_n(&st->emergency_frees, __ATOMIC_RELAXED);
-    large->live_bytes += beside;
-    ret->inuse += beside;
-    ret->total_alloc +=
-        __atomic_load_n(&st->emergency_total_bytes, __ATOMIC_RELAXED);
+    struct sums_beside beside = sums_read_beside(h->stats);
+    large->mallocs += beside.nmallocs;
+    large->frees += beside.nfrees;
+    large->live_bytes += beside.bytes;
+    ret->inuse += beside.bytes;
+    ret->total_alloc += beside.total_bytes;
 }
 
 static void read_heap_locked(struct mheap *h, struct mound_page_stats *ret) {
@@ -179,7 +117,7 @@ bool reading_end_locked(struct reading *r, struct mheap *h, struct list *caches,
                         size_t ncaches) {
     // Skipped: what was read last holds.
     if (r->next >= NUM_SIZECLASSES)
-        read_kept_locked(&r->kept, caches);
+        r->kept = sums_read_large(caches);
     struct mound_page_stats *ret = &r->stats;
     struct mound_page_class *large = &ret->classes[0];
     uint64_t mallocs = large->mallocs, frees = large->frees;
@@ -194,13 +132,13 @@ bool reading_end_locked(struct reading *r, struct mheap *h, struct list *caches,
     ret->records = h->persistent.sys_bytes + load(&h->pages.arena_bytes);
     mutex_unlock(&h->persistent.lock);
     add_kept(h, &r->kept, ret);
-    large->mallocs = not_less(mallocs, large->mallocs);
-    large->frees = not_less(frees, large->frees);
-    large->live = not_negative(large->mallocs - large->frees);
+    large->mallocs = sums_not_less(mallocs, large->mallocs);
+    large->frees = sums_not_less(frees, large->frees);
+    large->live = sums_not_negative(large->mallocs - large->frees);
     large->slots = large->live + large->cached;
     large->rounding = ret->rounding = MOUND_PAGE_UNKNOWN;
     add_classes(ret);
-    ret->total_alloc = not_less(total, ret->total_alloc);
+    ret->total_alloc = sums_not_less(total, ret->total_alloc);
     ret->threads = ncaches;
     r->next = 0;
     return true;

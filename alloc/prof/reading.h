@@ -6,14 +6,13 @@
 
 #include "heap/mheap.h"
 #include "mound_page.h"
+#include "prof/sums.h"
 
 // struct reading: all zero is one that has not begun. The figures that only rise are
 // kept from one reading to the next, and are never less than they were.
 struct reading {
-    unsigned next; // the class to go on with; 0: none was read
-    struct reading_kept {
-        uint64_t nhits, hit_bytes, nheld, held_bytes;
-    } kept; // of large objects in caches
+    unsigned next;          // the class to go on with; 0: none was read
+    struct sums_large kept; // of large objects in caches
     struct mound_page_stats stats;
 };
 
