@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "process.h"
+
 char *doctor_proc_file(const char *path, size_t *ret_nbytes) {
     enum { CHUNK = 64 << 10 };
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -66,39 +68,23 @@ bool doctor_proc_number(const char *path, uint64_t *ret) {
     return *end == '\0';
 }
 
-static char *process_file(pid_t pid, const char *name, size_t *ret_nbytes) {
+static char *whole_file(pid_t pid, const char *name, size_t *ret_nbytes) {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
     return doctor_proc_file(path, ret_nbytes);
 }
 
-// field returns what follows "NAME:" and spaces at the beginning of a line.
 static const char *field(const char *status, const char *name) {
-    size_t n = strlen(name);
-    for (const char *line = status; line != NULL && *line != '\0';) {
-        if (strncmp(line, name, n) == 0 && line[n] == ':')
-            return line + n + 1 + strspn(line + n + 1, " \t");
-        line = strchr(line, '\n');
-        if (line != NULL)
-            line++;
-    }
-    return "";
+    const char *text = process_field(status, name);
+    return text != NULL ? text : "";
 }
 
 static uint64_t kib(const char *status, const char *name) {
     return strtoull(field(status, name), NULL, 10) << 10;
 }
 
-// effective returns the second of the four numbers of Uid and Gid.
-static unsigned effective(const char *numbers) {
-    unsigned real = 0, second = 0;
-    if (sscanf(numbers, "%u %u", &real, &second) != 2)
-        return 0;
-    return second;
-}
-
 bool doctor_proc_status(pid_t pid, struct doctor_proc *ret) {
-    char *status = process_file(pid, "status", NULL);
+    char *status = whole_file(pid, "status", NULL);
     if (status == NULL)
         return false;
     const char *name = field(status, "Name");
@@ -107,8 +93,8 @@ bool doctor_proc_status(pid_t pid, struct doctor_proc *ret) {
              name);
     ret->parent = atoi(field(status, "PPid"));
     ret->state = *field(status, "State");
-    ret->uid = effective(field(status, "Uid"));
-    ret->gid = effective(field(status, "Gid"));
+    ret->uid = process_effective(status, "Uid");
+    ret->gid = process_effective(status, "Gid");
     ret->vm_bytes = kib(status, "VmSize");
     ret->locked_bytes = kib(status, "VmLck");
     ret->data_bytes = kib(status, "VmData");
@@ -120,7 +106,7 @@ bool doctor_proc_status(pid_t pid, struct doctor_proc *ret) {
 
 bool doctor_proc_environment(pid_t pid, struct doctor_proc *ret) {
     size_t nbytes, n = 0;
-    ret->environment_text = process_file(pid, "environ", &nbytes);
+    ret->environment_text = whole_file(pid, "environ", &nbytes);
     if (ret->environment_text == NULL)
         return false;
     for (size_t i = 0; i < nbytes; i++)
@@ -146,7 +132,7 @@ const char *doctor_proc_variable(char *const *environment, const char *name) {
 
 static bool read_secure(pid_t pid, struct doctor_proc *ret) {
     size_t nbytes;
-    char *auxv = process_file(pid, "auxv", &nbytes);
+    char *auxv = whole_file(pid, "auxv", &nbytes);
     if (auxv == NULL)
         return false;
     Elf64_auxv_t entry;
@@ -169,7 +155,7 @@ static void add_library(struct doctor_proc *p, const char *path) {
 }
 
 static bool read_maps(pid_t pid, struct doctor_proc *ret) {
-    char *maps = process_file(pid, "maps", NULL);
+    char *maps = whole_file(pid, "maps", NULL);
     if (maps == NULL)
         return false;
     char *rest = maps;

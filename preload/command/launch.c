@@ -1,6 +1,7 @@
 // launch.c: see launch.h.
 #include "launch.h"
 
+#include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,6 +18,7 @@
 #include "pages.h"
 #include "process.h"
 #include "program.h"
+#include "verb.h"
 
 static const int passed_on[] = {SIGTERM, SIGHUP,  SIGINT,
                                 SIGQUIT, SIGUSR1, SIGUSR2};
@@ -26,6 +28,26 @@ static uint64_t clock_ns(clockid_t clock) {
     struct timespec t;
     clock_gettime(clock, &t);
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+int launch_parse(int key, char *value, struct argp_state *state, int option_key,
+                 char ***ret_argv) {
+    if (key == option_key) {
+        if (!environment_option(value))
+            exit(VERB_UNUSABLE);
+        return 0;
+    }
+    switch (key) {
+    case ARGP_KEY_ARG:
+        *ret_argv = state->argv + state->next - 1; // the rest is the program's
+        state->next = state->argc;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "which program?");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
 }
 
 bool launch_prepare(char **argv, bool keep, struct program *ret) {

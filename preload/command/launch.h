@@ -9,6 +9,13 @@
 
 #include "mound_page.h"
 
+// launch_parse is the part of a parser of options that concerns a program to be started:
+// "[--] PROGRAM [ARGUMENT...]", which *ret_argv is set to, and the option with option_key,
+// which sets a variable of mound. ARGP_ERR_UNKNOWN: another key.
+struct argp_state;
+int launch_parse(int key, char *value, struct argp_state *state, int option_key,
+                 char ***ret_argv);
+
 // launch_prepare finds the program argv[0], refuses what cannot work, and sets the
 // environment: see environment.h. False after a complaint.
 struct program;

@@ -64,8 +64,7 @@ static bool read_stat(pid_t pid, struct process *ret) {
     return true;
 }
 
-// field returns what follows "NAME:" and spaces in a status file, or NULL.
-static const char *field(const char *status, const char *name) {
+const char *process_field(const char *status, const char *name) {
     size_t n = strlen(name);
     for (const char *line = status; line != NULL; line = strchr(line, '\n')) {
         line += *line == '\n';
@@ -75,8 +74,16 @@ static const char *field(const char *status, const char *name) {
     return NULL;
 }
 
+unsigned process_effective(const char *status, const char *name) {
+    unsigned real, effective;
+    const char *numbers = process_field(status, name);
+    return numbers != NULL && sscanf(numbers, "%u %u", &real, &effective) == 2
+               ? effective
+               : 0;
+}
+
 static uint64_t number(const char *status, const char *name) {
-    const char *text = field(status, name);
+    const char *text = process_field(status, name);
     return text == NULL ? 0 : strtoull(text, NULL, 10);
 }
 
@@ -84,12 +91,9 @@ static void read_status(pid_t pid, struct process *ret) {
     char status[8192];
     if (process_file(pid, "status", status, sizeof status) < 0)
         return;
-    unsigned real, effective;
-    const char *uids = field(status, "Uid");
-    if (uids != NULL && sscanf(uids, "%u %u", &real, &effective) == 2)
-        ret->uid = effective;
+    ret->uid = process_effective(status, "Uid");
     // One number for each namespace that it is in; the last is its own.
-    const char *inner = field(status, "NSpid");
+    const char *inner = process_field(status, "NSpid");
     for (char *end; inner != NULL && *inner != '\n'; inner = end) {
         long n = strtol(inner, &end, 10);
         if (end == inner)

@@ -46,6 +46,11 @@ bool process_has_our_root(pid_t pid);
 // the number of bytes, or -errno.
 ssize_t process_file(pid_t pid, const char *name, char *buf, size_t nbytes);
 
+// process_field returns what follows "NAME:" and spaces at the beginning of a line of a
+// status file, or NULL. process_effective is the second number of "Uid" or "Gid" there.
+const char *process_field(const char *status, const char *name);
+unsigned process_effective(const char *status, const char *name);
+
 // process_user is the name of a user, or the number in digits if it has none.
 struct process_user_name {
     char s[40];

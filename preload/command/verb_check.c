@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "environment.h"
 #include "launch.h"
 #include "message.h"
 #include "program.h"
@@ -96,19 +95,8 @@ static error_t parse(int key, char *value, struct argp_state *state) {
     case KEY_FOR:
         o->for_ns = read_time(value, state);
         return 0;
-    case 'o':
-        if (!environment_option(value))
-            exit(VERB_UNUSABLE);
-        return 0;
-    case ARGP_KEY_ARG:
-        o->argv = state->argv + state->next - 1; // the rest is the program's
-        state->next = state->argc;
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which program?");
-        return 0;
     }
-    return ARGP_ERR_UNKNOWN;
+    return launch_parse(key, value, state, 'o', &o->argv);
 }
 
 // Figures of a point.

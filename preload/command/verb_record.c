@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "calltree.h"
-#include "environment.h"
 #include "flame.h"
 #include "launch.h"
 #include "message.h"
@@ -83,19 +82,8 @@ static error_t parse(int key, char *value, struct argp_state *state) {
         if (!units_read_bytes(value, &o->rate) || o->rate == 0)
             argp_error(state, "%s: no size such as 64KiB", value);
         return 0;
-    case KEY_OPTION:
-        if (!environment_option(value))
-            exit(VERB_UNUSABLE);
-        return 0;
-    case ARGP_KEY_ARG:
-        o->argv = state->argv + state->next - 1; // the rest is the program's
-        state->next = state->argc;
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which program?");
-        return 0;
     }
-    return ARGP_ERR_UNKNOWN;
+    return launch_parse(key, value, state, KEY_OPTION, &o->argv);
 }
 
 static bool ends_with(const char *s, const char *with) {

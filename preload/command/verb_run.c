@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "environment.h"
 #include "lastmoment.h"
 #include "launch.h"
 #include "message.h"
@@ -20,25 +19,10 @@ struct run {
 
 static error_t parse(int key, char *value, struct argp_state *state) {
     struct run *run = state->input;
-    switch (key) {
-    case 'o':
-        if (!environment_option(value))
-            exit(VERB_UNUSABLE);
-        return 0;
-    case 'r':
-        run->report = true;
-        return 0;
-    case ARGP_KEY_ARG:
-        // The rest is the program's.
-        run->argv = state->argv + state->next - 1;
-        state->next = state->argc;
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which program?");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    if (key != 'r')
+        return launch_parse(key, value, state, 'o', &run->argv);
+    run->report = true;
+    return 0;
 }
 
 // report tells how it ended, with the last page, and removes that.
