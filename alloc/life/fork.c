@@ -11,8 +11,9 @@
 //
 // A signal handler may fork out of a slow path that holds some of the locks, and the
 // holder of another lock may wait for one of these. So a handler waits for LOCKS_NS at
-// most, and forks without them then. Of stdio's list it cannot do so: fork itself takes
-// that lock, which nobody else is to hold while waiting for one of ours.
+// most, and forks without them then. For stdio's list it waits longer, since fork itself
+// takes that lock; so a thread that holds it and waits for one of ours gives way to
+// handlers (nhandlers).
 #include "life/fork.h"
 
 #include <pthread.h>
@@ -44,7 +45,20 @@
 // has needed so much itself: most children exec or exit soon.
 enum { CHILD_QUIET_BYTES = 1 << 20 };
 
-enum { LOCKS_NS = 100 * 1000 * 1000 };
+enum {
+    LOCKS_NS = 20 * 1000 * 1000,
+    STEP_NS = 4 * 1000 * 1000, // between two looks for handlers
+    GIVE_WAY_NS = 1000 * 1000,
+};
+static const uint64_t FOREVER_NS = UINT64_MAX;
+
+// How many handlers have not got all locks yet, or given them up. relaxed: whoever sees
+// it late gives way a step later
+static _Atomic unsigned nhandlers;
+
+static bool handlers_wait(void) {
+    return atomic_load_explicit(&nhandlers, memory_order_relaxed) != 0;
+}
 
 // What the handler before a fork leaves to that behind it, the last fork lowest: a
 // signal handler may fork in the midst of a fork. (stdio's list lock; a second thread
@@ -119,11 +133,21 @@ static void unlock_heap(unsigned n) {
     }
 }
 
+// take waits for a lock until that time; FOREVER_NS: or until a handler waits.
+static bool take(struct mutex *m, uint64_t end_ns) {
+    if (end_ns != FOREVER_NS)
+        return mutex_lock_until(m, end_ns);
+    while (!mutex_lock_until(m, sys_now_ns() + STEP_NS))
+        if (handlers_wait())
+            return false;
+    return true;
+}
+
 // lock_heap takes them all, or none.
 static bool lock_heap(uint64_t end_ns) {
     for (unsigned i = 0; i < nlocks(); i++) {
         struct mutex *m = lock_at(i);
-        if (m != NULL && !mutex_lock_until(m, end_ns)) {
+        if (m != NULL && !take(m, end_ns)) {
             unlock_heap(i);
             return false;
         }
@@ -133,15 +157,28 @@ static bool lock_heap(uint64_t end_ns) {
 
 // lock_all takes every lock, or none of ours.
 static bool lock_all(uint64_t end_ns) {
-    if (!mutex_lock_until(profile_starts_mutex(), end_ns)) {
-        forklock_before();
-        return false;
-    }
+    bool starts = mutex_lock_until(profile_starts_mutex(), end_ns);
     forklock_before();
-    if (lock_heap(end_ns))
-        return true;
+    if (!starts || lock_heap(end_ns))
+        return starts;
     mutex_unlock(profile_starts_mutex());
     return false;
+}
+
+static bool lock_in_handler(void) {
+    atomic_fetch_add_explicit(&nhandlers, 1, memory_order_relaxed);
+    bool locked = lock_all(sys_now_ns() + LOCKS_NS);
+    atomic_fetch_sub_explicit(&nhandlers, 1, memory_order_relaxed);
+    return locked;
+}
+
+static void lock_outside(void) {
+    while (!lock_all(FOREVER_NS)) {
+        forklock_after_parent();
+        do
+            sys_sleep_ns(GIVE_WAY_NS);
+        while (handlers_wait());
+    }
 }
 
 static void before_fork(void) {
@@ -159,12 +196,11 @@ static void before_fork(void) {
     if (helped)
         process_pause_helper();
     lockrank_pause(); // a handler that forks may have interrupted a holder
-    bool locked = lock_all(sys_now_ns() + LOCKS_NS);
-    // Stdio's list is not held for as long as that takes: a handler's fork needs it.
-    while (!locked && outside) {
-        forklock_after_parent();
-        locked = lock_all(sys_now_ns() + LOCKS_NS);
-    }
+    bool locked = true;
+    if (outside)
+        lock_outside();
+    else
+        locked = lock_in_handler();
     forks_push((helped ? FORK_HELPED : 0) | (locked ? FORK_LOCKED : 0));
 }
 
@@ -206,6 +242,7 @@ static void become_child(void) {
 
 static void after_fork_child(void) {
     bool outside = thread_tls.depth == 0;
+    atomic_store_explicit(&nhandlers, 0, memory_order_relaxed); // the parent's
     if (!(forks_pop() & FORK_LOCKED)) {
         runtime_set_state(RUNTIME_FORKED); // a bare child
         forklock_after_child();
@@ -235,6 +272,7 @@ COLD void fork_start(void) {
 // leaked, and so are other threads' caches.
 void fork_repair_child(void) {
     bool rebuilt[NUM_SIZECLASSES] = {false};
+    atomic_store_explicit(&nhandlers, 0, memory_order_relaxed); // the parent's
     page_repair();
     mheap_repair(&mound_heap, rebuilt);
     thread_orphan_repaired(rebuilt);

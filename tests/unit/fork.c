@@ -13,7 +13,14 @@
 #include "runtime/thread.h"
 #include "watch/profile.h"
 
-enum { HANG_S = 30, LARGE = 200 << 10, MANY = 3000 };
+enum {
+    HANG_S = 30,
+    LARGE = 200 << 10,
+    MANY = 3000,
+    NFORKS = 10,
+    NOTHERS = 3,
+    WHILE_US = 20 * 1000,
+};
 
 // A lock, and another one that its holder waits for.
 struct waiter {
@@ -55,15 +62,35 @@ static int use(void) {
     return mound_verify();
 }
 
+static _Atomic int nfailed;
+
+// fork_often forks as threads do that are in no handler.
+static void *fork_often(void *arg) {
+    for (int i = 0; i < NFORKS; i++) {
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(use());
+        int status;
+        if (waitpid(pid, &status, 0) != pid || status != 0)
+            nfailed++;
+    }
+    return arg;
+}
+
 // fork_out_of forks where a handler does that interrupted the holder of mheap.lock,
 // while another thread holds a lock above and waits for that. The child leaves the slow
-// path as the handler would return to it, and uses the heap.
-static void fork_out_of(struct mutex *held_by_another) {
+// path as the handler would return to it, and uses the heap. Meanwhile others fork.
+static void fork_out_of(struct mutex *held_by_another, int nothers) {
     struct waiter w = {.holds = held_by_another, .waits_for = &mound_heap.lock};
     use();
     thread_enter();
     mutex_lock(&mound_heap.lock);
     begin_to_wait(&w);
+    pthread_t others[NOTHERS];
+    for (int i = 0; i < nothers; i++)
+        pthread_create(&others[i], NULL, fork_often, NULL);
+    if (nothers > 0)
+        usleep(WHILE_US); // most likely one of them waits for the lock by now
 
     pid_t pid = fork();
 
@@ -75,51 +102,34 @@ static void fork_out_of(struct mutex *held_by_another) {
     cr_assert(eq(int, waitpid(pid, &status, 0), pid));
     cr_assert(zero(int, status));
     pthread_join(w.thread, NULL);
+    for (int i = 0; i < nothers; i++)
+        pthread_join(others[i], NULL);
+    cr_assert(zero(int, nfailed));
     cr_assert(zero(int, use()));
 }
 
 Test(fork, a_handler_does_not_wait_for_the_scavenger_that_waits_for_it,
      .timeout = HANG_S) {
-    fork_out_of(&mound_heap.scavenger);
+    fork_out_of(&mound_heap.scavenger, 0);
 }
 
 Test(fork, a_handler_does_not_wait_for_a_class_whose_holder_waits_for_it,
      .timeout = HANG_S) {
-    fork_out_of(&mheap_class(&mound_heap, 5)->lock);
+    fork_out_of(&mheap_class(&mound_heap, 5)->lock, 0);
 }
 
 Test(fork, a_handler_does_not_wait_for_the_list_of_threads_that_waits_for_it,
      .timeout = HANG_S) {
-    fork_out_of(thread_list_mutex());
+    fork_out_of(thread_list_mutex(), 0);
 }
 
 Test(fork, a_handler_does_not_wait_for_a_start_of_profiles_that_waits_for_it,
      .timeout = HANG_S) {
-    fork_out_of(profile_starts_mutex());
-}
-
-// Two forks at once: one that gave the locks up and one that has them.
-static _Atomic int nfailed;
-
-static void *fork_often(void *arg) {
-    for (int i = 0; i < 20; i++) {
-        pid_t pid = fork();
-        if (pid == 0)
-            _exit(use());
-        int status;
-        if (waitpid(pid, &status, 0) != pid || status != 0)
-            nfailed++;
-    }
-    return arg;
+    fork_out_of(profile_starts_mutex(), 0);
 }
 
 Test(fork, others_fork_beside_a_handler_that_does_not_wait, .timeout = HANG_S) {
-    pthread_t thread;
-    use();
-    pthread_create(&thread, NULL, fork_often, NULL);
-    fork_out_of(&mound_heap.scavenger);
-    pthread_join(thread, NULL);
-    cr_assert(zero(int, nfailed));
+    fork_out_of(&mound_heap.scavenger, NOTHERS);
 }
 
 static _Atomic bool let_go;
