@@ -81,18 +81,18 @@ void mutex_unlock_slow(struct mutex *m) {
 // thread-local memory than a release build may have.
 static __thread uint8_t nheld[LOCKRANK_COUNT] TLS_MODEL;
 
-static __thread bool paused TLS_MODEL;
+static __thread uint8_t npaused TLS_MODEL;
 
 void lockrank_pause(void) {
-    paused = true;
+    npaused++;
 }
 
 void lockrank_resume(void) {
-    paused = false;
+    npaused--;
 }
 
 void lockrank_acquire(enum lockrank rank) {
-    if (paused) {
+    if (npaused > 0) {
         nheld[rank]++;
         return;
     }

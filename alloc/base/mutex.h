@@ -53,8 +53,8 @@ void mutex_unlock_slow(struct mutex *m);
 #ifdef MOUND_DEBUG
 void lockrank_acquire(enum lockrank rank);
 void lockrank_release(enum lockrank rank);
-// lockrank_pause stops the check on this thread until lockrank_resume: fork takes
-// all locks, possibly in a handler that interrupted a holder of one.
+// lockrank_pause stops the check on this thread until as many calls of lockrank_resume:
+// fork takes all locks, possibly in a handler that interrupted a holder of one.
 void lockrank_pause(void);
 void lockrank_resume(void);
 #else

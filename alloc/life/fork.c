@@ -172,13 +172,17 @@ static bool lock_in_handler(void) {
     return locked;
 }
 
+// lock_outside is a slow path, too: a handler that forks in the midst of it waits for a
+// bounded time.
 static void lock_outside(void) {
+    thread_enter();
     while (!lock_all(FOREVER_NS)) {
         forklock_after_parent();
         do
             sys_sleep_ns(GIVE_WAY_NS);
         while (handlers_wait());
     }
+    thread_leave();
 }
 
 static void before_fork(void) {

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -132,7 +133,50 @@ Test(fork, others_fork_beside_a_handler_that_does_not_wait, .timeout = HANG_S) {
     fork_out_of(&mound_heap.scavenger, NOTHERS);
 }
 
-static _Atomic bool let_go;
+// A handler that forks while its thread waits for the locks of a fork, which the holder
+// of mheap.lock waits for as well.
+static _Atomic bool let_go, handled;
+static pthread_t forker;
+
+static void fork_in_handler(int signal) {
+    int status;
+    (void)signal;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    if (waitpid(pid, &status, 0) != pid || status != 0)
+        nfailed++;
+    handled = true;
+}
+
+static void *fork_once(void *arg) {
+    pid_t pid = fork();
+    int status;
+    if (pid == 0)
+        _exit(use());
+    if (waitpid(pid, &status, 0) != pid || status != 0)
+        nfailed++;
+    return arg;
+}
+
+Test(fork, a_handler_in_the_midst_of_a_fork_does_not_wait_for_ever,
+     .timeout = HANG_S) {
+    use();
+    signal(SIGUSR1, fork_in_handler);
+    thread_enter();
+    mutex_lock(&mound_heap.lock);
+    pthread_create(&forker, NULL, fork_once, NULL);
+    while ((atomic_load(&mound_heap.lock.word) & MUTEX_CONTENDED) == 0)
+        usleep(100);
+    pthread_kill(forker, SIGUSR1);
+    while (!handled)
+        usleep(100);
+    mutex_unlock(&mound_heap.lock);
+    thread_leave();
+    pthread_join(forker, NULL);
+    cr_assert(zero(int, nfailed));
+    cr_assert(zero(int, use()));
+}
 
 static void *hold(void *arg) {
     struct waiter *w = arg;
