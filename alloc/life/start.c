@@ -23,6 +23,7 @@
 #include "life/threadend.h"
 #include "malloc_slow.h"
 #include "os/filter.h"
+#include "os/helper.h"
 #include "os/memname.h"
 #include "os/memwatch.h"
 #include "os/sys.h"
@@ -52,7 +53,7 @@ static void set_options(struct mheap *h) {
     h->trace = options->trace_scav;
     h->helper.open = options->trace_scav; // it prints
     h->holes.off = options->hardened > 1; // see holes.h
-    if (options->control && !options->off)
+    if (options->control && !options->off && helper_possible())
         control_init();
 }
 

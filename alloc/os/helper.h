@@ -47,6 +47,11 @@ extern const char helper_path_rollup[] HIDDEN;  // /proc/self/smaps_rollup
 extern const char helper_path_pagemap[] HIDDEN; // /proc/self/pagemap
 extern const char helper_path_stat[] HIDDEN;    // /proc/self/stat
 
+// helper_possible says whether a process can have one for good. With the runtime of a
+// sanitizer it cannot: that follows memcpy, clone and others of the C library in each
+// thread, by thread-local variables which only the threads of pthread_create have.
+bool helper_possible(void);
+
 // helper_start lets run(arg) run in a thread, unless it runs already. It returns
 // false if it does, or cannot be made, or is paused, or a filter came (os/filter.h).
 // Any thread, with or without locks.

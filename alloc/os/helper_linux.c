@@ -175,6 +175,14 @@ static int enter(void *p) {
     return 0; // not reached
 }
 
+// As in preload/startup.c.
+extern size_t __sanitizer_get_allocated_size(const void *p)
+    __attribute__((weak));
+
+bool helper_possible(void) {
+    return __sanitizer_get_allocated_size == NULL;
+}
+
 bool helper_start(struct helper *h, void (*run)(void *arg), void *arg) {
     uint32_t expected = 0;
     if (filter_noted())

@@ -10,6 +10,7 @@
 #include "os/filter.h"
 #include "os/pagefile.h"
 #include "runtime/options.h"
+#include "runtime/runtime.h"
 #include "runtime/thread.h"
 #include "watch/control.h"
 #include "watch/publish.h"
@@ -117,7 +118,7 @@ static const char *make_locked(const char **ret_what) {
     page->nbytes = sizeof *page;
     page->identity = id;
     // A reader that comes before the helper is to wait for it.
-    if (options->control)
+    if (mound_heap.helper.answers)
         page->control.listening = MOUND_PAGE_PAUSED;
     // release: partner in runtime_page_now
     atomic_store_explicit(runtime_page(), page, memory_order_release);

@@ -248,7 +248,7 @@ LSAN = {'leak': '333 byte(s) leaked', 'fine': None}
 MSAN = {'uninit': 'use-of-uninitialized-value', 'fine': None}
 TSAN = {'race': 'ThreadSanitizer: data race',
         'race_and_exit': 'ThreadSanitizer: data race', 'fine': None}
-SOME_SETTINGS = ({'MOUND_UNWIND': 'fp'}, LEVEL2, GUARD)
+SOME_SETTINGS = ({'MOUND_UNWIND': 'fp'}, LEVEL2, GUARD, {'MOUND_CONTROL': '1'})
 
 
 def expect_sanitizer(program, cases, settings):
