@@ -15,9 +15,9 @@
 // use to who does: it puts itself under a filter that lets it give memory back and
 // end, and nothing else, and it has a root and a current folder of its own ("/"), so
 // that it holds no file system in use. Where the process is under a filter already,
-// which may kill for what that takes, it does without: it is then made by the system
-// calls that pthread_create makes, with the same flags, and in its life makes those
-// of malloc and exit, so that such a filter lets it be. It sets no name of its own.
+// which may kill for what that takes, it does without: it is made by the system calls
+// that pthread_create makes, with the same flags, and in its life then makes those of
+// malloc and exit, so that such a filter lets it be. It sets no name of its own.
 //
 // One that answers requests may do what these take, too: map memory without the right to
 // execute it, make all threads pass a barrier, and open the four files of /proc/self that

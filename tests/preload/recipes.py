@@ -240,6 +240,17 @@ def helgrind_and_drd_find_the_race_and_no_other(folder):
         must('ERROR SUMMARY: 0 errors' in r.stderr, tool, r.stderr)
 
 
+def valgrind_runs_the_helper_thread(folder):
+    need('valgrind')
+    program = build(folder, 'gcc')
+    for tool in ('memcheck', 'callgrind', 'helgrind'):
+        command = ['valgrind', '-q', '--tool=' + tool, program, 'fine']
+        if tool == 'callgrind':
+            command.insert(3, '--callgrind-out-file=/dev/null')
+        r = run(command, {'MOUND_CONTROL': '1'})
+        must(r.returncode == 0 and r.stderr == '', tool, r.returncode, r.stderr)
+
+
 # Sanitizers.
 
 ASAN = {'over': 'heap-buffer-overflow', 'leak': '333 byte(s) leaked',
@@ -368,6 +379,7 @@ TESTS = [
     every_tool_of_valgrind_serves_every_name,
     callgrind_counts_our_instructions, massif_knows_the_sites,
     helgrind_and_drd_find_the_race_and_no_other,
+    valgrind_runs_the_helper_thread,
     asan_in_a_library, asan_in_a_library_that_is_preloaded_first,
     asan_in_a_library_with_options_of_the_program,
     asan_in_a_library_of_clang, asan_inside_the_program,
