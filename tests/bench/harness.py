@@ -330,8 +330,12 @@ class Harness(unittest.TestCase):
         self.assertEqual(
             figures.replaced(text, one[4], '5d', '\nnew 2\n'),
             text.replace('1a2b', '5d').replace('old 1', 'new 2'))
+        self.assertEqual(
+            figures.replaced(text + '\nafter | it\n', two[4], '5d', '| b |\n| c |\n'),
+            text.replace('3c', '5d').replace('| a |', '| b |\n| c |') +
+            '\nafter | it\n')
         with self.assertRaises(ValueError):
-            figures.replaced(text, two[4], '5d', 'new')
+            figures.replaced(text.replace('| a |', 'a'), two[4], '5d', 'new')
 
     def short(self, *more):
         """A run of a few seconds that leaves figures.json."""
