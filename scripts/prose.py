@@ -32,7 +32,10 @@ def claims_without_release(text):
 # promises that are not kept.
 WORDING = re.compile(r"\b(stands? aside|holds nobody up|(is )?made to come by|"
                      r"however it ends|not in it (are|is)|want(s)? (an|its|their) "
-                     r"end|a (link|device) is replaced|do(es)? no harm)\b", re.I)
+                     r"end|a (link|device) is replaced|do(es)? no harm|"
+                     r"(is|are|be|was) looked at|in the place of|comes? by|nobody "
+                     r"(answers|sees|can)|deserves?|whoever|who makes|be it|(wait|"
+                     r"sample|shows?) (for )?so (long|many|much))\b", re.I)
 
 
 def headings(text):

@@ -268,6 +268,10 @@ class Harness(unittest.TestCase):
         wording = self.check().prose.WORDING
         for text, found in (('mound stands aside', True),
                             ('statistics however it ends', True),
+                            ('a table is looked at', True),
+                            ('wait so long', True),
+                            ('one in the place of another', True),
+                            ('whoever may connect', True),
                             ('an iterator must be ended', False),
                             ('symbolic links are replaced', False)):
             with self.subTest(text):
