@@ -227,7 +227,11 @@ size_t mound_swiss_evacuate(const struct mound_map_type *t,
 }
 
 void swiss_free_tables(const struct mound_map_type *t, struct mound_swiss *m) {
-    for (struct mound_swiss_ref_ *ref = dir_first(t, m), *next; ref != NULL;
+    if (m->dir_ == m->one_) {
+        table_free(t, table_of(t, m->one_[0]));
+        return;
+    }
+    for (struct mound_swiss_ref_ *ref = m->dir_, *next; ref != NULL;
          ref = next) {
         next = dir_next(t, m, ref);
         table_free(t, table_of(t, *ref));

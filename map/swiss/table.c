@@ -89,7 +89,22 @@ static struct layout layout_of(const struct mound_map_type *t, uint64_t mask,
     return l;
 }
 
+// The metadata of an only group. It is written at once, as it is read: a read of what was
+// just written in parts waits for the cache.
+static const uint8_t first_group[MOUND_SWISS_GROUP] = {[MOUND_SWISS_FIRST] =
+                                                           MOUND_SWISS_NO_SLOT,
+                                                       MOUND_SWISS_NO_SLOT,
+                                                       MOUND_SWISS_NO_SLOT,
+                                                       MOUND_SWISS_NO_SLOT,
+                                                       MOUND_SWISS_NO_SLOT,
+                                                       MOUND_SWISS_NO_SLOT,
+                                                       MOUND_SWISS_NO_SLOT};
+
 static void metadata_empty(uint8_t *metadata, uint64_t mask, size_t nslots) {
+    if (mask == 0 && nslots == MOUND_SWISS_FIRST) {
+        memcpy(metadata, first_group, sizeof first_group);
+        return;
+    }
     size_t missing = table_ngroups(mask) * MOUND_SWISS_SLOTS - nslots;
     memset(metadata, 0, mask + MOUND_SWISS_GROUP);
     memset(metadata + mask + MOUND_SWISS_SLOTS - missing, MOUND_SWISS_NO_SLOT,
