@@ -11,7 +11,8 @@ enum {
     SHORT_RANGES = 64, // that are shorter: of a free, in SYS_TICKS_STEP
     // What is taken under one lock: 50 to 300 us to release, of pages of 4 KiB.
     RELEASE_PAGES = CHUNK_PAGES,
-    SCAVENGE_RANGES = 32,
+    SCAVENGE_RANGES =
+        16, // 40 bytes of stack each: handlers may have 2 KiB in all
     // A visit that has come to the end four times has seen every chunk in all three
     // ways, wherever it began.
     ALL_TURNS = 4,

@@ -46,7 +46,7 @@ Test(loaded, a_library_is_found_as_long_as_it_is_loaded) {
 
     cr_assert(loaded_find(inside, &object));
     cr_assert(eq(ulong, object.start, map->l_addr));
-    cr_assert(ne(ptr, strstr(object.name, name), NULL));
+    cr_assert(ne(ptr, (void *)strstr(object.name, name), NULL));
 
     dlclose(handle);
     cr_assert(not(loaded_find(inside, &object)));
