@@ -39,6 +39,8 @@ MOUND_MAP_INLINE_ bool mound_swiss_search_(const struct mound_map_type *t,
              offset = mound_swiss_home_(hash, mask);
     bool on = true;
     p->base = NULL;
+    p->offset = 0; // or gcc takes them for uninitialized
+    p->slot = 0;
     do {
         const uint8_t *group = mound_swiss_group_(t, base, offset);
         mound_swiss_tags_ tags = mound_swiss_tags_at_(group);

@@ -80,6 +80,9 @@ def what_is_found_while_optimizing_is_nothing_either(_):
 def machines_without_sse2_have_no_warnings_of_their_own(_):
     expect_silence('clang', '--target=x86_64-linux-gnu', '-mno-sse2',
                    '-fsyntax-only', language='c')
+    for level in '-O2', '-O3':
+        expect_silence('gcc', '-U__SSE2__', level, '-c', language='c')
+        expect_silence('g++', '-U__SSE2__', level, '-c', language='c++')
 
 
 def both_maps_go_into_one_file(_):
@@ -94,6 +97,7 @@ REFUSED = '''
 #include <memory>
 #include <utility>
 #include <mound_map.h>
+#include <mound_swiss.h>
 struct plain { int a; double b; };
 struct refers { const std::string *to; };
 typedef std::pair<int, int> both; // its assignment is not trivial, copies are
@@ -107,6 +111,14 @@ static bool string_eq(const std::string &a, const std::string &b) {
 '''
 
 
+# The lines that declare types, for either map.
+def lines(*names):
+    for line in names:
+        yield line
+        yield line.replace('MOUND_MAP_', 'MOUND_SWISS_').replace(
+            'MOUND_SET_', 'MOUND_SWISS_SET_')
+
+
 def refused(line):
     r = compile('g++', REFUSED % line, '-std=c++11', '-fsyntax-only',
                 language='c++')
@@ -118,18 +130,19 @@ def refused(line):
 
 
 def cxx_types_that_own_memory_are_refused(_):
-    for line in ('MOUND_MAP_U64(names, std::string)',
-                 'MOUND_MAP_U64(names, std::unique_ptr<int>)',
-                 'MOUND_SET_DECLARE(names, std::string, string_hash, string_eq)',
-                 'MOUND_MAP_DECLARE(names, std::string, int, string_hash, '
-                 'string_eq)'):
+    for line in lines(
+            'MOUND_MAP_U64(names, std::string)',
+            'MOUND_MAP_U64(names, std::unique_ptr<int>)',
+            'MOUND_SET_DECLARE(names, std::string, string_hash, string_eq)',
+            'MOUND_MAP_DECLARE(names, std::string, int, string_hash, string_eq)'):
         tap.must(refused(line), line, 'compiles')
 
 
 def cxx_types_that_are_plain_are_taken(_):
-    for line in ('MOUND_MAP_U64(names, plain)', 'MOUND_MAP_U64(names, refers)',
-                 'MOUND_MAP_U64(names, both)', 'MOUND_MAP_U64(names, std::string *)',
-                 'namespace n { MOUND_MAP_STR(names, plain) }'):
+    for line in lines(
+            'MOUND_MAP_U64(names, plain)', 'MOUND_MAP_U64(names, refers)',
+            'MOUND_MAP_U64(names, both)', 'MOUND_MAP_U64(names, std::string *)',
+            'namespace n { MOUND_MAP_STR(names, plain) }'):
         tap.must(not refused(line), line, 'is refused')
 
 
