@@ -80,7 +80,8 @@ def sampled(text):
     text = re.sub(r'(?<![\w.])[\w.-]*/[\w./+-]*/([\w.-]+)', r'\1', text)
     lines = []
     for line in shape(re.sub(r'\b[0-9]+(\.[0-9]+)?(m?s|[kMG]B)\b', 'N', text)):
-        line = re.sub(r'\b(N [kMG]|N( N)+)(?= |$)', 'N', line)
+        line = re.sub(r'\b(N [kMG]|N million|N( N)+)(?= |$)', 'N', line)
+        line = re.sub(r'\bN bytes? in\b', 'N B in', line)
         line = re.sub(r'^(N\b.*%( N| N B)*) [A-Za-z_].*', r'\1', line)
         if line and not re.match(r'\.\.\.|[\w.:<>~ ()-]*$', line) and \
                 'libc.so' not in line and '+N (_start' not in line:
