@@ -58,6 +58,18 @@ static struct tls tls_reach(void) {
     return reach;
 }
 
+// make_control_block fills in what sys_self and the C library look at. Where
+// thread-local variables lie above the thread pointer, they begin behind two words that
+// are read only for those of libraries which dlopen has loaded.
+static void make_control_block(char *tls) {
+#if defined(__x86_64__)
+    ((void **)tls)[0] = tls;
+    ((void **)tls)[2] = tls;
+#else
+    (void)tls;
+#endif
+}
+
 struct start {
     void (*run)(void *arg);
     void *arg;
@@ -214,8 +226,7 @@ bool helper_start(struct helper *h, void (*run)(void *arg), void *arg) {
     if (h->memory == NULL)
         goto failed;
     char *tls = h->memory + STACK_BYTES + reach.below;
-    ((void **)tls)[0] = tls; // where sys_self and the C library look
-    ((void **)tls)[2] = tls;
+    make_control_block(tls);
     atomic_store_explicit(&helper_self, (uintptr_t)tls, memory_order_relaxed);
     struct start *start = (struct start *)(h->memory + STACK_BYTES) - 1;
     h->pid = sys_pid();

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <fcntl.h>
+#include <link.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -52,6 +53,43 @@ Test(helper, what_it_writes_is_in_its_own_memory) {
     }
 
     cr_assert(all_zero(around, AROUND / 2));
+}
+
+enum { NEAR = 256 };
+static intptr_t near; // from the thread pointer to variables of the program
+static char seen[NEAR];
+
+// find_near finds those that are next to the thread pointer. Of all objects the program
+// comes first.
+static int find_near(struct dl_phdr_info *info, size_t nbytes, void *arg) {
+    (void)nbytes;
+    (void)arg;
+    uintptr_t start = (uintptr_t)info->dlpi_tls_data;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *h = &info->dlpi_phdr[i];
+        if (h->p_type == PT_TLS && start < sys_self())
+            start += h->p_memsz - NEAR;
+    }
+    near = (intptr_t)(start - sys_self());
+    return 1;
+}
+
+static void look_near(void *arg) {
+    (void)arg;
+    memcpy(seen, (const char *)(sys_self() + (uintptr_t)near), NEAR);
+}
+
+// So are the allocator's own where it is linked into the program.
+Test(helper, the_variables_of_a_thread_are_zero_in_it) {
+    helper.open = true; // with a thread of fewer rights qemu has no such test
+    dl_iterate_phdr(find_near, NULL);
+    memset(seen, 'x', sizeof seen);
+
+    cr_assert(helper_start(&helper, look_near, NULL));
+    while (atomic_load(&helper.tid) != 0)
+        sched_yield();
+
+    cr_assert(all_zero(seen, sizeof seen));
 }
 
 static _Atomic uint32_t bell;
