@@ -6,7 +6,9 @@
 #include <ucontext.h>
 
 #include "base/bits.h"
+#include "os/cfi_entry.h"
 #include "os/filter.h"
+#include "os/loaded.h"
 #include "os/stack.h"
 #include "os/syscall.h"
 #include "os/unwind.h"
@@ -40,7 +42,7 @@ static struct registers registers_of(const void *context) {
     r.pc = uc->uc_mcontext.pc;
     r.fp = uc->uc_mcontext.regs[REGISTER_FP];
     r.sp = uc->uc_mcontext.sp;
-    r.link = uc->uc_mcontext.regs[REGISTER_LINK];
+    r.link = stack_return_address(uc->uc_mcontext.regs[REGISTER_LINK]);
 #else
     (void)uc;
 #endif
@@ -118,13 +120,24 @@ static bool follows_call(uintptr_t pc) {
 }
 #endif
 
+// in_one_function says whether an instruction and the call before a return address are in
+// the same function, by the tables for unwinding: then it has called others since.
+static bool in_one_function(uintptr_t pc, uintptr_t after_call) {
+    struct loaded object;
+    if (!loaded_find(pc, &object) || after_call <= object.start ||
+        after_call > object.end)
+        return false;
+    uintptr_t entry = cfi_entry_find(&object, pc);
+    return entry != 0 && cfi_entry_find(&object, after_call - 1) == entry;
+}
+
 // caller_of_leaf returns where a function returns to that has no frame of its
 // own, or 0. The functions that overflows happen in (memcpy, strcpy) are such,
 // and a chain of frame pointers passes over their callers.
 static uintptr_t caller_of_leaf(const struct registers *r) {
     uint64_t word;
     if (r->link != 0)
-        return r->link;
+        return in_one_function(r->pc, r->link) ? 0 : r->link;
     if (!fault_peek(r->sp, &word) || !follows_call((uintptr_t)word))
         return 0;
     return (uintptr_t)word;
@@ -142,6 +155,7 @@ static unsigned walk_frames(const struct registers *r, uintptr_t *pcs,
     while (n < max && fp >= below && fp - below <= FRAME_BYTES_MAX &&
            fault_peek(fp, &next) && fault_peek(fp + WORD_BYTES, &pc) &&
            pc != 0) {
+        pc = stack_return_address(pc);
         if (first && leaf != 0 && leaf != pc)
             pcs[n++] = leaf;
         first = false;

@@ -7,6 +7,18 @@
 
 enum { STACK_WORD_BYTES = sizeof(uintptr_t) };
 
+// stack_return_address returns where a return address leads that a function saved: on ARM
+// some sign it in the upper bits.
+ALWAYS_INLINE uintptr_t stack_return_address(uintptr_t word) {
+#if defined(__aarch64__)
+    register uintptr_t x30 __asm__("x30") = word;
+    __asm__("hint 7" : "+r"(x30)); // xpaclri: without its signature
+    return x30;
+#else
+    return word;
+#endif
+}
+
 // stack_readable says whether the word at addr may be read: a system call.
 bool stack_readable(uintptr_t addr);
 

@@ -49,16 +49,6 @@ static struct stack_skip own_frames(uintptr_t caller) {
 
 #if defined(__x86_64__) || defined(__aarch64__)
 
-static uintptr_t return_address(uintptr_t word) {
-#if defined(__aarch64__)
-    register uintptr_t x30 __asm__("x30") = word;
-    __asm__("hint 7" : "+r"(x30)); // xpaclri: without its signature
-    return x30;
-#else
-    return word;
-#endif
-}
-
 static bool looks_like_code(uintptr_t pc) {
     return pc >= 1 << 16 && pc < (uintptr_t)1 << 48;
 }
@@ -76,7 +66,7 @@ static unsigned walk(uintptr_t fp, struct stack_skip *skip, uintptr_t *ret_pcs,
            !(view.own && fp + RECORD_BYTES > view.end) &&
            stack_read(&view, fp, &next) &&
            stack_read(&view, fp + WORD_BYTES, &word)) {
-        uintptr_t pc = return_address(word);
+        uintptr_t pc = stack_return_address(word);
         if (!looks_like_code(pc))
             break;
         if (!stack_skips(skip, pc))
