@@ -45,7 +45,10 @@ void *catch_end;
 #define TYPE_ENCODING "0x9c"  // indirect, relative, eight bytes
 #define TABLE_ENCODING "0x1c" // relative, eight bytes
 #define NO_TYPE ".xword 0"
+// hint 34 and 36 are bti c and bti j: where protected code may be entered by a call, and
+// by the jump of the unwinder.
 #define BODY                                                                   \
+    "    hint 34\n"                                                            \
     "    stp x29, x30, [sp, #-16]!\n"                                          \
     "    .cfi_def_cfa_offset 16\n"                                             \
     "    .cfi_offset x29, -16\n"                                               \
@@ -65,6 +68,7 @@ void *catch_end;
     "    ret\n"                                                                \
     ".Lcatch_caught:\n"                                                        \
     "    .cfi_restore_state\n"                                                 \
+    "    hint 36\n"                                                            \
     "    adrp x8, catch_begin\n"                                               \
     "    ldr x8, [x8, :lo12:catch_begin]\n"                                    \
     "    blr x8\n"                                                             \
