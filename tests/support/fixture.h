@@ -6,6 +6,7 @@
 
 #include "heap/mcache.h"
 #include "heap/mheap.h"
+#include "os/sys.h"
 
 enum { FIXTURE_CACHES = 32, FIXTURE_MISUSED = 64 };
 
@@ -72,5 +73,13 @@ uint64_t random_next(struct random *r);
 static inline uint64_t random_below(struct random *r, uint64_t n) {
     return random_next(r) % n;
 }
+
+// FIXTURE_NEEDS_SMALL_PAGES skips a test of what is not done where the pages of the system
+// are larger than those of the heap: objects do not begin at them there.
+#define FIXTURE_NEEDS_SMALL_PAGES()                                            \
+    do {                                                                       \
+        if (sys_page_size() > PAGE_SIZE)                                       \
+            cr_skip_test("pages of the system are larger than the heap's");    \
+    } while (0)
 
 #endif // TESTS_SUPPORT_FIXTURE_H

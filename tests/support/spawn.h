@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 // How long a child may take before it counts as hung, unless told otherwise.
+// Times TESTS_SLOWER, if that is in the environment: an emulator takes longer.
 enum { SPAWN_TIMEOUT_S = 60 };
 
 // struct spawn says what to run. All pointers may be NULL but argv.

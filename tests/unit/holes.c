@@ -88,6 +88,7 @@ static void tick(struct fixture *f) {
 }
 
 Test(holes, a_page_whose_slots_are_all_free_goes_and_the_others_stay) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = fixture_start();
     struct mspan *s = fixture_full_span(&f, sizeclass_for(64));
     uintptr_t start = mspan_start(s);
@@ -106,6 +107,7 @@ Test(holes, a_page_whose_slots_are_all_free_goes_and_the_others_stay) {
 }
 
 Test(holes, of_every_class_exactly_the_pages_without_a_live_byte_go) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = fixture_start();
     struct random r = random_from(131);
     for (unsigned c = 1; c < NUM_SIZECLASSES; c++) {
@@ -135,6 +137,7 @@ Test(holes, of_every_class_exactly_the_pages_without_a_live_byte_go) {
 }
 
 Test(holes, slots_on_pages_with_memory_are_handed_out_first) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = fixture_start();
     unsigned c = sizeclass_for(64);
     struct mspan *a = fixture_full_span(&f, c);
@@ -165,6 +168,7 @@ Test(holes, slots_on_pages_with_memory_are_handed_out_first) {
 }
 
 Test(holes, first_slots_of_a_thread_may_lie_on_a_released_page) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = fixture_start();
     unsigned c = sizeclass_for(32);
     struct mspan *s = fixture_full_span(&f, c);
@@ -186,6 +190,7 @@ Test(holes, first_slots_of_a_thread_may_lie_on_a_released_page) {
 }
 
 Test(holes, a_span_that_was_used_since_the_last_walk_is_left_out) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     enum { N = 400 };
     struct fixture f = fixture_start();
     static struct mspan *s[N];
@@ -213,6 +218,7 @@ Test(holes, a_span_that_was_used_since_the_last_walk_is_left_out) {
 }
 
 Test(holes, side_by_side_they_go_in_one_call) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     enum { N = 64 };
     struct fixture f = fixture_start();
     struct mspan *s[N];
@@ -228,6 +234,7 @@ Test(holes, side_by_side_they_go_in_one_call) {
 }
 
 Test(holes, a_refused_page_stays_as_it_was_and_the_others_go) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     enum { N = 20 };
     for (unsigned nth = 1; nth <= N; nth++) {
         struct fixture f = fixture_start();
@@ -254,6 +261,7 @@ Test(holes, a_refused_page_stays_as_it_was_and_the_others_go) {
 }
 
 Test(holes, where_every_release_is_refused_it_is_soon_not_tried_any_more) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     enum { N = 200 };
     struct fixture f = fixture_start();
     struct mspan *s[N];
@@ -269,6 +277,7 @@ Test(holes, where_every_release_is_refused_it_is_soon_not_tried_any_more) {
 }
 
 Test(holes, a_span_in_hands_takes_slots_back_and_gives_none) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = fixture_start();
     unsigned c = sizeclass_for(64);
     struct mspan *s = fixture_full_span(&f, c);
@@ -299,6 +308,7 @@ Test(holes, a_span_in_hands_takes_slots_back_and_gives_none) {
 }
 
 Test(holes, a_child_of_fork_takes_back_what_was_in_hands) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = fixture_start();
     unsigned c = sizeclass_for(64);
     struct mspan *s = fixture_full_span(&f, c);
@@ -320,6 +330,7 @@ Test(holes, a_child_of_fork_takes_back_what_was_in_hands) {
 }
 
 Test(holes, the_advice_for_huge_pages_is_taken_back_once) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = fixture_start();
     hugepages_init(f.heap, THP_AUTO);
     struct mcache *cache = fixture_cache(&f);
@@ -342,6 +353,7 @@ Test(holes, the_advice_for_huge_pages_is_taken_back_once) {
 }
 
 Test(holes, pages_of_a_span_that_empties_are_released_ones_of_the_heap) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = fixture_start();
     struct mspan *other = fixture_full_span(&f, sizeclass_for(8192));
     struct mspan *s = fixture_full_span(&f, sizeclass_for(8192));
@@ -361,6 +373,7 @@ Test(holes, pages_of_a_span_that_empties_are_released_ones_of_the_heap) {
 }
 
 Test(holes, what_is_rebuilt_from_the_bits_keeps_what_is_right_of_it) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = fixture_start();
     struct mspan *s = fixture_full_span(&f, sizeclass_for(64));
     struct mcentral *mc = central_of(&f, s);
@@ -379,6 +392,7 @@ Test(holes, what_is_rebuilt_from_the_bits_keeps_what_is_right_of_it) {
 }
 
 Test(holes, none_are_made_where_they_are_off) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = fixture_start();
     keep_only(&f, fixture_full_span(&f, sizeclass_for(64)), 0, 0);
     f.heap->holes.off = true;
@@ -396,6 +410,7 @@ static void grow(struct fixture *f, uint64_t nbytes) {
 enum { LITTER = 512 };
 
 Test(holes, what_no_class_uses_any_more_pays_for_fresh_memory) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = fixture_start();
     static struct mspan *s[LITTER];
     unsigned c = sizeclass_for(4096);
@@ -412,6 +427,7 @@ Test(holes, what_no_class_uses_any_more_pays_for_fresh_memory) {
 }
 
 Test(holes, a_class_that_is_used_pays_for_nothing) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = fixture_start();
     static struct mspan *s[LITTER];
     unsigned c = sizeclass_for(4096);
@@ -428,6 +444,7 @@ Test(holes, a_class_that_is_used_pays_for_nothing) {
 }
 
 Test(holes, what_is_used_again_ends_it_for_a_while) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = fixture_start();
     static struct mspan *s[LITTER];
     unsigned c = sizeclass_for(4096);
@@ -448,6 +465,7 @@ Test(holes, what_is_used_again_ends_it_for_a_while) {
 }
 
 Test(holes, single_pages_pay_as_well) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     enum { N = 2048 };
     struct fixture f = fixture_start();
     static struct mspan *s[N];
@@ -522,6 +540,7 @@ static void randomly(uint64_t seed) {
 }
 
 Test(holes, whatever_comes_and_goes_no_byte_is_lost) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     for (uint64_t seed = 1; seed <= 12; seed++)
         randomly(seed);
 }

@@ -99,6 +99,7 @@ Test(hugepages, of_large_objects_a_quarter_is_guessed_and_no_more_than_16_mib) {
 }
 
 Test(hugepages, of_large_objects_that_are_touched_three_quarters_are_guessed) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = start(THP_AUTO);
     f.heap->residency = (struct residency){
         UINT16_MAX, .there_pages = 64 * REGION_PAGES, .ticks = sys_ticks()};
@@ -148,6 +149,7 @@ Test(hugepages, a_region_that_small_objects_get_is_guessed_no_more) {
 }
 
 Test(hugepages, memory_that_moves_takes_its_guesses_along) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = start(THP_AUTO);
     f.heap->half_life_ns = SCAVENGE_NEVER;
     struct mspan *s = fixture_large(&f, 8 * REGION_PAGES, REGION_PAGES);

@@ -58,6 +58,7 @@ Test(hugeuse, only_slots_that_were_taken_count_as_used) {
 }
 
 Test(hugeuse, a_region_that_gave_a_page_back_is_none) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = start(THP_AUTO);
     fill_first(&f);
     new_span(&f);

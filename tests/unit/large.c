@@ -212,6 +212,7 @@ Test(large, what_an_object_gives_up_serves_others) {
 }
 
 Test(large, a_moved_object_keeps_its_contents_and_frees_its_old_place) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = fixture_start();
     struct mspan *s = fixture_large(&f, MIB_PAGES, 1);
     uintptr_t old = mspan_start(s);
@@ -236,6 +237,7 @@ Test(large, a_moved_object_keeps_its_contents_and_frees_its_old_place) {
 }
 
 Test(large, an_object_of_regions_is_moved_to_the_start_of_one) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = fixture_start();
     struct mspan *s = fixture_large(&f, MIB_PAGES, 1);
     fixture_large(&f, 1, 1);
@@ -269,6 +271,7 @@ Test(large, a_move_that_the_system_refuses_changes_nothing) {
 }
 
 Test(large, a_move_that_loses_the_new_place_loses_nothing_else) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = fixture_start();
     struct mspan *s = fixture_large(&f, 3 * MIB_PAGES, 1);
     write_pages(s, s->npages, 'm');
@@ -297,6 +300,7 @@ Test(large, a_move_that_loses_the_new_place_loses_nothing_else) {
 }
 
 Test(large, so_many_are_moved_and_no_more) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = fixture_start();
     uint32_t most = large_moves_max(MIB_PAGES);
     struct mspan *s = fixture_large(&f, MIB_PAGES, 1);
@@ -323,6 +327,7 @@ Test(large, so_many_are_moved_and_no_more) {
 }
 
 Test(large, the_larger_an_object_the_more_may_have_been_moved) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     uint32_t last = 0;
     for (size_t npages = MIB_PAGES; npages < (size_t)MIB_PAGES << 16;
          npages *= 2) {
@@ -486,6 +491,7 @@ Test(large, kept_pages_serve_other_lengths_before_the_heap_grows) {
 }
 
 Test(large, huge_pages_are_asked_for_whole_ones_of_fresh_memory_only) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = fixture_start();
     f.heap->reuse_seen = sys_ticks(); // a free leaves what it frees
     f.heap->thp = THP_ALWAYS;
@@ -504,6 +510,7 @@ Test(large, huge_pages_are_asked_for_whole_ones_of_fresh_memory_only) {
 }
 
 Test(large, an_object_that_grows_gets_huge_pages_from_8_mib_on) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = fixture_start();
     struct mspan *s = fixture_large(&f, MIB_PAGES, 1);
 
@@ -533,6 +540,7 @@ static void leave_idle(struct fixture *f, size_t npages) {
 }
 
 Test(large, fresh_memory_is_paid_for_with_such_as_nobody_uses) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = fixture_start();
     f.heap->reuse_seen = sys_ticks(); // a free leaves what it frees
     leave_idle(&f, 20 * MIB_PAGES);

@@ -48,6 +48,7 @@ Test(memlimit, records_count) {
 }
 
 Test(memlimit, of_less_than_32_huge_pages_leaves_no_room_for_one) {
+    FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = start((64 << 20) - PAGE_SIZE);
 
     grow_to(&f, 4 * REGION_PAGES);
