@@ -7,10 +7,10 @@
 
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 
 #include "base/bits.h"
+#include "os/auxv.h"
 #include "os/filter.h"
 #include "os/memname.h"
 #include "os/memwatch.h"
@@ -283,7 +283,7 @@ void mem_copy_sparse(void *to, const void *from, size_t nbytes) {
 // from for unmapped. It is told by its having no vDSO; to map that place anew is all that
 // this takes.
 static void keep_old_place(uintptr_t addr, size_t nbytes) {
-    if (UNLIKELY(getauxval(AT_SYSINFO_EHDR) == 0))
+    if (UNLIKELY(auxv_get(AT_SYSINFO_EHDR) == 0))
         map_over(addr, nbytes, PREPARED, 0);
 }
 

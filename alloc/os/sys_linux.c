@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "base/str.h"
+#include "os/auxv.h"
 #include "os/filter.h"
 #include "os/syscall.h"
 #include "os/vdso.h"
@@ -247,7 +248,7 @@ long sys_getcwd(char *buf, size_t n) {
 
 const char *sys_started_as(void) {
     // Not there where the program was started by a descriptor.
-    const char *path = (const char *)getauxval(AT_EXECFN);
+    const char *path = (const char *)auxv_get(AT_EXECFN);
     return path == NULL || str_after(path, "/dev/fd/") != NULL ||
                    str_after(path, "/proc/") != NULL
                ? ""

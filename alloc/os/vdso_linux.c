@@ -4,10 +4,10 @@
 
 #include <link.h>
 #include <stdatomic.h>
-#include <sys/auxv.h>
 
 #include "base/bits.h"
 #include "base/str.h"
+#include "os/auxv.h"
 #include "os/loaded.h"
 
 enum { PAGE_BYTES = 4096 }; // it has one at least
@@ -83,7 +83,7 @@ static bool read_image(uintptr_t base, struct image *ret_image) {
 
 static uintptr_t find(const char *name) {
     struct image image;
-    uintptr_t base = getauxval(AT_SYSINFO_EHDR);
+    uintptr_t base = auxv_get(AT_SYSINFO_EHDR);
     if (base == 0 || !read_image(base, &image))
         return 0;
     for (size_t i = 0; i < image.nsymbols; i++) {

@@ -12,10 +12,21 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "os/auxv.h"
 
 Test(sys, the_page_size_is_that_of_the_system) {
     cr_assert(eq(sz, sys_page_size(), (size_t)sysconf(_SC_PAGESIZE)));
     cr_assert(is_pow2(sys_page_size()));
+}
+
+Test(sys, what_the_kernel_did_not_tell_is_0_and_errno_stays) {
+    enum { NO_TYPE = 12345 };
+    errno = 77;
+
+    cr_assert(zero(uptr, auxv_get(NO_TYPE)));
+    cr_assert(ne(uptr, auxv_get(AT_PAGESZ), 0));
+
+    cr_assert(eq(int, errno, 77));
 }
 
 static void *self_of_a_thread(void *ret) {
