@@ -58,17 +58,18 @@ ALWAYS_INLINE uint64_t sys_ticks(void) {
 #if defined(__x86_64__)
     return __builtin_ia32_rdtsc();
 #elif defined(__aarch64__)
-    uint64_t ticks;
+    // The counter has from 10 MHz to 1 GHz, and says so: in the ticks of 2 to 4 GHz what
+    // is derived from the step holds on all of them.
+    uint64_t ticks, hz;
     __asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
-    return ticks;
+    __asm__("mrs %0, cntfrq_el0" : "=r"(hz));
+    return ticks << __builtin_clz((uint32_t)hz | 1);
 #else
     return sys_now_ns();
 #endif
 }
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(__aarch64__)
 enum { SYS_TICKS_STEP = 1 << 25 };
-#elif defined(__aarch64__)
-enum { SYS_TICKS_STEP = 1 << 18 };
 #else
 enum { SYS_TICKS_STEP = 1 << 24 };
 #endif
