@@ -247,7 +247,6 @@ long sys_getcwd(char *buf, size_t n) {
 }
 
 const char *sys_started_as(void) {
-    // Not there where the program was started by a descriptor.
     const char *path = (const char *)auxv_get(AT_EXECFN);
     return path == NULL || str_after(path, "/dev/fd/") != NULL ||
                    str_after(path, "/proc/") != NULL
