@@ -30,9 +30,26 @@
 //     MOUND_SWISS_DECLARE(NAME, K, V, hash, eq)  MOUND_SWISS_DECLARE_OWNING(...)
 //     MOUND_SWISS_SET_U64(NAME) ... MOUND_SWISS_SET_DECLARE(NAME, K, hash, eq)
 //
-//     NAME_make NAME_init NAME_init_hint NAME_get NAME_has NAME_put NAME_set NAME_add
-//     NAME_delete NAME_len NAME_clear NAME_clone NAME_reserve NAME_shrink NAME_evacuate
-//     NAME_begin NAME_next NAME_end NAME_deinit NAME_free
+//     NAME *NAME_make(size_t hint)            NULL: ENOMEM
+//     V    *NAME_get(const NAME *, K)         NULL: not there
+//     bool  NAME_has(const NAME *, K)
+//     V    *NAME_put(NAME *, K, bool *ret_new)  the slot, zeroed if new; NULL:
+//                                             ENOMEM, and the map is unchanged
+//     bool  NAME_set(NAME *, K, V), NAME_add(NAME *, K, bool *ret_new) of sets
+//     bool  NAME_delete(NAME *, K)            whether it was there; cannot fail
+//     size_t NAME_len(const NAME *), void NAME_clear(NAME *)
+//     NAME *NAME_clone(const NAME *)          NULL: ENOMEM
+//     bool  NAME_reserve(NAME *, size_t n), NAME_shrink(NAME *)
+//     size_t NAME_evacuate(NAME *, size_t n)  frees what ended iterators have left
+//     NAME_iter NAME_begin(const NAME *), bool NAME_next(NAME_iter *),
+//     void  NAME_end(NAME_iter *)             foreach spelt out
+//     void  NAME_free(NAME *)                 NULL is allowed
+//     bool  NAME_init(NAME *, struct NAME_first *), NAME_init_hint(NAME *, size_t)
+//     void  NAME_deinit(NAME *)               make and free for a variable
+//
+// A pointer to a slot is good until the next write to that map. Any number of threads may
+// read at once, none while one writes. Anything may be put and deleted during a loop, also
+// the map freed: each entry comes at most once.
 //
 // Which of the two: this one does lookups, updates and deletions in less time and takes
 // less memory while it grows; README.md has the figures. What differs:
