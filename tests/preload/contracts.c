@@ -51,6 +51,12 @@ Test(contracts, sized_frees_take_back_what_they_are_for) {
     passes("sized");
 }
 
+Test(contracts, objects_of_jemallocs_functions_are_ours) {
+    passes("mallocx");
+    probe_passes("contracts/mallocx", "MOUND_HARDENED=1", NULL);
+    probe_passes("contracts/mallocx", "MOUND_HARDENED=2", NULL);
+}
+
 Test(contracts, information_calls_follow_the_program) {
     passes("info");
 }
