@@ -40,7 +40,7 @@ MOUND_MAP_INLINE_ uint64_t mound_map_seconds_(const struct mound_map_type *t,
             seconds |= (mound_map_hash_(t, m, k) >> oldB & 1) << 8 * slot;
             MOUND_MAP_IN_ORDER_(seconds);
         }
-        return seconds;
+        return seconds & live; // and what empty slots have decides nothing
     }
     for (; live != 0; live &= live - 1) {
         unsigned slot = (unsigned)__builtin_ctzll(live) / 8;
