@@ -174,9 +174,7 @@ static void confine(int pid, bool answers) {
     ADD(&code, LOAD(nr), UNLESS(SYS_tgkill), OVER(1), REFUSE, LOAD_LOW(0),
         ALLOW(pid), REFUSE);
     const struct sock_fprog filter = {code.n, code.at};
-    // Not by the flags of clone: with others than pthread_create's valgrind ends.
-    if (syscall1(SYS_unshare, CLONE_FS) == 0)
-        syscall1(SYS_chdir, "/");
+    syscall1(SYS_chdir, "/"); // its own: clone was not given CLONE_FS
     if (syscall5(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
         syscall3(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter);
 }
@@ -242,11 +240,13 @@ bool helper_start(struct helper *h, void (*run)(void *arg), void *arg) {
         0)
         goto failed;
     sys_helper_made = true;
-    int tid = clone(enter, (void *)((uintptr_t)start & ~(uintptr_t)63),
-                    CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
-                        CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
-                        CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID,
-                    start, &h->tid, tls, &h->tid);
+    // valgrind, where it is not confined, takes no flags but pthread_create's.
+    int tid =
+        clone(enter, (void *)((uintptr_t)start & ~(uintptr_t)63),
+              CLONE_VM | (start->confined ? 0 : CLONE_FS) | CLONE_FILES |
+                  CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
+                  CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID,
+              start, &h->tid, tls, &h->tid);
     syscall4(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof before);
     errno = saved;
     if (tid > 0)
