@@ -135,7 +135,11 @@ static void let_control(void) {
         control_start(page, page_publish);
 }
 
+// complain says why there is no page. ENOSYS is the answer of a filter: the helpers that
+// man and file confine would repeat the line with every use of them.
 static void complain(const char *what, const char *why) {
+    if (why == file_error_text(-ENOSYS))
+        return;
     struct print out = print_to(2);
     print_str(&out, "mound: MOUND_WATCH: ");
     print_str(&out, what);
@@ -196,7 +200,9 @@ void page_due(void) {
         return;
     bool made = child && make_child_locked();
     struct mound_page *page = page_here();
-    if (page != NULL)
+    if (made) // its first figures, as in page_start
+        publish_all_locked(page, NULL);
+    else if (page != NULL)
         publish_part_locked(page);
     mutex_unlock(&lock);
     if (made)

@@ -6,7 +6,7 @@
 //   start   the filter is there before the program is started again, and so
 //           before the allocator's first call
 //   later   it comes when the heap is in use and threads run
-//   NAME    madvise mremap mprotect prctl getrandom
+//   NAME    madvise mremap mprotect prctl getrandom fallocate
 //
 // Traps 49 and 50.
 #include <linux/audit.h>
@@ -28,7 +28,7 @@ static const struct {
 } known[] = {
     {"madvise", SYS_madvise},     {"mremap", SYS_mremap},
     {"mprotect", SYS_mprotect},   {"prctl", SYS_prctl},
-    {"getrandom", SYS_getrandom},
+    {"getrandom", SYS_getrandom}, {"fallocate", SYS_fallocate},
 };
 enum { NKNOWN = sizeof known / sizeof *known };
 
