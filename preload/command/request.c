@@ -18,6 +18,7 @@
 enum {
     STEP_MS = 50, // between two looks whether the process is still there
     OWNER_STEP_MS = 2,
+    FILES_MAX = 64, // looked for: what the page says may be anything
     MS_NS = 1000 * 1000,
 };
 
@@ -243,16 +244,14 @@ static int64_t wait_written(struct waiting *w, uint64_t before) {
     return error == 0 ? 0 : refused(w, error < 0 ? error : -EIO);
 }
 
-char *request_profile(struct target *t, enum mound_page_op op, int timeout_ms) {
-    struct waiting w;
-    if (begin(&w, t, op, timeout_ms) != 0)
-        return NULL;
-    for (;;) {
-        uint64_t before = written(w.box);
-        if (send_alone(&w, op, 0) != 0 || wait_written(&w, before) != 0)
-            return NULL;
-        // Two that waited at the same time found one file: one of them has it.
-        uint64_t number = written(w.box);
+// take_written renames one of the files numbered from first to last so that it is this
+// thread's, and returns its path; NULL with errno: none of them is there any more.
+static char *take_written(const struct target *t, uint64_t first,
+                          uint64_t last) {
+    if (last - first >= FILES_MAX)
+        first = last - (FILES_MAX - 1);
+    errno = ENOENT;
+    for (uint64_t number = first; number != last + 1; number++) {
         char *path = path_of(t, number, 0);
         char *own = path_of(t, number, (pid_t)syscall(SYS_gettid));
         bool taken = path != NULL && own != NULL && rename(path, own) == 0;
@@ -261,8 +260,30 @@ char *request_profile(struct target *t, enum mound_page_op op, int timeout_ms) {
         if (taken)
             return own;
         free(own);
-        if (error != ENOENT || late(&w)) {
-            fail(&w, error, strerror(error));
+        errno = error;
+        if (error != ENOENT)
+            break;
+    }
+    return NULL;
+}
+
+char *request_profile(struct target *t, enum mound_page_op op, int timeout_ms) {
+    struct waiting w;
+    if (begin(&w, t, op, timeout_ms) != 0)
+        return NULL;
+    // Of commands that request at the same time, each takes one of the files that were
+    // written since it requested first, the oldest that is left, so that none is left
+    // over. Where one file was written for several, the others request again.
+    const uint64_t before = written(w.box);
+    for (uint64_t seen = before;;) {
+        if (send_alone(&w, op, 0) != 0 || wait_written(&w, seen) != 0)
+            return NULL;
+        seen = written(w.box);
+        char *path = take_written(t, before + 1, seen);
+        if (path != NULL)
+            return path;
+        if (errno != ENOENT || late(&w)) {
+            fail(&w, errno, strerror(errno));
             return NULL;
         }
     }
