@@ -135,7 +135,7 @@ MOUND_MAP_INLINE_ void mound_map_ahead_(const struct mound_map_type *t,
 }
 
 // mound_map_evacuate_bucket_ moves an old bucket's entries to the array that
-// replaces it. The caller has seen to it that overflow buckets will not run out.
+// replaces it. The caller has made sure that there are overflow buckets enough.
 // Source: evacuate of Go 1.19 runtime/map.go.
 MOUND_MAP_INLINE_ void
 mound_map_evacuate_bucket_(const struct mound_map_type *t, struct mound_map *m,

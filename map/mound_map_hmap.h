@@ -55,7 +55,7 @@
 //               was born when the growth began.
 // Entries of a waiting array are stale copies; an iterator looks their keys up. A key
 // with memory of its own (without MOUND_MAP_KEY_PLAIN) that is deleted or replaced is
-// found there too and marked, as the memory may be gone when an iterator comes by. So
+// found there too and marked, as the memory may be gone when an iterator reads it. So
 // that a deletion is bounded, of such maps MOUND_MAP_WAITING_MAX arrays wait, besides
 // the newest two; iterators over older ones have ended, and what they left, unless
 // they are ended, stays until clear or free.

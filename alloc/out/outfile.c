@@ -285,7 +285,7 @@ int outfile_write(const struct outfile *out, uint64_t number) {
         return -EBUSY;
     error = write_placing(&placing, out, number);
     bool said = out->variable == NULL || error == *out->said ||
-                error == -EBUSY; // who is busy comes again
+                error == -EBUSY; // the caller tries again
     if (error < 0 && !said)
         complain(out->variable, &placing.name, error, "");
     turn_give(&turn);

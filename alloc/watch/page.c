@@ -195,7 +195,7 @@ static bool make_child_locked(void) {
 }
 
 void page_due(void) {
-    // Where another thread is at it, or this one forks, this is not waited for.
+    // Where another thread has the lock, or this one forks, nobody waits for it.
     if (!mutex_trylock(&lock))
         return;
     bool made = child && make_child_locked();

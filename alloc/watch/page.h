@@ -43,7 +43,7 @@ void page_due(void);
 void page_thread_ends(void);
 
 // page_publish writes all of stats now, with huge pages if whole is set: those take
-// some milliseconds a GiB. Within a slow path. It waits for who is at it.
+// some milliseconds a GiB. Within a slow path. It waits for a thread that does the same.
 void page_publish(bool whole);
 
 // page_mode_changed notes that another malloc serves now, or that this one does.

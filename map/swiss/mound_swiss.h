@@ -63,7 +63,7 @@
 //   share tables, which then grow instead of splitting.
 // - Where keys may point to memory (all but U64, U32, PTR and F64), iterators that are in a
 //   table that was replaced some 64 tables ago end early.
-// - An iterator that is in a table when shrink comes by keeps shrink from joining tables.
+// - An iterator that is in a table when shrink is called keeps it from joining tables.
 #ifndef MOUND_SWISS_H
 #define MOUND_SWISS_H
 

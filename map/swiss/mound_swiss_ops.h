@@ -27,7 +27,7 @@ mound_swiss_place_slot_(const struct mound_map_type *t,
 }
 
 // mound_swiss_search_ sets p to the key's place and returns true; or false, and p is the
-// first free slot that a search for it would come by.
+// first free slot on its path.
 MOUND_MAP_INLINE_ bool mound_swiss_search_(const struct mound_map_type *t,
                                            const struct mound_swiss *m,
                                            const void *key, uint64_t hash,
@@ -237,7 +237,7 @@ MOUND_MAP_INLINE_ void *mound_swiss_written_(const struct mound_map_type *t,
     return elem;
 }
 
-// mound_swiss_watched_: whether stale copies of keys have to be seen to.
+// mound_swiss_watched_ says whether tables that wait may hold stale copies of keys.
 MOUND_MAP_INLINE_ bool mound_swiss_watched_(const struct mound_map_type *t,
                                             const struct mound_swiss *m) {
     return !mound_map_key_plain_(t) && m->old_ != NULL;

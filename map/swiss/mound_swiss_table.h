@@ -37,11 +37,11 @@
 //
 // Iterators. One that walks a table has pinned it. A pinned table is never changed in
 // place but by put and delete: growth copies it, and it waits in the map's list old_ until
-// nobody pins it and a later growth, shrink, clear or free comes by. Its entries are stale
+// nobody pins it, until the next growth, shrink, clear or free. Its entries are stale
 // copies then; the iterator looks their keys up. From table to table an iterator goes by
 // prefix: tables split, but their borders stay. A key with memory of its own (without
 // MOUND_MAP_KEY_PLAIN) that is deleted or replaced is found in the waiting tables too, as
-// the memory may be gone when the iterator comes by. So that a deletion is bounded,
+// the memory may be gone when the iterator reads it. So that a deletion is bounded,
 // at most MOUND_MAP_WAITING_MAX tables wait; iterators over older ones end.
 #ifndef MOUND_SWISS_TABLE_H
 #define MOUND_SWISS_TABLE_H

@@ -46,7 +46,7 @@ static void retire(const struct mound_map_type *t, struct mound_swiss *m,
     table->flags_ |= MOUND_SWISS_STALE;
     table->next_ = m->old_;
     m->old_ = table;
-    // Those beyond have come by this place before.
+    // Those beyond that number were marked when they passed it.
     size_t n = 0;
     while (table != NULL && n++ < MOUND_SWISS_WAITING_MAX)
         table = table->next_;
@@ -162,7 +162,7 @@ bool swiss_join(const struct mound_map_type *t, struct mound_swiss *m,
 }
 
 // splits: whether a table splits when it is full, rather than grow. The directory is to
-// have no more entries than the map's count deserves: hashes that differ in few of their
+// grow in proportion to the map's count only: hashes that differ in few of their
 // first bits would make it all there is.
 static bool splits(const struct mound_map_type *t, const struct mound_swiss *m,
                    const struct mound_swiss_table *table) {

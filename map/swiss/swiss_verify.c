@@ -1,7 +1,7 @@
 // swiss_verify.c: the invariants that mound_swiss_table.h lists, checked.
 #include "swiss_grow.h"
 
-// Whether an entry is where a search comes by.
+// Whether an entry is on the path of a search for it.
 static const char *verify_entry(const struct mound_map_type *t,
                                 const struct mound_swiss *m,
                                 struct mound_swiss_ref_ ref, uint64_t at,
