@@ -123,6 +123,7 @@ static const char *make_locked(const char **ret_what) {
     // release: partner in runtime_page_now
     atomic_store_explicit(runtime_page(), page, memory_order_release);
     publish_begin();
+    publish_all_locked(page, NULL); // so that no page is without figures
     // release: who sees it sees all that was written before
     __atomic_store_n(&page->magic, MOUND_PAGE_MAGIC, __ATOMIC_RELEASE);
     return NULL;
@@ -170,8 +171,6 @@ COLD void page_start(void) {
         mutex_lock(&lock);
         why = make_locked(&what);
         page_watched = why == NULL;
-        if (page_watched) // the first figures of one that is killed at once
-            publish_all_locked(page_here(), NULL);
         mutex_unlock(&lock);
         if (page_watched && options->watch == WATCH_KEEP)
             exitstatus_tell(exited);
@@ -200,9 +199,7 @@ void page_due(void) {
         return;
     bool made = child && make_child_locked();
     struct mound_page *page = page_here();
-    if (made) // its first figures, as in page_start
-        publish_all_locked(page, NULL);
-    else if (page != NULL)
+    if (page != NULL && !made)
         publish_part_locked(page);
     mutex_unlock(&lock);
     if (made)
