@@ -197,16 +197,19 @@
     MOUND_MAP_STATIC_ V *NAME##_put(NAME *m, K key, bool *ret_new) {           \
         return (V *)NAME##_insert_(m, key, ret_new);                           \
     }                                                                          \
-    MOUND_MAP_COLD_ bool NAME##_set_slow_(NAME *m, K key, uint64_t hash,       \
-                                          V elem) {                            \
-        bool is_new = false;                                                   \
-        V *slot = (V *)NAME##_put_slow_(m, key, hash, &is_new);                \
+    MOUND_MAP_INLINE_ bool NAME##_store_(void *slot, bool is_new, V elem) {    \
         if (slot == NULL)                                                      \
             return false;                                                      \
         if (!is_new && NAME##_type_.elem_drop != NULL)                         \
             NAME##_type_.elem_drop(slot, NULL);                                \
-        *slot = elem;                                                          \
+        *(V *)slot = elem;                                                     \
         return true;                                                           \
+    }                                                                          \
+    MOUND_MAP_COLD_ bool NAME##_set_slow_(NAME *m, K key, uint64_t hash,       \
+                                          V elem) {                            \
+        bool is_new = false;                                                   \
+        void *slot = NAME##_put_slow_(m, key, hash, &is_new);                  \
+        return NAME##_store_(slot, is_new, elem);                              \
     }                                                                          \
     MOUND_MAP_STATIC_ bool NAME##_set(NAME *m, K key, V elem) {                \
         uint64_t hash;                                                         \
@@ -215,12 +218,7 @@
         if (MOUND_MAP_UNLIKELY_(!P##_insert_(&NAME##_type_, NAME##_untyped(m), \
                                              &key, &hash, &is_new, &slot)))    \
             return NAME##_set_slow_(m, key, hash, elem);                       \
-        if (slot == NULL)                                                      \
-            return false;                                                      \
-        if (!is_new && NAME##_type_.elem_drop != NULL)                         \
-            NAME##_type_.elem_drop(slot, NULL);                                \
-        *(V *)slot = elem;                                                     \
-        return true;                                                           \
+        return NAME##_store_(slot, is_new, elem);                              \
     }                                                                          \
     MOUND_MAP_INLINE_ bool NAME##_next(NAME##_iter *it) {                      \
         bool more = P##_advance_(&NAME##_type_, &it->it_);                     \
