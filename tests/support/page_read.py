@@ -2,6 +2,7 @@
 import ctypes
 import os
 import re
+import time
 
 TYPES = {'uint32_t': ctypes.c_uint32, 'uint64_t': ctypes.c_uint64,
          'int32_t': ctypes.c_int32, 'int64_t': ctypes.c_int64,
@@ -10,8 +11,11 @@ MAGIC = 0x6567617064756f6d
 CLASSES = 68
 
 
+WRITTEN_S = 5 # what writes a section, or a whole new page, is done long before
+
+
 class Torn(Exception):
-    """A section was being written; of a process that died so it stays."""
+    """A page or a section was being written; of a process that died so it stays."""
 
 
 def _parse(header):
@@ -48,12 +52,17 @@ def of_bytes(data):
 
 
 def read(path):
-    """A page with whole sections, of a process that runs or not."""
-    for _ in range(1000):
+    """A page with whole sections, of a process that runs or not. The magic is
+    the last that a process writes into a new one."""
+    end = time.monotonic() + WRITTEN_S
+    while time.monotonic() < end:
         with open(path, 'rb') as f:
-            page = of_bytes(f.read())
-        if not any(s.seq & 1 for s in (page.now, page.stats, page.ranges)):
-            return page
+            data = f.read()
+        if any(data[:8]):
+            page = of_bytes(data)
+            if not any(s.seq & 1 for s in (page.now, page.stats, page.ranges)):
+                return page
+        time.sleep(0.001)
     raise Torn(path)
 
 
@@ -71,9 +80,15 @@ def path_of(pid):
 
 
 def pages_of(pid):
-    """The names of all pages of processes of that number."""
+    """The names of all pages of processes of that number that began after this one:
+    numbers come again, and a process that is killed leaves its page."""
     try:
-        return sorted(os.path.join(folder(), n) for n in os.listdir(folder())
-                      if n.split('-')[0] == str(pid))
+        names = os.listdir(folder())
     except FileNotFoundError:
         return []
+    found = [(n, re.match(r'%d-(\d+)\.' % pid, n)) for n in names]
+    return sorted(os.path.join(folder(), n) for n, of in found
+                  if of and int(of[1]) >= OWN_START)
+
+
+OWN_START = start_ticks(os.getpid())
