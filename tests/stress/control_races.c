@@ -18,7 +18,7 @@
 #include "watch/control.h"
 
 enum { NWORKERS = 3, NOBJECTS = 500, SIZE_MAX_LOG2 = 16, PATH = 128 };
-enum { START_TICKS = 1, RATE = 10000 };
+enum { START_TICKS = 1, RATE = 10000, HANG_S = 60 };
 
 // The fast paths read the word by which others hide their cache without atomics: see
 // struct thread_tls.
@@ -35,6 +35,12 @@ static uint64_t next(uint64_t *state) {
     uint64_t z = *state += 0x9e3779b97f4a7c15u;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
     return z ^ z >> 27;
+}
+
+static time_t seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
 }
 
 static void fail(const char *what) {
@@ -90,7 +96,7 @@ static void request(uint64_t *random) {
 int main(int argc, char **argv) {
     pthread_t threads[NWORKERS + 1];
     uint64_t random = 1;
-    time_t end = time(NULL) + (argc > 1 ? atoi(argv[1]) : 2);
+    time_t begin = seconds_now(), limit = argc > 1 ? atoi(argv[1]) : 2;
     mound_free(mound_malloc(1));
     page.identity.uid = 4000000000u + (uint32_t)getpid();
     page.identity.start_ticks = START_TICKS;
@@ -106,14 +112,17 @@ int main(int argc, char **argv) {
                            (void *)(i + 1)) != 0)
             fail("no thread");
     uint64_t removed = 1;
-    while (time(NULL) < end) {
+    // Beside a busy machine until a profile was written, too.
+    while (seconds_now() - begin <= limit ||
+           (removed == 1 && seconds_now() - begin < HANG_S)) {
         request(&random);
         nanosleep(&(struct timespec){0, 1000000}, NULL);
         uint64_t written =
             __atomic_load_n(&page.control.profile_done, __ATOMIC_ACQUIRE);
-        if (written > removed)
+        if (written >= removed) {
             remove_profiles(removed);
-        removed = written;
+            removed = written + 1;
+        }
     }
     atomic_store(&stop, true);
     for (int i = 0; i <= NWORKERS; i++)
