@@ -1,6 +1,6 @@
-// aligned.c: the rest of the malloc family: aligned requests, sized frees, and
-// the size of a block. Each behaves as glibc's function of the same name: 2.36, but
-// for aligned_alloc, which is C17's as in glibc 2.38.
+// aligned.c: the rest of the malloc family: aligned requests, sized frees, and the
+// size of a block. Each behaves as glibc 2.36's function of the same name, except
+// aligned_alloc, which follows C17 like glibc 2.38's.
 #include "mound.h"
 
 #include <errno.h>
@@ -21,18 +21,18 @@ EXPORT void *mound_reallocarray(void *p, size_t nmemb, size_t size) {
     return mound_realloc(p, nbytes);
 }
 
-// aligned_hit is malloc's hit for slots of an alignment, a power of two; or NULL.
+// aligned_hit is malloc's hit for an alignment that is a power of two; NULL: a miss.
 ALWAYS_INLINE void *aligned_hit(size_t alignment, size_t size) {
     if (UNLIKELY(size > MAX_SMALL_SIZE) || UNLIKELY(alignment > PAGE_SIZE))
         return NULL;
-    // Of class 0, which says that there is none, every magazine is empty.
+    // Class 0 means that no class serves this; its magazine is always empty.
     return mcache_alloc(thread_cache(), sizeclass_for_aligned(size, alignment));
 }
 
-// glibc takes any alignment and rounds it up to a power of two; one that cannot
-// be rounded is an error.
+// glibc accepts any alignment and rounds it up to a power of two; an alignment that
+// cannot be rounded is an error.
 EXPORT void *mound_memalign(size_t alignment, size_t size) {
-    if (UNLIKELY(runtime_passive())) // before malloc sees a call of its own
+    if (UNLIKELY(runtime_passive())) // the next malloc may treat it differently
         return memalign_slow(alignment, size);
     if (alignment <= MIN_ALIGN)
         return mound_malloc(size);
@@ -58,7 +58,7 @@ EXPORT void *mound_aligned_alloc(size_t alignment, size_t size) {
 
 static SLOW int posix_memalign_slow(void **ret_p, size_t alignment,
                                     size_t size) {
-    // POSIX requires the return value only; glibc sets errno too if memory is out.
+    // POSIX requires the return value only; glibc also sets errno on ENOMEM.
     void *p = mound_memalign(alignment, size);
     if (p == NULL)
         return ENOMEM;

@@ -15,13 +15,13 @@
 #include "slowpath.h"
 #include "watch/sampled.h"
 
-// asked_size is the size without marks: guarded objects need none.
+// asked_size is the requested size: without the marks of hardened level 2.
 static COLD size_t asked_size(size_t size, size_t align) {
     return options->hardened > 1 ? size - block_marks(align) : size;
 }
 
-// small_watched does what a due malloc is for while mallocs are looked at. NULL: allocate
-// as always.
+// small_watched serves a malloc that is due while samples are taken or sizes are noted.
+// NULL: allocate as usual.
 static COLD void *small_watched(struct mcache *c, unsigned sizeclass,
                                 size_t size, size_t align) {
     if (sampling_on()) {
@@ -36,7 +36,7 @@ static COLD void *small_watched(struct mcache *c, unsigned sizeclass,
     return NULL;
 }
 
-// small_due does what a due malloc is for. NULL: allocate as always.
+// small_due serves a malloc that is due (heap/duemalloc.h). NULL: allocate as usual.
 static void *small_due(struct mcache *c, unsigned sizeclass, size_t size,
                        size_t align) {
     if (UNLIKELY(sampling_watched()))
@@ -56,12 +56,12 @@ static void *small_alloc(unsigned sizeclass, size_t size, size_t align) {
                    ? p
                    : mcentral_alloc_one(mheap_class(&mound_heap, sizeclass));
     }
-    // A cache that was made just now, or a start that was not seen yet.
+    // The cache was made just now, or this thread has not seen the last start or stop.
     if (UNLIKELY(sampling_epoch_now() != thread_tls.epoch))
         thread_see_epoch();
     if (UNLIKELY(mcache_sample_due(c, sizeclass)))
         p = small_due(c, sizeclass, size, align);
-    // Aligned requests and realloc come here without having tried a hit.
+    // Aligned requests and realloc have not tried a hit before.
     if (p == NULL)
         p = mcache_alloc(c, sizeclass);
     return p != NULL ? p : mcache_refill(c, &mound_heap, sizeclass);
@@ -81,8 +81,8 @@ static struct mspan *large_alloc(size_t size, size_t align) {
         return NULL;
     size_t align_pages = max_size(align >> PAGE_SHIFT, 1);
     if (npages >= SLOWPATH_PAGES_LARGE && mheap_may_find(&mound_heap, npages)) {
-        // Before address space is taken for this, slots that only wait in
-        // caches go back: their spans may stand between free runs.
+        // Before it reserves address space: give back slots that caches hold. Their
+        // spans may lie between free runs.
         struct mspan *s = mheap_alloc_large(&mound_heap, npages, align_pages,
                                             /* may_reserve= */ false);
         if (s != NULL)
@@ -93,11 +93,11 @@ static struct mspan *large_alloc(size_t size, size_t align) {
                              /* may_reserve= */ true);
 }
 
-// reclaim_more does what can still be done for a request that found no memory, and
-// says whether that is worth another attempt: a large request has reclaimed
-// already, or nothing that is held could serve it.
+// reclaim_more frees more memory for a request that found none, and says whether a
+// second attempt is worth its time. It is not if a large request has reclaimed
+// already and nothing that is still held could serve it.
 static COLD bool reclaim_more(size_t size) {
-    bool more = largewait_release(/* all= */ true); // in hardened mode
+    bool more = largewait_release(/* all= */ true); // hardened mode
     more |= large_pages(size) < SLOWPATH_PAGES_LARGE;
     if (!more && !mheap_may_find(&mound_heap, large_pages(size)))
         return false;
@@ -136,6 +136,6 @@ void *alloc_inside(size_t size, size_t align, bool *ret_zero) {
     void *p = alloc_once(size, align, ret_zero);
     if (LIKELY(p != NULL) || size > PTRDIFF_MAX)
         return p;
-    // At a limit: what caches and the shared stores hold may be what is missing.
+    // At a memory limit: caches and shared stores may hold what is missing.
     return reclaim_more(size) ? alloc_once(size, align, ret_zero) : NULL;
 }

@@ -6,7 +6,7 @@
 #include "runtime/zerosize.h"
 #include "watch/guards.h"
 
-// base_of returns where the slot or the large object that addr is in begins.
+// base_of returns the address of the slot or large object that contains addr.
 static uintptr_t base_of(const struct mspan *s, uintptr_t addr) {
     uintptr_t start = mspan_start(s);
     if (mspan_state(s) == MSPAN_LARGE)
@@ -37,7 +37,7 @@ struct block block_find(const void *p) {
     if (state == MSPAN_DEAD || state == MSPAN_KEPT ||
         offset >= npages << PAGE_SHIFT)
         return (struct block){.misuse = MISUSE_FREED_SPAN};
-    // Objects with marks begin behind the beginning of their slot.
+    // An object with marks does not begin at the start of its slot.
     uintptr_t base = options->hardened > 1 ? base_of(s, addr) : addr;
     struct block b = {MISUSE_NONE, s, .base = (void *)base};
     if (state == MSPAN_LARGE) {
@@ -86,7 +86,7 @@ static COLD struct block with_marks(const void *p, struct block b) {
         break;
     case CANARY_NONE:
         b.misuse = canary_find(b.base, room, &o) == CANARY_NONE
-                       ? MISUSE_DOUBLE_FREE // or nothing was there ever
+                       ? MISUSE_DOUBLE_FREE // or the slot was never used
                        : MISUSE_INTERIOR;
         break;
     }
@@ -97,7 +97,7 @@ static COLD struct block with_marks(const void *p, struct block b) {
 
 struct block block_with_size(const void *p, struct block b) {
     if (LIKELY(options->hardened < 2) || b.misuse != MISUSE_NONE ||
-        b.span == NULL) // of the emergency store, or guarded
+        b.span == NULL) // in the emergency store, or guarded
         return b;
     return with_marks(p, b);
 }

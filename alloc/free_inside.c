@@ -22,7 +22,7 @@ static enum misuse free_large(struct mspan *s, void *p) {
                                         /* scavenged= */ false, &sample);
     if (!freed)
         return MISUSE_FREED_SPAN;
-    // After the last of a few huge ones there may be no other slow path.
+    // If the program frees a few huge objects, their frees may be its last slow paths.
     const struct mcache *c = thread_tls.own;
     thread_tls.nticks +=
         c != NULL && !c->armed && npages >= SLOWPATH_PAGES_LARGE
@@ -52,8 +52,8 @@ static void free_small(void *p, unsigned sizeclass) {
         mcache_overflow(c, h, sizeclass, p, !sampling_on());
 }
 
-// free_beside frees a block of the stores beside the heap, which the page map does not
-// know; false: it is of none.
+// free_beside frees a block of the stores outside the heap, which the page map does not
+// know; false: p is in none of them.
 static bool free_beside(void *p, const char *call) {
     bool freed = true;
     if (emergency_owns(p)) {

@@ -14,7 +14,7 @@
 #include "runtime/zerosize.h"
 #include "watch/guards.h"
 
-static struct quarantine waiting; // freed objects of level 2, filled
+static struct quarantine waiting; // freed objects, filled: level 2
 
 COLD void hardened_init(uint64_t secret) {
     canary_init(secret);
@@ -25,7 +25,7 @@ COLD void hardened_init(uint64_t secret) {
     largewait_init();
 }
 
-// alloc_marked is alloc_inside with marks round the object, or a guard.
+// alloc_marked is alloc_inside with marks around the object, or a guarded object.
 static void *alloc_marked(size_t size, size_t align, bool *ret_zero) {
     if (size > CANARY_SIZE_MAX)
         return NULL;
@@ -48,15 +48,15 @@ void *hardened_alloc(size_t size, size_t align, bool *ret_zero) {
                                  : alloc_inside(size, align, ret_zero);
 }
 
-// canary_front_at returns where the object in a block of the quarantine begins.
+// canary_front_at returns the offset of the object in a block of the quarantine.
 static size_t canary_front_at(const struct quarantined *o) {
     size_t offset = (size_t)((char *)o->keep - (char *)o->p);
     return offset == o->room - CANARY_END_BYTES ? 0
                                                 : offset + CANARY_HEAD_BYTES;
 }
 
-// release frees what leaves the quarantine, or does not go there. What is handed out
-// again is zero.
+// release frees a block that leaves the quarantine or was not accepted by it. The
+// memory is zeroed before it can be allocated again.
 static void release(const struct quarantined *o) {
     size_t offset;
     if (quarantine_intact(o, &offset)) {
@@ -64,7 +64,7 @@ static void release(const struct quarantined *o) {
         free_inside(o->p, "free");
         return;
     }
-    // Its memory is not handed out again: somebody still uses it.
+    // A freed block that was written to is not used again: its writer may go on.
     size_t front = canary_front_at(o);
     struct canary_object found = {.size = 0};
     canary_look(o->p, o->room, (char *)o->p + front, &found);
@@ -86,7 +86,7 @@ void hardened_release(bool all) {
 static void free_marked(void *p, const char *call) {
     struct block b = block_find_size(p);
     if (b.span == NULL && (b.misuse == MISUSE_NONE || guards_own(p))) {
-        // Of the emergency store; or guarded, which is better than to wait.
+        // In the emergency store, or guarded: a guard detects more than a quarantine.
         free_inside(p, call);
         return;
     }
@@ -123,7 +123,7 @@ void hardened_free(void *p, const char *call) {
         free_marked(p, call);
         return;
     }
-    // The bit of a live object is nobody else's: no lock to read it.
+    // No other thread changes the bit of a live object, so no lock to read it.
     struct block b = block_find(p);
     if (b.misuse == MISUSE_NONE && b.span != NULL) {
         if (mspan_state(b.span) == MSPAN_SMALL)

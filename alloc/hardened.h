@@ -1,7 +1,7 @@
-// hardened.h: malloc and free in hardened mode, within a slow path. Level 1 zeroes what
-// is freed and takes large objects out of use for a while; level 2 (MOUND_HARDENED=2)
-// adds marks round objects and lets small ones wait too. Objects of no bytes are
-// addresses that may not be touched in both.
+// hardened.h: malloc and free in hardened mode, within a slow path. Level 1 zeroes
+// freed memory and quarantines large objects; level 2 (MOUND_HARDENED=2) adds marks
+// around objects and a quarantine for small ones. In both, an object of no bytes is an
+// inaccessible address (runtime/zerosize.h).
 #ifndef MOUND_HARDENED_H
 #define MOUND_HARDENED_H
 
@@ -9,20 +9,20 @@
 
 struct mutex;
 
-// hardened_init is for the start, with a secret of the process. The quarantines are
-// 16 KiB each, which few processes use: they have no initial values, which would be
-// read from the file.
+// hardened_init is called once, at the start, with a secret of the process. A quarantine
+// has 16 KiB and few processes use it: without initial values it costs no reads of the
+// library's file.
 void hardened_init(uint64_t secret);
 
-// hardened_alloc is alloc_inside, and hardened_free free_inside.
+// hardened_alloc replaces alloc_inside, hardened_free free_inside.
 COLD void *hardened_alloc(size_t size, size_t align, bool *ret_zero);
 COLD void hardened_free(void *p, const char *call);
 
-// hardened_release frees what has waited long enough, or all, within a slow path. Of
-// small objects; of large ones: largewait.h.
+// hardened_release frees small objects that leave the quarantine, or all in it, within a
+// slow path. largewait.h does the same for large objects.
 void hardened_release(bool all);
 
-// For forks; hardened_repair is for a child that was made without handlers.
+// For forks; hardened_repair is for a child whose fork ran no handlers.
 struct mutex *hardened_mutex(void);
 void hardened_repair(void);
 

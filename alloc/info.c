@@ -1,5 +1,5 @@
-// info.c: the calls of mound.h that concern the heap as a whole; its statistics are
-// watch/stats.c's.
+// info.c: the calls of mound.h that concern the heap as a whole. Its statistics are in
+// watch/stats.c.
 #include "mound.h"
 
 #include "heap/keptspans.h"

@@ -26,8 +26,8 @@ void largewait_init(void) {
     quarantine_init(&waiting, WAITING, most);
 }
 
-// let_in makes a large object that waited free pages. Without the memory that takes
-// (at a limit) it stays what it is for good.
+// let_in makes free pages of a large object that leaves the quarantine. If the memory
+// cannot be committed (at a limit), the object stays reserved for ever.
 static void let_in(const struct quarantined *o) {
     uintptr_t start = (uintptr_t)o->p;
     struct mspan *s = pagemap_span(&mound_heap.pagemap, start);

@@ -1,64 +1,66 @@
 // malloc.c: the fast paths, and the tour of the allocator.
 //
 // mound is the Go runtime's heap with an explicit free. Memory comes from three
-// tiers, each a file of heap/:
+// tiers, each a set of files in heap/:
 //
 //   mcache     for each thread and size class a magazine: an array of pointers
 //              to free slots, popped newest first. No lock.
 //                                          (mcache.h, mcache_slow.h)
-//   mcentral   for each class what threads gave back: first in whole batches,
-//              then as bits in the spans they belong to. One lock a class.
-//                                          (mcentral.h, which lists its parts)
+//   mcentral   for each class the slots that threads gave back: first in whole
+//              batches, then as bits in the spans that contain them. One lock a
+//              class.                      (mcentral.h, which lists its parts)
 //   mheap      pages of 8 KiB for spans and for large objects, found by address
 //              in bitmaps. One lock for the process.               (mheap.h)
 //
 // Beside them: size classes (sizeclass.h), the record of a span (mspan.h), the
-// page map that leads from any address to its class byte and span (pagemap.h),
-// free pages (pagealloc.h), and their way back to the system (scavenger.h).
+// page map from any address to its class byte and span (pagemap.h), free pages
+// (pagealloc.h), and their return to the system (scavenger.h).
 //
 // One malloc(n):
 //   1. n up to 32 KiB: its class by one load from a table of 4 KiB.
-//   2. This thread's magazine of the class: pop the newest pointer, count one.
-//      That is all (mound_malloc below). The object is not touched.
-//   3. The magazine is dry: malloc_slow enters the slow path (slowpath.h), and
-//      alloc_inside calls mcache_refill, which takes the class's lock and brings a
-//      batch from mcentral's transfer store, or free slots of its fullest spans. Is
-//      the magazine too small for what the program goes up and down by, it grows
-//      first (cachepolicy.h).
+//   2. Pop the newest pointer of this thread's magazine of the class and count one
+//      malloc. That is a hit (mound_malloc below). It does not touch the object.
+//   3. The magazine is empty: malloc_slow enters the slow path (slowpath.h), and
+//      alloc_inside calls mcache_refill, which takes the class's lock and moves a
+//      batch from mcentral's transfer store, or free slots of its fullest spans, into
+//      the magazine. A magazine that is too small for the number of slots that the
+//      program allocates and frees in turn grows first (cachepolicy.h).
 //   4. No slot is free: mcentral_grow takes a run of pages from mheap, cuts
-//      it into slots, all free, and publishes it in the page map.
-//   5. No run with memory is free: what classes hold back first (takeback.h), then
-//      fresh memory; mheap reserves address space and commits some of it (growth.h).
+//      it into free slots, and publishes it in the page map.
+//   5. No free run is backed by memory: mheap first reclaims what classes hold back
+//      (takeback.h), then reserves address space and commits fresh memory (growth.h).
 //   6. n above 32 KiB: a span of one object that this thread freed
-//      (largecache_use), else steps 4 and 5 for one (mheap_alloc_large).
+//      (largecache_use), or else a new span by steps 4 and 5 (mheap_alloc_large).
 //
 // One free(p):
-//   1. The class byte of p's page, by two loads that are safe for any value of p.
-//      0 says: large, or not ours, or nothing at all; that is a slow path.
+//   1. Read the class byte of p's page by two loads that are safe for any value of p.
+//      0 means large, foreign or unmapped: the slow path.
 //   2. The magazine of the class has room, and p is not its newest slot already:
-//      push p. That is all (mound_free).
-//   3. It is full: free_slow enters the slow path, and free_inside calls
-//      mcache_overflow, which gives the older half to the transfer store
-//      (handback.h). Or this free is one of those that are checked: the limit was
-//      lowered for it (freecheck.h).
-//   4. That is full too: each slot is looked up, its bit in its span is set; a
-//      bit that was set before is a double free, a remainder in the division an
-//      interior pointer.
-//   5. A span whose slots are all free goes back to mheap, which keeps some of them
-//      whole (keptspans.h); the pages of others merge with their neighbours by
-//      being bits in the same bitmap, and stay backed for a while (scavenger_goal.c).
+//      push p. That is a hit (mound_free).
+//   3. The magazine is full: free_slow enters the slow path, and free_inside calls
+//      mcache_overflow, which moves the older half to the transfer store
+//      (handback.h). The slow path also serves a free that is to be checked, for
+//      which the magazine's limit was lowered (freecheck.h).
+//   4. The transfer store is full too: each slot is looked up and its bit in its span
+//      is set. A bit that was set before is a double free; a remainder in the
+//      division is an interior pointer.
+//   5. A span whose slots are all free goes back to mheap, which keeps some spans
+//      whole (keptspans.h). The pages of the others merge with their neighbours
+//      because they are bits in the same bitmap, and keep their memory for a while
+//      (scavenger_goal.c).
 //
-// Memory that was used once is used again before fresh memory is touched: what
-// stores and caches hold back is taken for it first (mheap_take_back, mcache_trim). So
-// they may hold much, which is fast, and the peak stays low.
+// Used memory is used again before fresh memory is touched: mheap takes what stores
+// and caches hold back first (mheap_take_back, mcache_trim). So stores and caches can
+// be large, which is fast, while the peak stays low.
 //
-// A thread without a cache (new, past its end, in hardened mode, in the middle
-// of a slow path) has MCACHE_NONE, whose magazines are empty and full at once:
-// the fast paths need no test for it. Nothing is counted on the way but the
-// mallocs of each magazine; heapstats.h says how the rest follows from that.
+// A thread without a cache (new, past its end, in hardened mode, inside a slow
+// path) has MCACHE_NONE, whose magazines are both empty and full: the fast paths
+// need no test for it. A hit counts nothing but the mallocs of its magazine;
+// heapstats.h says how all other counters follow from that.
 //
-// The first slow path starts the heap. life/start.c has the start of a process as
-// a list, the files beside it have its forks and its end. README.md has the floors.
+// The first slow path starts the heap. life/start.c lists what runs when a process
+// starts; the other files of life/ do the same for its forks and its end. README.md
+// describes the layers.
 //
 // The fast paths must stay short: tests/golden/ holds their instructions.
 #include "mound.h"
@@ -97,8 +99,8 @@ void *newdelete_new(size_t size, void *(*failed)(size_t)) {
     return new_slow(size, failed);
 }
 
-// A hit when: p is in a small span of ours, aligned as any object, not the slot
-// that was freed last; and the magazine has room, and no check is due.
+// A hit when: p is in a small span of ours, aligned as malloc aligns, and not the slot
+// that was freed last; the magazine has room, and no check is due.
 EXPORT void mound_free(void *p) {
     size_t arena = pagemap_slot_arena((uintptr_t)p);
     if (LIKELY(arena < PAGEMAP_ENTRIES)) {
@@ -110,8 +112,8 @@ EXPORT void mound_free(void *p) {
     free_slow(p);
 }
 
-// free_of_size frees p if that is a hit: as mound_free, and malloc puts objects of
-// size bytes where p is.
+// free_of_size frees p if that is a hit, and says whether it was: as mound_free, and
+// size has the class of p.
 ALWAYS_INLINE bool free_of_size(void *p, size_t size) {
     size_t arena = pagemap_slot_arena((uintptr_t)p);
     if (UNLIKELY(size > MAX_SMALL_SIZE) || UNLIKELY(arena >= PAGEMAP_ENTRIES))
@@ -145,7 +147,7 @@ EXPORT void *mound_calloc(size_t nmemb, size_t size) {
 }
 
 // A hit when: p is NULL and malloc would hit; or p is in a small span and its
-// slot serves size without wasting half of it. A hit does not look at the bit
+// slot serves size without wasting half of it. A hit does not read the free bit
 // of p; hardened mode has no hits.
 EXPORT void *mound_realloc(void *p, size_t size) {
     if (p == NULL && LIKELY(!runtime_mixed()))

@@ -1,11 +1,11 @@
-// malloc_info.c: glibc's calls that describe the heap, answered with mound's own
-// figures, under mound_ names. glibc's arenas, bins and mappings have no
-// counterpart; its words are used so:
+// malloc_info.c: glibc's calls that describe the heap, with mound's own figures, under
+// mound_ names. glibc's arenas, bins and mappings have no counterpart; its fields
+// mean:
 //
 //   arena, uordblks, fordblks   pages of small objects: all, live, not live
 //   hblks, hblkhd               large objects: number, bytes
 //   keepcost                    free pages with memory behind them
-//   max mmap bytes              all that came from the system
+//   max mmap bytes              all memory obtained from the system
 #include "mound.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include "base/compiler.h"
 #include "base/print.h"
 
-// mallinfo is deprecated for its callers; we still answer it.
+// mallinfo is deprecated for callers; programs that use it must still work.
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
 EXPORT struct mallinfo2 mound_mallinfo2(void) {
@@ -31,7 +31,7 @@ EXPORT struct mallinfo2 mound_mallinfo2(void) {
     return info;
 }
 
-// The old call has ints. glibc lets them wrap; the largest value says more.
+// The old call has ints, which glibc lets wrap. The largest int is the better answer.
 static int as_int(size_t n) {
     return n > INT32_MAX ? INT32_MAX : (int)n;
 }
@@ -48,8 +48,8 @@ EXPORT struct mallinfo mound_mallinfo(void) {
     return info;
 }
 
-// Nothing here can be tuned by these: they describe glibc's heap. As glibc 2.36
-// does, every parameter is accepted, but for a fast-bin limit out of range.
+// These parameters tune glibc's heap and change nothing here. As in glibc 2.36, every
+// parameter is accepted, except a fast-bin limit out of range.
 EXPORT int mound_mallopt(int param, int value) {
     enum { FAST_MAX = 80 * sizeof(size_t) / 4 };
     if (param == M_MXFAST)
@@ -57,8 +57,8 @@ EXPORT int mound_mallopt(int param, int value) {
     return 1;
 }
 
-// Behind the table stand the lines of glibc's that have a meaning here. Address
-// space is never given back, so what was mapped is the most that ever was.
+// After the table come those of glibc's lines that have a meaning here. Address space
+// is never given back, so the current mapped bytes are also the maximum.
 EXPORT void mound_malloc_stats(void) {
     enum { WIDTH = 10 };
     struct mound_memstats st;

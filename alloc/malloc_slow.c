@@ -39,9 +39,9 @@ static void *alloc(size_t size, size_t align, bool *ret_zero) {
     return p != NULL ? p : fail(ENOMEM);
 }
 
-// large_hit returns a large object that this thread freed before, or NULL. It and
-// large_keep are slow paths that need no lock. They end with slowpath_leave as others
-// do, since a program may make no other calls that would come to the scavenger.
+// large_hit returns a large object that this thread freed before, or NULL. large_hit
+// and large_keep are slow paths without a lock. They end with slowpath_leave like all
+// slow paths: a program may make no other call that runs the scavenger.
 static void *large_hit(size_t size) {
     size_t npages = large_pages(size);
     if (thread_cache() == MCACHE_NONE || npages > KEPT_PAGES_MAX ||
@@ -112,8 +112,8 @@ void *calloc_slow(size_t nmemb, size_t size) {
 
 void slow_misuse(struct mheap *h, void *p) {
     struct block b = block_find_locked(p);
-    // The heap found it wrong when the slot came back a second time, so the
-    // bit that is set now was set by the first.
+    // The heap reports a slot that was freed twice, and its bit is set by now: by the
+    // first of the two frees, or by this one.
     if (b.misuse == MISUSE_NONE)
         b.misuse = MISUSE_DOUBLE_FREE;
     report_misuse(h, "free", b.misuse, p, 0);
@@ -174,15 +174,15 @@ size_t usable_size_slow(void *p) {
 }
 
 // size_fits says whether an object of size bytes may be in this block: malloc
-// would have put it there, or realloc left it there (see realloc_slow.c).
+// puts it there, or realloc leaves it there (see realloc_slow.c).
 static bool size_fits(const struct block *b, size_t align, size_t size) {
     if (size > b->usable)
         return false;
-    // Guarded: an object of no bytes may have one.
+    // A guarded object: a request of 0 bytes may have 1 usable byte.
     if (b->span == NULL)
         return size == b->usable || max_size(size, 1) == b->usable;
     if (options->hardened > 1)
-        return size == b->usable; // the canary's head has it
+        return size == b->usable; // read from the canary's header
     if (size > b->usable / 2 && b->usable <= MAX_SMALL_SIZE)
         return true;
     if (b->span->sizeclass == 0)
@@ -215,7 +215,7 @@ static void free_with_size(void *p, size_t align, size_t size, const char *call,
         runtime_next.free(p);
         return;
     }
-    // Mostly the class is enough; what else may be wrong is found by free.
+    // If the class matches, the size is right: free checks the rest.
     bool known = options->hardened == 0 && align == 0 &&
                  size <= MAX_SMALL_SIZE &&
                  block_class(p) == sizeclass_for(size);

@@ -1,11 +1,11 @@
-// realloc_slow.c: see realloc_slow.h. The first of these that can does it:
+// realloc_slow.c: see realloc_slow.h. The first case that applies:
 //
-//   an object of as many pages stays where it is        realloc_slow
-//   a live small object, in this thread's reach         realloc_small
-//   a large object grows or shrinks, or its pages move  realloc_large
-//   all else: it stays, or is copied                    realloc_whole
+//   a large object whose number of pages does not change stays   realloc_slow
+//   a live small object that no lock is needed for               realloc_small
+//   a large object grows or shrinks in place, or its pages move  realloc_large
+//   anything else stays or is copied                             realloc_whole
 //
-// With MOUND_HARDENED=2 every object moves, to new marks: realloc_marked.
+// With MOUND_HARDENED=2 every object moves and gets new marks: realloc_marked.
 #include "realloc_slow.h"
 
 #include <errno.h>
@@ -25,7 +25,7 @@
 #include "watch/guards.h"
 #include "watch/sampled.h"
 
-// resize_in_place resizes a large object where it is, or returns how it may move.
+// resize_in_place resizes a large object where it is, or says how it may move.
 enum resize { RESIZED, MOVE_PAGES, MOVE_BYTES };
 
 static enum resize resize_in_place(struct mspan *s, size_t size) {
@@ -39,14 +39,14 @@ static enum resize resize_in_place(struct mspan *s, size_t size) {
         sampled_resized(s, (void *)mspan_start(s));
         return RESIZED;
     }
-    // What this thread has freed lately costs nothing to take.
+    // Taking a span that this thread freed lately touches no fresh memory.
     const struct mcache *c = thread_tls.own;
     bool fresh = c == NULL || !largecache_has(c, npages);
     return npages > old && large_moves(old, fresh) ? MOVE_PAGES : MOVE_BYTES;
 }
 
-// move_span moves a large object to other pages. In hardened mode nobody is to touch
-// the old ones for a while.
+// move_span moves a large object to other pages. Hardened mode makes the old pages
+// inaccessible for a while.
 static struct mspan *move_span(struct mspan *s, size_t npages) {
     bool kept;
     if (LIKELY(!largewait_takes(s->npages)))
@@ -67,8 +67,8 @@ static void *move_pages(struct mspan *s, size_t size) {
     return (void *)mspan_start(new);
 }
 
-// realloc_large returns p where it is or moved, or NULL: copy it, or it is no live
-// large object.
+// realloc_large returns p, or the new address of its pages. NULL: copy it, or p is no
+// live large object.
 static void *realloc_large(void *p, const struct block *b, size_t size) {
     if (b->misuse != MISUSE_NONE || b->span == NULL || size == 0 ||
         mspan_state(b->span) != MSPAN_LARGE)
@@ -84,7 +84,7 @@ static void *realloc_large(void *p, const struct block *b, size_t size) {
 }
 
 // fits_as_it_is says whether p is a live large object of as many pages as size
-// bytes take. Its owner alone changes that, so no lock is needed.
+// bytes take. Only its owner changes that, so no lock is needed.
 static bool fits_as_it_is(const void *p, size_t size) {
     struct mspan *s = pagemap_span(&mound_heap.pagemap, (uintptr_t)p);
     return s != NULL && mspan_state(s) == MSPAN_LARGE &&
@@ -92,8 +92,8 @@ static bool fits_as_it_is(const void *p, size_t size) {
            large_pages(size) == s->npages;
 }
 
-// copy copies the contents of an object. What nobody has written to of a large one
-// stays without memory, as when it is moved.
+// copy copies the contents of an object. Pages of a large object that were never
+// written to stay without memory, as when its pages are moved.
 static void copy(void *new, const void *p, size_t nbytes) {
     const struct mspan *s =
         large_moves(nbytes >> PAGE_SHIFT, /* fresh= */ false) &&
@@ -108,7 +108,7 @@ static void copy(void *new, const void *p, size_t nbytes) {
         memcpy(new, p, nbytes);
 }
 
-// freed_lately says whether a small slot is among those that this thread freed last.
+// freed_lately says whether a small slot is among the last 16 that this thread freed.
 static bool freed_lately(const struct block *b, const void *p) {
     struct mcache *c = thread_tls.own;
     return c != NULL && b->span != NULL && b->span->sizeclass != 0 &&
@@ -122,8 +122,8 @@ static bool slot_serves(size_t usable, size_t size) {
                               sizeclass_bytes[sizeclass_for(size)] == usable);
 }
 
-// stays says whether the object may stay in its block. Right behind a guarded object
-// stands its guard.
+// stays says whether the object may stay in its block. A guarded object is followed by
+// its guard page, so it stays only if its size does not change.
 static bool stays(const struct block *b, const void *p, size_t size) {
     return b->usable <= MAX_SMALL_SIZE && slot_serves(b->usable, size) &&
            (!guards_own(p) || size == b->usable);
@@ -148,14 +148,14 @@ static SLOW void *realloc_whole(void *p, size_t size) {
         errno = EINVAL;
         return NULL;
     }
-    if (size == 0) { // as glibc: the block is freed and NULL comes back
+    if (size == 0) { // as glibc: the block is freed and NULL returned
         free_slow(p);
         return NULL;
     }
     if (stays(&b, p, size))
         return p;
     new = malloc_slow(size);
-    if (new == NULL) // shrinking cannot fail
+    if (new == NULL) // shrinking must not fail
         return size <= b.usable ? p : NULL;
     copy(new, p, min_size(size, b.usable));
     free_slow(p);
@@ -171,7 +171,7 @@ static COLD void *realloc_marked(void *p, size_t size) {
         slowpath_leave();
     if (b.misuse != MISUSE_NONE)
         block_report("realloc", &b, p, size);
-    // What ran over its ends moves, too; its memory is not handed out again.
+    // An object with overwritten marks moves too; its memory is not used again.
     bool overwritten = block_is_overwritten(&b);
     if (b.misuse != MISUSE_NONE && !overwritten) {
         errno = EINVAL;
@@ -194,8 +194,8 @@ static void *realloc_any(void *p, size_t size) {
                                            : realloc_whole(p, size);
 }
 
-// realloc_mixed is realloc where there may be blocks of either heap. One that is
-// not ours stays where it is; while we are passive, ours move to the next heap.
+// realloc_mixed is realloc where blocks of two heaps exist. A block of the other
+// heap stays in that; in passive mode, our blocks move to the next heap.
 static COLD void *realloc_mixed(void *p, size_t size) {
     if (p != NULL && !block_owns(p))
         return runtime_next.realloc(p, size);
@@ -211,8 +211,8 @@ static COLD void *realloc_mixed(void *p, size_t size) {
     return new;
 }
 
-// realloc_small is realloc_slow for a live small object: by the hits of malloc and
-// free, and so without a lock.
+// realloc_small is realloc_slow for a live small object: by hits of malloc and free
+// where possible, so without a lock.
 static SLOW void *realloc_small(void *p, size_t size, size_t usable) {
     if (slot_serves(usable, size))
         return p;
@@ -221,7 +221,7 @@ static SLOW void *realloc_small(void *p, size_t size, size_t usable) {
                     : NULL;
     if (new == NULL)
         new = malloc_slow(size);
-    if (new == NULL) // shrinking cannot fail
+    if (new == NULL) // shrinking must not fail
         return size <= usable ? p : NULL;
     memcpy(new, p, min_size(size, usable));
     if (!mcache_free(thread_cache(), block_class(p), p))
@@ -229,8 +229,8 @@ static SLOW void *realloc_small(void *p, size_t size, size_t usable) {
     return new;
 }
 
-// A buffer that grows by little stays where it is nearly always: that takes no
-// more than the page map, and no register to be saved.
+// A buffer that grows in small steps stays in place nearly every time: that takes no
+// more than a look at the page map, and saves no registers.
 void *realloc_slow(void *p, size_t size) {
     if (UNLIKELY(runtime_mixed()))
         return realloc_mixed(p, size);

@@ -8,8 +8,8 @@
 #include "watch/page.h"
 #include "watch/tracers.h"
 
-// drain_orphan gives one cache back that a fork left here, once this child has
-// needed some memory of its own.
+// drain_orphan gives one cache that a fork left here back, unless this child has
+// allocated little since its fork (mheap.quiet_pages).
 static void drain_orphan(void) {
     if (atomic_load_explicit(&mound_heap.quiet_pages, memory_order_relaxed) <=
         0)

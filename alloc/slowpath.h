@@ -1,7 +1,7 @@
-// slowpath.h: the way into a slow path and out of it.
+// slowpath.h: how a slow path begins and ends.
 //
 // Every slow call has the same shape: enter the slow path (or find that this is a
-// signal handler which interrupted one, and serve it without locks), do the work,
+// signal handler that interrupted one, and serve it without locks), do the work,
 // leave, and only then set errno.
 #ifndef MOUND_SLOWPATH_H
 #define MOUND_SLOWPATH_H
@@ -10,11 +10,11 @@
 #include "runtime/thread.h"
 
 enum {
-    // The scavenger's clock is read at every so many slow paths.
+    // Every 64th slow path of a thread runs the scavenger's clock.
     SLOWPATH_TICKS = 64,
-    SLOWPATH_TICKS_LARGE = 8, // a free of a large object counts for more
-    // Of an object: worth to look for memory that is held back before it is made, and
-    // for the scavenger after it is freed.
+    SLOWPATH_TICKS_LARGE = 8, // ticks for a free of a large object
+    // Objects of 1 MiB or more: before one is made, caches are reclaimed; after one is
+    // freed, the scavenger runs.
     SLOWPATH_PAGES_LARGE = (1 << 20) / PAGE_SIZE,
 };
 
@@ -27,11 +27,12 @@ static inline bool slowpath_enter(void) {
     return true;
 }
 
-// slowpath_leave ends it. At times it looks after the scavenger and after caches of
-// threads that are gone.
+// slowpath_leave ends it. At every 64th slow path of the thread it runs the scavenger
+// and, if they are on, the page and the tracers; at each one, the chores that are due
+// (enum runtime_chore).
 void slowpath_leave(void);
 
-// slowpath_tick_now makes that time come with the next slowpath_leave.
+// slowpath_tick_now makes the next slowpath_leave run the scavenger.
 static inline void slowpath_tick_now(void) {
     thread_tls.nticks = SLOWPATH_TICKS;
 }

@@ -1,15 +1,15 @@
-// usable.h: the bytes of a live block by the page map alone, without a lock or
-// a slow path. See block_find for the same with a reason.
+// usable.h: the size of a live block by the page map alone, without a lock or a slow
+// path. block_find does the same and says what is wrong.
 #ifndef MOUND_USABLE_H
 #define MOUND_USABLE_H
 
 #include "runtime/runtime.h"
 #include "runtime/thread.h"
 
-// usable_hit returns the usable bytes of a live block, or 0: go the slow way, which
-// knows of hardened mode and of other stores, and reports misuse. Interior
-// pointers and slots that are free in their span are seen, as there; a slot in a
-// magazine is not. Any value of p. Cost: five dependent loads.
+// usable_hit returns the usable bytes of a live block, or 0: take the slow path, which
+// knows hardened mode and the stores outside the heap, and reports misuse. It detects
+// interior pointers and slots that are free in their span, not slots that are free in a
+// magazine. p may have any value. Cost: five dependent loads.
 ALWAYS_INLINE size_t usable_hit(const void *p) {
     uintptr_t addr = (uintptr_t)p;
     struct mspan *s = pagemap_span(&mound_heap.pagemap, addr);

@@ -1,6 +1,6 @@
-// emergency.c: see emergency.h. The store is 1 MiB of zeroed static memory, of
-// which nothing is touched until it is needed: four kinds of slots, 64 each but
-// for the largest.
+// emergency.c: see emergency.h. The store is 1 MiB of zeroed static memory, none of
+// which is touched until it is needed: four kinds of slots, 64 of each of the two
+// smaller kinds.
 #include "runtime/emergency.h"
 
 #include <stdatomic.h>
@@ -112,7 +112,7 @@ void **emergency_defer(void **list, void *p) {
             }
     void **block = emergency_alloc(DEFER_BYTES, sizeof(void *));
     if (block == NULL)
-        return list; // p is leaked: it stays a live object in every count
+        return list; // p is leaked: all counters see a live object
     for (int i = 1; i <= DEFER_SLOTS; i++)
         block[i] = NULL;
     block[0] = list;

@@ -1,12 +1,12 @@
 // emergency.h: memory for signal handlers that interrupted a slow path of their
-// own thread. No lock may be taken then, so there is a small store whose slots
-// are claimed by atomic bits, and frees of other memory are put off.
+// own thread. They must not take locks, so there is a small store whose slots are
+// claimed by atomic bits, and frees of other memory are deferred.
 #ifndef MOUND_EMERGENCY_H
 #define MOUND_EMERGENCY_H
 
 #include "base/compiler.h"
 
-// emergency_init, at the start, says how a free that was put off is done later,
+// emergency_init, at the start, sets the function that does a deferred free later,
 // within a slow path.
 void emergency_init(void (*free_deferred)(void *p));
 
@@ -14,21 +14,21 @@ void emergency_init(void (*free_deferred)(void *p));
 // the store has none left or size is over 64 KiB.
 void *emergency_alloc(size_t size, size_t align);
 
-// emergency_owns says whether p was made by emergency_alloc. Any value.
+// emergency_owns says whether p was returned by emergency_alloc. p may have any value.
 bool emergency_owns(const void *p);
 
-// emergency_free gives such a block back. It returns false if it is none, or
-// free already. Any thread, at any time.
+// emergency_free frees such a block. It returns false if p is none or is free already.
+// Any thread, at any time.
 bool emergency_free(void *p);
 
 size_t emergency_usable_size(const void *p);
 
-// emergency_slot is the address of a slot, in use or not.
+// emergency_slot is the address of some slot, in use or not.
 void *emergency_slot(void);
 
-// emergency_defer adds p to a list of frees to be done later and returns the
-// list, whose memory is the store's; NULL begins one. emergency_free_deferred
-// frees what is in a list, and the list, within a slow path.
+// emergency_defer adds p to a list of deferred frees and returns the list; NULL begins
+// one. The list's memory comes from the store. emergency_free_deferred frees what is in
+// a list, and the list, within a slow path.
 void **emergency_defer(void **list, void *p);
 void emergency_free_deferred(void **list);
 

@@ -1,5 +1,5 @@
-// layout.c: see layout.h. No entry has a pointer, which each start would have to
-// relocate, and nothing in here is read by the process itself.
+// layout.c: see layout.h. Entries have no pointers, which each start would have to
+// relocate; the process itself does not read them.
 #include "runtime/layout.h"
 
 #include "heap/mcache.h"
@@ -7,7 +7,7 @@
 #include "runtime/mode.h"
 #include "runtime/runtime.h"
 
-// Here, so that a program which is linked to an archive has this file, too.
+// Defined here so that a program that links an archive contains this file.
 EXPORT struct heapstats mound_stats;
 
 #define STRUCT(s)                                                              \
@@ -59,8 +59,8 @@ EXPORT const struct mound_layout mound_layout = {
         MEMBER(largestats, nfrees),
         MEMBER(largestats, alloc_bytes),
         MEMBER(largestats, total_alloc_bytes),
-        // Caches of threads: a ring of links, of which the last norphans are of threads that
-        // are gone.
+        // Caches of threads: a ring of links. The last norphans are of threads that are
+        // not in this process.
         STRUCT(mcache),
         MEMBER(mcache, magazines),
         MEMBER(mcache, link),

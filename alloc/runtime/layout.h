@@ -1,8 +1,8 @@
-// layout.h: where what is in the memory of a process, for readers outside of it: of a
-// live one (process_vm_readv), of a core, in gdb. libmound.so exports
+// layout.h: where the data of the heap is, for readers outside the process: of a live
+// process (process_vm_readv), of a core, in gdb. libmound.so exports
 //
 //   mound_layout        struct mound_layout, read-only
-//   mound_stats         struct heapstats, whose beginning says the same of itself
+//   mound_stats         struct heapstats, which begins with a layout of its own
 //   mound_layout_heap   struct mheap
 //   mound_layout_mode   uint8_t, enum runtime_mode
 //
@@ -12,9 +12,9 @@
 //   "mheap.memlimit.pages"  a member:    value its offset in the struct, bytes its size
 //   "PAGE_SHIFT"            a constant:  value, bytes 0
 //
-// A reader looks up what it needs by name and takes nothing for granted that is not
-// there: entries come and go with versions of the library. A member of several bytes may
-// be an array, whose length is its bytes by those of its element.
+// A reader looks entries up by name and copes with missing ones: entries come and go
+// with versions of the library. A member of several bytes may be an array; its length is
+// its bytes divided by those of its element.
 #ifndef MOUND_RUNTIME_LAYOUT_H
 #define MOUND_RUNTIME_LAYOUT_H
 

@@ -2,7 +2,7 @@
 #include "runtime/mode.h"
 
 AT_START _Atomic uint8_t runtime_mode;
-// For readers from outside, as mound_layout_heap.
+// For readers outside the process, like mound_layout_heap.
 extern _Atomic uint8_t mound_layout_mode
     __attribute__((alias("runtime_mode"), visibility("default")));
 struct runtime_next runtime_next;
@@ -17,7 +17,7 @@ bool runtime_passes_on_slow(enum runtime_name name) {
     uint8_t expected = RUNTIME_UNCALLED;
     if (!(runtime_next.front & name))
         return true;
-    // relaxed: where to pass on to was there before
+    // relaxed: runtime_next was written before the mode
     return !atomic_compare_exchange_strong_explicit(
                &runtime_mode, &expected, RUNTIME_BEHIND, memory_order_relaxed,
                memory_order_relaxed) &&

@@ -1,7 +1,7 @@
-// options.c: see options.h. No libc call that may allocate or lock is made: the
-// first malloc may come before the C library is ready. Nor one of its functions for
-// text: a sanitizer's runtime has its own in front of them, whose first call starts
-// the runtime, which allocates.
+// options.c: see options.h. It makes no libc call that may allocate or lock, because
+// the first malloc may run before the C library is ready. Nor does it call the C
+// library's string functions: a sanitizer's runtime replaces them, and the first call
+// of one starts that runtime, which allocates.
 #include "runtime/options.h"
 
 #include <string.h>
@@ -16,7 +16,7 @@
 enum { DECAY_MAX_S = 1000 * 1000 };
 static const uint64_t SECOND_NS = 1000 * 1000 * 1000;
 
-// Paths, absolute. Apart, as they are large and mostly empty.
+// Absolute paths. Outside of values, because they are large and mostly empty.
 static char stats_path[OUTNAME_PATH_MAX];
 static char profile_path[OUTNAME_PATH_MAX];
 static char only_names[OUTNAME_MAX];
@@ -24,8 +24,8 @@ static AT_START const char *only; // names of programs, or NULL
 static AT_START struct options values;
 const struct options *const options = &values;
 
-// In a program with raised rights only what hardens is read: the environment
-// belongs to a user with fewer.
+// A setuid program reads only the variables that harden it: the environment belongs to
+// a user with fewer rights.
 enum trust { ANYONE, NOT_SECURE };
 
 struct choice {
@@ -43,7 +43,8 @@ static void complain_nowhere(const char *name, const char *without) {
     print_flush(&out);
 }
 
-// choose returns the value of a choice, or otherwise after a complaint.
+// choose returns the value of a choice; without a match it complains and returns
+// otherwise.
 static int choose(const char *name, const char *text,
                   const struct choice *choices, const char *allowed,
                   int otherwise) {
@@ -135,7 +136,8 @@ static void read_profile_signal(const char *value) {
     values.profile_signal = read_signal("MOUND_PROFILE_SIGNAL", value);
 }
 
-// read_moment reads "peak", or a percentage as "90%", and returns what follows it, or NULL.
+// read_moment reads "peak" or a percentage such as 90%, and returns the text after it,
+// or NULL.
 static const char *read_moment(const char *text, bool *ret_peak,
                                uint64_t *ret_percent) {
     enum { PERCENT_MAX = 100 };
@@ -278,7 +280,7 @@ static void read_watch(const char *value) {
                                            "0, 1 or keep", WATCH_OFF);
 }
 
-// Of the name of the program one is compared with at the end, see leave_out.
+// The list is compared with the name of the program later: leave_out.
 static void read_only(const char *value) {
     size_t n = str_len(value);
     if (n < sizeof only_names)
@@ -287,8 +289,8 @@ static void read_only(const char *value) {
         value_complain_why("MOUND_ONLY", value, "the list is too long");
 }
 
-// Each variable: its name without the prefix, whom it is taken from, what reads it. Read by
-// a switch: a table of functions would be relocated at each start.
+// Each variable: its name without the prefix, in which programs it is read, and its
+// parser. They are called by a switch: each start would relocate a table of functions.
 #define VARIABLES(X)                                                           \
     X(STATS, NOT_SECURE, read_stats)                                           \
     X(STATS_SIGNAL, NOT_SECURE, read_stats_signal)                             \
@@ -347,7 +349,7 @@ static void read_variable(const char *entry, bool secure) {
         const char *rest = str_after(entry, variables[i].name);
         if (rest == NULL || rest[0] != '=')
             continue;
-        // An empty value is how a script leaves a variable out.
+        // Scripts leave a variable out by an empty value.
         if (rest[1] != '\0' && !(secure && variables[i].trust == NOT_SECURE))
             read_value((enum variable)i, rest + 1);
         return;
@@ -356,7 +358,7 @@ static void read_variable(const char *entry, bool secure) {
         unknown_note(entry);
 }
 
-// is_named says whether the list of MOUND_ONLY has a name.
+// is_named says whether the list of MOUND_ONLY contains a name.
 static bool is_named(const char *name) {
     for (const char *text = only;; text++) {
         size_t n = value_word(text);
@@ -368,8 +370,8 @@ static bool is_named(const char *name) {
     }
 }
 
-// leave_out switches dumps and profiles off in a program that MOUND_ONLY does not name:
-// by the name of the file that was started, or by the one that it was called by.
+// leave_out turns dumps and profiles off unless MOUND_ONLY names the program: by the
+// name of its file, or by the name that it was called by.
 static void leave_out(void) {
     char called[OUTNAME_MAX];
     long n = 0;
@@ -395,7 +397,7 @@ static void leave_out(void) {
 }
 
 // read_proc reads the environment as it was at the start of the process. An entry
-// that is longer than the buffer is not one of ours.
+// longer than the buffer cannot be one of ours.
 static void read_proc(bool secure) {
     enum { CHUNK_BYTES = 1024 };
     char chunk[CHUNK_BYTES];

@@ -9,8 +9,8 @@
 
 struct mheap mound_heap;
 
-// Another name, which libmound.so shows to readers from outside. Nothing in it goes by
-// that: the heap is reached as before.
+// A second name, exported by libmound.so for readers outside the process. No code uses
+// it, so code that uses mound_heap is as if it were not exported.
 extern struct mheap mound_layout_heap
     __attribute__((alias("mound_heap"), visibility("default")));
 
@@ -39,7 +39,7 @@ static _Atomic uint32_t *stamp_now(void) {
     return atomic_load_explicit(&runtime_stamp, memory_order_relaxed);
 }
 
-// struct wiped is what lies in the page that the kernel wipes.
+// struct wiped is the beginning of the page that the kernel wipes in a child.
 struct wiped {
     _Atomic uint32_t stamp;
     struct mound_page *_Atomic page;

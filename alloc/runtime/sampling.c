@@ -29,8 +29,8 @@ void sampling_turn(bool on) {
                                   memory_order_relaxed);
     uint16_t epoch = sampling_epoch_now();
     epoch = (uint16_t)(epoch + ((epoch & 1) == on ? 2 : 1));
-    // release: who sees the epoch sees the table and the stores of samples; partner:
-    // acquire in sampling_epoch_now
+    // release: a thread that sees the epoch sees the table and the stores of samples;
+    // partner: acquire in sampling_epoch_now
     atomic_store_explicit(&sampling_epoch, epoch, memory_order_release);
 }
 

@@ -10,18 +10,18 @@
 #include "runtime/sampling.h"
 
 enum {
-    GROWTH = 16, // the mean distance is one in so many of what was looked at
+    GROWTH = 16, // the mean distance is 1/16 of the mallocs looked at so far
     MEAN_MOST = 4096, // mallocs
-    // While there is memory to be returned, as duemalloc.c.
+    // The distance while there is memory to return, as in duemalloc.c.
     HITS_BETWEEN = 64,
     HITS_SOON = 16,
 };
 
-// (a) relaxed: a reader may see one without the other, and is off by a malloc
+// (a) relaxed: a reader may see one without the other, and is off by one malloc
 static struct {
-    _Atomic uint64_t nsizes;  // that were looked at
-    _Atomic uint64_t mallocs; // that they stand for
-    _Atomic uint64_t lost;    // bytes of these that nobody requested
+    _Atomic uint64_t nsizes;  // mallocs that were looked at
+    _Atomic uint64_t mallocs; // mallocs that those represent
+    _Atomic uint64_t lost;    // bytes of their slots beyond the requested sizes
 } classes[NUM_SIZECLASSES];
 
 static uint64_t load(const _Atomic uint64_t *counter) {
@@ -41,13 +41,13 @@ static uint64_t mean_of(unsigned sizeclass) {
 }
 
 void sizes_arm(struct mcache *c) {
-    c->armed = c->sized = true; // classes that get a magazine later are, too
+    c->armed = c->sized = true; // also classes that get a magazine later
     for (unsigned i = 1; i < NUM_SIZECLASSES; i++)
         if (mcache_was_used(c, i))
             duemalloc_after(c, &mound_heap, i, 1);
 }
 
-// note counts a malloc that stands for n.
+// note counts a malloc that represents n mallocs.
 static void note(unsigned sizeclass, uint64_t size, uint64_t slot, uint64_t n) {
     add(&classes[sizeclass].nsizes, 1);
     add(&classes[sizeclass].lost, (slot > size ? slot - size : 0) * n);
@@ -58,8 +58,8 @@ void sizes_note(unsigned sizeclass, uint64_t size, uint64_t slot) {
     note(sizeclass, size, slot, 1);
 }
 
-// check_at_times makes the next free one that is checked, as often as freecheck.h says
-// when mallocs are due so many apart.
+// check_at_times makes the next free a checked one, as often as freecheck.h says for
+// mallocs that are due at this distance.
 static void check_at_times(struct mcache *c, unsigned sizeclass, uint64_t mean,
                            uint64_t *random) {
     uint64_t after = freecheck_after(&mound_heap);
@@ -77,7 +77,7 @@ bool sizes_due(struct mcache *c, unsigned sizeclass, uint64_t size,
     note(sizeclass, size, sizeclass_bytes[sizeclass], mean);
     check_at_times(c, sizeclass, mean, random);
     c->armed = true;
-    // This one is the first from now on.
+    // This malloc counts as the first of the distance.
     duemalloc_after(c, h, sizeclass, 2 + fastrand(random) % (2 * mean - 1));
     return restless;
 }

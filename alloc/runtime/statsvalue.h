@@ -14,8 +14,9 @@ struct statsvalue {
     bool json;
 };
 
-// statsvalue_read reads where the statistics go and in which form; after a complaint
-// nowhere. STATS_FILE: value is a path, which is the caller's to make absolute.
+// statsvalue_read says where the statistics go and in which form; a wrong value is
+// reported and means nowhere. STATS_FILE: value is a path, which the caller makes
+// absolute.
 struct statsvalue statsvalue_read(const char *value);
 
 // statsvalue_signals returns the set of options.stats_on.

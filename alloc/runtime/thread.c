@@ -13,8 +13,8 @@
 
 __thread struct thread_tls thread_tls TLS_MODEL;
 
-// All caches, those of live threads first (see thread_orphan_others). On a line of
-// its own: threads that come and go write to it.
+// All caches, those of live threads first (see thread_orphan_others). On a cache line
+// of its own: starting and ending threads write to it.
 static struct {
     struct mutex lock;
     struct list ring; // (lock) all zero until the first thread_lock_list
@@ -57,7 +57,7 @@ size_t thread_count(void) {
 
 void thread_run_deferred(void) {
     struct thread_tls *t = &thread_tls;
-    // A handler may put off more during this loop.
+    // A handler may defer more frees during this loop.
     while (t->deferred != NULL) {
         void **deferred = t->deferred;
         t->deferred = NULL;
@@ -68,7 +68,7 @@ void thread_run_deferred(void) {
 
 uint64_t *thread_random(void) {
     struct thread_tls *t = &thread_tls;
-    // Without a system call: a filter may kill for it. Siblings read other ticks.
+    // No system call: a filter could kill us for it. Siblings read different ticks.
     if (UNLIKELY(t->random == 0))
         t->random = sys_ticks() ^ (uintptr_t)t ^ sys_secret();
     return &t->random;
@@ -76,12 +76,12 @@ uint64_t *thread_random(void) {
 
 void thread_see_epoch(void) {
     struct thread_tls *t = &thread_tls;
-    // Until the C library is ready there are no hits: the next call is to begin.
+    // Until the C library is ready every call is slow: runtime_start_late runs in one.
     if (runtime_late && !sys_libc_ready())
         return;
     t->epoch = sampling_epoch_now();
     if (!sampling_on()) {
-        // What is due for a sample finds out for itself that there is none.
+        // A sample that is still due finds that none is to be taken.
         if (t->own != NULL && sampling_watched())
             sizes_arm(t->own);
         return;
@@ -93,7 +93,7 @@ void thread_see_epoch(void) {
 
 void thread_slow_once(void) {
     struct thread_tls *t = &thread_tls;
-    t->epoch = UINT16_MAX; // no epoch has it so soon
+    t->epoch = UINT16_MAX; // an epoch is not so high so soon
     t->cache_distance = 0;
 }
 
@@ -102,8 +102,8 @@ void thread_start_anew(void) {
     thread_slow_once();
 }
 
-// adopt looks for a cache of this thread that its thread-local memory does not
-// know: one made before the dynamic loader had set that memory up.
+// adopt returns a cache of this thread that its thread-local memory does not know: one
+// made before the dynamic loader had initialized that memory.
 static struct mcache *adopt(uintptr_t self) {
     struct mcache *found = NULL;
     thread_lock_list();
@@ -145,8 +145,8 @@ static void free_cache(struct mcache *c) {
     mutex_unlock(&h->lock);
 }
 
-// arm requests the call at the thread's end. It may allocate: that call finds
-// the state THREAD_ATTACHING and is served without a cache.
+// arm requests a call of at_end at the thread's end. It may allocate: that nested call
+// finds the state THREAD_ATTACHING and is served without a cache.
 static void arm(void) {
     struct thread_tls *t = &thread_tls;
     t->depth = 0;
@@ -165,7 +165,7 @@ static void attach(void) {
     if (c == NULL)
         c = make_cache(self);
     if (c != NULL)
-        c->owner_tls = t; // an adopted one still had another's
+        c->owner_tls = t; // an adopted cache has an old one
     t->own = c;
     t->epoch = (uint16_t)~sampling_epoch_now();
     t->state = c != NULL ? THREAD_LIVE : THREAD_BARE;
@@ -195,8 +195,8 @@ void thread_drop_cache(void) {
 COLD void thread_init_exit(void (*at_end)(void)) {
     struct thread_tls *t = &thread_tls;
     threadexit_init(at_end);
-    // The thread-local memory of this thread may have been set up again since
-    // its first malloc.
+    // The loader may have initialized this thread's thread-local memory again since its
+    // first malloc.
     if (runtime_started() && t->state == THREAD_NEW && thread_enter()) {
         t->own = adopt(sys_self());
         if (t->own != NULL) {
@@ -221,7 +221,7 @@ bool thread_go_away(uintptr_t *ret_saved) {
     ret_saved[AWAY_EPOCH] = t->epoch;
     t->own = NULL;
     t->state = THREAD_AWAY;
-    // A handler sees that there is no cache before it may enter.
+    // A handler must not be able to enter before it sees that there is no cache.
     atomic_signal_fence(memory_order_seq_cst);
     t->depth = 0;
     return true;
@@ -233,7 +233,7 @@ void thread_come_back(const uintptr_t *saved) {
     atomic_signal_fence(memory_order_seq_cst);
     t->own = (struct mcache *)saved[AWAY_OWN];
     t->state = (uint8_t)saved[AWAY_STATE];
-    t->epoch = (uint16_t)saved[AWAY_EPOCH]; // one seen meanwhile is news to own
+    t->epoch = (uint16_t)saved[AWAY_EPOCH]; // own has not seen a newer one
 }
 
 void thread_defer_free(void *p) {
@@ -242,7 +242,7 @@ void thread_defer_free(void *p) {
 }
 
 static void set_orphans_locked(size_t n) {
-    // relaxed: thread_has_orphans only says that it is worth to look
+    // relaxed: thread_has_orphans is only a hint
     __atomic_store_n(&mound_stats.norphans, n, __ATOMIC_RELAXED);
     runtime_set_chore(RUNTIME_CHORE_ORPHANS, n != 0);
 }
@@ -251,8 +251,8 @@ bool thread_has_orphans(void) {
     return __atomic_load_n(&mound_stats.norphans, __ATOMIC_RELAXED) != 0;
 }
 
-// orphan_others_locked: new caches are pushed to the front of the ring, so those
-// at its end are the orphans, and none of their records is written to.
+// orphan_others_locked: caches of new threads are pushed to the front of the ring, so
+// the orphans stay at its end, and none of their records has to be written.
 static void orphan_others_locked(void) {
     struct mcache *own = thread_tls.own;
     if (own != NULL) {
@@ -269,8 +269,8 @@ void thread_orphan_others(void) {
     thread_unlock_list();
 }
 
-// abandon_locked goes over the orphans for classes that were being changed: as
-// many, at most, as threads were in slow paths.
+// abandon_locked corrects the orphans for classes that a thread was changing at the
+// fork: at most as many classes as there were threads in slow paths.
 static void abandon_locked(const bool rebuilt[NUM_SIZECLASSES]) {
     for (unsigned i = 1; i < NUM_SIZECLASSES; i++) {
         struct list *l = caches.ring.prev;
@@ -286,7 +286,7 @@ void thread_orphan_repaired(const bool rebuilt[NUM_SIZECLASSES]) {
     bool whole = !mutex_reset(&caches.lock);
     thread_lock_list();
     if (!whole) {
-        // A list that was being changed is not walked: those counts are lost.
+        // A list that was being changed cannot be walked: its caches' counts are lost.
         list_init(&caches.ring);
         if (own != NULL)
             list_init(&own->link);
@@ -302,8 +302,8 @@ bool thread_drain_orphan(void) {
     thread_lock_list();
     if (thread_has_orphans()) {
         c = list_entry(caches.ring.prev, struct mcache, link);
-        // As one of a live thread, so that nobody else takes it, and a fork
-        // makes it an orphan again.
+        // Listed like a live thread's cache, so that no other thread takes it and a
+        // fork makes it an orphan again.
         list_remove(&c->link);
         list_push(&caches.ring, &c->link);
         c->owner = 0;

@@ -10,27 +10,27 @@ enum thread_state {
     THREAD_NEW = 0,   // no slow path yet
     THREAD_ATTACHING, // a call made by its own attach
     THREAD_LIVE,      // has an mcache
-    THREAD_BARE,      // lives without one: hardened mode, or no memory for it
+    THREAD_BARE,      // has no mcache: hardened mode, or no memory for it
     THREAD_DEAD,      // past its end; served one slot at a time, under locks
-    THREAD_AWAY,      // in a function of others amid a slow path, likewise
+    THREAD_AWAY,      // in a foreign function amid a slow path; served likewise
 };
 
 // struct thread_tls must be usable when all zero: the dynamic loader may call
 // malloc before it has copied the initial values of thread-local memory. So the
-// cache is held as its distance from mcache_none, whose zero is "none".
+// cache is stored as its distance from mcache_none; 0 means none.
 struct thread_tls {
-    uintptr_t cache_distance; // others may set it to 0, see hide_caches: an
+    uintptr_t cache_distance; // other threads may set it to 0 (hide_caches). An
                               // atomic load would cost the fast paths one more
-                              // instruction, and no compiler tears this one
+                              // instruction, and no compiler splits this load
     struct mcache *own;       // the cache, while slow paths hide it; or NULL
     uint8_t depth;            // slow paths entered and not left
     uint8_t state;            // enum thread_state
     uint8_t nrounds;          // times the destructor of our key has run
-    bool unwinding;           // what it allocates now is not sampled
+    bool unwinding;           // its allocations are not sampled now
     uint16_t nticks;          // see SLOWPATH_TICKS
-    uint16_t epoch;           // the sampling_epoch that was seen
-    void **deferred;          // frees of signal handlers that interrupted us
-    struct sampler sampler;   // of what is allocated outside of magazines
+    uint16_t epoch;           // the last sampling_epoch that it saw
+    void **deferred;          // frees deferred by handlers that interrupted it
+    struct sampler sampler;   // for allocations outside of magazines
     uint64_t random;          // state of fastrand; 0: not yet seeded
 };
 _Static_assert(sizeof(struct thread_tls) <= 56,
@@ -45,10 +45,9 @@ ALWAYS_INLINE struct mcache *thread_cache(void) {
                              thread_tls.cache_distance);
 }
 
-// thread_enter begins a slow path: hits are turned off for this thread until
-// thread_leave, so that a signal handler takes the slow path too. It returns false
-// if this is such a handler: then nothing may be locked, and thread_leave is
-// not called.
+// thread_enter begins a slow path: until thread_leave this thread has no hits, so that
+// a signal handler takes the slow path too. It returns false in such a handler, which
+// must not lock anything and does not call thread_leave.
 ALWAYS_INLINE bool thread_enter(void) {
     struct thread_tls *t = &thread_tls;
     if (UNLIKELY(t->depth > 0))
@@ -60,11 +59,11 @@ ALWAYS_INLINE bool thread_enter(void) {
     return true;
 }
 
-// thread_run_deferred does what handlers left for us.
+// thread_run_deferred does the frees that handlers deferred.
 COLD void thread_run_deferred(void);
 
-// thread_see_epoch is for a thread that has not seen the present sampling_epoch: its
-// next sampled malloc is chosen. With its cache hidden.
+// thread_see_epoch notes the present sampling_epoch for this thread and chooses its next
+// sampled malloc. With its cache hidden.
 COLD void thread_see_epoch(void);
 
 ALWAYS_INLINE void thread_leave(void) {
@@ -86,22 +85,23 @@ ALWAYS_INLINE void thread_leave(void) {
     t->depth = 0;
 }
 
-// thread_mcache, within a slow path, returns this thread's cache, made on the
-// first call, or NULL when it must do without.
+// thread_mcache, within a slow path, returns this thread's cache, which the first call
+// makes, or NULL if the thread has to do without.
 struct mcache *thread_mcache(void);
 
-// thread_go_away takes this thread out of the slow path that it is in, for a call
-// of a function that may allocate; thread_come_back leads into it again. Meanwhile
-// the thread is served without its cache, which may be half changed. It returns false
-// outside of a slow path, while away already, and in the helper thread. ret_saved: see os/memwatch.h.
+// thread_go_away takes this thread out of its slow path, for a call of a function that
+// may allocate; thread_come_back returns to the slow path. In between, the thread is
+// served without its cache, which may be half changed. thread_go_away returns false
+// outside of a slow path, while away already, and in the helper thread. ret_saved: see
+// os/memwatch.h.
 bool thread_go_away(uintptr_t *ret_saved);
 void thread_come_back(const uintptr_t *saved);
 
-// thread_defer_free keeps the block of a handler that interrupted a slow path
-// until that path ends. If there is no room it is leaked, and counted so.
+// thread_defer_free defers a free in a handler that interrupted a slow path until that
+// path ends. Without room the block is leaked, and all counters see a live object.
 void thread_defer_free(void *p);
 
-// thread_give_cache_back gives this thread's cache back; its next slow path makes
+// thread_give_cache_back frees this thread's cache; its next slow path makes
 // another. thread_drop_cache leaves it THREAD_BARE. Within a slow path.
 void thread_give_cache_back(void);
 void thread_drop_cache(void);
@@ -111,39 +111,39 @@ void thread_lock_list(void);
 void thread_unlock_list(void);
 struct mutex *thread_list_mutex(void); // for fork
 
-// thread_list is the head of a ring of caches, first those of live threads, of
-// which there are thread_count, then orphans. Under lock.
+// thread_list is the head of a ring of caches: first those of live threads,
+// thread_count of them, then orphans. Under lock.
 struct list *thread_list(void);
 size_t thread_count(void);
 
-// thread_init_exit makes at_end run when a thread with a cache ends. Called once by
-// the constructor, which may allocate.
+// thread_init_exit makes at_end run when a thread with a cache ends. The constructor
+// calls it once; it may allocate.
 void thread_init_exit(void (*at_end)(void));
 
 // thread_random is the state of this thread's random numbers, seeded.
 uint64_t *thread_random(void);
 
-// thread_start_anew makes this thread, which goes on in a child of a fork, choose
-// its samples anew: siblings are not all to sample the same calls.
+// thread_start_anew makes this thread, in a child of a fork, choose new samples:
+// siblings must not all sample the same calls.
 void thread_start_anew(void);
 
 // thread_slow_once makes this thread's next call take the slow path.
 void thread_slow_once(void);
 
-// Orphans are the caches of threads that do not exist in this process, since it
-// was forked. They stay as they are, for most children exec or exit soon: a child
-// of 800 threads that gave all back in its first call paid 143 ms and 1 868 page
-// faults. What they hold counts as free, as in any magazine, and no budget counts
-// it. Slow paths give them back one by one once memory is needed.
+// Orphans are the caches of threads that do not exist in this process because it was
+// forked. They are left alone at first, since most children exec or exit soon: a child
+// of 800 threads that gave all back in its first call needed 143 ms and 1 868 page
+// faults. Their slots count as free, as in any magazine, and no budget counts them.
+// Slow paths give the caches back one by one when the child needs memory.
 //
 // thread_orphan_others makes every cache but this thread's an orphan; cost: a few
-// stores. thread_orphan_repaired is the same after a fork without handlers, where
+// stores. thread_orphan_repaired does the same after a fork without handlers, where
 // the lock may be held and the magazines of rebuilt classes half changed.
 void thread_orphan_others(void);
 void thread_orphan_repaired(const bool rebuilt[NUM_SIZECLASSES]);
 
-// thread_has_orphans: one load. thread_drain_orphan gives one back and returns
-// false when there was none. Within a slow path; it takes locks.
+// thread_has_orphans: one load. thread_drain_orphan gives one back; false: there was
+// none. Within a slow path; it takes locks.
 bool thread_has_orphans(void);
 bool thread_drain_orphan(void);
 

@@ -1,4 +1,5 @@
-// unknown.c: see unknown.h. As options.c, without the C library's functions for text.
+// unknown.c: see unknown.h. Like options.c, it calls no string functions of the C
+// library.
 #include "runtime/unknown.h"
 
 #include "base/print.h"
@@ -8,9 +9,9 @@
 enum { NAMES = 4, NAME_BYTES = 40 };
 
 static AT_START unsigned nunknown;
-static char unknown[NAMES][NAME_BYTES]; // the names; too long: cut
+static char unknown[NAMES][NAME_BYTES]; // the names; long ones are cut
 
-// What is read by tools, tests and builds, not by the library that is loaded.
+// Variables that tools, tests and builds read, not the loaded library.
 static const char others[][24] = {"MOUND_LOCK_COUNTS", "MOUND_LIB",
                                   "MOUND_PROBES",      "MOUND_SOURCE",
                                   "MOUND_COMMAND",     "MOUND_BUILD"};
@@ -39,8 +40,8 @@ static unsigned least(unsigned a, unsigned b) {
     return a < b ? a : b;
 }
 
-// After Wagner and Fischer, with exchanges of neighbours (Damerau): rows of the table,
-// of which the last three are kept.
+// Algorithm: Wagner and Fischer, with exchanges of neighbours (Damerau). Only the last
+// three rows of the table are kept.
 unsigned unknown_distance(const char *a, const char *b) {
     unsigned rows[3][NAME_BYTES + 1];
     size_t na = str_len(a), nb = str_len(b);
@@ -62,10 +63,10 @@ unsigned unknown_distance(const char *a, const char *b) {
     return rows[na % 3][nb];
 }
 
-// nearest returns a known name that one may have meant, or NULL.
+// nearest returns the known name that is most similar, or NULL.
 static const char *nearest(const char *name, const char *(*name_of)(unsigned i),
                            unsigned n) {
-    // Of the letters behind MOUND_, one in three may be wrong.
+    // One in three of the letters after MOUND_ may differ.
     enum { PREFIX = 6, SHARE = 3 };
     const char *found = NULL;
     unsigned best = (unsigned)(str_len(name) - PREFIX) / SHARE + 1;
@@ -79,10 +80,10 @@ static const char *nearest(const char *name, const char *(*name_of)(unsigned i),
     return found;
 }
 
-// struct wanted is text that is looked for in a stream of bytes.
+// struct wanted is a text to find in a stream of bytes.
 struct wanted {
     const char *text;
-    unsigned matched; // of text; all of it: found
+    unsigned matched; // bytes of text; all of them: found
     bool broken;      // in this entry
 };
 
@@ -90,7 +91,7 @@ static bool is_found(const struct wanted *w) {
     return w->text[w->matched] == '\0';
 }
 
-// match_name matches at the begin of an entry alone.
+// match_name matches text only at the beginning of an entry.
 static void match_name(struct wanted *w, char c, bool first) {
     if (is_found(w))
         return;
@@ -105,7 +106,7 @@ static void match_name(struct wanted *w, char c, bool first) {
 }
 
 // parent_told says whether the parent process was started with a variable of that
-// name, and with LD_PRELOAD.
+// name and with LD_PRELOAD.
 static bool parent_told(const char *name, int parent) {
     enum { CHUNK = 512 };
     char chunk[CHUNK];

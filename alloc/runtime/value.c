@@ -1,4 +1,4 @@
-// value.c: see value.h. As options.c, without the C library's functions for text.
+// value.c: see value.h. Like options.c, it calls no string functions of the C library.
 #include "runtime/value.h"
 
 #include "base/print.h"
@@ -10,7 +10,7 @@ static void complain(const char *name, const char *value, const char *why,
     print_str(&out, "mound: ");
     print_str(&out, name);
     print_str(&out, "=");
-    // A value may be anything; one line and not too long.
+    // A value may be anything: print at most 64 bytes of it, on one line.
     for (size_t i = 0; i < 64 && value[i] != '\0'; i++)
         print_char(&out, value[i] >= ' ' && value[i] < 0x7f ? value[i] : '?');
     print_str(&out, ": ");

@@ -10,9 +10,9 @@
 enum {
     SLOT_BYTES = 16,
     SLOTS = 1 << 16,
-    TRIES = 4096, // then nearly all are live
+    TRIES = 4096, // if none succeeds, nearly all slots are live
 };
-static const size_t ALIGN = 64 << 10; // of the largest page of any system
+static const size_t ALIGN = 64 << 10; // the largest page size of any system
 #define NBYTES ((size_t)SLOTS * SLOT_BYTES)
 
 static _Atomic uintptr_t start; // 0: not reserved yet
@@ -48,7 +48,7 @@ void *zerosize_alloc(void) {
         uint64_t bit = (uint64_t)1 << slot % WORD_BITS;
         if (!(atomic_fetch_or_explicit(word, bit, memory_order_relaxed) &
               bit)) {
-            // Statistics have them where other blocks are that have no class.
+            // Counted where other blocks without a class are.
             runtime_count(&mound_stats.emergency_mallocs, 1);
             return (void *)(addr + (uintptr_t)slot * SLOT_BYTES);
         }
