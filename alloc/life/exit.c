@@ -1,17 +1,17 @@
 // exit.c: what runs when a process ends, in order:
 //
-//   process_exiting   whichever way it ends, once: the last profile
-//                     (profilefile_at_exit), then the statistics (dump_at_exit),
-//                     then the page (page_exiting). exit tells its status last of
-//                     all, and a page that is kept is completed by it
-//   finish            after exit() and the destructors of others, to find misuse: this
-//                     thread's cache goes back to its spans; in hardened mode what
-//                     waits out of use does, and live objects are looked at; the
-//                     stores of all classes go back
+//   process_exiting   once, by exit, _exit, quick_exit or the destructor: the last
+//                     profile (profilefile_at_exit), then the statistics
+//                     (dump_at_exit), then the page (page_exiting). The status may be
+//                     known only after that, and is then added to a page that is kept
+//   finish            after exit() and the destructors of others, to detect misuse:
+//                     frees this thread's cache into its spans; in hardened level 2
+//                     empties the quarantine and checks live objects; empties the
+//                     stores of all classes
 //
-// A process that a signal ends runs nothing, but for signals of MOUND_STATS_ON:
+// A process that a signal ends runs nothing, except for signals of MOUND_STATS_ON:
 //
-//   exit_by_signal    as process_exiting
+//   exit_by_signal    does what process_exiting does
 #include "life/exit.h"
 
 #include <errno.h>
@@ -33,7 +33,7 @@
 #include "watch/profilefile.h"
 
 #ifdef MOUND_LOCK_COUNTS
-static const char *lock_counts; // where to, or NULL
+static const char *lock_counts; // path of the file, or NULL
 
 void exit_find_lock_counts(char **envp) {
     static const char name[] = "MOUND_LOCK_COUNTS=";
@@ -63,18 +63,18 @@ COLD void exit_start(void) {
     at_quick_exit(exiting_quickly);
 }
 
-// end_once writes what is to be written when this process ends, unless a thread of it
-// has done so. A thread that calls it in the meantime waits for the one that writes,
-// because the process ends with all its threads when the first of them leaves.
+// end_once writes what is due at the end of this process, unless one of its threads has
+// done so. A thread that calls it meanwhile waits for the one that writes, because the
+// process ends with all its threads when the first of them returns.
 static void end_once(const struct stats_end *end) {
     static struct turn turn;
-    static int ended_pid; // whose turn it is
+    static int ended_pid; // the process that has done it
     int pid = runtime_pid();
     if (runtime_is_borrowed())
         return;
     int error = turn_take(&turn, OUTFILE_WAIT_NS);
     if (error == -EDEADLK)
-        outfile_abandon(); // a handler that ends the process interrupted us
+        outfile_abandon(); // this handler interrupted the writer and ends the process
     if (error != 0)
         return;
     if (ended_pid != pid) {
@@ -108,8 +108,8 @@ void exit_by_signal(int signal) {
         end_once(&(struct stats_end){.ended = true, .signal = signal});
 }
 
-// What this thread and the shared stores hold goes back to its spans: there a double
-// free is seen.
+// finish empties this thread's cache and the shared stores into the spans, which detects
+// double frees.
 __attribute__((destructor)) static void finish(void) {
     process_exiting(EXIT_STATUS_UNKNOWN);
     if (!runtime_started() || runtime_passive() || !thread_enter())

@@ -1,19 +1,19 @@
 // fork.c: what runs when a process forks, in order:
 //
-//   before      our helper thread ends, if it is the only other one; every lock is
-//               taken in the order of the ranks: starts of profiles, stdio's list,
-//               the heap's (lock_at). So the child finds every shared record whole
-//   parent      the locks are given back; the helper goes on
-//   child       the locks are given back; become_child; the caches of threads that
-//               are not here become orphans; this thread's samples are chosen anew
-//   bare child  one that was made without handlers, or without the locks: its first
-//               slow path repairs the heap (fork_repair_child)
+//   before      the helper thread ends if the program itself has one thread only; every
+//               lock is taken in the order of the ranks: starts of profiles, stdio's
+//               list, the heap's (lock_at). So the child's shared records are whole
+//   parent      the locks are released; the helper is started again
+//   child       the locks are released; become_child; the caches of threads that do not
+//               exist in the child become orphans; this thread chooses new samples
+//   bare child  of a fork that ran no handlers, or got no locks: its first slow path
+//               repairs the heap (fork_repair_child)
 //
-// A signal handler may fork out of a slow path that holds some of the locks, and the
-// holder of another lock may wait for one of these. So a handler waits for LOCKS_NS at
-// most, and forks without them then. For stdio's list it waits longer, since fork itself
-// takes that lock; so a thread that holds it and waits for one of ours gives way to
-// handlers (nhandlers).
+// A signal handler may fork while the slow path that it interrupted holds some of the
+// locks and the holder of another lock waits for one of these. So a handler waits for at
+// most LOCKS_NS, and then forks without the locks. For stdio's list it waits longer,
+// since fork itself takes that lock; so a thread that holds the list's lock while it
+// waits for one of ours releases it while handlers wait (nhandlers).
 #include "life/fork.h"
 
 #include <pthread.h>
@@ -41,28 +41,28 @@
 #include "watch/sampled.h"
 #include "watch/snapshot.h"
 
-// A child that was made by fork does not populate or release pages before it
-// has needed so much itself: most children exec or exit soon.
+// A child of fork does not populate or release pages before it has taken this much memory
+// itself: most children exec or exit soon.
 enum { CHILD_QUIET_BYTES = 1 << 20 };
 
 enum {
     LOCKS_NS = 20 * 1000 * 1000,
-    STEP_NS = 4 * 1000 * 1000, // between two looks for handlers
+    STEP_NS = 4 * 1000 * 1000, // between two checks for waiting handlers
     GIVE_WAY_NS = 1000 * 1000,
 };
 static const uint64_t FOREVER_NS = UINT64_MAX;
 
-// How many handlers have not got all locks yet, or given them up. relaxed: whoever sees
-// it late gives way a step later
+// Handlers that wait for the locks. relaxed: a thread that sees it late gives way one
+// step later
 static _Atomic unsigned nhandlers;
 
 static bool handlers_wait(void) {
     return atomic_load_explicit(&nhandlers, memory_order_relaxed) != 0;
 }
 
-// What the handler before a fork leaves to that behind it, the last fork lowest: a
-// signal handler may fork in the midst of a fork. (stdio's list lock; a second thread
-// exists only if that is taken.)
+// What before_fork passes on to after_fork, the last fork in the low bits: a signal
+// handler may fork during a fork. (Guarded by stdio's list lock; there are other threads
+// only if that is taken.)
 enum { FORK_HELPED = 1, FORK_LOCKED = 2, FORK_NBITS = 2 };
 static uint64_t forks;
 
@@ -76,8 +76,8 @@ static uint64_t forks_pop(void) {
     return what;
 }
 
-// alone says whether this thread has the only cache. In a slow path: a handler that
-// forks is to see that a lock may be held.
+// alone says whether this thread has the only cache. In a slow path, so that a handler
+// that forks knows that a lock may be held.
 static bool alone(void) {
     if (!thread_enter())
         return false;
@@ -88,8 +88,8 @@ static bool alone(void) {
     return n <= 1;
 }
 
-// lock_at returns the i-th of the heap's locks, or NULL for one that is not in use.
-// There are nlocks of them; the classes' number is certain from the first of these on.
+// lock_at returns the i-th of the heap's nlocks() locks, or NULL if it is not in use.
+// The number of classes is fixed once the first LOCKS_ABOVE locks are held.
 enum { LOCKS_ABOVE = 3, LOCKS_BELOW = 6 };
 static unsigned nlocks(void) {
     return LOCKS_ABOVE + mheap_ncentrals(&mound_heap) + LOCKS_BELOW;
@@ -124,7 +124,7 @@ static struct mutex *lock_at(unsigned i) {
     }
 }
 
-// unlock_heap gives the first n locks back.
+// unlock_heap releases the first n locks.
 static void unlock_heap(unsigned n) {
     while (n-- > 0) {
         struct mutex *m = lock_at(n);
@@ -133,7 +133,7 @@ static void unlock_heap(unsigned n) {
     }
 }
 
-// take waits for a lock until that time; FOREVER_NS: or until a handler waits.
+// take waits for a lock until end_ns; with FOREVER_NS, until a handler waits.
 static bool take(struct mutex *m, uint64_t end_ns) {
     if (end_ns != FOREVER_NS)
         return mutex_lock_until(m, end_ns);
@@ -143,7 +143,7 @@ static bool take(struct mutex *m, uint64_t end_ns) {
     return true;
 }
 
-// lock_heap takes them all, or none.
+// lock_heap takes all the heap's locks, or none.
 static bool lock_heap(uint64_t end_ns) {
     for (unsigned i = 0; i < nlocks(); i++) {
         struct mutex *m = lock_at(i);
@@ -155,7 +155,7 @@ static bool lock_heap(uint64_t end_ns) {
     return true;
 }
 
-// lock_all takes every lock, or none of ours.
+// lock_all takes every lock; if it fails, only stdio's is held.
 static bool lock_all(uint64_t end_ns) {
     bool starts = mutex_lock_until(profile_starts_mutex(), end_ns);
     forklock_before();
@@ -172,7 +172,7 @@ static bool lock_in_handler(void) {
     return locked;
 }
 
-// lock_outside is a slow path, too: a handler that forks in the midst of it waits for a
+// lock_outside is a slow path, so that a handler that forks during it waits only for a
 // bounded time.
 static void lock_outside(void) {
     thread_enter();
@@ -186,20 +186,19 @@ static void lock_outside(void) {
 }
 
 static void before_fork(void) {
-    // A handler that interrupted a slow path leaves the heap's state alone: the
-    // slow path has seen to it, and is not through.
+    // In a handler that interrupted a slow path, runtime_enter was called by that, and
+    // may not have finished.
     bool outside = thread_tls.depth == 0;
     if (outside)
         runtime_enter();
-    // Where this is the only thread of the program, nobody is to find a second one
-    // (Python warns of it).
+    // A program with one thread must not see a second one (Python warns about it).
     bool helped = outside &&
                   atomic_load_explicit(&mound_heap.helper.tid,
                                        memory_order_relaxed) != 0 &&
                   alone();
     if (helped)
         process_pause_helper();
-    lockrank_pause(); // a handler that forks may have interrupted a holder
+    lockrank_pause(); // a handler that forks may have interrupted a lock's holder
     bool locked = true;
     if (outside)
         lock_outside();
@@ -225,8 +224,8 @@ static void become_child(void) {
     outname_forked();
     stdfd_forked();
     dump_forked();
-    // Only what writes when the process ends looks at its number; and a filter that
-    // came before the fork need not know this call.
+    // The process ID is needed only for output at the end, and a filter set before the
+    // fork may not permit getpid.
     bool stats = options_write_stats(options);
     bool writes = stats || options->profile_path[0] != '\0' ||
                   options->control || page_watched;
@@ -255,9 +254,9 @@ static void after_fork_child(void) {
     }
     unlock_heap(nlocks());
     become_child();
-    // Here, where it is certain which thread goes on. Only a handler that has
-    // interrupted a slow path leaves it to the next one: this one may be about
-    // to make the thread's cache.
+    // Here it is certain which thread continues. Only a handler that interrupted a slow
+    // path leaves it to the next slow path, since the interrupted one may be making the
+    // thread's cache.
     if (outside)
         thread_orphan_others();
     runtime_set_state(outside ? RUNTIME_GOOD : RUNTIME_ORPHANS);
@@ -271,9 +270,9 @@ COLD void fork_start(void) {
     pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
 
-// Locks may be held by threads that are not here, and what they guard may be half
-// changed. It is rebuilt from what is always whole, the bits; what was on its way is
-// leaked, and so are other threads' caches.
+// Threads that do not exist here may have held locks, and what those guard may be half
+// changed. The repair rebuilds it from the free bits, which are always whole. Slots and
+// spans that were being moved are leaked, and so are other threads' caches.
 void fork_repair_child(void) {
     bool rebuilt[NUM_SIZECLASSES] = {false};
     atomic_store_explicit(&nhandlers, 0, memory_order_relaxed); // the parent's

@@ -2,12 +2,12 @@
 #ifndef MOUND_FORK_H
 #define MOUND_FORK_H
 
-// fork_start, in the constructor, has the handlers called. Before any other handlers
-// are registered (-z initfirst): so ours run last before a fork and first after it.
+// fork_start, in the constructor, registers the handlers before any others (-z
+// initfirst), so that ours run last before a fork and first after it.
 void fork_start(void);
 
-// fork_repair_child makes the heap of a child whole that was made without handlers
-// (_Fork, clone). Within the first slow path of the child.
+// fork_repair_child repairs the heap of a child whose fork ran no handlers (_Fork,
+// clone). Called within the child's first slow path.
 void fork_repair_child(void);
 
 #endif // MOUND_FORK_H

@@ -26,15 +26,15 @@ void process_resume_helper(bool ran) {
 }
 
 void process_filtered(void) {
-    // A child that was made by a bare system call learns that it is one.
+    // A child made by a raw system call finds out here that it is a child.
     if (runtime_started() && thread_enter()) {
         runtime_enter();
         thread_leave();
     }
-    // A child of vfork runs in its parent's memory, and does not filter it.
+    // A child of vfork shares its parent's memory, but its filter is not the parent's.
     if (runtime_is_borrowed())
         return;
-    // For good. A filter is not to find a thread that it cannot be given to.
+    // For good: a filter for all threads cannot be set on the helper.
     process_pause_helper();
     profile_stop(); // before filter_note: its barrier is a system call
     filter_note();
@@ -59,7 +59,8 @@ void process_go_passive(const struct runtime_next *next) {
     thread_leave();
 }
 
-// Without a cache the next call of malloc takes the slow path, which notices it.
+// process_go_behind drops the cache, so that the next malloc takes the slow path, which
+// notices the mode.
 void process_go_behind(const struct runtime_next *next) {
     runtime_set_mode(RUNTIME_UNCALLED, next);
     page_mode_changed();

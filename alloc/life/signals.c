@@ -1,21 +1,21 @@
-// signals.c: see signals.h. What runs on a signal, in order; nothing for any other:
+// signals.c: see signals.h. What runs on a signal:
 //
 //   MOUND_PROFILE_SIGNAL   profilefile_on_signal writes a profile
 //   MOUND_STATS_SIGNAL     dump_now writes the statistics
 //   MOUND_STATS_ON         exit_by_signal writes both; then the process dies of the
-//                          signal, by its default action. Process 1 of a pid
-//                          namespace, which does not, goes on after both
-//   SIGSEGV, with guards   guards_fault reports a fault at a guard; then the
-//                          handler from before runs, or the process ends
+//                          signal by its default action. Process 1 of a pid
+//                          namespace does not die of it and continues
+//   SIGSEGV, with guards   guards_fault reports a fault at a guard page; then the
+//                          previous handler runs, or the process ends
 //
-// A handler that interrupted a slow path cannot read the counters: it puts that off to
-// its end (watch/later.h).
+// A handler that interrupted a slow path cannot read the counters: it defers that to the
+// end of the slow path (watch/later.h).
 //
-// For the program the disposition of a signal of MOUND_STATS_ON is the default as long
-// as it has set no other: preload/signals.c says SIG_DFL where on_deadly stands, and sets
-// on_deadly where the program sets SIG_DFL. A handler of the program takes its place. An
-// exec takes it away, as any handler.
-// Our helper thread blocks all signals (os/helper_linux.c).
+// A program that has not set a handler for a signal of MOUND_STATS_ON sees the default
+// disposition: preload/signals.c returns SIG_DFL instead of process_on_deadly, and sets
+// process_on_deadly when the program sets SIG_DFL. A handler of the program replaces it.
+// An exec removes it, like any handler.
+// The helper thread blocks all signals (os/helper_linux.c).
 #include "life/signals.h"
 
 #include <errno.h>
@@ -51,7 +51,7 @@ static bool writes_profiles(void) {
 }
 
 static void die(int signal) {
-    // Process 1 of a pid namespace does not die of it: that is not its end.
+    // Process 1 of a pid namespace does not die of the signal, so this is not its end.
     if (runtime_pid() == 1 && !runtime_is_borrowed()) {
         if (writes_profiles())
             profilefile_on_signal(signal);
@@ -65,7 +65,7 @@ static void die(int signal) {
 
 void process_on_deadly(int signal) {
     int saved = errno;
-    // A child of vfork that has not called exec dies by itself.
+    // A child of vfork dies at once, since a deferred call would run in its parent.
     if (runtime_is_borrowed() || !later_put(die, signal))
         die(signal);
     errno = saved;

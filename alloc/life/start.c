@@ -1,11 +1,12 @@
-// start.c: what runs when a process starts, in three steps. Each comes when it is
-// needed first, and once:
+// start.c: what runs when a process starts, in three steps. Each runs once, when it is
+// first needed:
 //
 //   start_heap           by the first call of the malloc family or by the
-//                        constructor, whichever comes first; mostly that call is
-//                        the loader's or a constructor's of the C library
-//   process_start        by the constructor: handlers for forks, ends of threads and
-//                        of the process, and descriptors for what is written then
+//                        constructor, whichever is first; usually that call is the
+//                        loader's or is made by a constructor of the C library
+//   process_start        by the constructor: registers handlers for forks, for ends of
+//                        threads and of the process, and copies descriptors for output
+//                        at the end
 //   runtime_start_late   by the first slow path after the C library's own
 //                        constructor: what needs the loader
 #include <pthread.h>
@@ -59,11 +60,11 @@ static void set_options(struct mheap *h) {
 
 static COLD void start_heap(char **envp) {
     static AT_START _Atomic bool begun;
-    // acquire: pairs with nothing but other starters; the heap is seen by
+    // acquire: partner: the exchanges of other starters; the heap is seen by
     // runtime_started
     if (atomic_exchange_explicit(&begun, true, memory_order_acquire)) {
-        // Another thread does so now. (Threads before the first malloc: only a
-        // program that makes them by raw system calls can have those.)
+        // Another thread is doing it. (Threads exist before the first malloc only if
+        // the program made them by raw system calls.)
         while (!runtime_started())
             sys_spin();
         return;
@@ -82,9 +83,9 @@ static COLD void start_heap(char **envp) {
     runtime_set_started(sys_pid());
 }
 
-// What start_heap calls may be interposed and allocate. This thread is in a slow path
-// then, here as in malloc, so that it is served without the heap and never comes
-// to wait for itself.
+// start_heap_first runs start_heap within a slow path, as malloc does: functions that
+// start_heap calls may be interposed and allocate. Such a call is then served without
+// the heap and does not wait for its own thread.
 static void start_heap_first(char **envp) {
     if (runtime_started())
         return;
@@ -112,8 +113,8 @@ void runtime_enter_slow(void) {
 
 // 2. The process.
 
-// keep_stderr keeps copies of standard error for what will be written to it when the
-// program may have closed it.
+// keep_stderr keeps copies of standard error for output after the program may have
+// closed it.
 static void keep_stderr(void) {
     if (options->off)
         return;
@@ -124,7 +125,7 @@ static void keep_stderr(void) {
         stdfd_keep(2, /* waiters= */ false);
 }
 
-// prepare_late makes the third step come if it has something to do.
+// prepare_late requests the third step if it has something to do.
 static void prepare_late(void) {
     if (!profile_wanted() && !options->unwind_asked)
         return;
@@ -142,25 +143,25 @@ COLD void process_start(char **envp) {
     done = true;
     start_heap_first(envp);
     exit_find_lock_counts(envp); // in builds that count locks
-    threadend_start();           // so that caches come back
+    threadend_start();           // frees caches
     memwatch_start(thread_go_away, thread_come_back);
-    stdfd_start(); // what stdout and stderr are now
+    stdfd_start(); // notes what stdout and stderr are now
     keep_stderr();
     if (options_write_stats(options) || options->watch != WATCH_OFF)
         sizes_start();
-    dump_init();    // complains at once about a file that cannot be written
-    filter_start(); // whether system calls are filtered already
+    dump_init();    // complains at once if the file cannot be written
+    filter_start(); // notes whether system calls are filtered already
     fork_start();
     exit_start();
     page_start();
-    report_set_describe(origin_describe); // who allocated, in reports
+    report_set_describe(origin_describe); // reports name the allocating stack
     prepare_late();
     signals_start();
 }
 
-// With -z initfirst this runs before every other constructor, libc's included;
-// malloc may have been called before all the same. Any slow path refers to this file
-// (runtime_enter_slow), so every program that links the archive has it.
+// start: with -z initfirst it runs before every other constructor, libc's included; even
+// so, malloc may have been called before. Any slow path refers to this file
+// (runtime_enter_slow), so every program that links the archive contains it.
 __attribute__((constructor)) static void start(int argc, char **argv,
                                                char **envp) {
     (void)argc;
@@ -170,12 +171,12 @@ __attribute__((constructor)) static void start(int argc, char **argv,
 
 // 3. What needs the loader.
 
-// With -z initfirst our constructor runs before the C library's own. To load a
-// library then would have that one run, too, but without arguments and environment,
-// and never again. So the first slow path after it loads libunwind.
+// With -z initfirst our constructor runs before the C library's own. Loading a library
+// then would run that constructor too, without arguments and environment, and it would
+// not run again. So the first slow path after it loads libunwind.
 void runtime_start_late(void) {
-    // The loader needs some stack, and this may be a signal handler's.
-    // While another malloc serves, ours may still be called later.
+    // The loader needs stack, and this may be a signal handler's. While another malloc
+    // serves, a later call may still become ours.
     if (!sys_libc_ready() || thread_tls.depth > 0 || !sys_on_first_stack() ||
         runtime_passive())
         return;

@@ -1,11 +1,10 @@
 // threadend.c: what runs when a thread ends. It is a destructor of thread-specific
-// data, in any order with those of others, so the C library runs it in rounds:
+// data. The C library calls those in any order, in rounds:
 //
-//   rounds 1 and 2   nothing: others may still allocate and free
-//   round 3          the cache goes back (thread_drop_cache), and the page is written
-//                    if that is due; then, on the way out of that slow path, what
-//                    handlers left to be freed. From now on
-//                    the thread is served one slot at a time
+//   rounds 1 and 2   nothing: other destructors may still allocate and free
+//   round 3          frees the cache (thread_drop_cache) and writes the page if it is
+//                    due; when that slow path ends, does the frees that handlers
+//                    deferred. From then on the thread is served one slot at a time
 //
 // A thread that ends by a raw system call runs nothing; its cache is lost.
 #include "life/threadend.h"

@@ -2,8 +2,8 @@
 #ifndef MOUND_THREADEND_H
 #define MOUND_THREADEND_H
 
-// threadend_start, in the constructor, makes sure that caches come back when threads
-// end. It may allocate.
+// threadend_start, in the constructor, registers the free of caches when threads end.
+// It may allocate.
 void threadend_start(void);
 
 #endif // MOUND_THREADEND_H

@@ -16,12 +16,12 @@ struct options {
     int stats_fd;       // with STATS_FD
     bool stats_classes; // with the table of classes
     bool stats_json;
-    int stats_signal;         // that writes them; 0: none
-    uint64_t stats_on;        // bit n - 1: before signal n ends the process, too
-    uint64_t profile_rate;    // mean bytes between samples; 0: off
-    uint64_t profile_every;   // bytes of growth between files; 0: none
-    int profile_signal;       // the signal that writes one; 0: none
-    bool profile_peak;        // also one of the moment with the most in use
+    int stats_signal;       // that writes them; 0: none
+    uint64_t stats_on;      // bit n - 1: before signal n ends the process, too
+    uint64_t profile_rate;  // mean bytes between samples; 0: off
+    uint64_t profile_every; // bytes of growth between files; 0: none
+    int profile_signal;     // the signal that writes one; 0: none
+    bool profile_peak;      // also one of the moment with the most in use
     unsigned profile_percent; // of memlimit, at which one is written; 0: none
     enum unwind_mode unwind;
     bool unwind_asked; // MOUND_UNWIND is set: reports have such stacks too

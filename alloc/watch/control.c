@@ -23,17 +23,17 @@
 #include "watch/profile.h"
 
 enum {
-    // What is given back between two looks whether the helper is to end.
+    // Given back between two checks whether the helper is to end.
     RELEASE_PAGES = (256 << 20) / PAGE_SIZE,
     BUSY_TRIES = 200, // while another thread returns memory
     BUSY_NS = 1000 * 1000,
-    // A thread that was about to leave a slow path did not see that a profile is due.
+    // A thread that is about to leave a slow path may miss that a profile is due.
     HURRIED_MAX = 10,
     HURRY_NS = 20 * 1000 * 1000,
     PATH_BYTES = 96,
 };
 
-// struct control: what of it is in the page is written by others, too.
+// struct control: others write to the part that is in the page, too.
 //   (s) written by control_start, before there is a helper   (h) by the helper
 //   (a) atomic, see each use
 static struct {
@@ -42,8 +42,8 @@ static struct {
     uint32_t answered;                      // (h) number of the last request
     _Atomic uint32_t due;  // (a) enum mound_page_op of a profile, or 0
     _Atomic bool writing;  // (a) by a thread of the program
-    uint64_t nwritten;     // profiles; by who writes
-    char path[PATH_BYTES]; // (s) of these, see outname.h
+    uint64_t nwritten;     // profiles; written by the thread that has writing
+    char path[PATH_BYTES]; // (s) of the profiles, see outname.h
 } control;
 
 static struct mound_page_control *box_now(void) {
@@ -54,7 +54,7 @@ static struct mound_page_control *box_now(void) {
 static void set_listening(struct mound_page_control *box,
                           enum mound_page_listening listening) {
     if (box == NULL)
-        return; // there is no page: none was to be made, or none could be
+        return; // there is no page: none was requested, or none could be made
     __atomic_store_n(&box->listening, listening, __ATOMIC_RELEASE);
 }
 
@@ -83,12 +83,13 @@ static uint64_t absent_bytes(void) {
     return st.heap_released + st.heap_holes;
 }
 
-// As mound_malloc_trim, but for the caches of threads, which only these can empty. What
-// came back is told by the counters: pages that become free on the way may go at once.
+// release does what mound_malloc_trim does, except for the caches of threads, which only
+// those can empty. It takes its result from the counters, because pages that become free
+// on the way may be released by the scavenger at once.
 static int64_t release(void) {
     struct mheap *h = &mound_heap;
     if (!mem_can_release())
-        return -ENOTSUP; // it would have to be told to functions of the program
+        return -ENOTSUP; // functions of the program would have to be called
     uint64_t before = absent_bytes();
     while (thread_drain_orphan())
         continue;
@@ -107,7 +108,7 @@ static int64_t start_profile(uint64_t rate) {
     return profile_request(rate);
 }
 
-// want_profile lets the next thread that allocates or frees write one.
+// want_profile makes the next thread that allocates or frees write a profile.
 static int64_t want_profile(enum mound_page_op op) {
     if (!profile_begun() ||
         (op == MOUND_PAGE_PROFILE_PEAK && !peak_is_kept(&profile_table)))
@@ -152,17 +153,17 @@ void control_answer(void) {
     struct mound_page_control *box = box_now();
     if (box == NULL)
         return;
-    // acquire: sees op and arg; partner: release of who requests
+    // acquire: sees op and arg; partner: the release of the requesting process
     uint32_t requested = __atomic_load_n(&box->requested, __ATOMIC_ACQUIRE);
     if (requested == control.answered)
         return;
     control.answered = requested;
-    // Each is read once: it may be another one at the next look.
+    // Each is read once: another process may change it at any time.
     uint32_t op = __atomic_load_n(&box->op, __ATOMIC_RELAXED);
     uint64_t arg = __atomic_load_n(&box->arg, __ATOMIC_RELAXED);
     int64_t result = answer(op, arg);
     __atomic_store_n(&box->result, result, __ATOMIC_RELAXED);
-    // release: who waits for it sees the result
+    // release: a process that waits for done sees the result
     __atomic_store_n(&box->done, requested, __ATOMIC_RELEASE);
     sys_futex_wake_shared((_Atomic uint32_t *)&box->done);
 }
@@ -178,7 +179,7 @@ static int write_peak(int fd) {
 }
 
 static void write_due(struct mound_page_control *box) {
-    // acquire: sees what the request was made after; partner: release in want_profile
+    // acquire: sees what was written before the request; partner: release in want_profile
     uint32_t op =
         atomic_exchange_explicit(&control.due, 0, memory_order_acq_rel);
     if (op == 0)
@@ -189,15 +190,15 @@ static void write_due(struct mound_page_control *box) {
     uint64_t number = ++control.nwritten;
     int error = outfile_write(&file, number);
     __atomic_store_n(&box->profile_result, (int64_t)error, __ATOMIC_RELAXED);
-    // release: who sees the number sees the result
+    // release: a process that sees the number sees the result
     __atomic_store_n(&box->profile_done, number, __ATOMIC_RELEASE);
     sys_futex_wake_shared((_Atomic uint32_t *)&box->profile_done);
 }
 
 void control_write(void) {
     struct mound_page_control *box = box_now();
-    // A child of vfork leaves it to its parent. Where one is being written, the next comes
-    // after it. acquire: partner: release below
+    // A child of vfork leaves it to its parent. If one is being written, the next is
+    // written after it. acquire: partner: release below
     if (box == NULL || filter_came() || runtime_is_borrowed() ||
         atomic_exchange_explicit(&control.writing, true, memory_order_acquire))
         return;
@@ -210,8 +211,8 @@ void control_write(void) {
 
 // The helper.
 
-// wait_for_work sleeps until somebody rings, or as the scavenger needs it, or until
-// threads are to be hurried again; false: the helper is to end.
+// wait_for_work sleeps until a request comes, the scavenger has work, or threads are to
+// be hurried again; false: the helper is to end.
 static bool wait_for_work(struct mheap *h, uint32_t heard, int *nidle,
                           int *nhurried) {
     bool rests = *nidle >= SCAVENGER_HELP_IDLE;
@@ -231,7 +232,7 @@ static bool wait_for_work(struct mheap *h, uint32_t heard, int *nidle,
     *nhurried = hurry ? *nhurried + 1 : 0;
     if (hurry)
         profile_hurry();
-    // Whoever rang may have freed memory. Not at each ring: there may be many.
+    // A bell may mean that memory was freed. Not at each one: there may be many.
     else if (rests || slept >= SCAVENGER_HELP_NS / 2)
         *nidle = scavenger_help_look(h) || rests ? 0 : *nidle + 1;
     return true;
@@ -252,11 +253,11 @@ static void serve(void *arg) {
 
 void control_init(void) {
     mound_heap.help = serve;
-    mound_heap.help_always = true; // it is there
+    mound_heap.help_always = true; // the helper exists anyway
     mound_heap.helper.answers = true;
 }
 
-// Numbers alone: they may be what somebody wrote there.
+// Only the numbers of id: its text may be from another process.
 static void set_path(const struct mound_page_identity *id) {
     struct print out = print_to(PRINT_NOWHERE);
     print_str(&out, "/dev/shm/mound-");
@@ -272,7 +273,7 @@ void control_start(struct mound_page *page, void (*to_publish)(bool whole)) {
     struct helper *helper = &mound_heap.helper;
     if (!helper->answers)
         return;
-    helper_pause(helper); // one of another page, or of none
+    helper_pause(helper); // it may serve another page, or none
     control.publish = to_publish;
     control.answered =
         __atomic_load_n(&page->control.requested, __ATOMIC_RELAXED);
@@ -283,7 +284,7 @@ void control_start(struct mound_page *page, void (*to_publish)(bool whole)) {
     atomic_store_explicit(&helper->bell,
                           (_Atomic uint32_t *)&page->control.bell,
                           memory_order_release);
-    set_listening(&page->control, MOUND_PAGE_PAUSED); // until it is there
+    set_listening(&page->control, MOUND_PAGE_PAUSED); // until it runs
     // release: partner in box_now
     atomic_store_explicit(&control.box, &page->control, memory_order_release);
     helper_resume(helper);
@@ -308,7 +309,7 @@ void control_filtered(void) {
 }
 
 void control_forked(void) {
-    // What is due is the parent's, and its page is no more written to.
+    // A request was the parent's, and the child does not write to that one's page.
     atomic_store_explicit(&control.box, NULL, memory_order_relaxed);
     atomic_store_explicit(&control.due, 0, memory_order_relaxed);
     atomic_store_explicit(&control.writing, false, memory_order_relaxed);

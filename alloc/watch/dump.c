@@ -19,7 +19,7 @@ static struct stats_end
 static int said; // why it cannot be written; at the start
 static _Atomic uint64_t nwritten; // dumps that were not the last
 
-// The descriptor of fd:N as it was at the start.
+// The descriptor N of MOUND_STATS=fd:N, as it was at the start.
 static struct {
     bool known;
     int copy; // 0: none
@@ -50,7 +50,7 @@ static bool is_kept(int fd) {
            sys_file_same(&now, &kept.file);
 }
 
-// kept_descriptor returns a descriptor of what fd:N was at the start, or -1.
+// kept_descriptor returns a descriptor of the file that fd:N was at the start, or -1.
 static int kept_descriptor(void) {
     if (is_kept(options->stats_fd))
         return options->stats_fd;
@@ -66,7 +66,7 @@ void dump_forked(void) {
 COLD void dump_init(void) {
     if (!options_write_stats(options))
         return;
-    outname_init(); // at its end the process may see no /proc
+    outname_init(); // /proc may not be readable at the end
     snapshot_start(/* forked= */ false);
     switch (options->stats) {
     case STATS_OFF:
@@ -115,7 +115,7 @@ static int descriptor(void) {
     return stdfd_err();
 }
 
-// dump writes by one of those functions; number as of outfile_write.
+// dump writes by one of the functions above; number is outfile_write's.
 static void dump(int (*write)(int fd), uint64_t number) {
     if (options->stats == STATS_FILE) {
         const struct outfile file = {.variable = "MOUND_STATS",

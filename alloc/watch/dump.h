@@ -5,15 +5,15 @@
 
 #include "watch/stats.h"
 
-// dump_init, in the constructor, takes what the dump at exit will need and the
-// program may have closed by then. Once.
+// dump_init, in the constructor, copies the descriptors that the dump at exit needs, as
+// the program may close them. Once.
 void dump_init(void);
 
-// dump_at_exit writes the statistics that MOUND_STATS names; of a process that dies of a
-// signal to stderr if there is no such name. exit.c calls it, once in each process.
+// dump_at_exit writes the statistics to where MOUND_STATS says; if that is nowhere and
+// a signal ends the process, to stderr. exit.c calls it once in each process.
 void dump_at_exit(const struct stats_end *end);
 
-// dump_now writes them of a process that goes on, to where MOUND_STATS names, or to
+// dump_now writes the statistics of a running process to where MOUND_STATS says, or to
 // stderr; a file gets the next number. Not within a slow path.
 void dump_now(void);
 

@@ -1,8 +1,8 @@
 // endcheck.c: see endcheck.h.
 //
-// mheap.lock keeps the pages of every span where they are, and large objects from
-// being protected (mheap_keep_large). Objects come and go in small spans meanwhile;
-// canary_find recognizes a slot in which one is just made or freed.
+// mheap.lock keeps the pages of every span in place, and keeps large objects from being
+// protected (mheap_keep_large). Objects of small spans come and go meanwhile;
+// canary_find recognizes a slot whose object is just being made or freed.
 #include "watch/endcheck.h"
 
 #include "heap/spanrecord.h"

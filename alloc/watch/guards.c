@@ -14,7 +14,7 @@ struct guard_pool guards_pool;
 static _Atomic(void *) samples[NSLOTS]; // of the object in each slot
 
 static _Atomic(void *) *sample_at(const void *p) {
-    // A guard stands before each slot.
+    // Each slot is preceded by a guard page.
     size_t pair = 2 * guards_pool.page_size;
     size_t slot = ((uintptr_t)p - guards_pool.start) / pair;
     return &samples[slot < NSLOTS ? slot : NSLOTS - 1];
@@ -24,7 +24,7 @@ bool guards_fault(uintptr_t addr, uintptr_t pc, const void *context) {
     struct thread_tls *t = &thread_tls;
     bool unwinding = t->unwinding;
     (void)pc;
-    t->unwinding = true; // what libunwind allocates is not sampled
+    t->unwinding = true; // allocations of libunwind are not sampled
     bool ours = guard_fault(&guards_pool, addr, context);
     t->unwinding = unwinding;
     return ours;
@@ -36,13 +36,13 @@ bool guards_init(void) {
 
 void *guards_alloc(size_t size, size_t align, const uintptr_t *pcs,
                    unsigned npcs, void *sample) {
-    // At least one byte: the pool takes a size of 0 for no live object.
+    // At least one byte: size 0 means "no live object" to the pool.
     size = max_size(size, 1);
     void *p = guard_alloc(&guards_pool, size, align, pcs, npcs);
     if (p == NULL)
         return NULL;
     atomic_store_explicit(sample_at(p), sample, memory_order_relaxed);
-    // Statistics have them where other blocks are that belong to no class.
+    // Counted where other blocks without a class are.
     runtime_count(&mound_stats.emergency_mallocs, 1);
     runtime_count(&mound_stats.emergency_bytes, size);
     runtime_count(&mound_stats.emergency_total_bytes, size);

@@ -18,8 +18,8 @@ bool later_put(void (*handle)(int signal), int signal) {
     return true;
 }
 
-// What handlers do takes locks and leaves the slow path for it, as for a stack that is
-// taken (watch/sampled.c).
+// The deferred functions take locks, so they run outside of the slow path, like the
+// unwinder (watch/sampled.c).
 void later_run(void) {
     thread_leave();
     for (int signal = 1; signal < SIGNALS; signal++) {

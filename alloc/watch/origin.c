@@ -7,14 +7,14 @@
 
 enum { FREED_KEPT = 1 << 10 }; // freed samples that a report may still name
 
-// What was sampled and freed, the last FREED_KEPT of them. Written and read
-// without a lock: for reports, which say what they find.
+// The last FREED_KEPT samples that were freed. Written and read without a lock: a
+// report prints what it finds.
 static struct {
     const void *_Atomic p;
     struct mbucket *_Atomic allocated;
     struct mbucket *_Atomic freed;
 } last_freed[FREED_KEPT];
-static struct { // a line of its own, which sampled frees write to
+static struct { // a cache line of its own, which sampled frees write to
     _Atomic uint32_t n;
 } CACHELINE_ALIGNED nfreed;
 
@@ -23,11 +23,11 @@ void origin_freed(const void *p, struct mbucket *allocated,
     uint32_t i = atomic_fetch_add_explicit(&nfreed.n, 1, memory_order_relaxed) %
                  FREED_KEPT;
     atomic_store_explicit(&last_freed[i].p, NULL, memory_order_relaxed);
-    // release: the old p is seen no more with these
+    // release: no reader sees the old p with these
     atomic_store_explicit(&last_freed[i].allocated, allocated,
                           memory_order_release);
     atomic_store_explicit(&last_freed[i].freed, freed, memory_order_release);
-    // release: who sees p sees the stacks; partner: acquire in origin_describe
+    // release: a reader of p sees the stacks; partner: acquire in origin_describe
     atomic_store_explicit(&last_freed[i].p, p, memory_order_release);
 }
 
@@ -39,7 +39,7 @@ static void print_stack(struct print *out, const char *what,
     stacktext_print(out, b->pcs, b->npcs);
 }
 
-// The sample of the live object that p is in, or NULL.
+// live_sample returns the sample of the live object that contains p, or NULL.
 static const struct mbucket *live_sample(const void *p) {
     struct mspan *s = pagemap_span(&mound_heap.pagemap, (uintptr_t)p);
     if (s == NULL)

@@ -23,12 +23,12 @@ enum {
 
 AT_START bool page_watched;
 
-// The lock is for who reads and writes stats; also a file is open meanwhile, which a
-// child of fork would inherit.
+// Guards stats, also for readers. It is held while a file is open, too, which a child of
+// fork would inherit.
 static struct mutex lock = {.rank = LOCKRANK_PAGE};
 static struct pagefile file; // (lock)
-static void *mapping;        // (lock) of it, or of the parent's
-static bool child;           // there is no page yet
+static void *mapping;        // (lock) of this file, or of the parent's
+static bool child;           // a child of fork that has no page yet
 static uint64_t forked_ns;   // when that began
 
 struct mound_page *page_here(void) {
@@ -49,13 +49,13 @@ void page_mode_changed(void) {
 }
 
 void page_publish(bool whole) {
-    // Too large for small stacks. One thread comes with whole: the helper.
+    // Too large for small stacks. Only the helper calls with whole set.
     static struct mound_page_stats walks;
     struct mound_page *page = page_here();
     if (page == NULL)
         return;
     if (whole) {
-        // Long ones, so without the lock, which a fork waits for.
+        // The walks take long, so without the lock, which forks wait for.
         walks.records = page->stats.records;
         snapshot_read_walks(&walks, sys_now_ns());
     }
@@ -66,8 +66,8 @@ void page_publish(bool whole) {
 
 // Making it.
 
-// is_ours says whether the file is a page of this very process: of the program that was
-// replaced by exec.
+// is_ours says whether the file is a page of this very process, left by the program that
+// exec replaced.
 static bool is_ours(const struct mound_page_identity *id) {
     struct {
         uint64_t magic;
@@ -80,7 +80,8 @@ static bool is_ours(const struct mound_page_identity *id) {
            old.identity.start_ticks == id->start_ticks;
 }
 
-// map_file maps a new file; a name that another namespace's process has is left alone.
+// map_file maps a new file. It leaves alone a name that a process of another pid
+// namespace uses.
 static int map_file(const struct mound_page_identity *id) {
     int error;
     file = (struct pagefile){
@@ -98,7 +99,7 @@ static int map_file(const struct mound_page_identity *id) {
     return error;
 }
 
-// make makes the page, or returns why it cannot, and of what file or folder.
+// make_locked makes the page, or returns why it cannot and the file or folder concerned.
 static const char *make_locked(const char **ret_what) {
     static char text[SNAPSHOT_TEXT_BYTES]; // (lock) too large for small stacks
     struct mound_page_identity id = {.pid = 0};
@@ -117,14 +118,14 @@ static const char *make_locked(const char **ret_what) {
     page->version = MOUND_PAGE_VERSION;
     page->nbytes = sizeof *page;
     page->identity = id;
-    // A reader that comes before the helper is to wait for it.
+    // A reader that comes before the helper runs has to wait for it.
     if (mound_heap.helper.answers)
         page->control.listening = MOUND_PAGE_PAUSED;
     // release: partner in runtime_page_now
     atomic_store_explicit(runtime_page(), page, memory_order_release);
     publish_begin();
     publish_all_locked(page, NULL); // so that no page is without figures
-    // release: who sees it sees all that was written before
+    // release: a reader that sees it sees all that was written before
     __atomic_store_n(&page->magic, MOUND_PAGE_MAGIC, __ATOMIC_RELEASE);
     return NULL;
 }
@@ -136,8 +137,8 @@ static void let_control(void) {
         control_start(page, page_publish);
 }
 
-// complain says why there is no page. ENOSYS is the answer of a filter: the helpers that
-// man and file confine would repeat the line with every use of them.
+// complain says why there is no page. Not for ENOSYS, which a filter returns: man and
+// file filter each of their helper processes, and each would print the line.
 static void complain(const char *what, const char *why) {
     if (why == file_error_text(-ENOSYS))
         return;
@@ -150,8 +151,8 @@ static void complain(const char *what, const char *why) {
     print_flush(&out);
 }
 
-// exited fills in what was not known when the end was noted: the handlers of exit run
-// after our destructor, and destructors are not told the status.
+// exited fills in the status, which is not known when the end is noted: exit handlers run
+// after our destructor, and destructors do not get the status.
 static void exited(int status) {
     struct mound_page *page = page_here();
     if (page != NULL && page->identity.state == MOUND_PAGE_EXITED &&
@@ -181,7 +182,7 @@ COLD void page_start(void) {
     thread_leave();
 }
 
-// make_child_locked makes the page of a child that lives. Where it cannot, it has none.
+// make_child_locked makes the page of a child of fork that runs long enough, if it can.
 static bool make_child_locked(void) {
     const char *what;
     if (sys_now_ns() - forked_ns < CHILD_NS || runtime_is_borrowed())
@@ -194,7 +195,7 @@ static bool make_child_locked(void) {
 }
 
 void page_due(void) {
-    // Where another thread has the lock, or this one forks, nobody waits for it.
+    // It does not wait: another thread may have the lock, or this one may be forking.
     if (!mutex_trylock(&lock))
         return;
     bool made = child && make_child_locked();
@@ -238,12 +239,12 @@ static void note_end(struct mound_page *page, enum mound_page_state state,
                      int status) {
     page->identity.status = status;
     page->identity.end_unix_ns = sys_unix_ns();
-    // release: who sees the state sees the rest
+    // release: a reader that sees the state sees the rest
     __atomic_store_n(&page->identity.state, (uint32_t)state, __ATOMIC_RELEASE);
 }
 
-// end notes an end, after the last figures. A handler that interrupted a slow path takes
-// no lock, and writes none.
+// end notes an end, after the last figures. In a handler that interrupted a slow path it
+// takes no lock and writes no figures.
 static void end(enum mound_page_state state, int status, bool keeps) {
     bool entered = thread_enter();
     if (entered) {

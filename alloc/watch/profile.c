@@ -15,11 +15,11 @@
 #include "watch/unwinder.h"
 
 struct mprof profile_table;
-static _Atomic bool begun; // the table is there, and the stores of samples
+static _Atomic bool begun; // the table and the stores of samples exist
 static struct mutex starting = {.rank = LOCKRANK_FORK};
 
-// (starting) Whose the samples are: a tracer's (tracers.h), of so many who requested them
-// (control.h). Of neither, while they are taken: the program's.
+// (starting) Who started sampling: a tracer (tracers.h), or nrequested requests
+// (control.h). If neither, and samples are taken: the program.
 static bool followed;
 static unsigned nrequested;
 
@@ -28,10 +28,10 @@ bool profile_wanted(void) {
            (options->profile_path[0] != '\0' || options->guard != 0);
 }
 
-// hide_caches sends every thread the slow way once, where it sees the new epoch.
-// A thread leaves a slow path by showing its cache and then looking at the epoch:
-// if it showed it before the barrier it is hidden again here, and if after, it
-// sees the epoch.
+// hide_caches sends every thread through one slow path, where it sees the new epoch.
+// A thread leaves a slow path by first showing its cache and then reading the epoch.
+// If it showed the cache before the barrier, the cache is hidden again here; if after,
+// the thread sees the epoch.
 static void hide_caches(void) {
     if (!sys_barrier_all())
         return;
@@ -41,8 +41,8 @@ static void hide_caches(void) {
     for (size_t n = thread_count(); n > 0; n--, l = l->next) {
         struct mcache *c = list_entry(l, struct mcache, link);
         struct thread_tls *t = c->owner_tls;
-        // A thread that ended by a raw system call left its cache, and its stack
-        // may be another's by now.
+        // A thread that ended by a raw system call left its cache, and its stack may
+        // be unmapped or used by another.
         uint64_t own;
         if (fault_peek((uintptr_t)&t->own, &own) && own == (uintptr_t)c)
             __atomic_store_n(&t->cache_distance, 0, __ATOMIC_RELAXED);
@@ -200,7 +200,7 @@ bool profile_begin(void) {
     if (profile_begun())
         return true;
     if (!thread_enter())
-        return false; // a signal handler, maybe in the midst of it
+        return false; // a signal handler, perhaps inside begin_once
     mutex_lock(&starting);
     bool can = begin_once();
     mutex_unlock(&starting);
@@ -213,11 +213,11 @@ struct mutex *profile_starts_mutex(void) {
 }
 
 void profile_repair(void) {
-    mutex_reset(&profile_table.lock); // a bucket half made is in no chain
+    mutex_reset(&profile_table.lock); // no chain has an unfinished bucket
     mutex_reset(&starting);
 }
 
-// answer turns 0 or -errno into what the calls of mound.h return.
+// answer turns 0 or -errno into the return value of the calls of mound.h.
 static int answer(int error) {
     if (error == 0)
         return 0;

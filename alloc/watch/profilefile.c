@@ -15,8 +15,8 @@
 
 static _Atomic uint64_t next_growth; // bytes in use at which one is due
 static _Atomic uint64_t nwritten;    // profiles that were not the last
-static uint64_t peak_which;          // of the names of its file; outfile's turn
-static int said;                     // why none can be written; at the start
+static uint64_t peak_which; // struct outfile.which, for the peak's file
+static int said;            // the error that the start complained of
 
 static enum mprof_format format(void) {
     const char *path = options->profile_path;
@@ -40,7 +40,7 @@ static int write_last_peak(int fd) {
     return mprof_write_peak(&profile_table, format(), fd, OUTFILE_WAIT_NS);
 }
 
-// The program may be writing one by mound_memprofile_write.
+// The program may be writing a profile itself (mound_memprofile_write).
 static int write_last(int fd) {
     return write_waiting(fd, OUTFILE_WAIT_NS);
 }
@@ -71,7 +71,7 @@ void profilefile_on_signal(int signal) {
     write_numbered();
 }
 
-// The peak, again and again to one file.
+// The peak, rewritten to one file.
 
 static struct outfile peak_written_by(int (*write)(int fd)) {
     struct outfile file = file_written_by(write);

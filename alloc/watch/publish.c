@@ -20,29 +20,29 @@ enum {
     PATIENCE_STEPS = 5,                 // of SYS_TICKS_STEP: 1 to 100 ms
 };
 
-// All that is not atomic is guarded by the lock of the page, or by mheap.lock.
+// Whatever is not atomic is guarded by the lock of the page, or by mheap.lock.
 static struct reading reading;
-static uint64_t spent_ticks; // by what was read so far
+static uint64_t spent_ticks; // on the reading so far
 
 // Relaxed: written with mheap.lock, read without.
 static _Atomic uint64_t peak_bytes, given_bytes;
 
-// What was written last, and when that was. Relaxed: written with the lock of the page,
-// read without.
+// The figures that were written last, and when. Relaxed: written with the lock of the
+// page, read without.
 static _Atomic uint64_t last_inuse, last_idle;
 static _Atomic uint64_t last_ns;
 static _Atomic uint64_t last_ticks;
 static _Atomic uint64_t pause_ticks; // until the next time
 
-// A section that is being written has an odd number in front.
+// A section that is being written has an odd seq.
 static void begin_section(uint32_t *seq) {
     __atomic_store_n(seq, *seq | 1, __ATOMIC_RELAXED);
-    // release: no field is seen changed before
+    // release: a reader that sees a changed field sees the odd number
     __atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
 static void end_section(uint32_t *seq) {
-    // release: sees the fields who sees this
+    // release: a reader that sees the number sees the fields
     __atomic_store_n(seq, *seq + 1, __ATOMIC_RELEASE);
 }
 
@@ -58,7 +58,7 @@ static void store(_Atomic uint64_t *word, uint64_t n) {
     atomic_store_explicit(word, n, memory_order_relaxed);
 }
 
-// may_be_written says whether enough time went by for what it takes.
+// may_be_written says whether 100 times the duration of the last write has passed.
 static bool may_be_written(void) {
     return sys_ticks() - load(&last_ticks) >= load(&pause_ticks);
 }
@@ -70,7 +70,7 @@ static bool moved(uint64_t inuse, uint64_t idle) {
            may_be_written();
 }
 
-// write_ranges writes them if they have changed: the heap grew, or what records take.
+// write_ranges writes the ranges if the heap or its metadata has grown.
 static void write_ranges(struct mound_page *page, struct mheap *h) {
     static struct mound_page_ranges ranges; // (mheap.lock)
     static uint64_t written;                // (mheap.lock) the version
@@ -95,7 +95,7 @@ static void pages_changed(struct mheap *h) {
     uint64_t sys = h->stats->sys_pages << PAGE_SHIFT;
     uint64_t released = h->stats->released_pages << PAGE_SHIFT;
     uint64_t idle = sys - inuse - released;
-    // What was released and is not fresh was given back.
+    // Released bytes that are not fresh address space were given back.
     if (released > now->released && released - now->released > sys - now->sys)
         store(&given_bytes,
               load(&given_bytes) + released - now->released - (sys - now->sys));
@@ -135,9 +135,9 @@ static void write_stats(struct mound_page *page,
     end_section(&page->stats.seq);
 }
 
-// read_locked goes on with the reading for a while, and says whether it is at its end. A
-// page that is requested has all of it, also where that takes long. It does not wait for
-// locks of the heap: a fork in a signal handler takes those of the page and of the list
+// read_locked continues the reading for some 10 us and says whether it is complete. With
+// all set it reads everything, however many caches there are. It does not wait for locks
+// of the heap: a fork in a signal handler takes the locks of the page and of the list
 // while its thread may hold one of the heap.
 static bool read_locked(bool all) {
     uint64_t begin = sys_ticks();
@@ -158,13 +158,13 @@ static bool read_locked(bool all) {
     return last;
 }
 
-// write_locked writes what was read.
+// write_locked writes the complete reading.
 static void write_locked(struct mound_page *page, bool whole) {
     uint64_t begin = sys_ticks();
     struct mound_page_stats *stats = &reading.stats;
     add_process(stats, whole);
     write_stats(page, stats);
-    // A malloc in front may pass on to us by now.
+    // By now the malloc in front may have called mound.
     __atomic_store_n(&page->identity.serves, snapshot_serves(),
                      __ATOMIC_RELAXED);
     store(&last_inuse, stats->inuse);
@@ -186,7 +186,7 @@ void publish_tick(const struct mound_page *page) {
 }
 
 void publish_part_locked(struct mound_page *page) {
-    // Others need not look meanwhile.
+    // Other threads do nothing meanwhile.
     runtime_set_chore(RUNTIME_CHORE_PAGE, false);
     if (read_locked(/* all= */ false))
         write_locked(page, /* whole= */ false);
@@ -194,7 +194,7 @@ void publish_part_locked(struct mound_page *page) {
         runtime_set_chore(RUNTIME_CHORE_PAGE, true);
 }
 
-// add_walks adds what walks over the heap found.
+// add_walks copies the results of walks over the heap into the reading.
 static void add_walks(const struct mound_page_stats *walks) {
     struct mound_page_stats *stats = &reading.stats;
     stats->heap_huge = walks->heap_huge;
@@ -209,10 +209,10 @@ static void add_walks(const struct mound_page_stats *walks) {
 
 void publish_all_locked(struct mound_page *page,
                         const struct mound_page_stats *walks) {
-    reading.next = 0; // of one that was begun
+    reading.next = 0; // drop an unfinished reading
     uint64_t begin = sys_ticks();
-    // Longer a thread holds a lock only in a handler that forks. Then what was read last
-    // remains.
+    // Only a handler that forks can make a thread hold a lock for longer. Then the last
+    // reading remains.
     while (!read_locked(/* all= */ true) &&
            sys_ticks() - begin < PATIENCE_STEPS * (uint64_t)SYS_TICKS_STEP)
         sys_spin();

@@ -20,7 +20,7 @@
 #include "watch/profile.h"
 #include "watch/profilefile.h"
 
-enum { FREED_PCS = 16 }; // of the stack that freed an object
+enum { FREED_PCS = 16 }; // frames kept of the stack that freed an object
 
 static uint64_t rate(void) {
     return atomic_load_explicit(&profile_table.rate, memory_order_relaxed);
@@ -33,26 +33,26 @@ static unsigned capture(uintptr_t *ret_pcs) {
     thread_leave();
     unsigned n = unwind_stack(ret_pcs, UNWIND_MAX);
     if (!thread_enter())
-        return n; // cannot be: we came out of one
+        return n; // impossible: the slow path was left above
     t->unwinding = false;
     return n;
 }
 
-// Stacks being taken. They are not on the caller's stack, which may be a
-// coroutine's of a few KiB. When all are in use, by a thread each, a sample has no
-// stack; a handler that jumps out of malloc takes one away for ever.
+// Buffers for stacks that are being taken. They are not on the thread's stack, which may
+// be a coroutine's of a few KiB. If all are in use, each by another thread, a sample gets
+// no stack. A handler that jumps out of malloc makes one unusable for ever.
 enum { STACKS = 64 };
 static struct {
     _Atomic bool used;
     uintptr_t pcs[UNWIND_MAX];
 } stacks[STACKS];
 
-// stack_begin returns the number of one that is this thread's now, or STACKS.
+// stack_begin claims a buffer for this thread and returns its number, or STACKS.
 static unsigned stack_begin(void) {
     unsigned first = (unsigned)(sys_self() * 0x9e3779b97f4a7c15u >> 58);
     for (unsigned i = 0; i < STACKS; i++) {
         unsigned at = (first + i) % STACKS;
-        // acquire: the last owner is done; partner: release in bucket_here
+        // acquire: its last user has finished; partner: release in bucket_here
         if (!atomic_load_explicit(&stacks[at].used, memory_order_relaxed) &&
             !atomic_exchange_explicit(&stacks[at].used, true,
                                       memory_order_acquire))
@@ -86,7 +86,7 @@ static void count_in(struct mbucket *b, void *p, double chance) {
     profilefile_look_at_growth();
 }
 
-// guarded_sample returns a guarded object if the die says so, and one can be had.
+// guarded_sample returns a guarded object, for one in MOUND_GUARD samples, or NULL.
 static void *guarded_sample(struct mbucket *b, unsigned sizeclass, size_t size,
                             size_t align) {
     if (options->guard == 0 || fastrand(thread_random()) % options->guard != 0)
@@ -123,7 +123,7 @@ void *sampled_small_due(struct mcache *c, unsigned sizeclass, size_t size,
         sample_gap(thread_random(), sampling_class_chance(sizeclass)));
     void *p = sampled_small(sizeclass, size, align);
     if (p == NULL && mcache_sample_due(c, sizeclass))
-        duemalloc_after(c, h, sizeclass, 2); // not this one
+        duemalloc_after(c, h, sizeclass, 2); // 2: this malloc is the first
     return p;
 }
 
@@ -148,7 +148,7 @@ void sampled_large(struct mspan *s) {
     count_in(b, (void *)mspan_start(s), sample_chance(nbytes, rate()));
 }
 
-// count_out is count_in for the free of one.
+// count_out is count_in for the free of a sampled object.
 static void count_out(struct mbucket *b, const void *p) {
     if (peak_is_kept(&profile_table))
         peak_count_out(&profile_table, b);
@@ -163,7 +163,7 @@ void sampled_resized(struct mspan *s, const void *old) {
     atomic_store_explicit(&s->sample, NULL, memory_order_relaxed);
     if (b != NULL && old != (void *)mspan_start(s))
         sampled_freed(old, b);
-    else if (b != NULL) // it is live: no report is to call it freed
+    else if (b != NULL) // p is still live: reports must not call it freed
         count_out(b, old);
     sampled_large(s);
 }

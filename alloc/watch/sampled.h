@@ -1,8 +1,8 @@
 // sampled.h: objects that the heap profile samples, from malloc to free.
 //
 // Slow paths call these, with no lock held and within thread_enter. They leave the
-// slow path for as long as the stack is taken: nested calls of malloc are served,
-// and not sampled.
+// slow path while the stack is taken: nested calls of malloc are served, but not
+// sampled.
 #ifndef MOUND_SAMPLED_H
 #define MOUND_SAMPLED_H
 
@@ -11,21 +11,21 @@
 struct mcache;
 struct mspan;
 
-// sampled_small returns a sampled object of a class, or NULL: the caller goes on
-// as without a profile. sampled_small_due is for a magazine whose next malloc
-// is due, which is not due any more when NULL is returned. size and align are
-// those of the request.
+// sampled_small returns a sampled object of a class; NULL: allocate as without a
+// profile. sampled_small_due is for a magazine whose next malloc is due; if it
+// returns NULL, that malloc is not due any more. size and align are those of the
+// request.
 void *sampled_small(unsigned sizeclass, size_t size, size_t align);
 void *sampled_small_due(struct mcache *c, unsigned sizeclass, size_t size,
                         size_t align);
 
-// sampled_wants counts nbytes that are allocated outside of magazines and says
-// whether that object is to be sampled.
+// sampled_wants counts an allocation of nbytes outside of magazines and says whether it
+// is to be sampled.
 bool sampled_wants(size_t nbytes);
 
-// sampled_large samples a large object. sampled_resized is for one whose number
-// of pages changed, maybe with its place, which was old: in the profile it is freed
-// and allocated again.
+// sampled_large samples a large object. sampled_resized is called when its number of
+// pages changed, and perhaps its address, which was old: the profile counts a free and
+// an allocation.
 void sampled_large(struct mspan *s);
 void sampled_resized(struct mspan *s, const void *old);
 

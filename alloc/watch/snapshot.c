@@ -56,7 +56,7 @@ static uint64_t kib_after(const char *text, const char *name) {
 }
 
 void snapshot_read_status(struct mound_page_stats *ret, char text[PROC_BYTES]) {
-    // In the order in which they stand there.
+    // In the order of the file.
     const struct {
         char name[12];
         uint64_t *ret_bytes;
@@ -77,8 +77,8 @@ void snapshot_read_status(struct mound_page_stats *ret, char text[PROC_BYTES]) {
     }
 }
 
-// read_rollup replaces RSS by the sum over all pages: the kernel's counters lag behind
-// by some pages for each thread.
+// snapshot_read_rollup replaces RSS by the sum over all pages: the kernel's counters
+// lag by some pages for each thread.
 void snapshot_read_rollup(struct mound_page_stats *ret) {
     char text[PROC_BYTES];
     read_text(helper_path_rollup, text);
@@ -112,8 +112,8 @@ void snapshot_read_rounding(struct mound_page_stats *ret) {
     ret->rounding = any ? sum : MOUND_PAGE_UNKNOWN;
 }
 
-// read_heap_locked is under the lock of the thread list, which guards the readings,
-// too large for small stacks.
+// read_heap_locked holds the lock of the thread list. The lock also guards its static
+// buffers, which are too large for small stacks.
 static void read_heap_locked(struct mound_page_stats *ret,
                              struct mound_memstats *ret_memstats) {
     static struct mound_memstats st;
@@ -174,7 +174,7 @@ void snapshot_read_walks(struct mound_page_stats *ret, uint64_t now) {
     struct resident there;
     if (!resident_read(&mound_heap, &there))
         return;
-    // Blocks of handlers and guarded objects lie in no span.
+    // Blocks of signal handlers and guarded objects are in no span.
     uint64_t beside =
         __atomic_load_n(&mound_stats.emergency_bytes, __ATOMIC_RELAXED);
     ret->resident_small = there.small;
@@ -222,9 +222,10 @@ bool snapshot_take(struct mound_page_stats *ret, bool whole) {
     return snapshot_take_with(ret, NULL, whole);
 }
 
-// Who it is.
+// Identity.
 
-// start_ticks returns field 22 of /proc/self/stat; the second may hold anything.
+// start_ticks returns field 22 of /proc/self/stat. The name in field 2 may contain
+// anything, so the fields are counted from the last ')'.
 static uint64_t start_ticks(char text[PROC_BYTES]) {
     enum { AFTER_NAME = 20 };
     read_text("/proc/self/stat", text);
@@ -236,9 +237,9 @@ static uint64_t start_ticks(char text[PROC_BYTES]) {
     return s != NULL ? number_at(s) : 0;
 }
 
-// start_of returns when a process began that started at so many ticks.
+// start_of converts a start time in ticks since boot to Unix time.
 static uint64_t start_of(uint64_t ticks, char text[PROC_BYTES]) {
-    enum { TICKS = 100 }; // a second, for all that /proc says
+    enum { TICKS = 100 }; // a second: the unit of times in /proc
     read_text("/proc/uptime", text);
     uint64_t up_ns = number_at(text + 1) * SECOND_NS;
     uint64_t began_ns = ticks * (SECOND_NS / TICKS);

@@ -29,7 +29,7 @@ EXPORT void mound_read_memstats(struct mound_memstats *ret_stats, size_t size) {
     thread_leave();
 }
 
-// What is written, by one thread at a time; too large for small stacks.
+// The figures to write, for one thread at a time; too large for small stacks.
 static struct turn turn;
 static struct mound_page page;
 static struct mound_memstats memstats;

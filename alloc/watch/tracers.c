@@ -9,7 +9,7 @@ _Atomic bool tracers_followed;
 
 void tracers_look(void) {
     bool attached = probes_attached();
-    // Of several threads that come here one does it.
+    // Only one of several threads goes on.
     if (atomic_exchange_explicit(&tracers_followed, attached,
                                  memory_order_relaxed) == attached)
         return;

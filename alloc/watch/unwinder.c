@@ -7,7 +7,7 @@
 #include "os/unwind.h"
 #include "runtime/options.h"
 
-enum { LOADER_STACK = 256 << 10 }; // what the dynamic loader may need, and more
+enum { LOADER_STACK = 256 << 10 }; // bytes, more than the dynamic loader needs
 
 static void complain(enum unwind_mode instead, const char *why) {
     static const char *const names[] = {"frame pointers", "unwind tables",
