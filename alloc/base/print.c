@@ -75,6 +75,14 @@ void print_u64(struct print *out, uint64_t n) {
     print_u64_right(out, n, 0);
 }
 
+void print_count(struct print *out, uint64_t n, const char *noun) {
+    print_u64(out, n);
+    print_char(out, ' ');
+    print_str(out, noun);
+    if (n != 1)
+        print_char(out, 's');
+}
+
 void print_hex(struct print *out, uint64_t n) {
     char digits[DIGITS_MAX];
     print_str(out, "0x");

@@ -33,6 +33,9 @@ void print_u64_right(struct print *out, uint64_t n, unsigned width);
 void print_str_left(struct print *out, const char *s, unsigned width);
 void print_str_right(struct print *out, const char *s, unsigned width);
 
+// print_count prints n and what it counts, such as "1 byte" and "2 bytes".
+void print_count(struct print *out, uint64_t n, const char *noun);
+
 // print_hex prints 0x and the digits.
 void print_hex(struct print *out, uint64_t n);
 

@@ -217,18 +217,18 @@ enum guard_verdict guard_free(struct guard_pool *g, void *p,
 static void print_place(struct print *out, const struct guard_slot *s,
                         uintptr_t addr) {
     bool before = addr < s->addr;
-    bool behind = addr >= s->addr + s->size;
+    bool after = addr >= s->addr + s->size;
     print_hex(out, addr);
     print_str(out, " is ");
-    print_u64(out, before   ? s->addr - addr
-                   : behind ? addr - s->addr - s->size
-                            : addr - s->addr);
-    print_str(out, before   ? " bytes left of"
-                   : behind ? " bytes right of"
-                            : " bytes into");
+    print_count(out,
+                before  ? s->addr - addr
+                : after ? addr - s->addr - s->size
+                        : addr - s->addr,
+                "byte");
+    print_str(out, before ? " before" : after ? " after" : " into");
     print_str(out, " the object of ");
-    print_u64(out, s->size);
-    print_str(out, " bytes at ");
+    print_count(out, s->size, "byte");
+    print_str(out, " at ");
     print_hex(out, s->addr);
     print_char(out, '\n');
 }
@@ -346,7 +346,8 @@ static void print_fault(struct print *out, const struct guard_slot *s,
     if (s == NULL) {
         print_str(out, "wild access: ");
         print_hex(out, addr);
-        print_str(out, " (guarded objects; no object was ever there)\n");
+        print_str(out,
+                  " (in the memory of guarded objects, where no object was)\n");
         return;
     }
     print_str(out, fault_text(s, addr));

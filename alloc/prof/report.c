@@ -39,15 +39,10 @@ static void print_stacks(struct print *out, const void *p) {
         current_describe(out, p);
 }
 
-static void print_nbytes(struct print *out, size_t n) {
-    print_u64(out, n);
-    print_str(out, n == 1 ? " byte" : " bytes");
-}
-
 static void print_block(struct print *out, const char *before, size_t size) {
     print_str(out, before);
     print_str(out, " a block of ");
-    print_nbytes(out, size);
+    print_count(out, size, "byte");
 }
 
 static void print_what(struct print *out, enum misuse misuse,
@@ -69,16 +64,16 @@ static void print_what(struct print *out, enum misuse misuse,
         break;
     case MISUSE_OVERFLOW:
         print_str(out, "heap overflow: ");
-        print_nbytes(out, r->nbytes);
+        print_count(out, r->nbytes, "byte");
         print_block(out, " written past the end of", r->size);
         break;
     case MISUSE_UNDERFLOW:
         print_str(out, "heap underflow: ");
-        print_nbytes(out, r->nbytes);
+        print_count(out, r->nbytes, "byte");
         print_block(out, " written before the beginning of", r->size);
         break;
     case MISUSE_BROKEN:
-        print_str(out, "heap overflow: written before and behind a block");
+        print_str(out, "heap overflow: written before and after a block");
         break;
     case MISUSE_WRITTEN:
         print_str(out, "use after free: byte ");

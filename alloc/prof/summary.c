@@ -96,8 +96,7 @@ static void row(struct print *out, struct column *c, const char *text,
 // print_short prints a size without the spaces that align it.
 static void print_short(struct print *out, uint64_t nbytes) {
     if (nbytes < 1024) {
-        print_u64(out, nbytes);
-        print_str(out, nbytes == 1 ? " byte" : " bytes");
+        print_count(out, nbytes, "byte");
     } else {
         print_size(out, nbytes, 0);
     }
@@ -235,8 +234,8 @@ static void write_live(struct print *out, const struct mound_page *page,
     const struct mound_page_stats *st = &page->stats;
     name(out, "live objects");
     column_next(out, c, p->live, /* less= */ false);
-    print_u64(out, st->mallocs > st->frees ? st->mallocs - st->frees : 0);
-    print_str(out, " objects");
+    print_count(out, st->mallocs > st->frees ? st->mallocs - st->frees : 0,
+                "object");
     if (p->untouched >= c->whole / 1000 && p->untouched > 0) {
         print_str(out, "; ");
         print_short(out, p->untouched);
@@ -342,8 +341,8 @@ static void write_limits(struct print *out, const struct mound_page *page) {
         name(out, "limit");
         print_short(out, st->memlimit);
         print_str(out, " (MOUND_MEMLIMIT), exceeded ");
-        print_u64(out, st->memlimit_exceeded);
-        print_str(out, " times\n");
+        print_count(out, st->memlimit_exceeded, "time");
+        print_char(out, '\n');
     }
     if (st->huge + st->heap_huge > 0 && st->huge_ns == st->published_ns) {
         name(out, "huge pages");
@@ -356,8 +355,8 @@ static void write_limits(struct print *out, const struct mound_page *page) {
     }
     if (st->huge_stalls > 0) {
         name(out, "stalls");
-        print_u64(out, st->huge_stalls);
-        print_str(out, " slow huge pages, after which some were skipped\n");
+        print_count(out, st->huge_stalls, "slow huge page");
+        print_str(out, ", after which some were skipped\n");
     }
     if (st->release_refused != 0) {
         name(out, "refused");

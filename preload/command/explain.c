@@ -70,14 +70,16 @@ static bool is_flat(const struct case_of *c, const struct trend *t) {
 static void of_live(struct case_of *c) {
     struct trend t = trend_of(c);
     const char *profile =
-        c->t->alive ? "mound profile" : "the next time, a profile";
+        c->t->alive ? "mound profile" : "a profile of the next run";
     if (t.known && !is_flat(c, &t) && t.change > 0)
         say(c->ret,
-            "Live objects grow, by %s in %s: %s%s tells who allocates them.",
+            "Live objects grow, by %s in %s: %s%s shows which functions "
+            "allocate them.",
             units_bytes((uint64_t)t.change).s, units_duration(t.ns).s, profile,
             whom(c));
     else
-        say(c->ret, "Mostly live objects%s: %s%s tells who allocated them.",
+        say(c->ret,
+            "Mostly live objects%s: %s%s shows which functions allocated them.",
             t.known ? ", and they do not grow" : "", profile, whom(c));
 }
 
@@ -100,13 +102,13 @@ static void of_holes(struct case_of *c) {
                  c->st->classes[class].size);
     if (t.known && is_flat(c, &t))
         say(c->ret,
-            "Fragmentation, not a leak: live is flat; %s are free slots "
-            "between live objects%s.",
+            "Fragmentation, not a leak: live objects do not grow; %s are free "
+            "slots between them%s.",
             units_bytes(c->p.holes).s, most);
     else
         say(c->ret,
-            "Fragmentation: %s are free slots between live objects, which new "
-            "objects of their size use%s.",
+            "Fragmentation: %s are free slots between live objects, for new "
+            "objects of their sizes%s.",
             units_bytes(c->p.holes).s, most);
 }
 
@@ -119,42 +121,44 @@ static void of_idle(struct case_of *c) {
             units_bytes(c->p.idle).s);
     else if (c->st->half_life_ns == UINT64_MAX)
         say(c->ret, "Idle pages, %s: kept as MOUND_DECAY=never says%s%s%s.",
-            units_bytes(c->p.idle).s, c->t->alive ? "; at once by " : "",
-            release, whom(c));
+            units_bytes(c->p.idle).s, c->t->alive ? "; now by " : "", release,
+            whom(c));
     else if (c->st->threads <= 1 &&
              c->t->page.control.listening != MOUND_PAGE_LISTENS)
         say(c->ret,
             "Idle pages, %s: given back by the next calls of malloc and free, "
-            "as one thread has no helper (MOUND_HELPER=always)%s%s%s.",
-            units_bytes(c->p.idle).s, c->t->alive ? "; at once by " : "",
-            release, whom(c));
+            "because a program with one thread has no helper "
+            "(MOUND_HELPER=always)%s%s%s.",
+            units_bytes(c->p.idle).s, c->t->alive ? "; now by " : "", release,
+            whom(c));
     else if (c->st->half_life_ns != 0)
         say(c->ret,
             "Idle pages, %s: given back within %s if they stay idle%s%s%s.",
             units_bytes(c->p.idle).s,
             units_duration(SHOWN_DURATION * c->st->half_life_ns).s,
-            c->t->alive ? "; at once by " : "", release, whom(c));
+            c->t->alive ? "; now by " : "", release, whom(c));
     else
         say(c->ret,
             "Idle pages, %s: kept for the next mallocs, and given back over "
             "time%s%s%s.",
-            units_bytes(c->p.idle).s, c->t->alive ? "; at once by " : "",
-            release, whom(c));
+            units_bytes(c->p.idle).s, c->t->alive ? "; now by " : "", release,
+            whom(c));
 }
 
 static void of_caches(struct case_of *c) {
     say(c->ret,
         "Caches, %s: free slots that %" PRIu64
-        " threads hold for their next mallocs.",
-        units_bytes(c->p.caches).s, c->st->threads);
+        " thread%s for the next mallocs.",
+        units_bytes(c->p.caches).s, c->st->threads,
+        c->st->threads == 1 ? " holds" : "s hold");
 }
 
 static void of_records(struct case_of *c) {
     say(c->ret,
         "Mound's own records, %s: page map, caches of %" PRIu64
-        " threads, and%s profiles.",
+        " thread%s, and%s profiles.",
         units_bytes(c->p.records).s, c->st->threads,
-        c->st->profile_stacks > 0 ? "" : " no");
+        c->st->threads == 1 ? "" : "s", c->st->profile_stacks > 0 ? "" : " no");
 }
 
 // mapping_name is how a sentence calls the mappings of one name.
@@ -187,14 +191,13 @@ static void of_other(struct case_of *c) {
 
 static void of_huge(struct case_of *c) {
     say(c->ret,
-        "%s of huge pages no object uses: MOUND_THP=never avoids them, at the "
-        "price of speed.",
+        "No object uses %s of the huge pages: MOUND_THP=never avoids them, at "
+        "the price of speed.",
         units_bytes(c->st->heap_huge_unused).s);
 }
 
 static void of_small(struct case_of *c) {
-    say(c->ret, "Small: %s is what about any program takes.",
-        units_bytes(c->p.rss).s);
+    say(c->ret, "Small: about any program takes %s.", units_bytes(c->p.rss).s);
 }
 
 struct explain_text explain(const struct target *t,

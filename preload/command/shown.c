@@ -22,24 +22,24 @@ static const struct argp_option options[] = {
     {.name = "top",
      .key = 'n',
      .arg = "N",
-     .doc = "Show N functions and N stacks (10)"},
+     .doc = "Show N functions and N stacks. Default: 10"},
     {.name = "depth",
      .key = KEY_DEPTH,
      .arg = "N",
-     .doc = "Show N functions of a stack (16)"},
+     .doc = "Show N functions of each stack. Default: 16"},
     {.name = "allocated",
      .key = KEY_ALLOCATED,
      .doc = "Sort by all that was allocated, freed or not, instead of what is "
             "in use"},
     {.name = "flame",
      .key = KEY_FLAME,
-     .doc = "Write a page in HTML to stdout, which a browser shows as a flame "
-            "graph, offline too"},
+     .doc =
+         "Write an HTML page with a flame graph to stdout; it works offline"},
     {.name = "output",
      .key = 'o',
      .arg = "FILE",
-     .doc = "Write the profile with its names to FILE (x.pb.gz), for "
-            "'go tool pprof' and others"},
+     .doc = "Write the profile with names to FILE (x.pb.gz), for 'go tool "
+            "pprof' and others"},
     {0}};
 
 static size_t read_count(const char *value, struct argp_state *state) {
@@ -98,9 +98,10 @@ static char *about(const struct calltree *t, const struct pprof *p,
     if (is_diff)
         bytes_printf(&text, "in use: %s", units_change(all[0]).s);
     else
-        bytes_printf(&text, "%s in use in %s objects",
+        bytes_printf(&text, "%s in use in %s object%s",
                      units_bytes((uint64_t)(all[0] > 0 ? all[0] : 0)).s,
-                     units_count(all[1] > 0 ? (double)all[1] : 0).s);
+                     units_count(all[1] > 0 ? (double)all[1] : 0).s,
+                     all[1] == 1 ? "" : "s");
     if (p->has_alloc_values)
         bytes_printf(&text, is_diff ? ", allocated: %s" : ", %s allocated",
                      is_diff ? units_change(all[2]).s

@@ -57,11 +57,11 @@ static const struct argp_option argp_options[] = {
     {.name = "for",
      .key = KEY_FOR,
      .arg = "TIME",
-     .doc = "End the program after this time by SIGTERM"},
+     .doc = "End the program by SIGTERM after this time"},
     {.name = "rate",
      .key = KEY_RATE,
      .arg = "BYTES",
-     .doc = "Take one sample for so many bytes (512KiB)"},
+     .doc = "Take one sample for each BYTES allocated. Default: 512KiB"},
     {.name = "option",
      .key = KEY_OPTION,
      .arg = "NAME=VALUE",
@@ -76,11 +76,11 @@ static error_t parse(int key, char *value, struct argp_state *state) {
         return 0;
     case KEY_FOR:
         if (!units_read_duration(value, &o->for_ns))
-            argp_error(state, "%s: no time such as 500ms or 30s", value);
+            argp_error(state, "%s: not a time such as 500ms or 30s", value);
         return 0;
     case KEY_RATE:
         if (!units_read_bytes(value, &o->rate) || o->rate == 0)
-            argp_error(state, "%s: no size such as 64KiB", value);
+            argp_error(state, "%s: not a size such as 64KiB", value);
         return 0;
     }
     return launch_parse(key, value, state, KEY_OPTION, &o->argv);
@@ -213,12 +213,13 @@ static void add_end(struct recording *r, const struct launched *l,
     if (r->most_live > 0)
         record_classes(&r->line, &r->most);
     char *text = store_printf(
-        "%s after %s; RSS at most %s, %s mallocs%s", launch_how(l).s,
+        "%s after %s; peak RSS %s, %s malloc%s%s", launch_how(l).s,
         units_duration(l->end_ns - l->begin_ns).s,
         units_bytes(s->page.stats.rss_peak).s,
         units_count((double)s->page.stats.mallocs).s,
+        s->page.stats.mallocs == 1 ? "" : "s",
         last   ? ""
-        : peak ? "; it was killed before it wrote a profile of its end"
+        : peak ? "; it was killed before it wrote the profile at the end"
                : "; it wrote no profile");
     record_end(&r->line, text);
     free(text);
@@ -251,18 +252,19 @@ static bool record(const struct options *o, struct recording *r,
     if (!ok)
         message_error("%s: %s", r->path, strerror(errno));
     if (n == 0)
-        message_error("%s: nothing could be read of it; mound doctor %s may "
-                      "say why",
-                      o->argv[0], o->argv[0]);
+        message_error(
+            "%s: its memory could not be read; mound doctor %s may say why",
+            o->argv[0], o->argv[0]);
     if (!ok || n == 0)
         return false;
     bool page = ends_with(o->output, ".html");
     if (page && !write_page(o, r->path))
         return false;
-    fprintf(stderr, "mound: %s: %zu readings, %zu profile%s%s%s\n",
-            page ? o->output : r->path, n, r->nprofiles,
+    fprintf(stderr, "mound: %s: %zu reading%s, %zu profile%s%s%s\n",
+            page ? o->output : r->path, n, n == 1 ? "" : "s", r->nprofiles,
             r->nprofiles == 1 ? "" : "s",
-            page ? "" : "; for a page: mound report ", page ? "" : r->path);
+            page ? "" : "; to make a page of it: mound report ",
+            page ? "" : r->path);
     return true;
 }
 
@@ -271,15 +273,13 @@ int verb_record(int argc, char **argv) {
         .options = argp_options,
         .parser = parse,
         .args_doc = "[--] PROGRAM [ARGUMENT...]",
-        .doc =
-            "Runs a program on mound and records how its memory develops: "
-            "what its RSS is made of, from its start to its end, and who "
-            "allocated it, at the moment with the most in use and at the "
-            "end. mound report makes a page of it."
-            "\vOnly the process itself is recorded, not its children. The "
-            "file has a line of JSON for each reading.\n\n"
-            "Exit status: the program's, 128 + N if signal N killed it; 2 if "
-            "it could not be recorded."};
+        .doc = "Runs a program on mound and records its memory: what its RSS "
+               "is made of, from start to end, and which functions allocated "
+               "it, at the peak and at the end. mound report makes a page of "
+               "the record.\vOnly the process itself is recorded, not its "
+               "children. The file has a line of JSON for each "
+               "reading.\n\nExit status: that of the program, 128 + N if "
+               "signal N killed it; 2 if it could not be recorded."};
     struct options o = {.output = RECORD_FILE, .rate = 512 << 10};
     struct recording r = {.start = time(NULL)};
     struct program program;

@@ -20,8 +20,8 @@ SOME = {'MOUND_GUARD': 1, 'MOUND_PROFILE_RATE': 65536}
 BOTH = {**ALL, 'MOUND_HARDENED': 2}
 
 ADDRESS = r'0x([0-9a-f]+)'
-PLACE = ADDRESS + r' is (\d+) bytes (right of|left of|into) the object of ' \
-    r'(\d+) bytes at POINTER'
+PLACE = ADDRESS + r' is (\d+) bytes? (after|before|into) the object of ' \
+    r'(\d+) bytes? at POINTER'
 # Of the page that an object stands in, the first byte that faults.
 PAGE = 4096
 
@@ -39,8 +39,8 @@ def expect_guard_report(r, status, what, distance, side, size, **stacks):
     must(m, r.args, 'not', what, 'but', line)
     address = int(m[1], 16)
     must((int(m[2]), m[3], int(m[4])) == (distance, side, size), r.args, line)
-    must(address == {'right of': pointer + size + distance,
-                     'left of': pointer - distance,
+    must(address == {'after': pointer + size + distance,
+                     'before': pointer - distance,
                      'into': pointer + distance}[side], 'arithmetic:', line)
     for title, function in stacks.items():
         stack = reports[0].stacks.get(title.replace('_', ' '), [])
@@ -62,14 +62,14 @@ def an_overflow_faults(_):
                     ('read', 'read_by', 'read_byte')):
                 expect_guard_report(
                     misuse(settings, what, how + '/right', size, size, LETTER),
-                    FAULT, 'heap overflow', 0, 'right of', size,
+                    FAULT, 'heap overflow', 0, 'after', size,
                     **{did: function, 'allocated_by': 'allocate'})
 
 
 def an_overflow_far_behind_faults(_):
     expect_guard_report(
         misuse(ALL, 'write_free', 'malloc/right', 128, 128 + 2000, LETTER),
-        FAULT, 'heap overflow', 2000, 'right of', 128,
+        FAULT, 'heap overflow', 2000, 'after', 128,
         written_by='write_byte', allocated_by='allocate')
 
 
@@ -79,7 +79,7 @@ def an_underflow_faults(_):
                                     ('read', 'read_by', 'read_byte')):
             expect_guard_report(
                 misuse(ALL, what, 'malloc/left', 128, -distance, LETTER),
-                FAULT, 'heap underflow', distance, 'left of', 128,
+                FAULT, 'heap underflow', distance, 'before', 128,
                 **{did: function, 'allocated_by': 'allocate'})
 
 
@@ -108,14 +108,14 @@ def a_write_to_where_realloc_moved_from_faults(_):
 def a_fault_in_a_thread_with_a_small_stack(_):
     expect_guard_report(misuse(ALL, 'fault_in_thread', 'malloc/right', 128,
                                128),
-                        FAULT, 'heap overflow', 0, 'right of', 128,
+                        FAULT, 'heap overflow', 0, 'after', 128,
                         written_by='fault_here', allocated_by='allocate')
 
 
 def a_fault_on_a_signal_stack(_):
     expect_guard_report(misuse(ALL, 'fault_on_signal_stack', 'malloc/right',
                                128, 128),
-                        FAULT, 'heap overflow', 0, 'right of', 128,
+                        FAULT, 'heap overflow', 0, 'after', 128,
                         written_by='write_byte', allocated_by='allocate')
 
 
@@ -132,7 +132,7 @@ def faults_of_four_threads_at_once(_):
 
 def a_fault_in_a_child(_):
     r = misuse(ALL, 'fault_in_child', 'malloc/right', 128, 128)
-    expect_guard_report(r, 0, 'heap overflow', 0, 'right of', 128,
+    expect_guard_report(r, 0, 'heap overflow', 0, 'after', 128,
                         written_by='write_byte', allocated_by='allocate')
     must(r.stdout.endswith('after\n'), r.stdout)
 
@@ -150,14 +150,14 @@ def a_handler_of_the_program_sees_the_fault(_):
     # It came before the first malloc: we report and pass on.
     r = misuse(ALL, 'own_handler', 'malloc/right', 128, 128)
     must(r.stdout.endswith('handled\n'), r)
-    expect_guard_report(r, 3, 'heap overflow', 0, 'right of', 128,
+    expect_guard_report(r, 3, 'heap overflow', 0, 'after', 128,
                         written_by='write_byte', allocated_by='allocate')
 
 
 def a_fault_that_comes_again_is_reported_once(_):
     r = misuse(ALL, 'idle_handler', 'malloc/right', 128, 128)
     must(r.stdout.endswith('often\n'), r)
-    expect_guard_report(r, 3, 'heap overflow', 0, 'right of', 128,
+    expect_guard_report(r, 3, 'heap overflow', 0, 'after', 128,
                         written_by='write_byte', allocated_by='allocate')
 
 
@@ -178,7 +178,7 @@ def a_handler_that_passes_on_to_ours(_):
         r = misuse(ALL, 'chained_handler', 'malloc/right', 128, 128,
                    malloc_first)
         must('passed on\n' in r.stdout, r)
-        expect_guard_report(r, FAULT, 'heap overflow', 0, 'right of', 128,
+        expect_guard_report(r, FAULT, 'heap overflow', 0, 'after', 128,
                             written_by='write_byte', allocated_by='allocate')
 
 
@@ -193,7 +193,7 @@ def an_overflow_too_near_to_fault_is_found_at_the_free(_):
         for value in (NUL, LETTER):
             expect_guard_report(
                 misuse(ALL, 'write_free', how, size, size + distance, value),
-                ABORT, 'free(): heap overflow found', distance, 'right of',
+                ABORT, 'free(): heap overflow found', distance, 'after',
                 size, freed_by='release', allocated_by='allocate')
 
 
@@ -201,14 +201,14 @@ def an_underflow_is_found_at_the_free(_):
     for size, distance in ((32, 1), (100, 1000)):
         expect_guard_report(
             misuse(ALL, 'write_free', 'malloc/right', size, -distance, LETTER),
-            ABORT, 'free(): heap underflow found', distance, 'left of', size,
+            ABORT, 'free(): heap underflow found', distance, 'before', size,
             freed_by='release', allocated_by='allocate')
 
 
 def an_overflow_is_found_when_realloc_moves(_):
     r = misuse(ALL, 'write_realloc', 'malloc/right', 100, 100, LETTER)
     # As a part of realloc it is a free.
-    expect_guard_report(r, ABORT, 'free(): heap overflow found', 0, 'right of',
+    expect_guard_report(r, ABORT, 'free(): heap overflow found', 0, 'after',
                         100, freed_by='write_realloc', allocated_by='allocate')
 
 

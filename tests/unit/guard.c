@@ -333,9 +333,10 @@ static void must_begin(const char *what, uintptr_t addr, size_t distance,
                        const char *where, size_t size) {
     char expected[256];
     snprintf(expected, sizeof expected,
-             "mound: %s: 0x%lx is %zu bytes %s the object of %zu bytes at "
+             "mound: %s: 0x%lx is %zu byte%s %s the object of %zu bytes at "
              "%p\n",
-             what, (unsigned long)addr, distance, where, size, object);
+             what, (unsigned long)addr, distance, distance == 1 ? "" : "s",
+             where, size, object);
     cr_assert(zero(int, strncmp(text, expected, strlen(expected))),
               "expected: %ssaid: %s", expected, text);
 }
@@ -365,7 +366,7 @@ Test(guard, an_overflow_to_the_right_is_named_with_its_stacks) {
 
     cr_assert(segv(run(write_right)));
 
-    must_begin("heap overflow", (uintptr_t)object + 32, 8, "right of", 24);
+    must_begin("heap overflow", (uintptr_t)object + 32, 8, "after", 24);
     must_tell((const char *[]){"written by", "allocated by", NULL});
     cr_assert(eq(ptr, strstr(text, "freed by"), NULL));
 }
@@ -381,7 +382,7 @@ Test(guard, an_underflow_to_the_left_is_named) {
 
     cr_assert(segv(run(read_left)));
 
-    must_begin("heap underflow", (uintptr_t)object - 1, 1, "left of", 24);
+    must_begin("heap underflow", (uintptr_t)object - 1, 1, "before", 24);
     must_tell((const char *[]){"read by", "allocated by", NULL});
 }
 
@@ -417,7 +418,7 @@ Test(guard, an_overflow_out_of_a_freed_object_is_a_use_after_free) {
 
     cr_assert(segv(run(write_right)));
 
-    must_begin("use after free", (uintptr_t)object + 24, 0, "right of", 24);
+    must_begin("use after free", (uintptr_t)object + 24, 0, "after", 24);
 }
 
 static void touch_guard_page(void) {
@@ -432,8 +433,8 @@ Test(guard, a_fault_where_no_object_ever_was_is_a_wild_access) {
 
     char expected[128];
     snprintf(expected, sizeof expected,
-             "mound: wild access: 0x%lx (guarded objects; no object was ever "
-             "there)\n"
+             "mound: wild access: 0x%lx (in the memory of guarded objects, "
+             "where no object was)\n"
              "  written by thread ",
              (unsigned long)(pool.start + pool.nbytes - 1));
     cr_assert(zero(int, strncmp(text, expected, strlen(expected))), "%s", text);
@@ -450,13 +451,13 @@ Test(guard, beside_a_guard_the_nearer_object_is_named) {
 
     guard_describe(&pool, gap + 100, FAULT_READ, NULL, 0, &out);
     snprintf(expected, sizeof expected,
-             "mound: heap overflow: 0x%lx is 100 bytes right", gap + 100);
+             "mound: heap overflow: 0x%lx is 100 bytes after", gap + 100);
     cr_assert(zero(int, memcmp(out.buf, expected, strlen(expected))));
 
     out.n = 0;
     guard_describe(&pool, gap + page - 100, FAULT_READ, NULL, 0, &out);
     snprintf(expected, sizeof expected,
-             "mound: heap underflow: 0x%lx is 100 bytes left",
+             "mound: heap underflow: 0x%lx is 100 bytes before",
              gap + page - 100);
     cr_assert(zero(int, memcmp(out.buf, expected, strlen(expected))));
     cr_assert(ne(ptr, memmem(out.buf, out.n, "    (no stack)\n", 15), NULL));
@@ -526,10 +527,10 @@ Test(guard, bytes_written_into_the_slack_are_found_at_the_free) {
 
         if (offset > 0)
             must_begin("free(): heap overflow found", (uintptr_t)(p + offset),
-                       (size_t)offset - 24, "right of", 24);
+                       (size_t)offset - 24, "after", 24);
         else
             must_begin("free(): heap underflow found", (uintptr_t)(p + offset),
-                       (size_t)-offset, "left of", 24);
+                       (size_t)-offset, "before", 24);
         must_tell((const char *[]){"freed by", "allocated by", NULL});
         p[offset] ^= 1;
         cr_assert(eq(int, drop(p), GUARD_OK));

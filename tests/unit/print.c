@@ -39,6 +39,12 @@ Test(print, columns_are_filled_and_never_cut) {
     PRINTS("abcdef", print_str_right(o, "abcdef", 4));
 }
 
+Test(print, a_count_of_one_is_singular) {
+    PRINTS("0 bytes", print_count(o, 0, "byte"));
+    PRINTS("1 byte", print_count(o, 1, "byte"));
+    PRINTS("2 bytes", print_count(o, 2, "byte"));
+}
+
 Test(print, sizes_take_the_largest_unit_that_leaves_a_whole_number) {
     PRINTS("0 B  ", print_size(o, 0, 0));
     PRINTS("1023 B  ", print_size(o, 1023, 0));
