@@ -371,7 +371,7 @@ static const char *load(void) {
         return "libunwind.so.8 cannot be loaded";
     if (!find_names(handle) || !library_of((uintptr_t)lib.step, &l) ||
         !redirect(&l, "dl_iterate_phdr", iterate, (void **)&iterate_before))
-        return "libunwind.so.8 is not as expected";
+        return "libunwind.so.8 lacks what mound needs of it";
     redirect(&l, "sigprocmask", leave_mask, (void **)&mask_before);
     // With other threads, or in a copy that the program uses, it stays open.
     int fds[2];
@@ -379,7 +379,7 @@ static const char *load(void) {
     bool ok = prime();
     if (closing)
         close_if_pipe(fds);
-    return ok ? NULL : "libunwind.so.8 reads memory its own way";
+    return ok ? NULL : "libunwind.so.8 ignores the memory accessor";
 }
 
 const char *libunwind_load(void) {

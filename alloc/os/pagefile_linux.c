@@ -64,7 +64,7 @@ const char *pagefile_folder(const struct pagefile *f) {
     if (error != 0)
         return file_error_text(error);
     if (!S_ISDIR(st.st_mode))
-        return "is no folder";
+        return "is not a directory";
     if (st.st_uid != f->uid)
         return "belongs to another user";
     if ((st.st_mode & OTHERS_MODE) != 0)

@@ -171,7 +171,7 @@ enum unwind_mode unwind_init(enum unwind_mode wanted, const char **ret_why) {
             wanted = UNWIND_TABLES;
         }
     } else if (wanted == UNWIND_TABLES && !has_tables()) {
-        *ret_why = "this machine or C library is not one that allows it";
+        *ret_why = "this machine or C library does not support it";
     }
     set_mode(wanted);
     errno = saved;

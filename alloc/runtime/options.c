@@ -102,7 +102,7 @@ static void read_profile(const char *value) {
         values.profile_path = profile_path;
 }
 
-static const char BYTES[] = "a number of bytes, as 4096, 512KiB or 64MiB";
+static const char BYTES[] = "a number of bytes such as 4096, 512KiB or 64MiB";
 
 // read_bytes reads a size such as 4096, 512KiB or 64MiB.
 static void read_bytes(const char *name, const char *value, const char *allowed,
@@ -161,7 +161,7 @@ static void read_profile_at(const char *value) {
         s = read_moment(s + 1, &peak, &percent);
     if (s == NULL || *s != '\0') {
         value_complain("MOUND_PROFILE_AT", value,
-                       "peak, or a percentage as 90%");
+                       "peak, or a percentage such as 90%");
         return;
     }
     values.profile_peak = peak;
@@ -249,7 +249,7 @@ static void read_memlimit(const char *value) {
         values.memlimit = cgroup_memory_limit();
     else
         read_bytes("MOUND_MEMLIMIT", value,
-                   "cgroup, or a number of bytes, as 512MiB or 4GiB",
+                   "cgroup, or a number of bytes such as 512MiB or 4GiB",
                    &values.memlimit);
 }
 

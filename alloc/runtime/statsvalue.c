@@ -45,8 +45,8 @@ static void read_words(const char *value, struct statsvalue *ret) {
         if (!read_word(text, n, ret)) {
             value_complain(
                 "MOUND_STATS", value,
-                "0, 1, classes, json, stdout, stderr or fd:N, several with "
-                "commas, or a path such as ./name");
+                "0, 1, classes, json, stdout, stderr or fd:N, several "
+                "separated by commas, or a path such as ./name");
             ret->mode = STATS_OFF;
             return;
         }
@@ -84,8 +84,9 @@ uint64_t statsvalue_signals(const char *value) {
         name[n < NAME ? n : NAME - 1] = '\0';
         int signal = sys_signal_number(name);
         if (signal == 0 || !sys_signal_ends(signal)) {
-            value_complain("MOUND_STATS_ON", value,
-                           "0, or signals that end a process, as TERM,INT,HUP");
+            value_complain(
+                "MOUND_STATS_ON", value,
+                "0, or signals that end a process, such as TERM,INT,HUP");
             return 0;
         }
         set |= (uint64_t)1 << (signal - 1);

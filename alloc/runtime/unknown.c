@@ -143,7 +143,7 @@ COLD void unknown_complain(const char *(*name_of)(unsigned i), unsigned n) {
         struct print out = print_to(2);
         print_str(&out, "mound: ");
         print_str(&out, name);
-        print_str(&out, ": no variable of mound");
+        print_str(&out, ": not a variable of mound");
         if (near != NULL) {
             print_str(&out, "; the nearest is ");
             print_str(&out, near);

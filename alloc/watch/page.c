@@ -147,7 +147,7 @@ static void complain(const char *what, const char *why) {
     print_str(&out, what);
     print_str(&out, ": ");
     print_str(&out, why);
-    print_str(&out, "; nobody sees this process from outside\n");
+    print_str(&out, "; this process cannot be seen from outside\n");
     print_flush(&out);
 }
 
@@ -167,7 +167,7 @@ COLD void page_start(void) {
     runtime_enter();
     snapshot_start(/* forked= */ false);
     if (runtime_page() == NULL) {
-        complain("madvise", "the kernel knows no MADV_WIPEONFORK");
+        complain("madvise", "the kernel does not support MADV_WIPEONFORK");
     } else {
         mutex_lock(&lock);
         why = make_locked(&what);

@@ -35,15 +35,13 @@ static void look_at_address_space(struct doctor *d, const char *limits,
         uint64_t limit = limit_of(limits, rows[i].name);
         uint64_t used = p == NULL ? 0 : i == 0 ? p->vm_bytes : p->data_bytes;
         if (near(used, limit))
-            doctor_found(d,
-                         "%s: %s of %s used: malloc returns NULL soon; raise "
-                         "it",
-                         rows[i].what, units_bytes(used).s,
-                         units_bytes(limit).s);
+            doctor_found(
+                d, "%s: %s of %s used: malloc will soon return NULL; raise it",
+                rows[i].what, units_bytes(used).s, units_bytes(limit).s);
         else if (p == NULL && limit < LITTLE)
             doctor_found(d,
-                         "%s: %s for each program started here: malloc "
-                         "returns NULL beyond; raise it",
+                         "%s: %s for each program started here: malloc returns "
+                         "NULL above it; raise it",
                          rows[i].what, units_bytes(limit).s);
     }
 }
@@ -55,14 +53,14 @@ static void look_at_locks(struct doctor *d, const char *limits,
         return;
     if (p->locked_bytes > p->vm_bytes / 2)
         doctor_found(d,
-                     "mlockall: %s of %s address space are locked: nothing "
-                     "that is freed goes back to the system; lock less",
+                     "mlockall: %s of %s address space are locked: no freed "
+                     "memory returns to the system; lock less",
                      units_bytes(p->locked_bytes).s,
                      units_bytes(p->vm_bytes).s);
     if (near(p->locked_bytes, limit) && p->uid != 0)
         doctor_found(d,
                      "RLIMIT_MEMLOCK (ulimit -l): %s of %s used: with "
-                     "mlockall, malloc returns NULL soon; raise it",
+                     "mlockall, malloc will soon return NULL; raise it",
                      units_bytes(p->locked_bytes).s, units_bytes(limit).s);
 }
 

@@ -54,13 +54,13 @@ static void look_at_readers(struct doctor *d) {
         return;
     if (n == 1)
         doctor_note(d, SYSCTL
-                    "kernel/yama/ptrace_scope: 1: only root reads processes "
+                    "kernel/yama/ptrace_scope: 1: only root can read processes "
                     "that have no page; start them by mound run");
     else
         doctor_note(d,
                     SYSCTL
-                    "kernel/yama/ptrace_scope: %llu: %s reads processes that "
-                    "have no page; start them by mound run",
+                    "kernel/yama/ptrace_scope: %llu: %s can read processes "
+                    "that have no page; start them by mound run",
                     (unsigned long long)n, n == 2 ? "only root" : "nobody");
 }
 
@@ -71,9 +71,9 @@ void doctor_shm(struct doctor *d) {
     const char *shm = doctor_path(d, "/dev/shm");
     if (stat(shm, &st) != 0 || !S_ISDIR(st.st_mode)) {
         doctor_found(d,
-                     "/dev/shm: %s: there is no place for pages "
-                     "(MOUND_WATCH): mount a tmpfs there",
-                     errno != 0 ? strerror(errno) : "not a folder");
+                     "/dev/shm: %s: pages (MOUND_WATCH) cannot be made: mount "
+                     "a tmpfs there",
+                     errno != 0 ? strerror(errno) : "not a directory");
         return;
     }
     if (statvfs(shm, &fs) == 0 &&
@@ -89,7 +89,7 @@ void doctor_shm(struct doctor *d) {
         (!S_ISDIR(st.st_mode) || st.st_uid != d->uid ||
          (st.st_mode & 0777) != 0700))
         doctor_found(d,
-                     "%s: not a folder of user %u with mode 0700, so pages "
+                     "%s: not a directory of user %u with mode 0700, so pages "
                      "(MOUND_WATCH) are not put there: remove it",
                      folder, (unsigned)d->uid);
 }

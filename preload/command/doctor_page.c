@@ -37,7 +37,7 @@ static void look_at_service(struct doctor *d, const struct mound_page *page) {
     if (serves < sizeof who / sizeof who[0] && who[serves] != NULL)
         doctor_found(d,
                      "page: %s serves malloc, so mound shows little or "
-                     "nothing: see the other lines, or leave that out",
+                     "nothing: see the other lines, or remove it",
                      who[serves]);
     if (page->stats.release_refused != 0)
         doctor_found(d, "page: the system takes no memory back (a filter of "
@@ -51,9 +51,9 @@ static void look_at_control(struct doctor *d, const struct doctor_proc *p,
     if (listening == MOUND_PAGE_LISTENS || listening == MOUND_PAGE_PAUSED)
         return;
     if (listening == MOUND_PAGE_FILTERED || is_on(p, "MOUND_CONTROL"))
-        doctor_found(d, "MOUND_CONTROL: no helper listens, as after a filter "
-                        "of system calls: mound release and mound profile have "
-                        "no effect; use MOUND_PROFILE_SIGNAL");
+        doctor_found(d, "MOUND_CONTROL: no thread answers requests, as after a "
+                        "filter of system calls: mound release and mound "
+                        "profile have no effect; use MOUND_PROFILE_SIGNAL");
     else
         doctor_note(d, "MOUND_CONTROL: not set: mound release and mound "
                        "profile need it; mound run sets it");
@@ -74,7 +74,7 @@ void doctor_page(struct doctor *d, const struct doctor_proc *p) {
                      (unsigned)p->uid);
     } else {
         doctor_note(d, "MOUND_WATCH: not set: no page outlives the process, "
-                       "and only its own user or root may look at it; mound "
+                       "and only its own user or root may read it; mound "
                        "run sets it");
     }
 }

@@ -73,8 +73,9 @@ static bool look(struct doctor *d, const char *path, const char *libc) {
         return false;
     }
     if (!elffile_read(file, &library)) {
-        doctor_found(d, "%s: in LD_PRELOAD, but it is %s: correct the path",
-                     path, S_ISDIR(st.st_mode) ? "a folder" : "no ELF library");
+        doctor_found(
+            d, "%s: in LD_PRELOAD, but it is %s: correct the path", path,
+            S_ISDIR(st.st_mode) ? "a directory" : "not an ELF library");
         return false;
     }
     if (statvfs(file, &mount) == 0 && (mount.f_flag & ST_NOEXEC) != 0) {
@@ -102,7 +103,7 @@ static void look_in_front(struct doctor *d, const char *path) {
         doctor_found(d,
                      "%s: preloaded before libmound.so, and has a malloc, "
                      "which comes first; mound serves what it passes on: "
-                     "leave it out of LD_PRELOAD",
+                     "remove it from LD_PRELOAD",
                      path);
 }
 

@@ -91,8 +91,8 @@ static void look_at_ancestors(struct doctor *d, const struct doctor_proc *p) {
         doctor_proc_end(&a);
         if (has) {
             doctor_found(d,
-                         "LD_PRELOAD: %s (pid %d) has it and its child %s "
-                         "(pid %d) has not: %s",
+                         "LD_PRELOAD: %s (pid %d) has it, its child %s (pid "
+                         "%d) does not: %s",
                          a.name, (int)pid, child, (int)lost, who_drops(a.name));
             return;
         }
@@ -166,7 +166,7 @@ bool doctor_process(struct doctor *d, pid_t pid) {
     if (p.state == 'Z') {
         doctor_found(d,
                      "%d (%s): has ended, and its parent %d has not waited "
-                     "for it: nothing of it is left to look at",
+                     "for it: nothing of it is left to read",
                      (int)pid, p.name, (int)p.parent);
         return true;
     }

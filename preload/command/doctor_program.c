@@ -24,7 +24,7 @@ static bool look_at_rights(struct doctor *d, const char *path,
                            const char *file) {
     static const char remedy[] =
         "LD_PRELOAD is ignored there: put the path into /etc/ld.so.preload, or "
-        "take the rights away";
+        "remove the rights";
     struct stat st;
     if (stat(file, &st) != 0)
         return true;
@@ -108,7 +108,7 @@ static void look_at_malloc(struct doctor *d, const char *path,
                      path);
     else if (e->hidden_malloc)
         doctor_found(d,
-                     "%s: has a malloc of its own for itself alone; mound "
+                     "%s: has a malloc of its own for its own code; mound "
                      "serves only its libraries: build it without that "
                      "allocator",
                      path);
@@ -118,10 +118,11 @@ static void look_at_malloc(struct doctor *d, const char *path,
                     "its C code calls malloc",
                     path);
     else if (e->python)
-        doctor_note(d,
-                    "%s: python has small objects in arenas of its own, which "
-                    "are not mound's; PYTHONMALLOC=malloc leaves these out",
-                    path);
+        doctor_note(
+            d,
+            "%s: python keeps small objects in arenas of its own, which are "
+            "not mound's; PYTHONMALLOC=malloc turns these off",
+            path);
     else if (e->other_malloc[0] != '\0')
         doctor_note(d,
                     "%s: has an allocator of its own (%s), and what it takes "

@@ -14,8 +14,8 @@ static void look_at_library(struct doctor *d, const struct doctor_proc *p) {
         const char *name = strrchr(path, '/');
         if (library_is_named(path) && strstr(path, " (deleted)") != NULL)
             doctor_note(d,
-                        "%s: replaced since the process started, which runs "
-                        "on the old one; restart it",
+                        "%s: replaced since the process started, and the "
+                        "process runs on the old file; restart it",
                         path);
         if (name != NULL && (strncmp(name, "/libasan.", 9) == 0 ||
                              strncmp(name, "/libtsan.", 9) == 0 ||
@@ -47,8 +47,8 @@ static void look_at_kernel(struct doctor *d, const struct doctor_proc *p) {
     if (doctor_proc_number("/proc/sys/vm/max_map_count", &most) &&
         p->nmaps > most / 10 * 9)
         doctor_found(d,
-                     "vm.max_map_count: %llu of %llu mappings used: mmap "
-                     "fails soon, and malloc returns NULL; raise it",
+                     "vm.max_map_count: %llu of %llu mappings used: mmap will "
+                     "soon fail, and malloc return NULL; raise it",
                      (unsigned long long)p->nmaps, (unsigned long long)most);
     if (p->thp_disabled)
         doctor_note(d, "huge pages: disabled for this process by prctl; mound "

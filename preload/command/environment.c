@@ -114,8 +114,9 @@ static bool set_preload(void) {
     if (library == NULL)
         return false;
     if (strpbrk(library, ": ") != NULL) {
-        message_error("%s: LD_PRELOAD takes no path with a space or a colon",
-                      library);
+        message_error(
+            "%s: LD_PRELOAD cannot have a path with a space or a colon",
+            library);
         return false;
     }
     bool any = others != NULL && others[0] != '\0';

@@ -101,7 +101,7 @@ static enum MHD_Result refuse(struct MHD_Connection *c, const struct fleet *f) {
                     t->page.identity.program);
     }
     if (nalive == 0)
-        fprintf(out, "no program that has a page: start it by mound run\n");
+        fprintf(out, "no program has a page: start one by mound run\n");
     fclose(out);
     enum MHD_Result ret =
         say(c, nalive > 0 ? MHD_HTTP_BAD_REQUEST : MHD_HTTP_NOT_FOUND, text);
@@ -140,9 +140,10 @@ static enum MHD_Result variables(struct MHD_Connection *c,
 
 static enum MHD_Result profile(struct MHD_Connection *c, struct target *t) {
     if (t->page.stats.profile_rate == 0)
-        return say(c, MHD_HTTP_SERVICE_UNAVAILABLE,
-                   "no samples are taken: mound profile PID starts that, or "
-                   "MOUND_PROFILE_RATE\n");
+        return say(
+            c, MHD_HTTP_SERVICE_UNAVAILABLE,
+            "the process takes no samples: mound profile PID takes some, or "
+            "MOUND_PROFILE_RATE\n");
     char *path = request_profile(t, MOUND_PAGE_PROFILE_WRITE, PROFILE_MS);
     int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
     if (path != NULL)

@@ -43,7 +43,7 @@ int launch_parse(int key, char *value, struct argp_state *state, int option_key,
         state->next = state->argc;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which program?");
+        argp_error(state, "give a program");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -35,29 +35,29 @@
 // verb that answers it.
 static const struct verb verbs[] = {
     {"Which memory is it?", "ps", NULL, "",
-     "all processes on mound, and those that were killed", verb_ps},
+     "lists processes on mound, and those that were killed", verb_ps},
     {NULL, "stats", "explain", "PID|FILE|CORE",
-     "what the memory of one is made of, and what follows", verb_stats},
-    {NULL, "top", NULL, "", "the same, live", verb_top},
+     "shows what the memory of one is made of, and why", verb_stats},
+    {NULL, "top", NULL, "", "shows all of them live", verb_top},
     {"Who allocates most?", "profile", NULL, "PID|FILE",
      "shows the functions and stacks with the most memory", verb_profile},
     {"What changed?", "diff", NULL, "A B",
      "compares two profiles or two statistics", verb_diff},
     {"Give it back now", "release", "trim", "PID",
-     "what malloc_trim(0) would, and how much came back", verb_release},
+     "returns the idle memory of a process to the system", verb_release},
     {"Why is it not loaded?", "doctor", NULL, "[PID|PROG]",
-     "each cause in one line, with what to do", verb_doctor},
+     "lists each cause, with what to do", verb_doctor},
     {"How do I start it?", "run", NULL, "PROGRAM...",
-     "a program on mound, visible from outside", verb_run},
+     "starts a program so that other verbs can see it", verb_run},
     {"For collectors", "export", NULL, "",
-     "figures for Prometheus, expvar and pprof", verb_export},
+     "writes figures for Prometheus, expvar and pprof", verb_export},
     {"How did it develop?", "record", NULL, "-- PROGRAM...",
-     "writes its memory over time, its peak and its end", verb_record},
-    {NULL, "report", NULL, "[FILE]", "makes a page in HTML of that",
+     "runs a program and records its memory over time", verb_record},
+    {NULL, "report", NULL, "[FILE]", "makes an HTML page of that record",
      verb_report},
     {"Does it grow?", "check", NULL, "-- PROGRAM...",
-     "fails when the memory of a program grows, for CI", verb_check},
-    {"Tidy up", "clean", NULL, "", "forgets the processes that were killed",
+     "runs a program and fails if its memory grows, for CI", verb_check},
+    {"Tidy up", "clean", NULL, "", "removes what killed processes left",
      verb_clean},
 };
 enum { NVERBS = sizeof verbs / sizeof verbs[0] };
@@ -70,8 +70,8 @@ static void print_verb(FILE *out, const struct verb *v) {
 }
 
 static void print_help(FILE *out) {
-    fprintf(out, "Usage: mound VERB [OPTION...], where mound VERB --help says "
-                 "more.\n\n");
+    fprintf(out, "Usage: mound VERB [OPTION...]\nmound VERB --help describes a "
+                 "verb.\n\n");
     for (unsigned i = 0; i < NVERBS; i++)
         print_verb(out, &verbs[i]);
 }
@@ -128,9 +128,9 @@ static const char *nearest(const char *name) {
 static int refuse(const char *name) {
     const char *other = nearest(name);
     if (other != NULL)
-        message_error("no verb %s; did you mean: mound %s", name, other);
+        message_error("%s: no such verb; did you mean mound %s?", name, other);
     else
-        message_error("no verb %s; mound --help lists them", name);
+        message_error("%s: no such verb; mound --help lists them", name);
     return VERB_UNUSABLE;
 }
 

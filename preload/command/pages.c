@@ -128,7 +128,7 @@ static bool of_user(struct walk *w, int root, const char *name, uid_t uid) {
         fstat(fd, &st) == 0 && (st.st_mode & 022) == 0 &&
         (st.st_uid == uid || (w->only != NULL && st.st_uid == w->only_owner));
     if (!own) {
-        complain(w, path, "others than its user may write there: left out");
+        complain(w, path, "other users may write there: left out");
         close(fd);
         return true;
     }

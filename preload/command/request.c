@@ -103,7 +103,8 @@ static int look_whether_it_hears(struct waiting *w) {
         if (ended(w))
             return fail(w, ESRCH, "it has ended");
         if (late(w))
-            return fail_late(w, "the thread that answers has not come back");
+            return fail_late(
+                w, "its control thread is absent (as during setuid or fork)");
         pause_ms(OWNER_STEP_MS);
     }
 }
@@ -141,9 +142,10 @@ static void give(struct waiting *w, uint32_t self) {
 static int64_t refused(const struct waiting *w, int64_t result) {
     char text[160];
     const char *why =
-        result == -ENODATA   ? "it takes no profile"
-        : result == -ENOTSUP ? "another malloc serves it, or is told of memory"
-        : result < INT32_MIN / 2 ? "it answered what makes no sense"
+        result == -ENODATA ? "it takes no samples"
+        : result == -ENOTSUP
+            ? "another malloc serves it, or a library watches its memory"
+        : result < INT32_MIN / 2 ? "its answer is not valid"
                                  : strerror((int)-result);
     snprintf(text, sizeof text, "cannot %s: %s", w->what, why);
     fail(w, (int)-result, text);

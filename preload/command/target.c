@@ -111,8 +111,9 @@ bool target_open_pid(pid_t pid, struct target *ret) {
         return false;
     }
     if (!process_runs(&p)) {
-        message_error("%d (%s): it has ended, and its parent does not know yet",
-                      (int)pid, p.name);
+        message_error(
+            "%d (%s): it has ended, and its parent has not waited for it",
+            (int)pid, p.name);
         return false;
     }
     pages_of(&p, find_page, ret);
@@ -283,7 +284,7 @@ void target_settle(struct target *t) {
 
 static void shortened(int sig) {
     static const char said[] =
-        "mound: the page was made shorter while it was in use\n";
+        "mound: the page was truncated while it was being read\n";
     (void)sig;
     if (write(2, said, sizeof said - 1) < 0)
         _exit(VERB_UNUSABLE);
@@ -294,8 +295,8 @@ struct mound_page *target_map(struct target *t) {
     if (t->mapped != NULL)
         return t->mapped;
     if (t->path == NULL || !t->alive) {
-        message_error("%d: no page of mound that it listens to: start it by "
-                      "mound run",
+        message_error("%d: it has no page of mound, or does not answer "
+                      "requests: start it by mound run",
                       (int)t->pid);
         return NULL;
     }

@@ -94,8 +94,9 @@ static void show_list(struct screen *s) {
     top_head(s->key, COLS, line);
     print_bar(s, 1, line);
     if (s->fleet.nships == 0)
-        print_at(HEAD_LINES, "no program on mound; start one by: mound run "
-                             "PROGRAM");
+        print_at(HEAD_LINES,
+                 "no program runs on mound; start one by: mound run "
+                 "PROGRAM");
     for (size_t i = 0; i < room && s->first + i < s->fleet.nships; i++) {
         const struct fleet_ship *ship = &s->fleet.ships[s->first + i];
         attr_t look = s->first + i == row   ? A_REVERSE
@@ -164,7 +165,7 @@ static const char help[] =
     "\n"
     "up, down, PgUp, PgDn   choose a program, or move the text\n"
     "Enter, right           what its memory is made of; left, Esc: back\n"
-    "r                      release its unused memory, after y\n"
+    "r                      release its unused memory; y confirms\n"
     "s, S                   sort by the next column, by the one before\n"
     "q                      back, or quit\n"
     "\n"

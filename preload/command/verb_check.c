@@ -37,21 +37,21 @@ static const struct argp_option argp_options[] = {
     {.name = "rss-growth",
      .key = KEY_RSS,
      .arg = "LIMIT",
-     .doc = "The RSS may grow by so much: 5%, 10MiB (5%)"},
+     .doc = "How much the RSS may grow, as 5% or 10MiB. Default: 5%"},
     {.name = "live-growth",
      .key = KEY_LIVE,
      .arg = "LIMIT",
-     .doc = "The bytes of live objects may grow by so much; without "
-            "--rss-growth, the RSS is not looked at"},
+     .doc = "How much the bytes of live objects may grow. Without "
+            "--rss-growth, the RSS is then not checked"},
     {.name = "warmup",
      .key = KEY_WARMUP,
      .arg = "TIME",
-     .doc = "Leave out so much at the begin (a quarter of the time)"},
+     .doc = "The time to leave out at the beginning. Default: a quarter"},
     {.name = "for",
      .key = KEY_FOR,
      .arg = "TIME",
-     .doc = "End the program after this time by SIGTERM, a server for "
-            "instance"},
+     .doc =
+         "End the program by SIGTERM after this time, for instance a server"},
     {.name = "option",
      .key = 'o',
      .arg = "NAME=VALUE",
@@ -70,13 +70,13 @@ static void read_limit(const char *value, struct limit *ret,
         }
     }
     if (!units_read_bytes(value, &ret->nbytes))
-        argp_error(state, "%s: no limit such as 5%% or 10MiB", value);
+        argp_error(state, "%s: not a limit such as 5%% or 10MiB", value);
 }
 
 static uint64_t read_time(const char *value, struct argp_state *state) {
     uint64_t ns;
     if (!units_read_duration(value, &ns))
-        argp_error(state, "%s: no time such as 500ms or 30s", value);
+        argp_error(state, "%s: not a time such as 500ms or 30s", value);
     return ns;
 }
 
@@ -177,7 +177,7 @@ static int check_figure(const struct options *o, const struct limit *limit,
     if (grown > 0)
         fprintf(stderr,
                 "mound: %s grew by %s, %.1f %%: from %s (%.1f to %.1f s) to %s "
-                "(%.1f to %.1f s); allowed is %s%s\n",
+                "(%.1f to %.1f s); the limit is %s%s\n",
                 name, units_bytes((uint64_t)grown).s,
                 before > 0 ? 100 * grown / (double)before : 100,
                 units_bytes(before).s, first.begin, first.end,
@@ -208,7 +208,7 @@ static int check(const struct options *o, const struct launched *l,
         status = VERB_UNUSABLE;
     }
     if (s->n == 0) {
-        message_error("%s: it ended before anything could be read; mound "
+        message_error("%s: it ended before its memory could be read; mound "
                       "doctor %s may say why",
                       o->argv[0], o->argv[0]);
         return VERB_UNUSABLE;
@@ -226,17 +226,13 @@ int verb_check(int argc, char **argv) {
         .options = argp_options,
         .parser = parse,
         .args_doc = "[--] PROGRAM [ARGUMENT...]",
-        .doc =
-            "Runs a program on mound and tells whether its memory grows: for "
-            "tests that run by themselves. The time behind the warm-up is "
-            "cut in three; the highest figure in the last third is compared "
-            "with the highest in the first. Only the process itself is looked "
-            "at, not its children."
-            "\vOnly the process itself is looked at, not its children. What "
-            "mound tells is on stderr.\n\n"
-            "Exit status: 0 it did not grow by more than is allowed, 1 it did, "
-            "2 it could not be told: the program failed, which is said, or was "
-            "over too soon."};
+        .doc = "Runs a program on mound and says whether its memory grows, for "
+               "automatic tests. The time after the warm-up is divided in "
+               "three; the highest figure in the last third is compared with "
+               "the highest in the first.\vOnly the process itself is checked, "
+               "not its children. The result is printed on stderr.\n\nExit "
+               "status: 0 it did not grow by more than the limit, 1 it did, 2 "
+               "no result: the program failed or ended too soon."};
     struct options o = {.warmup_ns = UINT64_MAX};
     struct program program;
     struct launched l;

@@ -29,16 +29,16 @@ static bool clean(const struct pages_entry *entry, void *argument) {
 static error_t parse(int key, char *value, struct argp_state *state) {
     (void)value;
     if (key == ARGP_KEY_ARG)
-        argp_error(state, "takes no arguments");
+        argp_error(state, "this verb takes no arguments");
     return key == ARGP_KEY_ARG ? 0 : ARGP_ERR_UNKNOWN;
 }
 
 int verb_clean(int argc, char **argv) {
     static const struct argp argp = {
         .parser = parse,
-        .doc = "Removes the pages of processes that have ended, and the "
-               "profiles beside them: those of the user, or, as root, of all. "
-               "Also a page that a process began and did not finish."
+        .doc = "Removes the pages of processes that have ended, unfinished "
+               "ones too, and the profiles beside them: those of the user, or, "
+               "for root, of all users."
                "\vExit status: 0 done, 2 something could not be removed."};
     struct cleaned c = {0};
     argp_parse(&argp, argc, argv, 0, NULL, NULL);

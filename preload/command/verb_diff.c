@@ -25,12 +25,12 @@ static error_t parse(int key, char *value, struct argp_state *state) {
         return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num >= 2)
-            argp_error(state, "two files at a time");
+            argp_error(state, "give two files, the older first");
         o->files[state->arg_num] = value;
         return 0;
     case ARGP_KEY_END:
         if (state->arg_num < 2)
-            argp_error(state, "two files are needed, the older first");
+            argp_error(state, "give two files, the older first");
         return 0;
     }
     return ARGP_ERR_UNKNOWN;
@@ -93,12 +93,11 @@ int verb_diff(int argc, char **argv) {
         .parser = parse,
         .children = children,
         .args_doc = "A B",
-        .doc =
-            "Shows what changed from A to B: two heap profiles in pprof's "
-            "form, with functions and stacks; or two statistics, with the "
-            "parts of the RSS and the size classes. Each of these is a dump "
-            "in JSON (MOUND_STATS=FILE.json), a page file or the number of a "
-            "process.\vExit status: 0 done, 2 it could not be done."};
+        .doc = "Shows what changed from A to B. For two heap profiles in "
+               "pprof's format it compares functions and stacks; for two "
+               "statistics, the parts of the RSS and the size classes. "
+               "Statistics are a dump in JSON (MOUND_STATS=FILE.json), a page "
+               "file or a PID.\vExit status: 0 done, 2 failed."};
     struct options o = {0};
     shown_init(&o.shown);
     argp_parse(&argp, argc, argv, 0, NULL, &o);

@@ -112,7 +112,7 @@ static error_t parse(int key, char *value, struct argp_state *state) {
     if (key != ARGP_KEY_ARG)
         return ARGP_ERR_UNKNOWN;
     if (*what != NULL)
-        argp_error(state, "one PID or PROG");
+        argp_error(state, "give one PID or PROG");
     *what = value;
     return 0;
 }
@@ -122,13 +122,13 @@ int verb_doctor(int argc, char **argv) {
         .parser = parse,
         .args_doc = "[PID|PROG]",
         .doc =
-            "Says why mound is not, or not rightly, loaded: one line for each "
-            "cause, with what to do. PID: a process. PROG: before it is "
-            "started. Neither: the settings of this machine.\v"
-            "A number is a PID; write ./7 for a program of that name. Lines "
-            "that begin with \"note:\" are no faults.\n\n"
-            "Exit status: 0 nothing was found, 1 something was, 2 wrong usage, "
-            "or it cannot be read.",
+            "Says why mound is not loaded, or does not serve malloc: one line "
+            "for each cause, with what to do. PID is a process; PROG is a "
+            "program, which is not started. Without either, the settings of "
+            "this machine are checked.\vA number is a PID; write ./7 for a "
+            "program of that name. Lines that begin with \"note:\" are not "
+            "faults.\n\nExit status: 0 no fault was found, 1 a fault was "
+            "found, 2 wrong usage, or the process or program cannot be read.",
     };
     const char *what = NULL;
     argp_parse(&argp, argc, argv, 0, NULL, &what);

@@ -134,13 +134,13 @@ static error_t parse(int key, char *value, struct argp_state *state) {
         o->classes = true;
         return 0;
     case ARGP_KEY_ARG:
-        argp_error(state, "takes no arguments");
+        argp_error(state, "this verb takes no arguments");
         return 0;
     case ARGP_KEY_END:
         if (o->textfile != NULL && o->listen != NULL)
-            argp_error(state, "either --textfile or --listen");
+            argp_error(state, "give either --textfile or --listen");
         if (o->interval_ns != 0 && o->textfile == NULL)
-            argp_error(state, "--interval is for --textfile");
+            argp_error(state, "--interval needs --textfile");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -150,32 +150,32 @@ static error_t parse(int key, char *value, struct argp_state *state) {
 int verb_export(int argc, char **argv) {
     static const struct argp_option rows[] = {
         {"textfile", KEY_TEXTFILE, "FILE", 0,
-         "Write FILE, in one step, for node_exporter's textfile collector", 0},
+         "Write FILE atomically, for node_exporter's textfile collector", 0},
         {"interval", KEY_INTERVAL, "TIME", 0,
-         "Write it again and again, every TIME, such as 15s, until a signal",
+         "With --textfile: write it again every TIME, such as 15s, until a "
+         "signal ends it",
          0},
         {"listen", KEY_LISTEN, "ADDRESS:PORT", 0,
-         "Serve HTTP until a signal; without ADDRESS on 127.0.0.1", 0},
-        {"classes", KEY_CLASSES, NULL, 0, "Also the figures of size classes",
+         "Serve HTTP until a signal ends it. Default ADDRESS: 127.0.0.1", 0},
+        {"classes", KEY_CLASSES, NULL, 0, "Include the figures of size classes",
          0},
         {NULL, 0, NULL, 0, NULL, 0}};
     static const struct argp argp = {
         .options = rows,
         .parser = parse,
-        .doc =
-            "Gives the figures of all programs of this user that have a page "
-            "(MOUND_WATCH=1, as by mound run) to a collector; as root, of all "
-            "users. Without an option it prints them as OpenMetrics."
-            "\vBy HTTP there are\n"
-            "  /metrics          OpenMetrics, or Prometheus' text, as "
-            "accepted\n"
-            "  /debug/vars       Go's expvar: one process, ?pid=PID if there "
-            "are more\n"
-            "  /debug/pprof/heap its heap profile, likewise; sampling must "
-            "have been started\n\n"
-            "Whoever may connect may read them: on 127.0.0.1 each user of the "
-            "machine.\n\n"
-            "Exit status: 0 done, 2 wrong usage, or it could not be done.",
+        .doc = "Gives a collector the figures of all programs of this user "
+               "that have a page (MOUND_WATCH=1, which mound run sets); for "
+               "root, of all users. By default it prints them as "
+               "OpenMetrics.\vHTTP serves\n"
+               "  /metrics           OpenMetrics or Prometheus' text, as the "
+               "reader accepts\n"
+               "  /debug/vars        Go's expvar of one process; ?pid=PID if "
+               "there are several\n"
+               "  /debug/pprof/heap  its heap profile, likewise, if it takes "
+               "samples\n\n"
+               "Anyone who can connect can read them; on 127.0.0.1, each user "
+               "of the machine.\n\n"
+               "Exit status: 0 done, 2 wrong usage, or failed.",
     };
     struct options o = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &o);

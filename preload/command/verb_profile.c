@@ -35,23 +35,23 @@ static const struct argp_option argp_options[] = {
     {.name = "for",
      .key = KEY_FOR,
      .arg = "TIME",
-     .doc = "Sample for so long: 500ms, 30s, 5m (10s; none if the process "
-            "samples already)"},
+     .doc = "The time to sample, such as 500ms, 30s or 5m. Default: 10s, or "
+            "none if the process samples already"},
     {.name = "growth",
      .key = KEY_GROWTH,
-     .doc = "Show what changed from the begin to the end of that time"},
+     .doc = "Show what changed from the beginning to the end of that time"},
     {.name = "leaks",
      .key = KEY_LEAKS,
      .doc = "Show what was allocated in the first half of that time and is "
             "still in use at its end"},
     {.name = "peak",
      .key = KEY_PEAK,
-     .doc = "Show the moment of that time with the most in use (of a process "
-            "that samples already: needs MOUND_PROFILE_AT=peak)"},
+     .doc = "Show the moment of that time with the most in use. A process that "
+            "samples already needs MOUND_PROFILE_AT=peak"},
     {.name = "rate",
      .key = KEY_RATE,
      .arg = "BYTES",
-     .doc = "Take one sample for so many bytes (512KiB)"},
+     .doc = "Take one sample for each BYTES allocated. Default: 512KiB"},
     {0}};
 
 static error_t parse(int key, char *value, struct argp_state *state) {
@@ -60,20 +60,21 @@ static error_t parse(int key, char *value, struct argp_state *state) {
     switch (key) {
     case KEY_FOR:
         if (!units_read_duration(value, &o->for_ns) || o->for_ns > FOR_MAX_NS)
-            argp_error(state, "%s: no time up to a day, such as 500ms or 30s",
+            argp_error(state,
+                       "%s: not a time of at most a day, such as 500ms or 30s",
                        value);
         return 0;
     case KEY_GROWTH:
     case KEY_LEAKS:
     case KEY_PEAK:
         if (o->view != PLAIN)
-            argp_error(state, "one of --growth, --leaks and --peak");
+            argp_error(state, "give one of --growth, --leaks and --peak");
         o->view = key == KEY_GROWTH ? GROWTH : key == KEY_LEAKS ? LEAKS : PEAK;
         return 0;
     case KEY_RATE:
         if (!units_read_bytes(value, &o->rate) || o->rate == 0 ||
             o->rate > RATE_MAX)
-            argp_error(state, "%s: no size from 1 to 1TiB, such as 64KiB",
+            argp_error(state, "%s: not a size from 1 to 1TiB, such as 64KiB",
                        value);
         return 0;
     case ARGP_KEY_INIT:
@@ -81,11 +82,11 @@ static error_t parse(int key, char *value, struct argp_state *state) {
         return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num > 0)
-            argp_error(state, "one process or file at a time");
+            argp_error(state, "give one process or file");
         o->what = value;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which process, or which profile?");
+        argp_error(state, "give a process or a file");
         return 0;
     }
     return ARGP_ERR_UNKNOWN;
@@ -94,8 +95,8 @@ static error_t parse(int key, char *value, struct argp_state *state) {
 static int show_file(const struct options *o) {
     struct pprof p;
     if (o->is_live) {
-        message_error("%s: is a file; --for, --growth, --leaks, --peak and "
-                      "--rate need a process",
+        message_error("%s: a file; --for, --growth, --leaks, --peak and --rate "
+                      "need a process",
                       o->what);
         return VERB_UNUSABLE;
     }
@@ -169,8 +170,7 @@ static bool take_growth(const struct options *o, struct session *s,
     else if (!take(s, &ret->base))
         return false;
     if (s->own)
-        ret->note = "objects that were there before the sampling are not seen "
-                    "to go";
+        ret->note = "frees of objects from before the sampling are not counted";
     return session_wait(s, &ret->ns) && session_stop(s) && take(s, &ret->p);
 }
 
@@ -188,7 +188,7 @@ static bool take_leaks(const struct options *o, struct session *s,
     if (ok && (!s->own || s->goes_on)) {
         has_middle = ok = take(s, &middle);
         ret->note = "in use at the middle of that time and at its end, by "
-                    "stack: at most so much of it are the same objects";
+                    "stack; these need not be the same objects";
     } else {
         ret->note = "allocated in the first half of that time, in use at its "
                     "end";
@@ -207,7 +207,7 @@ static void tell(const struct options *o, const struct session *s) {
     uint64_t ns = time_of(o, s);
     if (ns >= SECOND_NS && isatty(STDERR_FILENO))
         fprintf(stderr,
-                "mound: looking at %s (%d) for %s; Ctrl-C ends that early\n",
+                "mound: sampling %s (%d) for %s; Ctrl-C ends it early\n",
                 s->name, (int)s->target.pid, units_duration(ns).s);
 }
 
@@ -225,13 +225,13 @@ static bool take_view(const struct options *o, struct session *s,
 static char *how_taken(const struct options *o, const struct session *s,
                        const struct taken *t) {
     const char *earlier = s->sampled ? ", or sampled earlier" : "";
-    const char *peak = o->view == PEAK ? "at the moment with the most of it in "
-                                         "use, "
-                                       : "";
+    const char *peak =
+        o->view == PEAK ? "at the moment with the most in use, " : "";
     if (s->own)
         return store_printf("%sof what was allocated in %s%s", peak,
                             units_duration(t->ns).s, earlier);
-    return store_printf("%sof all since the process samples by itself", peak);
+    return store_printf(
+        "%sof what was allocated since the process began to sample", peak);
 }
 
 static int show(const struct options *o, const struct session *s,
@@ -244,9 +244,8 @@ static int show(const struct options *o, const struct session *s,
     if (t->note != NULL)
         facts[n++] = t->note;
     if (t->p.nsamples == 0)
-        facts[n++] =
-            "no object was sampled: a longer --for or a smaller --rate "
-            "finds more";
+        facts[n++] = "no object was sampled; a longer --for or a smaller "
+                     "--rate finds more";
     if (session_interrupted())
         facts[n++] = "interrupted before the time was over";
     int status = shown_profile(&o->shown, title, facts, n, &t->p,
@@ -284,15 +283,15 @@ int verb_profile(int argc, char **argv) {
         .parser = parse,
         .children = children,
         .args_doc = "PID|NAME|FILE",
-        .doc = "Shows who allocates the memory of a process that was started "
-               "with MOUND_CONTROL=1, as mound run does: samples for a time, "
-               "stops, and shows what was taken. Ctrl-C ends that time early; "
-               "the sampling is stopped in any case. Of a FILE, what a heap "
-               "profile in pprof's form says."
-               "\vWhat was allocated before the sampling began is not in it. "
-               "Where the process samples by itself (MOUND_PROFILE), all since "
-               "then is, and its sampling goes on.\n\n"
-               "Exit status: 0 done, 2 it could not be done."};
+        .doc =
+            "Shows which functions allocate the memory of a process that was "
+            "started with MOUND_CONTROL=1, which mound run sets. It starts the "
+            "sampling, waits, stops the sampling and shows the profile. Ctrl-C "
+            "ends the time early. Given a FILE, it shows that heap profile, in "
+            "pprof's format.\vThe profile leaves out what was allocated before "
+            "the sampling began. A process that samples by itself "
+            "(MOUND_PROFILE) continues to sample, and the profile has "
+            "everything since it began.\n\nExit status: 0 done, 2 failed."};
     struct options o = {.for_ns = UINT64_MAX, .rate = RATE};
     shown_init(&o.shown);
     argp_parse(&argp, argc, argv, 0, NULL, &o);

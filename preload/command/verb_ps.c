@@ -159,7 +159,7 @@ static error_t parse(int key, char *value, struct argp_state *state) {
             argp_error(state, "--during %s: not a time, such as 2s", value);
         return 0;
     case ARGP_KEY_ARG:
-        argp_error(state, "takes no arguments");
+        argp_error(state, "this verb takes no arguments");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -168,22 +168,22 @@ static error_t parse(int key, char *value, struct argp_state *state) {
 
 int verb_ps(int argc, char **argv) {
     static const struct argp_option options[] = {
-        {"json", 'j', NULL, 0, "An array of objects; sizes in bytes", 0},
+        {"json", 'j', NULL, 0, "Print an array of JSON objects, sizes in bytes",
+         0},
         {"during", 'd', "TIME", 0,
-         "Wait so long, and show the mallocs a second of that time; otherwise "
-         "they are those since the process started",
+         "Wait for TIME and show the mallocs per second in it. Default: those "
+         "since the start of the process",
          0},
         {0}};
     static const struct argp argp = {
         .options = options,
         .parser = parse,
-        .doc =
-            "Lists the processes that run on mound, and those that were killed "
-            "and left a page (mound clean removes it): of the user, or, as "
-            "root, of all. The largest come first. LIVE are objects in use, "
-            "HOLES free slots between them, IDLE pages kept for the next "
-            "mallocs; mound stats PID has the rest of RSS."
-            "\vExit status: 0 done, 1 there is none, 2 wrong usage."};
+        .doc = "Lists the processes that run on mound, and those that were "
+               "killed and left a page (mound clean removes it): those of the "
+               "user, or, for root, all. The largest come first. LIVE is "
+               "objects in use, HOLES free slots between them, IDLE pages kept "
+               "for the next mallocs; mound stats PID has the rest of the RSS."
+               "\vExit status: 0 done, 1 no such process, 2 wrong usage."};
     struct options o = {0};
     struct rows all = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &o);

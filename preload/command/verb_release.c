@@ -17,7 +17,8 @@ struct arguments {
 };
 
 static const struct argp_option options[] = {
-    {"timeout", 't', "TIME", 0, "How long to wait for the process (10s)", 0},
+    {"timeout", 't', "TIME", 0,
+     "The longest time to wait for the process. Default: 10s", 0},
     {0}};
 
 static error_t parse(int key, char *value, struct argp_state *state) {
@@ -27,15 +28,15 @@ static error_t parse(int key, char *value, struct argp_state *state) {
     case 't':
         if (!units_read_duration(value, &a->timeout_ns) ||
             a->timeout_ns > (uint64_t)HOUR_S * 1000000000u)
-            argp_error(state, "%s: no time, such as 500ms or 10s", value);
+            argp_error(state, "%s: not a time such as 500ms or 10s", value);
         return 0;
     case ARGP_KEY_ARG:
         if (a->what != NULL)
-            argp_error(state, "one process, not several");
+            argp_error(state, "give one process");
         a->what = value;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which process?");
+        argp_error(state, "give a process; mound ps lists them");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -51,15 +52,14 @@ static bool release(struct target *t, int timeout_ms) {
     uint64_t before = rss(t);
     int64_t nbytes = request_do(t, MOUND_PAGE_RELEASE, 0, timeout_ms);
     if (nbytes == -ENOTSUP)
-        message_error("a debugger can do it as well: gdb -p %d -batch -ex "
+        message_error("a debugger can do it, too: gdb -p %d -batch -ex "
                       "'call (int)malloc_trim(0)'",
                       (int)t->pid);
     if (nbytes < 0)
         return false;
-    printf("%d (%s): %s went back to the system; RSS %s, before %s\n",
-           (int)t->pid, t->page.identity.program,
-           units_bytes((uint64_t)nbytes).s, units_bytes(rss(t)).s,
-           units_bytes(before).s);
+    printf("%d (%s): released %s; RSS %s, before %s\n", (int)t->pid,
+           t->page.identity.program, units_bytes((uint64_t)nbytes).s,
+           units_bytes(rss(t)).s, units_bytes(before).s);
     return true;
 }
 
@@ -68,14 +68,13 @@ int verb_release(int argc, char **argv) {
         .options = options,
         .parser = parse,
         .args_doc = "PID",
-        .doc =
-            "Gives the idle memory of a process back to the system, as "
-            "malloc_trim(0) in it would, but for what the caches of its "
-            "threads hold."
-            "\vThe process must have been started with MOUND_CONTROL=1, which "
-            "mound run sets. In another one a debugger can make the call:\n"
-            "  gdb -p PID -batch -ex 'call (int)malloc_trim(0)'\n\n"
-            "Exit status: 0 done, 2 it could not be done."};
+        .doc = "Returns the idle memory of a process to the system, like "
+               "malloc_trim(0) in the process, except what the caches of its "
+               "threads hold.\vThe process must have been started with "
+               "MOUND_CONTROL=1, which mound run sets. In any other process a "
+               "debugger can make the call:\n"
+               "  gdb -p PID -batch -ex 'call (int)malloc_trim(0)'\n\n"
+               "Exit status: 0 done, 2 failed."};
     struct arguments a = {.timeout_ns =
                               (uint64_t)REQUEST_TIMEOUT_MS * 1000000u};
     struct target t;

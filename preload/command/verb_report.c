@@ -23,7 +23,7 @@ static error_t parse(int key, char *value, struct argp_state *state) {
         return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num > 0)
-            argp_error(state, "one file at a time");
+            argp_error(state, "give one file");
         o->file = value;
         return 0;
     }
@@ -41,15 +41,16 @@ int verb_report(int argc, char **argv) {
         .options = options,
         .parser = parse,
         .args_doc = "[FILE]",
-        .doc = "Makes a page in HTML of what mound record wrote to FILE "
-               "(" RECORD_FILE "): memory over time, who allocated it, size "
-               "classes. It is one file, which a browser shows offline "
-               "too.\vExit status: 0 done, 2 it could not be done."};
+        .doc = "Makes an HTML page of what mound record wrote to FILE "
+               "(default: " RECORD_FILE
+               "): memory over time, which functions allocated it, size "
+               "classes. The page is one file, which works offline.\vExit "
+               "status: 0 done, 2 failed."};
     struct options o = {.file = RECORD_FILE, .output = "-"};
     struct bytes lines = {0}, page = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     if (o.output[0] == '-' && o.output[1] == '\0' && isatty(STDOUT_FILENO)) {
-        message_error("the page goes to stdout, which is a terminal: mound "
+        message_error("stdout is a terminal; write the page to a file: mound "
                       "report > page.html");
         return VERB_UNUSABLE;
     }

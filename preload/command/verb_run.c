@@ -46,7 +46,7 @@ int verb_run(int argc, char **argv) {
         {"option", 'o', "NAME=VALUE", 0,
          "Set MOUND_NAME, as in -o memlimit=512MiB; see libmound(7)", 0},
         {"report", 'r', NULL, 0,
-         "Stay, and tell at the end on stderr how it ended and what its "
+         "Wait for the program, and print on stderr how it ended and what its "
          "memory was made of",
          0},
         {0}};
@@ -55,12 +55,12 @@ int verb_run(int argc, char **argv) {
         .parser = parse,
         .args_doc = "[--] PROGRAM [ARGUMENT...]",
         .doc =
-            "Starts a program on mound, so that mound ps, stats, profile and "
-            "release can look at it: with MOUND_WATCH=1 and MOUND_CONTROL=1, "
-            "which are one file in /dev/shm and a thread that sleeps."
-            "\vExit status: the program's; with --report 128 + N if signal N "
-            "killed it. 2, without starting it, if mound cannot be loaded into "
-            "it: linked statically, setuid, musl, 32 bits, not found."};
+            "Starts a program on mound with MOUND_WATCH=1 and MOUND_CONTROL=1, "
+            "which mound ps, stats, profile and release need. This adds a file "
+            "in /dev/shm and a thread that sleeps.\vExit status: that of the "
+            "program; with --report, 128 + N if signal N killed it. It is 2, "
+            "and the program is not started, if mound cannot be loaded into "
+            "it: statically linked, setuid, musl, 32 bits, not found."};
     struct run run = {0};
     struct program program;
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &run);

@@ -41,11 +41,11 @@ static error_t parse(int key, char *value, struct argp_state *state) {
         return 0;
     case ARGP_KEY_ARG:
         if (o->what != NULL)
-            argp_error(state, "one at a time");
+            argp_error(state, "give one process or file");
         o->what = value;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which process? mound ps lists them");
+        argp_error(state, "give a process; mound ps lists them");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -63,8 +63,8 @@ static void publish(struct target *t, bool whole) {
                    whole ? WHOLE_TIMEOUT_MS : TIMEOUT_MS) >= 0)
         target_reread(t);
     else if (t->alive && whole)
-        message_error("%d: its pages cannot be looked at: it does not listen "
-                      "(mound run starts it so)",
+        message_error("%d: it cannot examine its pages, because it was started "
+                      "without MOUND_CONTROL=1 (mound run sets it)",
                       (int)t->pid);
 }
 
@@ -118,30 +118,29 @@ static void print(const struct options *o, struct target *t,
 int verb_stats(int argc, char **argv) {
     static const struct argp_option options[] = {
         {"classes", 'c', NULL, 0,
-         "Also the size classes, the one with the most waste first", 0},
-        {"json", 'j', NULL, 0, "As JSON: Go's expvar form, and an object mound",
-         0},
+         "Add the size classes, the one with the most waste first", 0},
+        {"json", 'j', NULL, 0,
+         "Print JSON: Go's expvar form, and an object mound", 0},
         {"openmetrics", 'o', NULL, 0,
-         "As OpenMetrics, for collectors; promtool takes it, too", 0},
+         "Print OpenMetrics, for collectors; promtool accepts it, too", 0},
         {"whole", 'w', NULL, 0,
-         "Have the process look at each of its pages: which have memory, and "
-         "what of huge pages is in use. It takes up to 0.3 s a GiB",
+         "Let the process examine each of its pages: which are in memory, and "
+         "how much of its huge pages is in use. Takes up to 0.3 s for each "
+         "GiB, and needs MOUND_CONTROL=1",
          0},
         {"during", 'd', "TIME", 0,
-         "Wait so long, and say whether live objects grow in that time", 0},
+         "Wait for TIME and say whether live objects grow in it", 0},
         {0}};
     static const struct argp argp = {
         .options = options,
         .parser = parse,
         .args_doc = "PID|FILE|CORE",
-        .doc =
-            "Tells what the memory of a process is made of, and what follows "
-            "from it. FILE is the page of one that was killed (mound ps "
-            "lists them; they are in /dev/shm/mound-UID), CORE a core file. "
-            "PID can be the name of a process, where only one has it. "
-            "The process does not notice."
-            "\vExit status: 0 done, 2 it does not run on mound, or may not be "
-            "read."};
+        .doc = "Shows what the memory of a process is made of, and says what "
+               "the largest part means. FILE is the page of a process that was "
+               "killed (mound ps lists them; they are in /dev/shm/mound-UID), "
+               "CORE a core file. PID can be the name of a process, if only "
+               "one has it. The process is not stopped.\vExit status: 0 done, "
+               "2 it does not run on mound, or cannot be read."};
     struct options o = {0};
     struct target t;
     argp_parse(&argp, argc, argv, 0, NULL, &o);

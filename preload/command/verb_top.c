@@ -66,7 +66,7 @@ static error_t parse(int key, char *value, struct argp_state *state) {
             argp_error(state, "--interval %s: not a time such as 1s", value);
         return 0;
     case ARGP_KEY_ARG:
-        argp_error(state, "takes no arguments");
+        argp_error(state, "this verb takes no arguments");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -75,29 +75,28 @@ static error_t parse(int key, char *value, struct argp_state *state) {
 
 int verb_top(int argc, char **argv) {
     static const struct argp_option rows[] = {
-        {"batch", KEY_BATCH, NULL, 0, "Print once, and end", 0},
+        {"batch", KEY_BATCH, NULL, 0, "Print once and exit", 0},
         {"sort", KEY_SORT, "KEY", 0,
-         "rss (if not given), live, holes, idle, rate, pid or program", 0},
+         "Sort by rss, live, holes, idle, rate, pid or program. Default: rss",
+         0},
         {"interval", KEY_INTERVAL, "TIME", 0,
-         "Between readings; 1s if not given", 0},
+         "The time between readings. Default: 1s", 0},
         {NULL, 0, NULL, 0, NULL, 0}};
     static const struct argp argp = {
         .options = rows,
         .parser = parse,
-        .doc =
-            "Shows all programs on mound that this user may look at, and reads "
-            "them every second."
-            "\vKeys: up, down: choose a program; Enter: what its memory is "
-            "made of; r: release its unused memory, after y; s: sort by the "
-            "next column; h: help; q: quit.\n\n"
-            "Exit status: 0 done, 2 wrong usage, or no terminal.",
+        .doc = "Shows live all programs on mound that this user may "
+               "read.\vKeys: up, down: choose a program; Enter: what its "
+               "memory is made of; r, then y: release its unused memory; s: "
+               "sort by the next column; h: help; q: quit.\n\n"
+               "Exit status: 0 done, 2 wrong usage, or no terminal.",
     };
     struct options o = {.key = TOP_RSS, .interval_ns = 1000000000};
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     if (o.batch)
         return print_once(&o);
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
-        message_error("top: %s is no terminal; use --batch",
+        message_error("top: %s is not a terminal; use --batch",
                       isatty(STDOUT_FILENO) ? "stdin" : "stdout");
         return VERB_UNUSABLE;
     }

@@ -61,7 +61,7 @@ def passes_what_does_not_grow(_):
 
 def fails_what_grows_and_tells_what_grew(_):
     text = check(GROW, '100000', '1', status=1)
-    matches(r'mound: RSS grew by \d\.\d MiB, \d+\.\d %: from .* allowed is 5%:'
+    matches(r'mound: RSS grew by \d\.\d MiB, \d+\.\d %: from .* the limit is 5%:'
             r'\n.*', text)
     must(re.search(r'^mound:   live objects +\+\d\.\d MiB, ', text, re.M), text)
 
@@ -69,8 +69,8 @@ def fails_what_grows_and_tells_what_grew(_):
 def takes_limits_as_sizes_and_of_live_objects(_):
     text = check('--rss-growth=50MiB', '--live-growth', '1KiB', GROW, '50000',
                  '1', status=1)
-    matches(r'mound: RSS grew .*; allowed is 50MiB\nmound: live objects grew '
-            r'by .*; allowed is 1KiB:\nmound:   live objects .*', text)
+    matches(r'mound: RSS grew .*; the limit is 50MiB\nmound: live objects grew '
+            r'by .*; the limit is 1KiB:\nmound:   live objects .*', text)
     matches(r'mound: live objects did not grow: (.*) \(.* s\), \1 \(.* s\)\n',
             check('--live-growth=0%', GROW, '0', '1'))
 

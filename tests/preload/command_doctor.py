@@ -135,7 +135,7 @@ def programs_with_a_malloc_of_their_own(folder):
     has(doctor(own), 'has a malloc of its own, which comes before')
     hidden = build(folder, 'hidden', OWN.replace(
         'void *malloc', '__attribute__((visibility("hidden"))) void *malloc'))
-    has(doctor(hidden), 'malloc of its own for itself alone')
+    has(doctor(hidden), 'malloc of its own for its own code')
     named = build(folder, 'named', 'void mi_malloc(void) {}\n' + PAUSE)
     has(doctor(named, status=0), 'note: ', 'mi_malloc')
     with running(own, env={'LD_PRELOAD': LIB}) as pid:
@@ -182,7 +182,7 @@ def an_ld_preload_that_leads_nowhere(folder):
     gone = os.path.join(folder, 'libmound.so.0')
     has(doctor('sleep', env={**CLEAN, 'LD_PRELOAD': gone}), gone, 'No such file')
     os.mkdir(gone)
-    has(doctor('sleep', env={**CLEAN, 'LD_PRELOAD': gone}), 'a folder')
+    has(doctor('sleep', env={**CLEAN, 'LD_PRELOAD': gone}), 'a directory')
     os.rmdir(gone)
     shutil.copy(LIB, gone)
     with open(gone, 'r+b') as f:
@@ -193,7 +193,7 @@ def an_ld_preload_that_leads_nowhere(folder):
         f.write('text')
     with running(*SLEEP, env={'LD_PRELOAD': gone},
                  stderr=subprocess.DEVNULL) as pid:
-        has(doctor(pid), gone, 'no ELF library')
+        has(doctor(pid), gone, 'not an ELF library')
         shutil.copy(LIB, gone)
         has(doctor(pid), 'can be now', 'restart it')
 
@@ -242,7 +242,7 @@ def a_variable_that_got_lost_on_the_way(_):
     pid = int(child.stdout.readline())
     try:
         time.sleep(0.2)
-        has(doctor(pid), 'pid %d) has it and its child sleep (pid %d)' % (
+        has(doctor(pid), 'pid %d) has it, its child sleep (pid %d)' % (
             child.pid, pid))
     finally:
         os.kill(pid, 9)
@@ -396,7 +396,7 @@ def filters_and_prctl(folder):
     with running(program, env={'LD_PRELOAD': LIB, 'MOUND_WATCH': '1',
                                'MOUND_CONTROL': '1'}) as pid:
         lines = doctor(pid)
-    has(lines, 'MOUND_CONTROL: no helper listens', 'MOUND_PROFILE_SIGNAL')
+    has(lines, 'MOUND_CONTROL: no thread answers requests', 'MOUND_PROFILE_SIGNAL')
     has(lines, 'note: seccomp')
     has(lines, 'note: huge pages', 'prctl')
 

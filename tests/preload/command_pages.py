@@ -379,7 +379,7 @@ def folders_that_others_may_write_to_are_left_out(_):
                 f.write(data)
             done = subprocess.run([MOUND, 'ps'], capture_output=True, text=True,
                                   timeout=HANG_S, check=False)
-            must('%s: others' % path in done.stderr and
+            must('%s: other users' % path in done.stderr and
                  ' 54321 ' not in done.stdout, done)
             subprocess.run([MOUND, 'clean'], capture_output=True, check=True,
                            timeout=HANG_S)
@@ -463,7 +463,7 @@ def pages_of_other_containers_are_found_by_the_process(_):
         # It has a helper there, which answers.
         out, said = mound('stats', '--whole', str(inner))
         must(not said and 'pid %d,' % inner in out, out, said)
-        must('went back' in mound('release', str(inner))[0], 'release')
+        must('released' in mound('release', str(inner))[0], 'release')
     finally:
         child.kill()
         child.communicate()

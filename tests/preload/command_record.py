@@ -74,7 +74,7 @@ def records_parts_that_add_up_and_two_profiles(folder):
     program = build(folder)
     out, said = command.mound('record', '--rate=4096', program, cwd=folder)
     must(out == '' and re.fullmatch(r'mound: mound-record.jsonl: \d+ readings, '
-         r'2 profiles; for a page: mound report mound-record.jsonl\n', said),
+         r'2 profiles; to make a page of it: mound report mound-record.jsonl\n', said),
          out, said)
     lines = lines_of(os.path.join(folder, 'mound-record.jsonl'))
     head = of(lines, 'head')[-1]
@@ -116,7 +116,7 @@ def ends_as_the_program_does(folder):
     must('2 profiles;' in said, said)
     lines = lines_of(path)
     must(abs(total(of(lines, 'profile')[1]) - 60 * MIB) < 3 * MIB)
-    must(re.search('killed by signal 15 .*RSS at most 6', of(
+    must(re.search('killed by signal 15 .*peak RSS 6', of(
         lines, 'end')[0]['text']), lines[-1])
 
 

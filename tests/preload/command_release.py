@@ -31,7 +31,7 @@ def it_tells_how_much_came_back(_):
         before = status(d.pid, 'VmRSS')
         said, err = release(d)
         must(err == '', err)
-        found = re.search(r'\): ([\d.]+) MiB went back to the system; RSS '
+        found = re.search(r'\): released ([\d.]+) MiB; RSS '
                           r'([\d.]+) MiB, before ([\d.]+) MiB$', said.strip())
         must(found, said)
         must(80 < float(found[1]) < 130, said)

@@ -62,7 +62,7 @@ def other_preloads_stay_and_options_become_variables(folder):
 def unknown_options_are_refused(_):
     said = one_line(mound('run', '-o', 'memlimt=1', 'true', status=2)[1])
     must('memlimt' in said and 'memlimit' in said, said)
-    must('which program' in mound('run', status=2)[1], 'nothing to run')
+    must('give a program' in mound('run', status=2)[1], 'nothing to run')
 
 
 def elf(folder, name, bits=64, machine=62, loader=None):

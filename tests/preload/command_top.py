@@ -170,8 +170,8 @@ def release_gives_memory_back(folder):
             t.wait(r'^ +%d perl .* [1-9]\d\.\d MiB +\S+$' % child.pid)
             choose(t, 'perl', child.pid)
             t.keys('y')
-            text = t.wait('went back to the system')
-            must(re.search(r'[1-9]\d\.\d MiB went back', text), text)
+            text = t.wait(': released ')
+            must(re.search(r'released [1-9]\d\.\d MiB; RSS', text), text)
             t.keys('q')
             t.wait('SHELL-DONE-0')
     finally:

@@ -110,7 +110,7 @@ def words_that_are_no_path(folder):
 def an_unknown_name_is_told_once_for_all_programs_below(_):
     r = run('/bin/bash', '-c', '/bin/true; /bin/ls -d /; (/bin/true; :)',
             MOUND_STAT='1')
-    must(r.stderr == 'mound: MOUND_STAT: no variable of mound; the nearest is '
+    must(r.stderr == 'mound: MOUND_STAT: not a variable of mound; the nearest is '
          'MOUND_STATS\n', r.stderr)
 
 

@@ -49,7 +49,7 @@ def complains(setup, text, **more):
     status, err, left = in_private(setup, **more)
     must(status == 0, setup, status, err)
     must(re.fullmatch(r'mound: MOUND_WATCH: /dev/shm/mound-\d+(/[-\d]+\.page)?: '
-                      '%s; nobody sees this process from outside\n' % text, err),
+                      '%s; this process cannot be seen from outside\n' % text, err),
          setup, ':', err)
     must('.page' not in left, setup, left)
     return left
@@ -70,10 +70,10 @@ def a_folder_that_others_may_use_is_not_used(_):
 
 def a_link_is_not_followed(_):
     left = complains('mkdir -m 700 /dev/shm/there; ln -s there $folder',
-                     'is no folder')
+                     'is not a directory')
     must('there d' in left, left)
-    complains('ln -s /nowhere $folder', 'is no folder')
-    complains('touch $folder', 'is no folder')
+    complains('ln -s /nowhere $folder', 'is not a directory')
+    complains('touch $folder', 'is not a directory')
 
 
 def a_full_file_system_gives_one_line(_):
@@ -84,7 +84,7 @@ def a_full_file_system_gives_one_line(_):
             ((8 - room) * 4096), size='32k')
         must(status == 0, room, status, err)
         if err:
-            must('No space left on device; nobody' in err and
+            must('No space left on device; this process' in err and
                  err.count('\n') == 1 and '.page' not in left, room, err, left)
         else:
             must('.page f' in left, room, left)
@@ -100,7 +100,7 @@ def a_limit_on_the_size_of_files_gives_one_line(_):
              'MOUND_WATCH=1', WATCHED, 'exit', '0'], capture_output=True,
             text=True, timeout=HANG_S, check=False)
         must(p.returncode == 0, nbytes, p.returncode, p.stderr)
-        must(('File too large; nobody' in p.stderr and p.stderr.count('\n') == 1)
+        must(('File too large; this process' in p.stderr and p.stderr.count('\n') == 1)
              if says else p.stderr == '', nbytes, p.stderr)
 
 

@@ -125,7 +125,7 @@ Test(mem, populated_memory_is_there_before_it_is_touched) {
     char *p = mem_map(MIB);
 
     if (!mem_populate((uintptr_t)p, MIB))
-        cr_skip_test("this kernel knows no MADV_POPULATE_WRITE");
+        cr_skip_test("this kernel does not support MADV_POPULATE_WRITE");
 
     cr_assert(eq(sz, resident((uintptr_t)p, MIB), MIB));
     cr_assert(zero(u8, (unsigned char)p[MIB - 1]));
@@ -136,7 +136,7 @@ Test(mem, of_a_range_between_pages_of_the_system_those_within_are_populated) {
     uintptr_t addr = (uintptr_t)mem_map(8 * page);
     uintptr_t other = (uintptr_t)mem_map(page);
     if (!mem_populate(other, page))
-        cr_skip_test("this kernel knows no MADV_POPULATE_WRITE");
+        cr_skip_test("this kernel does not support MADV_POPULATE_WRITE");
 
     bool ok = mem_populate(addr + page / 2, 3 * page);
     bool part = mem_populate(addr + 4 * page + page / 4, page / 2);
@@ -156,7 +156,7 @@ Test(mem, a_move_takes_the_memory_along_and_leaves_zeros) {
     memset(to, 'o', 4 * MIB);
 
     if (mem_move((uintptr_t)from, (uintptr_t)to, 2 * MIB) != MEM_MOVED)
-        cr_skip_test("this kernel knows no MREMAP_DONTUNMAP");
+        cr_skip_test("this kernel does not support MREMAP_DONTUNMAP");
 
     cr_assert(eq(chr, to[0], 'm'));
     cr_assert(eq(chr, to[2 * MIB - 1], 'm'));
@@ -262,7 +262,7 @@ Test(mem, requests_that_wrap_around_fail) {
 Test(mem, the_stamp_is_1_here_and_0_in_a_child) {
     _Atomic uint32_t *stamp = mem_fork_stamp();
     if (stamp == NULL)
-        cr_skip_test("this kernel knows no MADV_WIPEONFORK");
+        cr_skip_test("this kernel does not support MADV_WIPEONFORK");
     cr_assert(eq(u32, *stamp, 1));
 
     pid_t child = fork();

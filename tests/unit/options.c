@@ -301,16 +301,18 @@ Test(options, a_name_that_nobody_knows_is_told_with_the_nearest) {
         const char *entry, *line;
     } cases[] = {
         {"MOUND_STAT=1",
-         "mound: MOUND_STAT: no variable of mound; the nearest is "
+         "mound: MOUND_STAT: not a variable of mound; the nearest is "
          "MOUND_STATS\n"},
         {"MOUND_OFFF=1",
-         "mound: MOUND_OFFF: no variable of mound; the nearest is "
+         "mound: MOUND_OFFF: not a variable of mound; the nearest is "
          "MOUND_OFF\n"},
-        {"MOUND_PORFILE=x", "mound: MOUND_PORFILE: no variable of mound; the "
-                            "nearest is MOUND_PROFILE\n"},
-        {"MOUND_DATABASE=x", "mound: MOUND_DATABASE: no variable of mound\n"},
-        {"MOUND_FOO=x", "mound: MOUND_FOO: no variable of mound\n"},
-        {"MOUND_a\nb=x", "mound: MOUND_a?b: no variable of mound\n"},
+        {"MOUND_PORFILE=x",
+         "mound: MOUND_PORFILE: not a variable of mound; the "
+         "nearest is MOUND_PROFILE\n"},
+        {"MOUND_DATABASE=x",
+         "mound: MOUND_DATABASE: not a variable of mound\n"},
+        {"MOUND_FOO=x", "mound: MOUND_FOO: not a variable of mound\n"},
+        {"MOUND_a\nb=x", "mound: MOUND_a?b: not a variable of mound\n"},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const char *text = SAID((char *)cases[i].entry);
