@@ -1,9 +1,9 @@
-// catch.c: see catch.h. What a C++ compiler makes of
+// catch.c: see catch.h. The code that a C++ compiler generates for
 //
 //     try { return function(size, align); } catch (...) { return nullptr; }
 //
-// but for three names of the C++ library, which are found at the start: the routine
-// that looks for handlers, and the two calls around one. C has no words for it.
+// except that three functions of the C++ library, the personality routine and the two
+// calls around a handler, are found at the start. C cannot express it.
 #include "catch.h"
 
 void *catch_personality;

@@ -1,11 +1,11 @@
-// cxx.h: which library has C++'s operators new and delete first in this process, and what of
-// the C++ library they need.
+// cxx.h: finds the first definitions of C++'s operators new and delete in this process,
+// and the functions of the C++ library that they need.
 //
-// libmound.so looks for that at the start, and only where there is a C++ library
-// or somebody in front has operators (operators_start): a reference by name to each
-// would cost every program some 600 instructions in the loader. In a static program
-// dlsym finds nothing, and names lead to the program's own: so there are two files
-// of cxx_find, cxx_dynamic.c for the library and cxx_static.c for the archive.
+// libmound.so looks for them at the start, and only if there is a C++ library or another
+// library before mound has operators (operators_start): references by name would cost
+// every program some 600 instructions each in the loader. In a static program dlsym
+// finds nothing, and names lead to the program's own. So cxx_find is in two files:
+// cxx_dynamic.c for the library and cxx_static.c for the archive.
 #ifndef MOUND_CXX_H
 #define MOUND_CXX_H
 
@@ -14,9 +14,9 @@
 
 struct nothrow; // std::nothrow_t, of which nothing is read
 
-// The operators, as OPERATOR(what it returns, name here, parameters, mangled name), in
-// which m is size_t. CXX_ROOTS are those by which an object is made, or which the sized
-// forms pass by; CXX_FORMS the others.
+// The operators, as OPERATOR(return type, name here, parameters, mangled name), where
+// m is size_t. CXX_ROOTS are those that make an object or that the sized forms call;
+// CXX_FORMS are the others.
 _Static_assert(sizeof(size_t) == sizeof(unsigned long), "names of operators");
 
 #define CXX_ROOTS(OPERATOR)                                                    \
@@ -69,11 +69,11 @@ CXX_FORMS(CXX_DECLARE)
 // CXX_POINTER makes members of a struct, pointers to operators.
 #define CXX_POINTER(type, name, parameters, mangled) type(*name) parameters;
 
-// struct cxx: the first of each in the search order; NULL: there is none.
+// struct cxx: the first definition of each in the search order; NULL: there is none.
 struct cxx {
     CXX_ROOTS(CXX_POINTER)
 
-    void *(*aligned_alloc)(size_t, size_t); // C's, of which new is made
+    void *(*aligned_alloc)(size_t, size_t); // C's, which new calls
     // Of the C++ library; see catch.h for the last three.
     void (*throw_bad_alloc)(void);
     void *personality;
@@ -81,9 +81,9 @@ struct cxx {
     void *end_catch;
 };
 
-// cxx_find finds them all. library: there is a C++ library; without one nothing of
-// it is looked for, as what dlsym does not find it allocates a message for. Cost:
-// some 1 000 instructions each.
+// cxx_find finds them all. library: there is a C++ library; without one its functions are
+// not looked up, because a failing dlsym allocates an error message. Cost: some 1 000
+// instructions each.
 void cxx_find(struct cxx *ret, bool library);
 
 #endif // MOUND_CXX_H

@@ -1,4 +1,4 @@
-// cxx_dynamic.c: see cxx.h. By dlsym, in the order in which the loader searches.
+// cxx_dynamic.c: see cxx.h. By dlsym, in the search order of the loader.
 #include <dlfcn.h>
 
 #include "cxx.h"

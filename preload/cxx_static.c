@@ -1,4 +1,4 @@
-// cxx_static.c: see cxx.h. By name, which the linker has bound.
+// cxx_static.c: see cxx.h. By names, which the linker binds.
 #include <stdlib.h>
 
 #include "cxx.h"

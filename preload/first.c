@@ -1,7 +1,7 @@
-// first.c: see first.h. The loader has written the answer down: where the calls of
-// each name lead (with -z now, before any constructor). To take the address of a
-// function is not the same: in a program that is not position-independent and
-// takes it too, that is a stub in the program.
+// first.c: see first.h. The loader has recorded where the calls of each name lead (with
+// -z now, before any constructor). The address of a function may be another: in a program
+// that is not position-independent and takes the address too, it is a stub in the
+// program.
 #include "first.h"
 
 #include <elf.h>
@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "life/process.h"
 
-// The linker makes these two; a static program has no _DYNAMIC.
+// Made by the linker; a static program has no _DYNAMIC.
 extern ElfW(Dyn) _DYNAMIC[] __attribute__((weak, visibility("hidden")));
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
@@ -24,7 +24,7 @@ struct calls {
     const char *names;
 };
 
-// at returns a place in this library. glibc has made addresses of some offsets.
+// at returns an address in this library. glibc has already relocated some entries.
 static const void *at(ElfW(Addr) place) {
     uintptr_t base = (uintptr_t)&__ehdr_start;
     return (const void *)(place < base ? base + place : place);

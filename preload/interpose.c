@@ -1,12 +1,12 @@
-// interpose.c: the names of the C library's allocator. All of them are here: one
-// left out would be answered by glibc about a heap that is empty, or with memory
-// that is not ours.
+// interpose.c: the names of the C library's allocator, all of them. If one were missing,
+// glibc's would be called: it describes an empty heap, or returns memory that is not
+// ours.
 //
-// Each is one jump to its mound_ twin, but for two kinds. What glibc builds on the
-// interposed realloc or free (reallocarray; the sized frees of C23) is built so
-// here: a program may have those and not these. What gives aligned blocks is the
-// next definition of its own name while another allocator serves the program, as
-// it would be without us: see runtime_mode for when that is.
+// Each is one jump to its mound_ twin, with two exceptions. What glibc builds on the
+// interposed realloc or free (reallocarray; the sized frees of C23) is built the same way
+// here: a program may interpose realloc and not reallocarray. While another allocator
+// serves the program, aligned requests go to the next definition of the same name, as
+// they would without mound: see runtime_mode for when that is.
 #include "interpose.h"
 
 #include <errno.h>
@@ -80,8 +80,8 @@ EXPORT size_t malloc_usable_size(void *p) {
     return mound_malloc_usable_size(p);
 }
 
-// A size can be checked where the block is ours as it is, and nobody in front has
-// put something before it.
+// A size can be checked only if the block is what mound returned: a malloc found before
+// mound may have put a header in front.
 EXPORT void free_sized(void *p, size_t size) {
     if (interpose_own)
         mound_free_sized(p, size);
@@ -100,8 +100,8 @@ EXPORT int malloc_trim(size_t pad) {
     return mound_malloc_trim(pad);
 }
 
-// Old programs and a few libraries call these; glibc still has them. A wrapper
-// that passes on by these names is as good as one that looks for the next malloc.
+// Old programs and a few libraries call these names; glibc still has them. A malloc found
+// before mound may pass calls on by these names as well as by dlsym(RTLD_NEXT).
 EXPORT void *__libc_malloc(size_t size) {
     return mound_malloc(size);
 }
@@ -130,7 +130,7 @@ EXPORT void *__libc_pvalloc(size_t size) {
     return mound_pvalloc(size);
 }
 
-// Second names that nobody can interpose.
+// Second names that cannot be interposed.
 static void *own_malloc(size_t size)
     __attribute__((alias("malloc"), copy(malloc)));
 static void own_free(void *p) __attribute__((alias("free"), copy(free)));
@@ -139,7 +139,7 @@ static void *own_calloc(size_t nmemb, size_t size)
 static void *own_realloc(void *p, size_t size)
     __attribute__((alias("realloc"), copy(realloc)));
 
-// The loader writes down where a name leads if the library calls it. Never called.
+// The loader records where a name leads only if the library calls it. Never called.
 __attribute__((used)) static void call_all(void) {
     free(realloc(malloc(1), 1));
     free(calloc(1, 1));

@@ -1,9 +1,9 @@
-// interpose.h: the C library's declarations of what the files of preload/ define,
-// and the mark that shows them to the world.
+// interpose.h: the C library's declarations of what the files of preload/ define, and
+// the attribute that exports them.
 //
-// A call of one of these names from within the library is bound to the library,
-// as the linker is told (-Bsymbolic-functions), but for the names in
-// interposable.map: those lead to the first definition in this process.
+// The linker binds calls of these names within the library to the library
+// (-Bsymbolic-functions), except for the names in interposable.map: those lead to the
+// first definition in the process.
 #ifndef MOUND_INTERPOSE_H
 #define MOUND_INTERPOSE_H
 
@@ -37,10 +37,9 @@ void *__libc_pvalloc(size_t size);
 struct mallinfo __libc_mallinfo(void);
 int __libc_mallopt(int param, int value);
 
-// struct interpose_next is what only preload/ passes on to, name by name, while
-// another allocator serves the program (process_passive): the next definition
-// behind ours, mostly the C library's. All NULL before it is known that there is
-// another.
+// struct interpose_next has the functions that only preload/ passes on, name by name,
+// while another allocator serves the program (process_passive): the next definition
+// after ours, usually the C library's. All NULL until another allocator is known.
 struct interpose_next {
     void *(*memalign)(size_t alignment, size_t size);
     void *(*aligned_alloc)(size_t alignment, size_t size);
@@ -57,9 +56,9 @@ struct interpose_next {
 extern struct interpose_next interpose_next
     __attribute__((visibility("hidden")));
 
-// interpose_own says whether the names malloc and free lead to ours in this
-// process; false before interpose_front finds out, which returns the names (of enum
-// runtime_name) that lead to somebody else's.
+// interpose_own says whether malloc and free lead to ours in this process; false until
+// interpose_front finds out. interpose_front returns the names (enum runtime_name) that
+// lead to another library's.
 extern bool interpose_own __attribute__((visibility("hidden")));
 unsigned interpose_front(void);
 

@@ -1,11 +1,12 @@
-// malloc_info.c: the names of glibc's calls that describe the heap. While
-// another allocator serves the program they pass on to the next one's; else each is one jump to its mound_ twin.
+// malloc_info.c: the names of glibc's calls that describe the heap. While another
+// allocator serves the program they call the next definition; otherwise each is one jump
+// to its mound_ twin.
 #include "interpose.h"
 
 #include "mound.h"
 #include "life/process.h"
 
-// mallinfo is deprecated for its callers; we still answer it.
+// mallinfo is deprecated for callers; programs that use it must still work.
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
 EXPORT struct mallinfo2 mallinfo2(void) {

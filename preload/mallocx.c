@@ -1,12 +1,12 @@
 // mallocx.c: the names of jemalloc's second interface that make, change and free objects.
 // Programs built against jemalloc (redis, BIND, varnish) use them beside malloc and
-// free on the same objects. If libmound.so answered the one and jemalloc the other, each
-// would be given the other's objects.
+// free on the same objects. If these came from jemalloc and malloc from libmound.so, each
+// allocator would get objects of the other.
 //
 // Each is built on the first definition of malloc, free, calloc and realloc in the process,
-// as reallocarray is in interpose.c. Of the flags, the alignment and MALLOCX_ZERO are
-// obeyed. Arenas and thread caches are jemalloc's matter: mallctl and what else does
-// not touch an object stay jemalloc's.
+// as reallocarray is in interpose.c. Of the flags, the alignment and MALLOCX_ZERO have an
+// effect. Arenas and thread caches stay jemalloc's: mallctl and all other functions that
+// do not touch an object are not defined here.
 #include "interpose.h"
 
 #include <stddef.h>
@@ -23,7 +23,7 @@ static size_t alignment_of(int flags) {
     return (size_t)1 << (flags & LG_ALIGN);
 }
 
-// zero_from makes the usable bytes from a size on zero.
+// zero_from zeroes the usable bytes from offset size on.
 static void *zero_from(void *p, size_t size) {
     size_t usable = malloc_usable_size(p);
     if (usable > size)
@@ -41,7 +41,7 @@ EXPORT void *mallocx(size_t size, int flags) {
     return zero && p != NULL ? zero_from(p, 0) : p;
 }
 
-// A block that cannot become larger where it is stays as it was when NULL is returned.
+// If it returns NULL, the old block is unchanged.
 EXPORT void *rallocx(void *p, size_t size, int flags) {
     size_t alignment = alignment_of(flags), old = malloc_usable_size(p);
     void *q;
@@ -59,7 +59,7 @@ EXPORT void *rallocx(void *p, size_t size, int flags) {
     return flags & ZERO ? zero_from(q, old) : q;
 }
 
-// Nothing is changed in place: the size that there is, is what results.
+// It never resizes in place, so the result is the present usable size.
 EXPORT size_t xallocx(void *p, size_t size, size_t extra, int flags) {
     (void)size;
     (void)extra;
@@ -77,15 +77,15 @@ EXPORT void dallocx(void *p, int flags) {
     free(p);
 }
 
-// Any size from the one asked for to the usable one is right.
+// Any size from the requested to the usable one is valid, so it is not checked.
 EXPORT void sdallocx(void *p, size_t size, int flags) {
     (void)size;
     (void)flags;
     free(p);
 }
 
-// nallocx returns the usable size that mallocx would give, 0 when it would give no memory.
-// It makes such an object and frees it: what rounds sizes up is the allocator that serves.
+// nallocx returns the usable size that mallocx would give, or 0 if that would fail. It
+// allocates such an object and frees it, since another allocator may serve the program.
 EXPORT size_t nallocx(size_t size, int flags) {
     void *p = mallocx(size, flags & LG_ALIGN);
     size_t usable = malloc_usable_size(p);

@@ -4,7 +4,7 @@
 #   gdb PROGRAM CORE -x mound-gdb.py -ex mound-stats
 #
 # It calls nothing in the process and needs no debugging information: the exported
-# table mound_layout (alloc/runtime/layout.h) says by name where everything is.
+# table mound_layout (alloc/runtime/layout.h) has the place of each field by name.
 import struct
 
 import gdb
@@ -51,8 +51,8 @@ def read_layout():
 
 
 class Record:
-    """The bytes of a struct of the process, as they were when this was made. A member's
-    name is the key: an int, or 0 if this version of the library has none."""
+    """The bytes of a struct of the process, copied when this object was made. Indexed by
+    a member's name: an int, or 0 if this version of the library has no such member."""
 
     layout = {}
 
@@ -126,7 +126,7 @@ class MoundStats(gdb.Command):
         for c in range(1, nclasses):
             of, more = classes[c], sampled[c]
             size = of['elemsize'] or more['elemsize']
-            # A count may stand below zero, for the next sample.
+            # Modulo 2**64: a magazine's count may be negative, down to the next sample.
             made = (of['nretired'] + counts[c]) % 2**64 + more['nretired']
             live = (of['nslots'] - of['nfree'] - of['ntransfer'] - cached[c] +
                     more['nslots'] - more['nfree'] - more['ntransfer'])

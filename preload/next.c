@@ -1,7 +1,7 @@
-// next.c: see next.h. The loader keeps what it loaded in a list, in the order of its
-// search. What the program was started with stays in it, at the same place, until
-// the process ends; what dlopen adds stands behind and may go, so nothing is read
-// behind the last of the start.
+// next.c: see next.h. The loader keeps loaded libraries in a list, in search order. Those
+// that the program was started with stay in it, in place, until the process ends. Those
+// that dlopen adds come after them and may go, so nothing is read after the last library
+// of the start.
 #include "next.h"
 
 #include <dlfcn.h>
@@ -28,7 +28,7 @@ __attribute__((constructor)) static void note_list(void) {
 }
 #endif
 
-// struct names is what of a library is needed to look a name up.
+// struct names is the part of a library that is needed to look a name up.
 struct names {
     const uint32_t *hashes;
     const ElfW(Sym) * symbols;
@@ -36,7 +36,7 @@ struct names {
     const char *text;
 };
 
-// at returns a place in a library. glibc has made addresses of most offsets.
+// at returns an address in a library. glibc has already relocated most entries.
 static const void *at(const struct link_map *map, ElfW(Addr) place) {
     return (const void *)(place < map->l_addr ? map->l_addr + place : place);
 }
@@ -63,7 +63,7 @@ static uint32_t hash_of(const char *name) {
     return h;
 }
 
-// is_default says whether a symbol is what a name without a version means.
+// is_default says whether a symbol is the one that a name without a version refers to.
 static bool is_default(const struct names *n, uint32_t i) {
     enum { OLD_VERSION = 0x8000 };
     return n->versions == NULL || !(n->versions[i] & OLD_VERSION);

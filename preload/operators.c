@@ -1,16 +1,16 @@
-// operators.c: C++'s operators new and delete, all twenty. Without them a program
-// that is linked to another allocator would take objects from that one's new and
-// give them to our free.
+// operators.c: C++'s operators new and delete, all twenty. Without them a program that is
+// linked to another allocator would get objects from that allocator's new and pass them
+// to our free.
 //
-// Each does what libstdc++'s does and is built on the same others, which a program
-// may replace: new[] and the nothrow forms call new, sized and array delete call
-// delete, new calls malloc. These calls lead to the first definition in the process
-// (cxx.h). What is added: while all of them are ours, a sized delete
-// checks the size. The definitions are weak, as libstdc++'s are: a program that is
-// linked to the archive may define some of its own.
+// Each does what libstdc++'s does and calls the same others, which a program may
+// replace: new[] and the nothrow forms call new, sized and array delete call delete, new
+// calls malloc. These calls lead to the first definition in the process (cxx.h). In
+// addition, if all of them are ours, a sized delete checks the size. The definitions are
+// weak, like libstdc++'s: a program that is linked to the archive may define some of its
+// own.
 //
-// The C++ library is not needed. Who uses these operators has one, and what it is
-// needed for (the new_handler, std::bad_alloc) is looked for when memory is out.
+// The C++ library is not needed: a program that uses these operators has one, and what is
+// needed of it (the new_handler, std::bad_alloc) is looked up when memory is out.
 // Exceptions pass through this file's functions: it is compiled with -fexceptions.
 #include "operators.h"
 
@@ -28,23 +28,23 @@
 
 #define OPERATOR __attribute__((visibility("default"), weak))
 
-// Of the C++ library that the program was started with, or NULL: there is none.
+// From the C++ library that the program was started with; NULL: there is none.
 typedef void handler_fn(void);
 extern handler_fn *get_new_handler(void) __asm__("_ZSt15get_new_handlerv")
     __attribute__((weak));
 
-// The operators under names that nobody else can have.
+// The operators under names that cannot be interposed.
 #define OWN(type, name, parameters, mangled)                                   \
     static __typeof__(name) own_##name                                         \
         __attribute__((alias(mangled), copy(name)));
 CXX_ROOTS(OWN)
 
-// Written by operators_start, before there are threads. Until then all are ours.
-static AT_START bool replaced; // somebody has replaced one of the operators
+// Written by operators_start, while there is one thread. Before that all are ours.
+static AT_START bool replaced; // another library replaces one of the operators
 static AT_START bool
     checked;             // they, malloc and free are ours: sizes are checked
-static struct cxx first; // unless that is so
-static struct {          // in passive mode, those behind ours; or NULL
+static struct cxx first; // if replaced
+static struct {          // in passive mode, those after ours; or NULL
     CXX_ROOTS(CXX_POINTER)
     CXX_FORMS(CXX_POINTER)
 } next;
@@ -52,21 +52,21 @@ static struct {          // in passive mode, those behind ours; or NULL
 // FIRST is the operator that calls of its name lead to.
 #define FIRST(name) (LIKELY(!replaced) ? own_##name : first.name)
 
-// PASS_ON makes an operator the one behind ours, in passive mode.
+// PASS_ON calls the definition after ours instead, in passive mode.
 #define PASS_ON(name, ...)                                                     \
     do {                                                                       \
         if (process_passive() && next.name != NULL)                            \
             return next.name(__VA_ARGS__);                                     \
     } while (0)
 
-// at_least_one is the size to allocate: new of nothing gives a block, whatever
-// malloc does. Sized deletes are told the size before.
+// at_least_one is the size to allocate: new of 0 bytes returns a block, whatever malloc
+// does. Sized deletes get the requested size.
 static size_t at_least_one(size_t n) {
     return n + (n == 0);
 }
 
-// find looks for a function of a C++ library that came later than we, with a
-// plugin. That takes the loader's lock, as to throw may.
+// find looks up a function of a C++ library that was loaded later, with a plugin. It
+// takes the loader's lock, as throwing may.
 static COLD void *find(const char *name) {
     static const char *const libraries[] = {"libstdc++.so.6", "libc++abi.so.1",
                                             "libc++.so.1"};
@@ -102,15 +102,15 @@ static inline bool is_alignment(size_t align) {
     return align != 0 && (align & (align - 1)) == 0;
 }
 
-// take is what new calls first and after each call of the handler. Without an
-// alignment: 0.
+// take is the allocation that new tries first, and again after each call of the handler.
+// align is 0 without an alignment.
 static inline void *take(size_t n, size_t align) {
     n = at_least_one(n);
     if (align == 0)
         return malloc(n);
     if (checked || first.aligned_alloc == NULL)
         return mound_memalign(align, n);
-    // As libstdc++: a program's own aligned_alloc may insist on multiples.
+    // As libstdc++: a program's own aligned_alloc may require this.
     if (align < sizeof(void *))
         align = sizeof(void *);
     if (n > SIZE_MAX - align)
@@ -130,22 +130,22 @@ static COLD void *take_again(size_t n, size_t align) {
     return p;
 }
 
-// catch_again is catch_all, with the C++ library that there is by now. It stays, as
-// find keeps it.
+// catch_again is catch_all with a C++ library that was loaded since. That library stays
+// loaded, because find keeps it.
 static COLD void *catch_again(void *(*operator_new)(size_t, size_t), size_t n,
                               size_t align) {
     if (__atomic_load_n(&catch_personality, __ATOMIC_ACQUIRE) == NULL) {
         __atomic_store_n(&catch_begin, find("__cxa_begin_catch"),
                          __ATOMIC_RELAXED);
         __atomic_store_n(&catch_end, find("__cxa_end_catch"), __ATOMIC_RELAXED);
-        // release: another thread's exception that is caught finds the others
+        // release: a thread that sees the personality sees the other two
         __atomic_store_n(&catch_personality, find("__gxx_personality_v0"),
                          __ATOMIC_RELEASE);
     }
     return catch_all(operator_new, n, align);
 }
 
-// take_nothrow is take, and then what operator_new does that may throw.
+// take_nothrow is take, and if that fails operator_new, which may throw, with a catch.
 static inline void *take_nothrow(void *(*operator_new)(size_t, size_t),
                                  size_t n, size_t align) {
     bool sure = !replaced && (align == 0 || is_alignment(align));
@@ -318,7 +318,7 @@ static bool is_other(const void *first_of_name, const void *own) {
     return first_of_name != own;
 }
 
-// A C++ library has them all, so dlsym finds each: its failing would allocate.
+// A C++ library has them all, so every dlsym succeeds; one that fails would allocate.
 static COLD void find_next(void) {
     if (get_new_handler == NULL)
         return;
@@ -330,8 +330,8 @@ static COLD void find_next(void) {
 
 COLD void operators_start(bool own, bool off) {
     bool library = get_new_handler != NULL;
-    // Whoever replaces operators replaces these two, or has a C++ library, which
-    // has them all.
+    // A library that replaces operators replaces these two, or comes with a C++ library,
+    // which has them all.
     if (!own || library ||
         is_other((const void *)new_one, (const void *)own_new_one) ||
         is_other((const void *)delete_one, (const void *)own_delete_one)) {

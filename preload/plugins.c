@@ -1,10 +1,10 @@
 // plugins.c: dlopen without RTLD_DEEPBIND.
 //
 // A plugin loaded with that flag finds libc's free before ours, while libc's
-// strdup took the block from us: every preloaded allocator crashes there. We
-// take the flag away, and jump to the real dlopen, so that it still sees the
-// caller's address and searches the caller's RUNPATH. MOUND_DEEPBIND=keep
-// leaves the flag, and so do we while another allocator serves the program.
+// strdup got the block from us: every preloaded allocator crashes there. This dlopen
+// removes the flag and jumps to the real one, which then still sees the caller's
+// address and searches the caller's RUNPATH. The flag is kept with
+// MOUND_DEEPBIND=keep and while another allocator serves the program.
 #include <dlfcn.h>
 
 #include "interpose.h"

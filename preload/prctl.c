@@ -2,9 +2,9 @@
 // filter of system calls (alloc/os/filter.h says why). The call itself is passed on
 // to the next definition of prctl.
 //
-// By libseccomp, and by all programs without privileges, PR_SET_NO_NEW_PRIVS is
-// set first: what comes then may be `syscall`, which is not watched. So that option
-// alone is taken for a filter, which is wrong for programs that use it for Landlock.
+// libseccomp, and all programs without privileges, set PR_SET_NO_NEW_PRIVS first; the
+// filter may then be set by `syscall`, which is not watched here. So that option alone
+// counts as a filter, which is wrong for programs that use it for Landlock.
 #include <errno.h>
 #include <stdarg.h>
 #include <linux/seccomp.h>
@@ -30,7 +30,7 @@ EXPORT int prctl(int option, ...) {
         process_filtered();
         errno = saved;
     }
-    // Reading the time stamp counter ends a thread by SIGSEGV then.
+    // Under these, reading the time stamp counter ends a thread by SIGSEGV.
     if (option == PR_SET_SECCOMP && a == SECCOMP_MODE_STRICT)
         sys_stop_ticks(true);
     if (option == PR_SET_TSC)

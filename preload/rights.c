@@ -5,11 +5,11 @@
 //
 // The C library changes user and groups for all of its threads, one by one, and does
 // not know the helper. unshare and setns require a single thread for some namespaces. A
-// filter of system calls for all threads (SECCOMP_FILTER_FLAG_TSYNC) is refused where
-// one of them has a filter of its own. Each may be called by number as well; by an
-// instruction of the program's own, none is seen.
+// filter of system calls for all threads (SECCOMP_FILTER_FLAG_TSYNC) is refused if one
+// of them has a filter of its own. Calls through `syscall` are watched too; a system
+// call instruction in the program itself is not seen.
 //
-// Weak: in a static program the C library's own come first.
+// Weak: in a static program the C library's definitions win.
 #include <errno.h>
 #include <grp.h>
 #include <linux/seccomp.h>
@@ -25,7 +25,7 @@
 
 #define WEAK_EXPORT EXPORT __attribute__((weak))
 
-// PASS_ON makes a call while there is no helper. errno is the call's.
+// PASS_ON makes a call while the helper does not run. It keeps the call's errno.
 #define PASS_ON(next, ...)                                                     \
     do {                                                                       \
         if ((next) == NULL) {                                                  \
@@ -119,7 +119,7 @@ WEAK_EXPORT int capset(void *header, const void *data) {
 
 #if !defined(MOUND_PORTABLE_SYSCALL) &&                                        \
     (defined(__x86_64__) || defined(__aarch64__))
-// by_number says what is to be done before a system call.
+// by_number says what to do before a system call.
 enum { NOTHING, PAUSE, FILTER };
 
 static int by_number(long nr, long a) {
@@ -161,7 +161,7 @@ static long watched_syscall(long nr, long a, long b, long c, long d, long e,
     PASS_ON(next_syscall, nr, a, b, c, d, e, f);
 }
 
-// rights_function returns which function `syscall` goes on with.
+// rights_function returns the function that `syscall` jumps to.
 __attribute__((used, visibility("hidden"))) syscall_function *
 rights_function(long nr, long a);
 syscall_function *rights_function(long nr, long a) {
@@ -171,9 +171,9 @@ syscall_function *rights_function(long nr, long a) {
     return next_syscall;
 }
 
-// `syscall` has a variable number of arguments, of which the last may be on the
-// stack, or not there: nothing may be written to that place, which is then the
-// caller's. And it ends with a jump, so that a call that returns twice (vfork) may.
+// `syscall` has a variable number of arguments, and the last one may be on the stack or
+// absent: so this code must not write to that place, which may be the caller's. It ends
+// with a jump, so that a call that returns twice (vfork) works.
 #if defined(__x86_64__)
 __asm__(".pushsection .text\n"
         ".weak syscall\n"

@@ -1,11 +1,11 @@
-// signals.c: the disposition of signals as the program knows it. Where mound handles a
-// signal in the place of the default action (MOUND_STATS_ON), the program reads SIG_DFL,
-// and what it sets to SIG_DFL is handled again: shells, and python for SIGINT, install
-// their own handlers only where they find SIG_DFL. Other signals are passed on as they
-// are, and so is all without MOUND_STATS_ON.
+// signals.c: the disposition of signals as the program sees it. Where mound handles a
+// signal instead of the default action (MOUND_STATS_ON), the program reads SIG_DFL, and
+// when it sets SIG_DFL, mound handles the signal again: shells, and python for SIGINT,
+// install their own handlers only where they find SIG_DFL. All other calls are passed on
+// unchanged.
 //
-// Not seen: raw system calls, sigset, sysv_signal. They read the address of mound's
-// handler, or set a default that is the kernel's.
+// Raw system calls, sigset and sysv_signal are not intercepted. They read the address of
+// mound's handler, or set the kernel's default.
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-// startup.c: what a preloaded allocator must find out when the process starts,
-// and the ways out that run no destructors.
+// startup.c: what a preloaded allocator must find out when the process starts, and the
+// exits that run no destructors.
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 #include "os/sys.h"
 #include "life/process.h"
 
-// The next allocator in the search order, mostly the C library's.
+// The next allocator in the search order, usually the C library's.
 struct interpose_next interpose_next;
 
 static bool find_next(struct runtime_next *heap, struct interpose_next *rest) {
@@ -45,10 +45,10 @@ static bool find_next(struct runtime_next *heap, struct interpose_next *rest) {
     return true;
 }
 
-// A sanitizer's runtime brings its own malloc and has to be first. All that do so
-// (address, hwaddress, leak, memory, thread) have this function, and the others do
-// not. By a weak reference: dlsym allocates when it finds nothing, and what serves
-// it then may be that runtime, which is not ready for it.
+// A sanitizer's runtime has its own malloc and must be first. Those with a malloc
+// (address, hwaddress, leak, memory, thread) have this function, the others do not. It
+// is found by a weak reference: dlsym allocates if it finds nothing, and that call may
+// reach the runtime before it is ready.
 extern size_t __sanitizer_get_allocated_size(const void *p)
     __attribute__((weak));
 
@@ -57,9 +57,9 @@ static bool sanitized(void) {
 }
 
 // AddressSanitizer in a library takes options from the first definition of this name.
-// By default it ends a program that loads another library before it. With mound it need
-// not, because mound passes every call on. A program's own function comes first, and
-// ASAN_OPTIONS overrides both.
+// By default it ends a program that loads another library before it. With mound that is
+// not needed, because mound passes every call on. A program's own function comes first,
+// and ASAN_OPTIONS overrides both.
 const char *__asan_default_options(void);
 EXPORT __attribute__((weak)) const char *__asan_default_options(void) {
     return "verify_asan_link_order=0";
@@ -73,10 +73,9 @@ __attribute__((constructor)) static void start(int argc, char **argv,
     struct runtime_next next = {.front = interpose_front()};
     struct interpose_next rest;
     bool off = process_off() || sanitized();
-    // The program, or a library preloaded in front, may have a malloc; whether it
-    // passes on to us shows when it does. It is not called from here: the C library
-    // has not read the environment yet, and who interposes malloc may not have
-    // started.
+    // The program, or a library preloaded before mound, may have a malloc. Whether it
+    // calls mound is found out when it does. It is not called here: the C library has
+    // not read the environment yet, and that malloc may not be initialized.
     bool front = next.front & NAME_MALLOC;
     bool own = !off && !front && process_serves(malloc_usable_size);
     operators_start(own && interpose_own, !own && !front);
@@ -89,8 +88,8 @@ __attribute__((constructor)) static void start(int argc, char **argv,
         process_go_behind(&next);
 }
 
-// Programs that leave without exit(): shells, and children after fork. A sanitizer
-// has something to say then, too.
+// For programs that leave without exit(): shells, and children after fork. A sanitizer
+// prints its report there too.
 EXPORT void _exit(int status) {
     process_exiting(status & 0xff);
     if (interpose_next.exit != NULL)

@@ -52,8 +52,8 @@ static uint32_t child(struct calltree *t, uint32_t parent, uint32_t name) {
 
 // Frames.
 
-// is_allocator says whether a function is one that everything of a heap profile ends
-// in, and that tells nothing, as the list that mound writes into its profiles.
+// is_allocator says whether a function is one of the allocator's, which every stack of a
+// heap profile ends in. The same list is in the profiles that mound writes.
 static bool is_allocator(const char *name) {
     static const char *const all[] = {
         "malloc",         "calloc",        "realloc",
@@ -109,13 +109,13 @@ static void add_name(struct adding *a, const char *function, const char *file,
     free(text);
 }
 
-// add_address names a location without a function: the same in each process that has
-// the file, wherever it is mapped.
+// add_address names a location without a function by its file and offset, which are the
+// same in each process, wherever the file is mapped.
 static void add_address(struct adding *a, const struct pprof_location *l) {
     const struct pprof_mapping *m =
         l->mapping != PPROF_NONE ? &a->p->mappings[l->mapping] : NULL;
     const char *file = m != NULL ? pprof_text(a->p, m->file) : "";
-    if (file[0] == '\0' || m->limit == 0) { // most of all from a compiler
+    if (file[0] == '\0' || m->limit == 0) { // mostly code of a JIT compiler
         add_name(a, "[code without a file]", "", 0);
         return;
     }
@@ -144,8 +144,8 @@ static void add_frames(struct adding *a) {
     }
 }
 
-// add_sample goes from the outermost function to the innermost; the first allocator
-// called by something else ends it.
+// add_sample adds the functions from the outermost to the innermost, and stops before the
+// first allocator that another function calls.
 static void add_sample(struct adding *a, const struct pprof_sample *s,
                        int sign) {
     uint32_t at = 0;
@@ -177,7 +177,7 @@ void calltree_add(struct calltree *t, const struct pprof *p, int sign) {
 void calltree_finish(struct calltree *t) {
     for (size_t i = 0; i < t->n; i++)
         memcpy(t->nodes[i].total, t->nodes[i].self, sizeof t->nodes[i].self);
-    for (size_t i = t->n - 1; i > 0; i--) // a node comes behind its parent
+    for (size_t i = t->n - 1; i > 0; i--) // children come after their parents
         for (size_t k = 0; k < PPROF_VALUES; k++)
             t->nodes[t->nodes[i].parent].total[k] += t->nodes[i].total[k];
 }

@@ -1,4 +1,4 @@
-// core.c: see core.h. The notes of a core are those of the kernel: core(5), elf(5).
+// core.c: see core.h. core(5) and elf(5) describe the kernel's notes in a core.
 #include "core.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@ struct segment {
     uint64_t address, nbytes, offset;
 };
 
-// struct core is an open core. mound is the file that has mound in it.
+// struct core is an open core. mound is the file that contains mound's code.
 struct core {
     int fd;
     Elf *elf;
@@ -49,7 +49,7 @@ refuse(struct core_why *ret, const char *format, ...) {
 bool core_is(const char *path) {
     Elf64_Ehdr header;
     struct stat st;
-    // What is no regular file may block.
+    // Opening anything but a regular file may block.
     if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
         return false;
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -74,7 +74,7 @@ static bool read_core(const struct memory *m, uint64_t address, void *to,
         else
             high = middle;
     }
-    // What is asked for may lie in several that are neighbours.
+    // The bytes may be in several adjacent segments.
     for (char *at = to; nbytes > 0; low++) {
         const struct segment *s = &c->segments[low];
         if (low >= c->nsegments || address < s->address)
@@ -97,8 +97,8 @@ static uint64_t word(const char *at) {
     return n;
 }
 
-// take_files looks for mound among the files that were mapped: their number, the size of
-// a page, for each begin, end and offset, and then their names.
+// take_files looks for mound in the list of mapped files: their number, the page size,
+// begin, end and offset of each, and then their names.
 static void take_files(struct core *c, const char *note, size_t nbytes) {
     enum { WORDS = 3 * 8 };
     if (nbytes < 16)
@@ -183,7 +183,7 @@ static bool take_segments(struct core *c, struct core_why *why) {
     return true;
 }
 
-// find_mound finds the file with mound and where it was mapped.
+// find_mound finds the file that contains mound and its address.
 static bool find_mound(struct core *c, struct library *ret,
                        struct core_why *why) {
     bool own = c->begin == 0; // it may be linked into the program

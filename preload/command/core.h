@@ -1,4 +1,4 @@
-// core.h: reads the counters of mound out of a core file, and the library file for what
+// core.h: reads the counters of mound from a core file, and from the library file what
 // the core leaves out.
 #ifndef MOUND_COMMAND_CORE_H
 #define MOUND_COMMAND_CORE_H
@@ -10,8 +10,8 @@
 // core_is says whether a file is an ELF core.
 bool core_is(const char *path);
 
-// core_read fills *ret: the figures of the heap, and who it was and which signal ended it.
-// The RSS is not in a core. False, with a reason in ret_why.
+// core_read fills *ret: the figures of the heap, the identity, and the signal that ended
+// the process. A core does not have the RSS. False, with a reason in ret_why.
 struct core_why {
     char s[512];
 };

@@ -1,5 +1,5 @@
-// counters.c: see counters.h, and alloc/heap/heapstats.h for the arithmetic, which is
-// that of alloc/prof/memstats.c.
+// counters.c: see counters.h; alloc/heap/heapstats.h explains the arithmetic, which
+// alloc/prof/memstats.c does too.
 #include "counters.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 _Static_assert(NUM_SIZECLASSES == MOUND_PAGE_CLASSES, "one table for both");
 
-// What all caches of threads hold and have counted.
+// The sums over all caches of threads.
 struct caches {
     uint64_t n;
     uint64_t counts[NUM_SIZECLASSES];
@@ -17,13 +17,13 @@ struct caches {
     uint64_t nhits, hit_bytes, nheld, held_bytes; // of large objects
 };
 
-// A cache and its link are no larger, whatever a damaged header says.
+// Upper limit for the size of a cache, in case a header is damaged.
 enum { CACHE_BYTES_MAX = 1 << 16 };
 
-// struct shape is where in a cache is what, checked.
+// struct shape has the checked offsets of a cache's parts.
 struct shape {
     uint32_t link, magazines, magazine_bytes, top, bottom, count, large;
-    uint32_t nbytes; // that have all of them
+    uint32_t nbytes; // of a cache up to the last of them
 };
 
 static uint32_t largest(uint32_t a, uint32_t b) {
@@ -67,7 +67,7 @@ static void add_cache(struct caches *c, const struct shape *s,
         uint64_t slots =
             (word(m + s->top) - word(m + s->bottom)) / sizeof(void *);
         c->counts[i] += word(m + s->count);
-        // A magazine that changed between the two loads has none or many.
+        // If the magazine changed between the two loads, the difference may be wrong.
         c->cached[i] += slots < 1 << 14 ? slots : 0;
     }
     if (s->large == 0)
@@ -79,8 +79,8 @@ static void add_cache(struct caches *c, const struct shape *s,
     c->held_bytes += word(large + 24);
 }
 
-// walk adds up the ring of caches. False: it does not lead back to its head, as it
-// changed meanwhile, or is damaged.
+// walk adds up the ring of caches. False: it does not lead back to its head, because it
+// changed meanwhile or is damaged.
 static bool walk(const struct memory *m, const struct heapstats *st,
                  struct caches *ret) {
     struct shape shape;
@@ -175,7 +175,7 @@ static void fill(const struct heapstats *st, const struct caches *caches,
 
 enum counters_answer counters_read(const struct memory *m, uint64_t address,
                                    struct mound_page_stats *stats) {
-    // Threads come and go while the ring is walked: a few tries.
+    // Threads start and end during the walk: a few tries.
     enum { TRIES = 5, PAGE_MIN = 4096, PAGE_MAX = 1 << 16 };
     static struct heapstats st;
     static struct caches caches;
@@ -193,7 +193,7 @@ enum counters_answer counters_read(const struct memory *m, uint64_t address,
     for (int try = 0; try < TRIES; try++) {
         if (!walk(m, &st, &caches))
             continue;
-        // What slots were taken meanwhile is in the classes, read last.
+        // Slots that were taken during the walk are in the classes, which are read last.
         if (!m->read(m, address, &st, sizeof st))
             return COUNTERS_DAMAGED;
         fill(&st, &caches, stats);

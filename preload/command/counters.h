@@ -1,5 +1,5 @@
-// counters.h: the counters of mound (alloc/heap/heapstats.h) out of any memory that can be
-// read: that of a live process, or a core.
+// counters.h: reads the counters of mound (alloc/heap/heapstats.h) from any memory: that
+// of a live process, or a core.
 #ifndef MOUND_COMMAND_COUNTERS_H
 #define MOUND_COMMAND_COUNTERS_H
 
@@ -19,16 +19,16 @@ struct memory {
 
 enum counters_answer {
     COUNTERS_READ,
-    COUNTERS_UNUSED,  // mound is there but serves nothing
-    COUNTERS_OTHER,   // those of another version of mound
-    COUNTERS_DAMAGED, // they make no sense, or cannot be read
+    COUNTERS_UNUSED,  // mound is loaded but has served nothing
+    COUNTERS_OTHER,   // another version of mound
+    COUNTERS_DAMAGED, // they contradict each other, or cannot be read
 };
 
-// counters_read reads the counters at the address of the symbol mound_stats and sets in
-// stats all figures of the heap. What the counters do not have is left as it is, and
-// rounding is not known. The process may run meanwhile: figures are off by what changes
-// in these microseconds, and never negative. Cost: one read for each thread, of
-// COUNTERS_CACHES_MAX at most.
+// counters_read reads the counters at the address of the symbol mound_stats and sets all
+// figures of the heap in stats. Figures that are not in the counters are left unchanged;
+// rounding is unknown. The process may run meanwhile: figures are off by what changes
+// during these microseconds, and never negative. Cost: one read for each thread, at most
+// COUNTERS_CACHES_MAX.
 enum counters_answer counters_read(const struct memory *m, uint64_t address,
                                    struct mound_page_stats *stats);
 

@@ -88,7 +88,7 @@ static bool find_group(pid_t pid, struct group *ret) {
             ret->max = "memory.limit_in_bytes";
             ret->current = "memory.usage_in_bytes";
             found = true;
-            break; // version 1 counts where both are mounted
+            break; // if both versions are mounted, version 1 counts memory
         }
         if (strcmp(second, ":") == 0) {
             snprintf(ret->folder, sizeof ret->folder, "/sys/fs/cgroup%s",
@@ -141,7 +141,7 @@ void doctor_limits(struct doctor *d, const struct doctor_proc *p) {
     static struct group g;
     if (!find_group(pid, &g))
         return;
-    // Each limit above holds as well.
+    // The limits of parent groups apply too.
     while (strlen(g.folder) > strlen("/sys/fs/cgroup")) {
         look_at_group(d, &g);
         *strrchr(g.folder, '/') = '\0';

@@ -1,5 +1,4 @@
-// doctor_machine.c: settings of the kernel, and what stands in the environment of this
-// shell.
+// doctor_machine.c: checks settings of the kernel, and the environment of this shell.
 #include "doctor.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-// doctor_options.c: variables MOUND_… that the library will complain of. The library's
-// own reader reads them, in a child whose standard error is a pipe.
+// doctor_options.c: finds the variables MOUND_... that the library would complain about:
+// runs the library's own parser in a child whose standard error is a pipe.
 #include "doctor.h"
 
 #include <errno.h>

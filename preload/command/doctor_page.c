@@ -1,4 +1,4 @@
-// doctor_page.c: what a process that runs on mound tells in its page.
+// doctor_page.c: checks the page of a process that runs on mound.
 #include "doctor.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-// doctor_preload.c: the libraries of an LD_PRELOAD, as the loader will find them.
+// doctor_preload.c: checks the libraries of an LD_PRELOAD, as the loader will find them.
 #include "doctor.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include "elffile.h"
 #include "library.h"
 
-// may says whether d's user has a right, 4 to read or 1 to pass, by the mode alone.
+// may says whether the mode gives d's user a right: 4 to read, 1 to search a folder.
 static bool may(const struct doctor *d, const struct stat *st, unsigned right) {
     if (d->uid == 0)
         return right != 1 || S_ISDIR(st->st_mode) || (st->st_mode & 0111) != 0;
@@ -20,7 +20,7 @@ static bool may(const struct doctor *d, const struct stat *st, unsigned right) {
 }
 
 // closed_folder returns the length of the first folder of path that d's user may not
-// pass, or 0.
+// search, or 0.
 static size_t closed_folder(const struct doctor *d, const char *path) {
     char part[4096];
     for (const char *s = strchr(path + 1, '/'); s != NULL;
@@ -46,7 +46,7 @@ static void look_at_versions(struct doctor *d, const char *path,
                      path, libc, lacking);
 }
 
-// look returns whether the loader can load a library.
+// look checks one library and says whether the loader can load it.
 static bool look(struct doctor *d, const char *path, const char *libc) {
     static struct elffile library;
     struct stat st;
@@ -113,8 +113,8 @@ bool doctor_preload(struct doctor *d, const char *value, const char *libc) {
     for (char *path; copy != NULL && (path = strsep(&rest, " :")) != NULL;) {
         if (*path == '\0')
             continue;
-        // "$LIB" and the like are the loader's to fill in, and names without a slash
-        // its to find.
+        // The loader expands "$LIB" and the like, and searches for names without a
+        // slash.
         bool place = strchr(path, '/') != NULL && strchr(path, '$') == NULL;
         if (library_is_named(path) || strncmp(path, "libmound.so", 11) == 0) {
             found = true;

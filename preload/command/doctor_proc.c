@@ -183,7 +183,7 @@ bool doctor_proc_read(pid_t pid, struct doctor_proc *ret) {
         return false;
     ret->exe[n < 0 ? 0 : n] = '\0';
     if (n <= 0)
-        return true; // a thread of the kernel
+        return true; // a kernel thread
     return read_secure(pid, ret) && doctor_proc_environment(pid, ret) &&
            read_maps(pid, ret);
 }

@@ -1,4 +1,4 @@
-// doctor_proc.h: what /proc tells of one process, as far as verb doctor needs it.
+// doctor_proc.h: what verb doctor reads about one process in /proc.
 #ifndef MOUND_COMMAND_DOCTOR_PROC_H
 #define MOUND_COMMAND_DOCTOR_PROC_H
 
@@ -41,7 +41,7 @@ bool doctor_proc_word(const char *path, char *ret, size_t nbytes);
 // doctor_proc_number reads a number; false: there is none ("max").
 bool doctor_proc_number(const char *path, uint64_t *ret);
 
-// doctor_proc_status reads only what anybody may read; false and errno.
+// doctor_proc_status reads only what any user may read; false and errno.
 bool doctor_proc_status(pid_t pid, struct doctor_proc *ret);
 
 // doctor_proc_environment reads the environment of the start; false and errno.

@@ -1,4 +1,4 @@
-// doctor_process.c: a process: is mound loaded, and if it is not, why?
+// doctor_process.c: checks whether a process has loaded mound, and if not, why.
 #include "doctor.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "library.h"
 #include "message.h"
 
-// other_root says whether a process sees other files under the same names.
+// other_root says whether the same path names another file in a process.
 static bool other_root(pid_t pid) {
     char path[64], theirs[64] = "", ours[64] = "";
     struct stat root, own;
@@ -73,8 +73,8 @@ static const char *who_drops(const char *name) {
            "program's settings, or start the program by mound run there";
 }
 
-// look_at_ancestors finds the process between whose own start and the start of its
-// child LD_PRELOAD got lost.
+// look_at_ancestors finds the ancestor that lost LD_PRELOAD: it started with the
+// variable, its child without it.
 static void look_at_ancestors(struct doctor *d, const struct doctor_proc *p) {
     static struct doctor_proc a;
     char child[64];

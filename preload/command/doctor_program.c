@@ -1,5 +1,5 @@
-// doctor_program.c: a program that is to be started: can mound be loaded into it, and
-// will it serve it?
+// doctor_program.c: checks whether mound can be loaded into a program that is to be
+// started, and whether it will serve its malloc.
 #include "doctor.h"
 
 #include <elf.h>
@@ -17,9 +17,9 @@
 
 enum { LINE_BYTES = 256, SCRIPT_DEPTH = 4 };
 
-// look_at_rights: for a program that gets rights which its caller has not, the loader
-// takes from LD_PRELOAD only names of libraries in the system's folders that are
-// set-user-ID themselves.
+// look_at_rights: for a program that gets more rights than its caller, the loader accepts
+// in LD_PRELOAD only names of libraries in the system's folders that are set-user-ID
+// themselves.
 static bool look_at_rights(struct doctor *d, const char *path,
                            const char *file) {
     static const char remedy[] =
@@ -40,7 +40,7 @@ static bool look_at_rights(struct doctor *d, const char *path,
                      (unsigned)st.st_gid, remedy);
         return false;
     }
-    // The kernel counts root as having them already.
+    // File capabilities give root no additional rights.
     if (d->uid != 0 && getxattr(file, "security.capability", NULL, 0) > 0) {
         doctor_found(d, "%s: has file capabilities: %s", path, remedy);
         return false;
@@ -145,7 +145,7 @@ static bool look_at_elf(struct doctor *d, const char *path,
     return true;
 }
 
-// look_at_script looks at the interpreter that the first line of a script names.
+// look_at_script checks the interpreter that the first line of a script names.
 static bool look_at_script(struct doctor *d, const char *path, char *line,
                            unsigned depth);
 
@@ -232,7 +232,7 @@ const char *doctor_program_libc(const char *path) {
     static char libc[PATH_MAX + 16];
     if (!elffile_read(path, &e) || realpath(e.interpreter, libc) == NULL)
         return NULL;
-    // Also where a link leads to the loader, the C library may be beside the link.
+    // If a link leads to the loader, the C library may be beside the link.
     for (unsigned i = 0; i < 2; i++) {
         if (i == 1)
             snprintf(libc, sizeof libc, "%s", e.interpreter);

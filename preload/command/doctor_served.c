@@ -1,5 +1,5 @@
-// doctor_served.c: a process that has loaded mound: does it serve malloc, and what
-// hinders it?
+// doctor_served.c: checks whether a process that has loaded mound is served by it, and
+// what disturbs that.
 #include "doctor.h"
 
 #include <stdio.h>

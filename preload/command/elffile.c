@@ -1,5 +1,5 @@
-// elffile.c: see elffile.h. A file may hold any numbers: libelf checks them against its
-// size, and each string is looked up through it.
+// elffile.c: see elffile.h. Numbers in a file may be wrong: libelf checks them against
+// the file's size, and strings are looked up through it.
 #include "elffile.h"
 
 #include <errno.h>
@@ -84,7 +84,7 @@ static void note_symbol(const char *name, const GElf_Sym *symbol, bool exported,
         ret->python = true;
     if (strcmp(name, "dlopen") == 0 && !defined)
         ret->opens_libraries = true;
-    // As mound itself finds out, see preload/startup.c.
+    // As preload/startup.c detects sanitizers.
     if (strcmp(name, "__sanitizer_get_allocated_size") == 0 ||
         strcmp(name, "__asan_init") == 0 || strcmp(name, "__tsan_init") == 0)
         ret->sanitizer = true;

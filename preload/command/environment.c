@@ -35,7 +35,7 @@ bool environment_option(const char *option) {
     char name[64] = "MOUND_";
     size_t n = strcspn(option, "="), begin = strlen(name);
     if (strncasecmp(option, name, begin) == 0) {
-        option += begin; // written out
+        option += begin; // the full name
         n -= begin;
     }
     if (n >= sizeof name - begin)
@@ -62,7 +62,7 @@ static bool is_there(char *path, size_t nbytes, const char *folder,
     snprintf(joined, sizeof joined, "%s%s/libmound.so.0", folder, sub);
     if (access(joined, R_OK) != 0 || realpath(joined, whole) == NULL)
         return false;
-    // The name of the folder, but not of the file: an upgrade replaces that.
+    // With the real folder, but not the real file name, which an upgrade replaces.
     char *slash = strrchr(whole, '/');
     snprintf(path, nbytes, "%.*s/libmound.so.0", (int)(slash - whole), whole);
     return true;
@@ -79,7 +79,7 @@ const char *environment_library(void) {
     if (slash != NULL) {
         *slash = '\0';
         const char *folder = strrchr(self, '/');
-        // Where it was built; where both were moved to; where they were installed.
+        // In the build directory; where both were moved to; where they were installed.
         if (folder != NULL && strcmp(folder, "/command") == 0 &&
             is_there(path, sizeof path, self, "/.."))
             return path;

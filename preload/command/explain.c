@@ -1,5 +1,5 @@
-// explain.c: see explain.h. The rule: the largest part of RSS is explained, where live
-// objects count by half, as they are what the program is for.
+// explain.c: see explain.h. The rule: explain the largest part of the RSS. Live objects
+// count by half, since they are what the program needs.
 #include "explain.h"
 
 #include <inttypes.h>
@@ -12,9 +12,9 @@
 #include "units.h"
 
 enum {
-    SMALL_BYTES = 8 << 20, // less is what any program takes
+    SMALL_BYTES = 8 << 20, // below this, memory is what any program takes
     LIVE_SHARE = 2,
-    SHOWN_DURATION = 4, // half-lives until a sixteenth is left
+    SHOWN_DURATION = 4, // half-lives until 1/16 is left
 };
 
 struct case_of {
@@ -33,7 +33,7 @@ __attribute__((format(printf, 2, 3))) static void say(struct explain_text *ret,
     va_end(arguments);
 }
 
-// whom is the argument for other verbs.
+// whom is the process argument for other verbs.
 static const char *whom(const struct case_of *c) {
     static char pid[16];
     if (!c->t->alive)
@@ -42,7 +42,7 @@ static const char *whom(const struct case_of *c) {
     return pid;
 }
 
-// trend says how live objects went since the reading before: a second word is for the
+// trend says how live objects changed since the previous reading, and has a word for the
 // sentence.
 struct trend {
     bool known;
@@ -61,7 +61,7 @@ static struct trend trend_of(const struct case_of *c) {
     return ret;
 }
 
-// is_flat: within a hundredth.
+// is_flat: changed by at most 1 %.
 static bool is_flat(const struct case_of *c, const struct trend *t) {
     int64_t limit = (int64_t)(c->st->live / 100);
     return t->change <= limit && t->change >= -limit;

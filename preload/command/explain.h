@@ -1,4 +1,4 @@
-// explain.h: one sentence that follows from the figures of a page, and what can be done.
+// explain.h: one sentence that explains the figures of a page, and a remedy.
 #ifndef MOUND_COMMAND_EXPLAIN_H
 #define MOUND_COMMAND_EXPLAIN_H
 
@@ -8,8 +8,8 @@ struct explain_text {
     char s[512];
 };
 
-// explain says what the largest part of the RSS is that somebody may not expect. before
-// is an earlier reading of the same process, or NULL: what grows is then not known.
+// explain names the largest unexpected part of the RSS. before is an earlier reading of
+// the same process, or NULL: growth is then unknown.
 struct explain_text explain(const struct target *t,
                             const struct mound_page *before);
 

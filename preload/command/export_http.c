@@ -1,4 +1,4 @@
-// export_http.c: mound export --listen, by libmicrohttpd: one thread, and few
+// export_http.c: mound export --listen, by libmicrohttpd, in one thread and with few
 // connections at a time.
 #include "export.h"
 
@@ -46,7 +46,7 @@ static enum MHD_Result say(struct MHD_Connection *c, unsigned status,
                                                  MHD_RESPMEM_MUST_COPY));
 }
 
-// reply_fd sends a whole file and closes it.
+// reply_fd sends a whole file and closes its descriptor.
 static enum MHD_Result reply_fd(struct MHD_Connection *c, const char *type,
                                 int fd) {
     struct stat st;
@@ -85,7 +85,7 @@ static enum MHD_Result metrics(struct MHD_Connection *c,
         MHD_create_response_from_buffer(n, text, MHD_RESPMEM_MUST_FREE));
 }
 
-// refuse says which processes there are.
+// refuse replies with the list of processes.
 static enum MHD_Result refuse(struct MHD_Connection *c, const struct fleet *f) {
     char *text = NULL;
     size_t n = 0, nalive = 0;
@@ -167,8 +167,8 @@ static enum MHD_Result of_one(struct MHD_Connection *c, const char *path) {
     return ret;
 }
 
-// is_local says whether a request names this machine. A page in a browser may have its
-// own name lead to 127.0.0.1, and would read what is served here.
+// is_local says whether the Host of a request is this machine. A web site could make its
+// own name resolve to 127.0.0.1 and read what is served here (DNS rebinding).
 static bool is_local(struct MHD_Connection *c) {
     const char *host =
         MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
@@ -197,7 +197,7 @@ static enum MHD_Result answer(void *of, struct MHD_Connection *c,
         strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
         return *nupload == 0 ? say(c, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET\n")
                              : MHD_NO;
-    if (*state == NULL) { // the headers; the answer is due at the next call
+    if (*state == NULL) { // the first call has the headers only
         *state = &begun;
         return MHD_YES;
     }
@@ -212,8 +212,8 @@ static enum MHD_Result answer(void *of, struct MHD_Connection *c,
                "/metrics\n/debug/vars\n/debug/pprof/heap\n");
 }
 
-// listener returns a socket that listens at an address, and the port, or -1 with
-// errno, which releases of libmicrohttpd leave at other errors when they cannot.
+// listener returns a socket that listens at an address, and the port, or -1 with errno.
+// libmicrohttpd would set errno to unrelated errors if it failed to listen itself.
 static int listener(const struct export_address *address, unsigned *ret_port) {
     int on = 1;
     union {

@@ -1,4 +1,4 @@
-// export_http_none.c: stands in for export_http.c where there was no libmicrohttpd.
+// export_http_none.c: replaces export_http.c in builds without libmicrohttpd.
 #include "export.h"
 #include "message.h"
 #include "verb.h"

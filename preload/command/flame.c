@@ -9,7 +9,7 @@
 #include "page_files.h"
 
 enum {
-    PIXELS = 4000, // of a wide screen
+    PIXELS = 4000, // the width of a wide screen
     NODES_MAX = 30000,
     NAME_BYTES = 400,
 };
@@ -26,7 +26,8 @@ void flame_head(struct bytes *out, const char *title, const char *const *facts,
     bytes_add_text(out, "]}\n");
 }
 
-// struct weight is how wide a node is: all that was added and taken off below it.
+// struct weight is the width of a node: the sums of all additions and subtractions
+// below it.
 struct weight {
     uint64_t values[PPROF_VALUES];
 };
@@ -37,7 +38,7 @@ static uint64_t magnitude(int64_t value) {
 
 static struct weight *weights_of(const struct calltree *t) {
     struct weight *w = store_new(t->n * sizeof w[0]);
-    for (size_t i = t->n; i-- > 0;) // a node comes behind its parent
+    for (size_t i = t->n; i-- > 0;) // children come after their parents
         for (size_t k = 0; k < PPROF_VALUES; k++) {
             w[i].values[k] += magnitude(t->nodes[i].self[k]);
             if (i > 0)
@@ -46,7 +47,7 @@ static struct weight *weights_of(const struct calltree *t) {
     return w;
 }
 
-// is_seen says whether a node is at least 1 / parts as wide as all, by some value.
+// is_seen says whether a node is at least 1 / parts as wide as the root, by some value.
 static bool is_seen(const struct weight *w, const struct weight *all,
                     double parts) {
     for (size_t k = 0; k < PPROF_VALUES; k++)
@@ -56,8 +57,8 @@ static bool is_seen(const struct weight *w, const struct weight *all,
     return false;
 }
 
-// choose numbers the nodes that are shown, the others get 0. No node is wider than
-// the one above it, which therefore is shown too.
+// choose numbers the nodes that are shown; the others get 0. No node is wider than its
+// parent, so the parent of a shown node is shown too.
 static size_t choose(const struct calltree *t, const struct weight *w,
                      uint32_t *numbers) {
     size_t n;
@@ -87,7 +88,7 @@ static void put_numbers(struct bytes *out, const struct calltree *t,
     bytes_add_text(out, "]");
 }
 
-// put_name adds a name, cut where it is too long to be of use.
+// put_name adds a name, cut to NAME_BYTES.
 static void put_name(struct bytes *out, const char *name) {
     char *text = store_copy(name, strnlen(name, NAME_BYTES));
     json_string(out, text);
@@ -143,8 +144,8 @@ void flame_profile(struct bytes *out, const struct calltree *t,
     free(numbers);
 }
 
-// put_objects separates them by commas. "<" is only in texts, where it is escaped, so
-// that nothing in them ends the element that they are in.
+// put_objects adds them separated by commas. "<" occurs only in texts, where it is
+// escaped, so no text can end the HTML element.
 static void put_objects(struct bytes *out, const struct bytes *objects) {
     bytes_add_text(out, "[");
     for (size_t i = 0; i < objects->n; i++) {
@@ -165,7 +166,7 @@ void flame_page(struct bytes *out, const struct bytes *objects) {
     bytes_add_text(
         out, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
              "<meta name=\"viewport\" content=\"width=device-width\">\n"
-             // It may load nothing, whatever its names say.
+             // The page loads nothing, whatever its names contain.
              "<meta http-equiv=\"Content-Security-Policy\" "
              "content=\"default-src 'none'; style-src 'unsafe-inline'; "
              "script-src 'unsafe-inline'\">\n<title>mound</title>\n<style>\n");

@@ -12,7 +12,7 @@ static uint64_t now_ns(void) {
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-// struct reading is a fleet that is read, and what it was before.
+// struct reading is the new reading of a fleet, and the previous one.
 struct reading {
     struct fleet *before, now;
     bool without_page;
@@ -29,11 +29,11 @@ static struct fleet_ship *add(struct fleet *f, struct target *t, uid_t uid) {
     }
     f->ships[f->nships] = (struct fleet_ship){
         .target = *t, .uid = uid, .mallocs_s = -1, .read_ns = now_ns()};
-    t->path = NULL; // it is the fleet's
+    t->path = NULL; // the fleet has it now
     return &f->ships[f->nships++];
 }
 
-// note counts what was done since the reading before.
+// note computes the rate since the previous reading.
 static void note(struct fleet_ship *s, const struct fleet_ship *before) {
     uint64_t mallocs = s->target.page.stats.mallocs;
     uint64_t earlier = before->target.page.stats.mallocs;

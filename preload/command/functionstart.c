@@ -1,5 +1,5 @@
-// functionstart.c: see functionstart.h. .eh_frame_hdr has a sorted table of
-// functions; its entries lead to those of .eh_frame, which say how long they are.
+// functionstart.c: see functionstart.h. .eh_frame_hdr has a sorted table of functions;
+// its entries point to those of .eh_frame, which have the lengths.
 #include "functionstart.h"
 
 #include <gelf.h>
@@ -14,7 +14,7 @@ struct pair {
     int32_t entry;
 };
 
-// read_at reads what belongs at an address.
+// read_at reads the bytes of the file that belong at an address.
 static bool read_at(Elf *elf, uint64_t address, void *ret, size_t n) {
     size_t nheaders = 0;
     if (elf_getphdrnum(elf, &nheaders) != 0)
@@ -37,10 +37,11 @@ static bool read_at(Elf *elf, uint64_t address, void *ret, size_t n) {
     return false;
 }
 
-// covers says whether the function that starts at start, and whose entry is at an
-// address, has code at address. What cannot be read ends where the next starts.
+// covers says whether the function that starts at start, and whose entry is at address
+// entry, has code at address. If the entry cannot be read, the function is assumed to
+// reach to the next one.
 static bool covers(Elf *elf, uint64_t entry, uint64_t start, uint64_t address) {
-    enum { LENGTH_AT = 12 }; // behind length, common part and start
+    enum { LENGTH_AT = 12 }; // after length, CIE pointer and start
     int32_t length;
     // Compilers write addresses with 4 bytes.
     if (!read_at(elf, entry + LENGTH_AT, &length, sizeof length))
@@ -49,7 +50,7 @@ static bool covers(Elf *elf, uint64_t entry, uint64_t start, uint64_t address) {
 }
 
 static uint64_t find_in(Elf *elf, const GElf_Phdr *header, uint64_t address) {
-    // Version 1; pcrel sdata4, udata4, datarel sdata4: what all linkers write.
+    // Version 1; pcrel sdata4, udata4, datarel sdata4: the encoding of all linkers.
     static const unsigned char usual[] = {0x01, 0x1b, 0x03, 0x3b};
     unsigned char head[HEAD_BYTES];
     uint32_t n;

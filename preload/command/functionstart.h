@@ -1,13 +1,13 @@
-// functionstart.h: where functions start, by the table for unwinding. Stripped files
-// have it too.
+// functionstart.h: the start addresses of functions from the unwind table, which stripped
+// files have too.
 #ifndef MOUND_COMMAND_FUNCTIONSTART_H
 #define MOUND_COMMAND_FUNCTIONSTART_H
 
 #include <libelf.h>
 #include <stdint.h>
 
-// functionstart_find returns the address in the file at which the function starts that
-// has code at address, or 0: not known. Cost: a search in a sorted table.
+// functionstart_find returns the start, an address in the file, of the function that has
+// code at address, or 0: not known. Cost: a search in a sorted table.
 uint64_t functionstart_find(Elf *elf, uint64_t address);
 
 #endif // MOUND_COMMAND_FUNCTIONSTART_H

@@ -3,7 +3,7 @@
 
 #include "layout.h"
 
-// More arenas and pieces are not looked at: their page has no room for their ranges.
+// More arenas and pieces are ignored: a page has no room for their ranges.
 enum { ARENAS_MAX = 1 << 13, PIECES_MAX = 256 };
 
 struct reading {
@@ -57,9 +57,9 @@ static void add_range(struct mound_page_ranges *ranges, unsigned *n,
         r[(*n)++] = (struct mound_page_range){begin, begin + nbytes, kind};
 }
 
-// read_one_piece adds the addresses of the pages, where the heap was reserved in one piece;
-// the program's own mappings can lie between several, which only a page tells apart.
-// False: it was not.
+// read_one_piece adds the address range of the heap's pages if it was reserved in one
+// piece. Between several pieces the program's own mappings can lie; only a page tells
+// them apart. False: it was not one piece.
 static bool read_one_piece(const struct reading *r,
                            const struct mound_page *page,
                            struct mound_page_ranges *ranges, unsigned *n) {
@@ -74,7 +74,7 @@ static bool read_one_piece(const struct reading *r,
     return true;
 }
 
-// read_arenas adds the records of arenas.
+// read_arenas adds the metadata of arenas.
 static void read_arenas(const struct reading *r,
                         struct mound_page_ranges *ranges, unsigned *n) {
     uint64_t narenas, offset, record, table;
@@ -93,7 +93,7 @@ static void read_arenas(const struct reading *r,
     }
 }
 
-// read_pieces adds what other records are cut from.
+// read_pieces adds the pieces that other metadata is allocated from.
 static void read_pieces(const struct reading *r,
                         struct mound_page_ranges *ranges, unsigned *n) {
     uint64_t npieces, offset, nbytes, zero, piece;
@@ -120,7 +120,7 @@ void heapread(const struct memory *m, const struct library *library,
         return;
     read_options(&r, &page->stats);
     if (page->ranges.ranges[0].begin != 0)
-        return; // the process knows them better
+        return; // the process has them more exactly
     struct mound_page_ranges ranges = {.seq = 0};
     unsigned n = 0;
     if (!read_one_piece(&r, page, &ranges, &n))

@@ -1,5 +1,5 @@
-// heapread.h: what the record of the heap has beside the counters, out of any memory that
-// can be read: how much records take, options, and which addresses are mound's.
+// heapread.h: reads the heap's other data, beside the counters, from any memory: the size
+// of metadata, options, and mound's address ranges.
 #ifndef MOUND_COMMAND_HEAPREAD_H
 #define MOUND_COMMAND_HEAPREAD_H
 
@@ -7,13 +7,13 @@
 #include "library.h"
 #include "mound_page.h"
 
-// heapread fills in what it finds, of a library that is loaded at a distance of bias from
-// where it was linked; of a version that does not say where something is, nothing.
+// heapread fills in what it finds for a library that is loaded at its link address plus
+// bias. A version that does not say where a figure is leaves it unchanged.
 void heapread(const struct memory *m, const struct library *library,
               uint64_t bias, struct mound_page *page);
 
-// heapread_mode returns the mode in the words of a page, MOUND_PAGE_SERVES where it is
-// not known; MOUND_PAGE_SANITIZER stands for any runtime that serves in mound's place.
+// heapread_mode returns the mode as a page has it, MOUND_PAGE_SERVES if it is not known;
+// MOUND_PAGE_SANITIZER means any runtime that serves instead of mound.
 uint32_t heapread_mode(const struct memory *m, const struct library *library,
                        uint64_t bias);
 

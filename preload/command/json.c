@@ -18,8 +18,8 @@ static size_t utf8_length(const unsigned char *s) {
     for (size_t i = 1; i < n; i++)
         if ((s[i] & 0xc0) != 0x80)
             return 0;
-    bool wrong = (s[0] == 0xe0 && s[1] < 0xa0) || // longer than need be
-                 (s[0] == 0xed && s[1] > 0x9f) || // half of a pair
+    bool wrong = (s[0] == 0xe0 && s[1] < 0xa0) || // overlong
+                 (s[0] == 0xed && s[1] > 0x9f) || // a surrogate
                  (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f);
     return wrong ? 0 : n;
 }
@@ -77,8 +77,8 @@ static bool take_word(struct reading *r, const char *word) {
     return true;
 }
 
-// read_escape reads what follows a backslash; what is not ASCII becomes '?', as no
-// name that we look for has any.
+// read_escape reads what follows a backslash. Characters outside ASCII become '?': no
+// name that is looked for has any.
 static bool read_escape(struct reading *r) {
     static const char letters[] = "\"\\/bfnrt";
     static const char meant[] = "\"\\/\b\f\n\r\t";
@@ -104,7 +104,7 @@ static bool read_escape(struct reading *r) {
     return true;
 }
 
-// read_text leaves the text in r->text.
+// read_text reads a text into r->text.
 static bool read_text(struct reading *r) {
     r->text.n = 0;
     if (!take(r, '"'))
@@ -122,11 +122,11 @@ static bool read_text(struct reading *r) {
     return take(r, '"');
 }
 
-// enter makes the path longer; it returns the length that leave goes back to.
+// enter appends a name to the path and returns the previous length, for leave.
 static size_t enter(struct reading *r, const char *name) {
     size_t before = r->npath;
     size_t n = strlen(name);
-    if (n + 2 < PATH_MAX_BYTES - r->npath) { // else the value has its parent's
+    if (n + 2 < PATH_MAX_BYTES - r->npath) { // else the path stays its parent's
         if (before > 0)
             r->path[r->npath++] = '.';
         memcpy(r->path + r->npath, name, n);

@@ -8,11 +8,11 @@
 
 #include "store.h"
 
-// json_string adds a text in quotes. It may hold any bytes: what is not UTF-8 becomes
-// U+FFFD, and "<", ">" and "&" are escaped, so that the text may stand in HTML.
+// json_string adds a text in quotes. It may contain any bytes: invalid UTF-8 becomes
+// U+FFFD, and "<", ">" and "&" are escaped, so that the text can be in HTML.
 void json_string(struct bytes *out, const char *s);
 
-// struct json_visitor is told of each number and text in a document.
+// struct json_visitor is called for each number and text in a document.
 struct json_visitor {
     void *argument;
     // path has the names and indices that lead there: "memstats.BySize.3.Size".
@@ -20,8 +20,8 @@ struct json_visitor {
     void (*text)(void *argument, const char *path, const char *value);
 };
 
-// json_read goes through a document. It returns NULL, or what is wrong with it; then it
-// may have told of a part. The n bytes may be any. visitor may be NULL.
+// json_read parses a document of n bytes, which may be any. It returns NULL, or what is
+// wrong; the visitor may then have been called for a part. visitor may be NULL.
 const char *json_read(const char *s, size_t n,
                       const struct json_visitor *visitor);
 

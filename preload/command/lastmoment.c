@@ -8,7 +8,7 @@
 
 enum { LITTLE_SHARE = 64 };
 
-// moved returns a part that rose by a number, or fell if that is negative.
+// moved returns part + by, at least 0.
 static uint64_t moved(uint64_t part, int64_t by) {
     uint64_t fall = by < 0 ? 0 - (uint64_t)by : 0;
     return by >= 0 ? part + (uint64_t)by : part > fall ? part - fall : 0;
@@ -20,7 +20,7 @@ int64_t lastmoment_bring_up(struct mound_page *page) {
     int64_t inuse = (int64_t)(now->inuse - st->inuse);
     int64_t idle = (int64_t)(now->idle - st->idle);
     int64_t little = (int64_t)(st->inuse / LITTLE_SHARE);
-    // Guarded objects count in stats alone: a small difference says nothing.
+    // A small difference means nothing: guarded objects count in stats only.
     if (now->sys == 0 || (inuse >= -little && inuse <= little))
         return 0;
     st->inuse = now->inuse;

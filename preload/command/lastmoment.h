@@ -1,5 +1,5 @@
-// lastmoment.h: the figures of a process in its last moment, of which the counts of pages
-// are exact and the others as old as the last publication.
+// lastmoment.h: the figures of a process at its end: counts of pages are exact, the
+// others are as old as the last publication.
 #ifndef MOUND_COMMAND_LASTMOMENT_H
 #define MOUND_COMMAND_LASTMOMENT_H
 
@@ -7,12 +7,12 @@
 
 struct mound_page;
 
-// lastmoment_bring_up takes page->stats to page->now and returns by how many bytes of pages
-// in spans that differs; 0, and nothing is changed, if it is less than 1/64 of them. What
-// came since the publication counts as live objects with memory; what went, likewise.
+// lastmoment_bring_up updates page->stats to page->now and returns the difference in
+// bytes of pages in spans, or 0, with nothing changed, if it is less than 1/64 of them.
+// The difference counts as live objects with memory.
 int64_t lastmoment_bring_up(struct mound_page *page);
 
-// lastmoment_text says so in a line; "" for 0.
+// lastmoment_text describes the difference in a line; "" for 0.
 struct lastmoment_text {
     char s[160];
 };

@@ -58,11 +58,11 @@ bool launch_prepare(char **argv, bool keep, struct program *ret) {
 void launch_exec(const struct program *p, char **argv) {
     execv(p->path, argv);
     if (errno == ENOEXEC)
-        execvp(argv[0], argv); // a script without a first line: by the shell
+        execvp(argv[0], argv); // a script without "#!": run by the shell
     message_error("%s: %s", p->path, strerror(errno));
 }
 
-// number_behind returns the number in the line "NAME NUMBER" of a file, or UINT64_MAX.
+// number_behind returns the number of the line "NAME NUMBER" of a file, or UINT64_MAX.
 static uint64_t number_behind(const char *path, const char *name) {
     char line[256];
     uint64_t n = UINT64_MAX;
@@ -76,8 +76,9 @@ static uint64_t number_behind(const char *path, const char *name) {
     return n;
 }
 
-// oom_kills is how often the kernel killed a process for memory: of the control group of
-// this process, which its children begin in; of the machine, where no group counts.
+// oom_kills is the number of processes that the kernel has killed for lack of memory: in
+// the control group of this process, where its children begin; without a group that
+// counts, on the machine.
 static uint64_t oom_kills(void) {
     char groups[4096], path[4096 + 64];
     if (process_file(getpid(), "cgroup", groups, sizeof groups) < 0)
@@ -113,7 +114,7 @@ bool launch_start(const struct program *p, char **argv, struct launched *ret) {
     for (unsigned i = 0; i < NPASSED_ON; i++)
         sigaddset(&taken, passed_on[i]);
     sigprocmask(SIG_BLOCK, &taken, &before);
-    // Where it is ignored, children leave no status.
+    // If SIGCHLD is ignored, children leave no status.
     memset(&child, 0, sizeof child);
     child.sa_handler = SIG_DFL;
     sigaction(SIGCHLD, &child, &child_before);
@@ -170,7 +171,7 @@ bool launch_wait(struct launched *l, int timeout_ms) {
     return l->ended;
 }
 
-// struct look is for pages_of: the page is copied, or removed.
+// struct look is the argument for pages_of: the page is copied, or removed.
 struct look {
     struct mound_page *copy;
     bool found;
@@ -200,7 +201,7 @@ static bool look(const struct launched *l, struct mound_page *copy) {
 bool launch_page(const struct launched *l, struct mound_page *ret) {
     if (!look(l, ret))
         return false;
-    // The kernel leaves no note in it when it kills.
+    // After a kill by the kernel the page does not say so.
     struct mound_page_identity *who = &ret->identity;
     if (!l->ended)
         return true;

@@ -45,7 +45,7 @@ bool layout_find(const struct layout *l, const char *name, uint64_t *ret_value,
 bool layout_read(const struct layout *l, const struct memory *m,
                  uint64_t address, const char *member, uint64_t *ret) {
     uint64_t offset, nbytes, value = 0;
-    // Those of fewer bytes are the low ones: machines of mound have them first.
+    // A shorter value fills the low bytes: mound's machines are little-endian.
     if (!layout_find(l, member, &offset, &nbytes) || nbytes > sizeof value ||
         !m->read(m, address + offset, &value, nbytes))
         return false;

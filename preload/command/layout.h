@@ -1,5 +1,5 @@
-// layout.h: the table mound_layout of a library (alloc/runtime/layout.h): where what is in
-// the memory of a process. It is read from the file, as a core does not have it.
+// layout.h: the table mound_layout of a library (alloc/runtime/layout.h): where the
+// heap's data is in memory. It is read from the file, because a core does not contain it.
 #ifndef MOUND_COMMAND_LAYOUT_H
 #define MOUND_COMMAND_LAYOUT_H
 
@@ -16,8 +16,8 @@ struct layout {
     uint32_t library; // mound_version()
 };
 
-// layout_take copies a table of nbytes, checked; false: it is none that this command
-// understands, or there is no memory.
+// layout_take copies and checks a table of nbytes; false: this command does not know its
+// version, or there is no memory.
 bool layout_take(const void *table, size_t nbytes, struct layout *ret);
 void layout_end(struct layout *l);
 

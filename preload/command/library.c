@@ -20,7 +20,7 @@ uint32_t library_version(const char *path) {
     return major * 10000 + minor * 100 + patch;
 }
 
-// take notes a symbol if it is one of ours.
+// take records a symbol if it is one of mound's.
 static void take(const char *name, const GElf_Sym *symbol,
                  struct library *ret) {
     if (symbol->st_shndx == SHN_UNDEF || name == NULL)
@@ -51,7 +51,7 @@ static void look_in(Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
     }
 }
 
-// look_for searches the tables of one type.
+// look_for searches the symbol tables of one type.
 static void look_for(Elf *elf, GElf_Word type, struct library *ret) {
     Elf_Scn *section = NULL;
     while (ret->stats == 0 && (section = elf_nextscn(elf, section)) != NULL) {
@@ -61,11 +61,11 @@ static void look_for(Elf *elf, GElf_Word type, struct library *ret) {
     }
 }
 
-// A mapping begins at a page of the kernel; where those are larger, so is what
-// linkers align segments to.
+// A mapping begins at a page of the kernel; if those are larger, linkers align segments
+// to them.
 enum { PAGE_BYTES = 4096 };
 
-// read_table reads the table of the layout out of the segment that has it.
+// read_table reads the layout table from the segment that contains it.
 static void read_table(int fd, const GElf_Phdr *segment, struct library *ret) {
     enum { TABLE_BYTES_MAX = 1 << 16 };
     static char table[TABLE_BYTES_MAX];
@@ -97,13 +97,13 @@ static void look_at_segments(int fd, Elf *elf, struct library *ret) {
 bool library_read(int fd, struct library *ret) {
     *ret = (struct library){0};
     elf_version(EV_CURRENT);
-    // Not mapped: who owns the file may shorten it meanwhile.
+    // Read, not mapped: the owner of the file may truncate it meanwhile.
     Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
     if (elf == NULL)
         return false;
     if (gelf_getclass(elf) == ELFCLASS64) {
         look_for(elf, SHT_DYNSYM, ret);
-        look_for(elf, SHT_SYMTAB, ret); // of a program that exports nothing
+        look_for(elf, SHT_SYMTAB, ret); // for a program that exports nothing
         look_at_segments(fd, elf, ret);
     }
     elf_end(elf);

@@ -1,5 +1,5 @@
-// library.h: where a symbol of mound is in the file that has it: libmound.so, or a program
-// that was linked with libmoundmalloc.a.
+// library.h: finds mound's symbols in the file that defines them: libmound.so, or a
+// program that was linked with libmoundmalloc.a.
 #ifndef MOUND_COMMAND_LIBRARY_H
 #define MOUND_COMMAND_LIBRARY_H
 
@@ -9,18 +9,17 @@
 #include "layout.h"
 
 struct library {
-    uint64_t stats; // address of mound_stats as linked
-    uint64_t
-        heap; // likewise of mound_layout_heap and mound_layout_mode; 0: it has none
+    uint64_t stats; // link address of mound_stats
+    uint64_t heap; // of mound_layout_heap and mound_layout_mode; 0: not defined
     uint64_t mode;
     uint64_t layout; // of mound_layout, and its size
     uint64_t layout_bytes;
-    struct layout table; // that; without entries: it has none
-    uint64_t begin; // lowest address of it, at which it is loaded, page-aligned
+    struct layout table; // its contents; without entries: it has none
+    uint64_t begin;      // its lowest link address, page-aligned
 };
 
-// library_read looks the symbols up in the file fd by libelf, until library_end. False: it is no ELF file
-// of this machine's kind, or has no mound_stats.
+// library_read looks the symbols up in the file fd by libelf, until library_end. False:
+// it is no ELF file for this machine, or has no mound_stats.
 bool library_read(int fd, struct library *ret);
 void library_end(struct library *library);
 

@@ -61,8 +61,8 @@ bool live_has(pid_t pid) {
     return find_mapping(pid, NULL, &m) == 0;
 }
 
-// open_mapped opens the file of a mapping: as the process sees it, in its container, or
-// by the mapping itself where the file is gone.
+// open_mapped opens the file of a mapping: by its path in the process's container or, if
+// the file is gone, through the mapping.
 static int open_mapped(pid_t pid, const struct mapping *m) {
     char path[PATH_MAX + 64];
     static const char gone[] = " (deleted)";
@@ -75,7 +75,7 @@ static int open_mapped(pid_t pid, const struct mapping *m) {
     return open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
-// read_library keeps the last answer: most processes have the same library.
+// read_library caches the last result: most processes have the same library.
 static int read_library(pid_t pid, const struct mapping *m,
                         struct library *ret) {
     static struct library last;
@@ -126,8 +126,8 @@ static uint64_t clock_ns(clockid_t clock) {
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-// program_name is the name that the program was started by, without folders; the kernel
-// has the first 15 bytes of it, or what the program calls itself.
+// program_name is the name by which the program was started, without folders. The kernel
+// has its first 15 bytes, or the name that the program gave itself.
 static void program_name(const struct process *p, char *ret, size_t nbytes) {
     enum { KERNEL_BYTES = 15 };
     char line[PATH_MAX];
@@ -146,7 +146,7 @@ static void program_name(const struct process *p, char *ret, size_t nbytes) {
             *ret = '?';
 }
 
-// begin_page makes a page of a process that has none.
+// begin_page fills a page for a process that has none.
 static void begin_page(const struct process *p, struct mound_page *page) {
     uint64_t now = clock_ns(CLOCK_REALTIME), up = clock_ns(CLOCK_BOOTTIME);
     uint64_t started = p->start_ticks * (1000000000 / sysconf(_SC_CLK_TCK));
@@ -173,7 +173,7 @@ void live_process(const struct process *p, struct mound_page *page) {
     st->swap = p->swap;
     if (page->magic != MOUND_PAGE_MAGIC)
         begin_page(p, page);
-    // As ps calls it: it may have changed its name since the page was made.
+    // The name that ps prints: it may have changed since the page was made.
     program_name(p, page->identity.program, sizeof page->identity.program);
 }
 
@@ -183,7 +183,7 @@ static enum live_answer refuse(struct live_why *ret, enum live_answer answer,
     return answer;
 }
 
-// forbidden says what would permit it.
+// forbidden sets the reason, which says what would permit reading.
 static enum live_answer forbidden(const struct process *p, int e,
                                   struct live_why *ret) {
     char scope[16] = "0";
@@ -230,12 +230,12 @@ static bool has_variable(pid_t pid, const char *entry) {
     return false;
 }
 
-// who_serves says who serves malloc, where no page does.
+// who_serves returns which malloc serves, for a process without a page.
 static uint32_t who_serves(const struct process *p, uint32_t mode,
                            const struct mound_page *page) {
     if (mode == MOUND_PAGE_SANITIZER && has_variable(p->pid, "MOUND_OFF=1"))
         return MOUND_PAGE_OFF;
-    // A library that does not tell its mode.
+    // A library that does not export its mode.
     if (mode == MOUND_PAGE_SERVES && page->stats.mallocs == 0)
         return has_variable(p->pid, "MOUND_OFF=1") ? MOUND_PAGE_OFF
                                                    : MOUND_PAGE_FRONT;

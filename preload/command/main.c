@@ -1,27 +1,28 @@
 // main.c: the command mound, which looks at programs on mound from outside. The tour:
 //
 //   main.c       the verbs, and mound --help
-//   verb_NAME.c  a verb: reads its options, opens a target, prints
+//   verb_NAME.c  a verb: parses its options, opens a target, prints
 //   target.c     a process, a page file or a core, as a filled struct mound_page:
-//                pagefile.c  from the file of MOUND_WATCH=1, of a live or a dead process
+//                pagefile.c  from the page file of a live or a dead process
 //                live.c      from the memory of a process without such a file
 //                core.c      from a core
-//                both by way of library.c, where the symbols are, counters.c, which reads
-//                mound_stats out of any memory, and heapread.c, which reads the rest as
-//                layout.c says
-//   targets.c    all of them; pages.c the page files, whose.c which process one belongs to
-//   request.c    requests to a process that listens
-//   launch.c     a program from its start to its end: program.c finds it and refuses what
-//                cannot work, environment.c is what it starts with
-//   explain.c    the sentence below the ten lines; mappings.c what is not mound's
-//   process.c    what /proc tells of a process
+//                the last two use library.c, which finds the symbols, counters.c, which
+//                reads mound_stats from any memory, and heapread.c, which reads the rest
+//                by the offsets of layout.c
+//   targets.c    all of them; pages.c finds the page files, whose.c their processes
+//   request.c    requests to a process with MOUND_CONTROL=1
+//   launch.c     runs a program from its start to its end: program.c finds it and refuses
+//                what cannot work, environment.c sets its environment
+//   explain.c    the sentence below the ten lines; mappings.c memory that is not mound's
+//   process.c    figures of a process from /proc
 //   pprof.c, symbolize.c, calltree.c  a heap profile, its names, its stacks as a tree;
-//                toptext.c prints it, flame.c makes the page of page/ of it
+//                toptext.c prints the tree, flame.c makes the HTML page of page/ from it
 //   session.c    sampling in a process; series.c readings of a program over time, record.c
-//                the file with them; statistics.c two statistics that are compared
-//   message.c, units.c   lines on stderr; sizes and times as a person reads them
+//                the file with them; statistics.c two statistics to compare
+//   message.c, units.c   lines on stderr; sizes and times as text
 //
-// The command is a process of its own and may use libraries. Of the allocator it
+// The command is a separate process and may use libraries. From the allocator it
+// includes the layout of the page, and the code that prints the ten lines of a page.
 // includes the page's layout, and the code that makes the ten lines of a page.
 #include <argp.h>
 #include <stdio.h>
@@ -31,8 +32,8 @@
 #include "message.h"
 #include "verb.h"
 
-// In the order in which they are needed. A question stands once, before the first
-// verb that answers it.
+// In the order in which a user needs them. Each question is printed once, before the
+// first verb that answers it.
 static const struct verb verbs[] = {
     {"Which memory is it?", "ps", NULL, "",
      "lists processes on mound, and those that were killed", verb_ps},
@@ -88,8 +89,8 @@ static unsigned least(unsigned a, unsigned b) {
     return a < b ? a : b;
 }
 
-// distance is the number of letters that change, come or go between two words, and a
-// large number if one is too long for a verb.
+// distance is the number of letters that are changed, inserted or removed between two
+// words, or a large number if one is too long for a verb.
 static unsigned distance(const char *a, const char *b) {
     enum { WORD_MAX = 15 };
     unsigned row[WORD_MAX + 1];
@@ -112,7 +113,7 @@ static unsigned distance(const char *a, const char *b) {
 
 static const char *nearest(const char *name) {
     const char *found = NULL;
-    unsigned best = 3; // further away it is another word
+    unsigned best = 3; // a larger distance means another word
     for (unsigned i = 0; i < NVERBS; i++) {
         unsigned d = distance(name, verbs[i].name);
         if (verbs[i].alias != NULL)
@@ -138,7 +139,7 @@ static int run(const struct verb *v, int argc, char **argv) {
     char name[32];
     snprintf(name, sizeof name, "mound %s", v->name);
     argv[0] = name;
-    program_invocation_short_name = argv[0]; // argp complains under this name
+    program_invocation_short_name = argv[0]; // the name in argp's complaints
     int status = v->run(argc, argv);
     return message_flush() || status != VERB_DONE ? status : VERB_UNUSABLE;
 }

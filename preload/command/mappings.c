@@ -1,6 +1,6 @@
-// mappings.c: see mappings.h. smaps would have the sizes, but it walks over mound's own
-// mappings too, 100 GiB of them; so candidates are chosen by the size of the mappings, and
-// pagemap says which of their pages have memory.
+// mappings.c: see mappings.h. smaps has the sizes, but the kernel would also walk over
+// mound's own mappings, 100 GiB of them. So candidates are chosen by the size of the
+// mappings, and pagemap says which of their pages have memory.
 #include "mappings.h"
 
 #include <fcntl.h>
@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 enum {
-    NAMES = 8, // that are looked at
+    NAMES = 8, // with the largest mappings, which are counted
     CHUNK_PAGES = 1 << 13,
     MAPPINGS_MAX = 1 << 16, // the kernel's limit, unless raised
 };
-// Of one name more are not counted.
+// At most this much is counted of one name.
 static const uint64_t COUNTED_BYTES = (uint64_t)8 << 30;
 
 struct part {
@@ -25,7 +25,7 @@ struct part {
 
 struct group {
     char name[MAPPINGS_NAME_BYTES];
-    uint64_t size; // of its mappings
+    uint64_t size; // of the mappings of that name
     uint64_t resident;
     uint64_t nparts;
 };
@@ -38,7 +38,7 @@ struct table {
 };
 
 // next_not_ours sets p to its first part from at on that no range covers; false: there
-// is none. The kernel makes one mapping of neighbours, of mound and of the program.
+// is none. The kernel merges adjacent mappings of mound and of the program.
 static bool next_not_ours(const struct mound_page_ranges *ours, uint64_t at,
                           uint64_t end, struct part *p) {
     bool moved = true;
@@ -62,7 +62,7 @@ static bool next_not_ours(const struct mound_page_ranges *ours, uint64_t at,
     return at < end;
 }
 
-// grow makes room for one more of nbytes.
+// grow makes room for one more element of nbytes.
 static bool grow(void **array, size_t n, size_t *max, size_t nbytes) {
     if (n < *max)
         return true;
@@ -75,8 +75,8 @@ static bool grow(void **array, size_t n, size_t *max, size_t nbytes) {
     return true;
 }
 
-// add notes a mapping. The mappings of a file are mostly neighbours, so that its name is
-// found among the last.
+// add records a mapping. The mappings of one file are usually adjacent, so its name is
+// looked for among the last names.
 static bool add(struct table *t, const struct part *p, const char *name) {
     size_t g = t->ngroups;
     while (g > 0 && strcmp(t->groups[g - 1].name, name) != 0)
@@ -143,7 +143,7 @@ static uint64_t resident(int pagemap, const struct part *p, uint64_t nbytes) {
     return n * page;
 }
 
-// nth returns the size of the n-th largest group, or of the smallest.
+// nth_size returns the size of the n-th largest group, or of the smallest.
 static uint64_t nth_size(const struct table *t, unsigned n) {
     uint64_t below = UINT64_MAX;
     for (size_t left = n < t->ngroups ? n : t->ngroups; left > 0; left--) {

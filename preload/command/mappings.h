@@ -1,5 +1,5 @@
-// mappings.h: what else of a process has memory than mound: its files, and the mappings
-// that it made without one.
+// mappings.h: the memory of a process that is not mound's: its files, and anonymous
+// mappings that it made itself.
 #ifndef MOUND_COMMAND_MAPPINGS_H
 #define MOUND_COMMAND_MAPPINGS_H
 
@@ -18,9 +18,9 @@ struct mappings_most {
     uint64_t nmappings;
 };
 
-// mappings_most finds the name whose mappings have the most memory among those that are
-// not mound's by the ranges of its page. Without ranges, mappings without a name are left
-// out: they may be mound's. False: it may not be read, or there is none. Cost:
+// mappings_most finds the name whose mappings have the most memory among those outside of
+// mound's ranges in the page. Without ranges, mappings without a name are left out, since
+// they may be mound's. False: they may not be read, or there are none. Cost:
 // /proc/PID/maps, and 2 ms for each GiB of the eight names with the largest mappings.
 bool mappings_most(pid_t pid, const struct mound_page_ranges *ours,
                    struct mappings_most *ret);

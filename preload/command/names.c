@@ -12,7 +12,7 @@
 enum {
     SYMBOL_MAX = 1 << 16,
     NAME_MAX_BYTES = 1 << 16,
-    ARGUMENTS_MAX = 60, // a hash table of the library has a thousand
+    ARGUMENTS_MAX = 60, // a hash table of the standard library has a thousand
     DEPTH_MAX = 200,
 };
 
@@ -36,20 +36,20 @@ static void trim(struct bytes *b) {
         memmove(b->at, b->at + begin, b->n);
 }
 
-// A name of C++ is gone through once, bracket by bracket. What cannot be followed
-// stays as it is.
+// A C++ name is parsed once, bracket by bracket. A name that cannot be parsed stays
+// unchanged.
 
 struct parsing {
     const char *at;
     unsigned depth;
-    // Of the name outside of all brackets, offsets in it.
-    size_t begin;   // behind the type that is returned
+    // Parts of the name outside of all brackets, as offsets.
+    size_t begin;   // after the return type
     size_t end;     // before the parameters; 0: there are none
-    bool had_group; // some parameters have been seen
+    bool had_group; // some parameters were read
     bool had_operator;
 };
 
-// operator_length returns how many bytes at s name an operator with brackets in it.
+// operator_length returns the length of an operator at s that contains brackets.
 static size_t operator_length(const char *s) {
     static const char *const all[] = {"<=>", "<<=", ">>=", "<<", ">>", "->*",
                                       "->",  "()",  "<=",  ">=", "<",  ">"};
@@ -88,7 +88,7 @@ static bool is_default(const struct bytes *argument) {
     return false;
 }
 
-// end_argument puts an argument of a template behind those in list.
+// end_argument appends a template argument to list.
 static void end_argument(struct bytes *list, struct bytes *argument) {
     trim(argument);
     if (list->n == 0 || !is_default(argument)) {
@@ -103,7 +103,7 @@ static void end_argument(struct bytes *list, struct bytes *argument) {
 
 static bool shorten_part(struct parsing *p, char until, struct bytes *out);
 
-// shorten_template reads what is between < and >.
+// shorten_template parses the text between < and >.
 static bool shorten_template(struct parsing *p, struct bytes *out) {
     static const char string[] = "std::__cxx11::basic_string";
     struct bytes list = {0};
@@ -136,7 +136,7 @@ static bool shorten_bracket(struct parsing *p, char open, struct bytes *out) {
     return true;
 }
 
-// note_outside takes what helps to find the name proper in a whole name.
+// note_outside notes where the name proper begins and ends in a whole name.
 static void note_outside(struct parsing *p, const struct bytes *out, char c) {
     char before = out->n > 0 ? out->at[out->n - 1] : ' ';
     if (c == ' ' && !p->had_group && !p->had_operator) {
@@ -144,7 +144,7 @@ static void note_outside(struct parsing *p, const struct bytes *out, char c) {
     } else if (c == '(' && before != ' ' && before != ':') {
         p->had_group = true;
         p->end = out->n;
-    } else if (c == ':') { // the group was that of an enclosing function
+    } else if (c == ':') { // they were an enclosing function's
         p->end = 0;
     }
 }
@@ -156,8 +156,8 @@ static bool is_blank(const struct bytes *b, size_t from) {
     return true;
 }
 
-// shorten_part reads to a bracket that closes, until, which p->at is at then. A comma
-// as until stands for itself or '>'.
+// shorten_part parses up to the closing bracket until, which p->at then points to. A
+// comma as until also stops at '>'.
 static bool shorten_part(struct parsing *p, char until, struct bytes *out) {
     size_t from = out->n;
     bool outside = until == '\0';
@@ -200,7 +200,7 @@ static bool shorten_part(struct parsing *p, char until, struct bytes *out) {
     return outside;
 }
 
-// without_clone cuts " [clone .cold]", which demanglers make of such endings.
+// without_clone removes " [clone .cold]", which demanglers make of such endings.
 static void without_clone(char *name) {
     for (char *at; (at = strstr(name, " [clone ")) != NULL;)
         *at = '\0';
@@ -223,7 +223,7 @@ static char *shorten(char *name) {
     return result;
 }
 
-// Rust's older names are C++'s with a hash at the end and signs spelled out.
+// Rust's old mangling is C++'s with a hash at the end and special characters spelled out.
 
 static size_t rust_hash_at(const char *name) {
     enum { HASH = 19 }; // ::h and 16 digits
@@ -300,7 +300,7 @@ static char *demangle(const char *symbol) {
     return name;
 }
 
-// without_copy cuts the endings of parts and copies: .cold, .constprop.0.
+// without_copy removes the endings of parts and copies: .cold, .constprop.0.
 static char *without_copy(const char *symbol) {
     static const char *const endings[] = {"cold",     "constprop", "isra",
                                           "lto_priv", "part",      "llvm"};

@@ -1,5 +1,5 @@
-// openmetrics.c: see openmetrics.h. The samples of a family stand together, so the
-// families are the outer loop.
+// openmetrics.c: see openmetrics.h. The samples of a family must be adjacent, so families
+// are the outer loop.
 #include "openmetrics.h"
 
 #include <inttypes.h>
@@ -11,14 +11,14 @@
 
 enum kind { GAUGE, COUNTER };
 
-// struct family is one with a sample for each process, a word of its statistics. A name
-// ends in its unit, and a counter's then in _total.
+// struct family is a family with one sample a process: a word of its statistics. A name
+// ends in the unit, and for a counter then in _total.
 struct family {
     const char *name, *unit, *help;
     enum kind kind;
     size_t offset; // in struct mound_page_stats
-    double scale;  // what a unit of the word is
-    bool if_any;   // only where it is not 0
+    double scale;  // from the word's unit to the sample's
+    bool if_any;   // left out if 0
 };
 
 #define STAT(member) offsetof(struct mound_page_stats, member)
@@ -94,8 +94,8 @@ static void head(const struct writer *w, const char *name, const char *unit,
         fprintf(w->out, "# UNIT %s %s\n", name, unit);
 }
 
-// print_label escapes as both forms do. What is no UTF-8 becomes '?': each byte over
-// 0x7f, as names of programs hardly have them.
+// print_label escapes as both forms require. Bytes that are not ASCII become '?', since
+// names of programs rarely have them.
 static void print_label(FILE *out, const char *s) {
     for (; *s != '\0'; s++) {
         unsigned char c = (unsigned char)*s;
@@ -106,7 +106,7 @@ static void print_label(FILE *out, const char *s) {
     }
 }
 
-// is_shown says whether all of a process is written.
+// is_shown says whether all figures of a process are written.
 static bool is_shown(const struct writer *w, const struct target *t) {
     return t->alive || (w->with & OPENMETRICS_ENDED) != 0;
 }
@@ -143,7 +143,7 @@ static uint64_t word(const struct target *t, size_t offset) {
     return ret;
 }
 
-// print_seconds prints a time to the millisecond; a double has not all digits.
+// print_value prints times to the millisecond, because a double does not have all digits.
 static void print_value(FILE *out, uint64_t n, double scale) {
     if (scale == 1)
         fprintf(out, "%" PRIu64 "\n", n);
@@ -166,8 +166,8 @@ static void write_family(const struct writer *w, const struct family *f) {
     }
 }
 
-// told says whether an earlier process has the same labels: of those that have ended,
-// two may have had the same number.
+// told says whether an earlier process has the same labels: two ended processes may have
+// had the same ID.
 static bool told(const struct writer *w, size_t i) {
     const struct target *t = w->targets[i];
     for (size_t j = 0; j < w->n; j++) {
@@ -275,13 +275,13 @@ static void write_classes(const struct writer *w) {
     for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
         head(w, rows[k].name, rows[k].unit, rows[k].help, rows[k].kind);
         for (size_t i = 0; i < w->n; i++) {
-            uint64_t last = 0; // of a class that was written
+            uint64_t last = 0; // size of the last class that was written
             for (unsigned c = 0; w->targets[i]->alive && c < MOUND_PAGE_CLASSES;
                  c++) {
                 const struct mound_page *page = &w->targets[i]->page;
                 const struct mound_page_class *class = &page->stats.classes[c];
                 char size[24] = "large";
-                // A page may say anything, and no two samples have the same labels.
+                // A page may be forged; no two samples may have the same labels.
                 if (class->mallocs == 0 || (c > 0 && class->size <= last))
                     continue;
                 if (c > 0) {

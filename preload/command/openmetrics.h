@@ -8,10 +8,10 @@
 
 #include "target.h"
 
-// The two forms differ in what stands before counters: OpenMetrics gives their type
-// under a name without _total, and refuses other lines; Prometheus' text, which promtool
-// and node_exporter read, takes the name as it is. What is valid in both has no type for
-// counters.
+// The two forms differ in the lines before counters: OpenMetrics gives the type under the
+// name without _total, and forbids other lines; Prometheus' text, which promtool and
+// node_exporter read, uses the name as it is. A text that is valid in both has no type
+// for counters.
 enum openmetrics_form {
     OPENMETRICS_BOTH,
     OPENMETRICS_STRICT,     // application/openmetrics-text; version=1.0.0
@@ -19,12 +19,12 @@ enum openmetrics_form {
 };
 
 // openmetrics_write writes the samples of n processes to out, with the labels program
-// and pid, and pid_namespace where pid is the number in one that is not seen from here.
-// Of one that has ended it writes that alone. An error of out is the caller's to find.
+// and pid, and pid_namespace if pid is of a namespace that is not visible from here. For
+// a process that has ended it writes that fact only. The caller checks out for errors.
 enum {
     OPENMETRICS_CLASSES =
-        1,                 // also three families by size class, of those in use
-    OPENMETRICS_ENDED = 2, // all of those that have ended, too
+        1, // also three families by size class, for used classes
+    OPENMETRICS_ENDED = 2, // also all figures of ended processes
 };
 void openmetrics_write(FILE *out, const struct target *const *targets, size_t n,
                        enum openmetrics_form form, unsigned with);

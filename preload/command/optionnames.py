@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes the names of the variables that alloc/runtime/options.c reads, as C strings
-without their prefix: what mound run -o takes. Arguments: options.c and the output."""
+without their prefix: mound run -o accepts them. Arguments: options.c and the output."""
 import re
 import sys
 

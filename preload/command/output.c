@@ -25,7 +25,7 @@ static bool write_all(int fd, const char *data, size_t n) {
     return true;
 }
 
-// write_over writes what is no regular file: a device, a pipe.
+// write_over writes to a file that is not regular: a device, a pipe.
 static bool write_over(const char *path, const void *data, size_t n) {
     int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
@@ -37,8 +37,8 @@ static bool write_over(const char *path, const void *data, size_t n) {
     return ok;
 }
 
-// write_new writes beside path and renames; the mode is like a new file's, or like
-// that of the file that is replaced.
+// write_new writes a file beside path and renames it to path; its mode is that of the
+// file it replaces, or that of a new file.
 static bool write_new(const char *path, const void *data, size_t n,
                       mode_t mode) {
     char *temporary = store_printf("%s.XXXXXX", path);

@@ -1,4 +1,4 @@
-// page_files.h: the files of page/, which page/embed.py puts into the command. Each
+// page_files.h: the files of page/, which page/embed.py compiles into the command. Each
 // ends in a 0.
 #ifndef MOUND_COMMAND_PAGE_FILES_H
 #define MOUND_COMMAND_PAGE_FILES_H

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-// A writer is in a section for some microseconds: 50 tries with as many between them.
+// A writer needs some microseconds for a section: 50 tries, 50 us apart.
 enum { TRIES = 50, PAUSE_NS = 50 * 1000 };
 
 static bool refuse(struct pagefile_why *ret, const char *why) {
@@ -17,7 +17,7 @@ static bool refuse(struct pagefile_why *ret, const char *why) {
     return false;
 }
 
-// read_at copies nbytes from an offset and returns whether there were as many.
+// read_at copies nbytes from an offset and says whether all were read.
 static bool read_at(int fd, void *to, size_t nbytes, size_t offset,
                     struct pagefile_why *ret_why) {
     for (size_t n = 0; n < nbytes;) {
@@ -113,7 +113,7 @@ static bool read_page(int fd, struct mound_page *ret, struct pagefile *about,
 
 bool pagefile_read(int dir, const char *name, struct mound_page *ret,
                    struct pagefile *ret_about, struct pagefile_why *ret_why) {
-    // A FIFO must not block, and a terminal must not become ours.
+    // Opening a FIFO must not block, nor a terminal become the controlling one.
     int fd = openat(dir, name,
                     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)

@@ -21,16 +21,15 @@ struct walk {
     void *argument;
     const char *root;
     const char
-        *only; // a file name, or NULL: all; nothing is then complained about
-    uid_t
-        only_owner; // may own folders too, as users of containers have two numbers
-    bool unfinished; // those alone
+        *only; // the only file name to look for, without complaints; NULL: all
+    uid_t only_owner; // owner of only's folder: in a container it may differ
+    bool unfinished;  // only those
     struct whose seen;
     struct mound_page page;
 };
 
-// complain says what is wrong with a path, but where one page is looked for, or a second
-// walk.
+// complain says what is wrong with a path, except in a search for one page and in the
+// walk for unfinished ones.
 static void complain(const struct walk *w, const char *path, const char *why) {
     if (w->only == NULL && !w->unfinished)
         message_error("%s: %s", path, why);
@@ -52,8 +51,8 @@ static bool is_name(const char *name, pid_t *ret_pid, uint64_t *ret_start) {
     return strcmp(rest, ".page") == 0;
 }
 
-// unfinished passes on a page that was not finished: of a process that is not seen, and
-// has had the time to do so.
+// unfinished passes on an unfinished page if its process is not visible and has had
+// enough time to finish it.
 static bool unfinished(struct walk *w, const struct pages_entry *entry) {
     enum { TIME_S = 10 }; // it takes some microseconds, unless it is stopped
     struct stat st;
@@ -78,7 +77,7 @@ static bool one(struct walk *w, int folder, const char *path, uid_t uid,
     struct stat st;
     snprintf(whole, sizeof whole, "%s/%s", path, name);
     bool read = pagefile_read(folder, name, &w->page, &file, &why);
-    // One that is looked for may be made right now.
+    // A page that is looked for by name may be being made right now.
     for (int i = 0; !read && file.unfinished && w->only != NULL && i < STEPS;
          i++) {
         nanosleep(&(struct timespec){0, STEP_NS}, NULL);
@@ -90,7 +89,7 @@ static bool one(struct walk *w, int folder, const char *path, uid_t uid,
                 .folder = folder, .name = name, .path = whole, .uid = uid};
             return unfinished(w, &entry);
         }
-        // It may have gone, as those of processes do that end.
+        // No complaint if it is gone: processes remove their page at exit.
         if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
             complain(w, whole, why.s);
         return true;
@@ -111,8 +110,8 @@ static bool one(struct walk *w, int folder, const char *path, uid_t uid,
     return w->f(&entry, w->argument);
 }
 
-// of_user walks over the folder of a user. A folder of that name that another has made
-// is not believed.
+// of_user walks over the folder of a user. A folder of that name that another user owns
+// is rejected.
 static bool of_user(struct walk *w, int root, const char *name, uid_t uid) {
     char path[PATH_MAX];
     struct stat st;
@@ -207,7 +206,7 @@ void pages_of(const struct process *p,
              p->start_ticks);
     w.only = name;
     DIR *root = NULL;
-    // The root of a process that runs in ours is "/", and its paths are shorter.
+    // For a process with our root it is "/", and paths are shorter.
     if (!process_has_our_root(p->pid))
         root = opendir(w.root = there);
     if (root == NULL)
@@ -232,7 +231,7 @@ static int drop(int folder, const char *name, uint64_t *count,
 }
 
 int pages_remove(const struct pages_entry *entry, struct pages_removed *sum) {
-    // PID-START.page has PID-START.* beside it.
+    // Remove PID-START.page and the files PID-START.* beside it.
     size_t n = strlen(entry->name) - strlen("page");
     int fd = openat(entry->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);

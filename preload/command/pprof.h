@@ -1,5 +1,5 @@
-// pprof.h: heap profiles in pprof's form: gzip of profile.proto, as mound writes them
-// (alloc/prof/mprof_pprof.c), and as Go and others do.
+// pprof.h: heap profiles in pprof's format: gzip of profile.proto, as mound
+// (alloc/prof/mprof_pprof.c), Go and others write them.
 #ifndef MOUND_COMMAND_PPROF_H
 #define MOUND_COMMAND_PPROF_H
 
@@ -9,7 +9,7 @@
 
 #include "store.h"
 
-// What is known of each stack, in the order in which it is shown.
+// The values of each stack, in the order in which they are shown.
 enum pprof_value {
     PPROF_INUSE_SPACE, // bytes
     PPROF_INUSE_OBJECTS,
@@ -29,7 +29,7 @@ struct pprof_mapping {
     uint64_t offset;
     uint32_t file;
     uint32_t build_id;
-    bool named; // its locations have functions, if there are any
+    bool named; // its locations have functions already, if it has any
     bool has_lines;
     bool has_inline;
 };
@@ -41,8 +41,8 @@ struct pprof_function {
     uint32_t file;        // of the source, or of the program
 };
 
-// struct pprof_line is one of the functions at a location. The innermost comes
-// first; all but the last are inlined.
+// struct pprof_line is a function at a location. The innermost comes first; all but the
+// last are inlined.
 struct pprof_line {
     uint32_t function;
     int64_t line; // 0: not known
@@ -77,15 +77,15 @@ struct pprof {
     uint64_t time_ns; // when sampling started, since 1970; 0: not known
     uint64_t duration_ns;
     uint64_t rate;        // mean bytes between samples
-    uint32_t drop_frames; // a regular expression, for other readers
+    uint32_t drop_frames; // a regular expression, for other programs
     bool has_alloc_values;
 };
 
 // pprof_write writes the bytes of a file.
 void pprof_write(const struct pprof *p, struct bytes *ret);
 
-// pprof_subtract takes the values of base from those of the same stacks in p. What
-// only base has becomes negative. Locations are the same when their mappings and
+// pprof_subtract subtracts the values of base from those of the same stacks in p. Stacks
+// that only base has get negative values. Locations are the same if their mappings and
 // addresses are.
 void pprof_subtract(struct pprof *p, const struct pprof *base);
 

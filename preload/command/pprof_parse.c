@@ -1,5 +1,5 @@
-// pprof_parse.c: see pprof_parse.h. The fields of a file come in any order, so it is
-// gone through three times: what refers to something comes after that.
+// pprof_parse.c: see pprof_parse.h. The fields of a file are in any order, so it is read
+// three times: first what other parts refer to.
 #include "pprof_parse.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@ enum { PPROF_COLUMNS_MAX = 16 }; // values of a sample in the file
 static const char damaged[] = "the profile is damaged";
 static const char no_profile[] = "this is not a profile in pprof's form";
 
-// Numbers that the file gives to its mappings, functions and locations.
+// IDs that the file gives to its mappings, functions and locations.
 
 struct id {
     uint64_t id;
@@ -33,7 +33,7 @@ static int by_id(const void *a, const void *b) {
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-// sort_ids takes the id that each of n structs begins with.
+// sort_ids collects and sorts the ids that each of n structs begins with.
 static bool sort_ids(struct ids *ret, const void *structs, size_t n,
                      size_t nbytes) {
     ret->all = store_new(n * sizeof ret->all[0]);
@@ -79,7 +79,7 @@ static bool fail(struct reading *r, const char *wrong) {
     return false;
 }
 
-// string_of takes the number of a string in the file.
+// string_of converts the number of a string in the file to one in p->strings.
 static uint32_t string_of(struct reading *r, uint64_t number) {
     if (number < r->nstrings)
         return r->strings[number];
@@ -209,7 +209,7 @@ static void read_function(struct reading *r, struct reader message) {
         fail(r, damaged);
 }
 
-// read_about reads all that refers to strings only.
+// read_about reads everything that refers to strings only.
 static bool read_about(struct reading *r) {
     struct reader file = r->file;
     struct pprof *p = r->p;
@@ -319,7 +319,7 @@ static void read_locations(struct reading *r) {
         fail(r, damaged);
 }
 
-// read_label takes the size of the objects of a sample.
+// read_label reads the object size of a sample.
 static void read_label(struct reading *r, struct reader message,
                        struct pprof_sample *s) {
     struct field f;
@@ -348,7 +348,7 @@ static void read_sample(struct reading *r, struct reader message) {
                 uint32_t location = index_of(&r->locations, number);
                 if (location == PPROF_NONE)
                     fail(r, damaged);
-                if (s.n == STACK_MAX) // the outer part is left out
+                if (s.n == STACK_MAX) // its outer part is left out
                     continue;
                 p->stack = store_grow(p->stack, p->nstack, &p->stack_max,
                                       sizeof location);

@@ -11,8 +11,8 @@
 #include "message.h"
 #include "pprof_parse.h"
 
-// The largest profile that mound writes has some 100 MB. A few bytes of gzip can be
-// any number unpacked.
+// The largest profile that mound writes has some 100 MB. A few bytes of gzip can expand
+// to any size.
 enum { FILE_BYTES_MAX = 1 << 28 };
 
 static const char *unpack(const void *data, size_t n, struct bytes *ret) {

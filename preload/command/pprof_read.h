@@ -7,11 +7,11 @@
 
 #include "pprof.h"
 
-// pprof_read reads a profile, to be freed by pprof_free. When path cannot be read or
-// is none, it says so in one line and returns false: the file may hold any bytes.
+// pprof_read reads a profile, to be freed by pprof_free. False after a complaint: path
+// cannot be read or is no profile. The file may contain any bytes.
 bool pprof_read(const char *path, struct pprof *ret);
 
-// pprof_parse is pprof_read of the n bytes of a file. It returns NULL, or what is wrong.
+// pprof_parse does so for the n bytes of a file. It returns NULL, or what is wrong.
 const char *pprof_parse(const void *data, size_t n, struct pprof *ret);
 
 #endif // MOUND_COMMAND_PPROF_READ_H

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// add_mapping returns the number in p of a mapping of base.
+// add_mapping returns the number in p of a mapping of base, adding it if needed.
 static uint32_t add_mapping(struct pprof *p, const struct pprof *base,
                             const struct pprof_mapping *m) {
     uint32_t file = intern_add(&p->strings, pprof_text(base, m->file));
@@ -28,8 +28,8 @@ static uint32_t *add_mappings(struct pprof *p, const struct pprof *base) {
     return numbers;
 }
 
-// Locations in order of what tells them apart. Those without an address are told
-// apart by the name of their function.
+// Locations are sorted by what distinguishes them: those without an address by the name
+// of their function.
 
 static const char *name_of(const struct pprof *p,
                            const struct pprof_location *l) {
@@ -73,8 +73,8 @@ static void add_lines(struct pprof *p, const struct pprof *base,
     }
 }
 
-// add_locations appends those of base, and returns for each location of p the number
-// of the first that is the same.
+// add_locations appends the locations of base, and returns for each location of p the
+// number of the first one that is the same.
 static uint32_t *add_locations(struct pprof *p, const struct pprof *base) {
     uint32_t *mappings = add_mappings(p, base);
     for (size_t i = 0; i < base->nlocations; i++) {
@@ -103,7 +103,7 @@ static uint32_t *add_locations(struct pprof *p, const struct pprof *base) {
     return same;
 }
 
-// Samples in order of their stacks.
+// Samples are sorted by their stacks.
 
 static int compare_stacks(const void *a, const void *b, void *profile) {
     const struct pprof *p = profile;
@@ -133,7 +133,7 @@ static void add_sample(struct pprof *p, const struct pprof *base,
     p->samples[p->nsamples++] = s;
 }
 
-// join makes one sample of those with the same stack, and drops what is 0.
+// join merges samples with the same stack, and drops those whose values are all 0.
 static void join(struct pprof *p) {
     size_t n = 0;
     if (p->nsamples == 0)

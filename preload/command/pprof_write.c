@@ -1,4 +1,4 @@
-// pprof_write.c: a struct pprof becomes a file again: see pprof.h.
+// pprof_write.c: writes a struct pprof as a file: see pprof.h.
 #include "pprof.h"
 
 #include <stdlib.h>
@@ -17,7 +17,7 @@ static void put_varint(struct bytes *b, uint64_t value) {
     bytes_add(b, out, n);
 }
 
-// put_int leaves out 0, which is what readers assume.
+// put_int omits 0, which is the default for readers.
 static void put_int(struct bytes *b, unsigned field, uint64_t value) {
     if (value == 0)
         return;
@@ -32,7 +32,7 @@ static void put_bytes(struct bytes *b, unsigned field, const void *from,
     bytes_add(b, from, n);
 }
 
-// put_message puts a message as a field, and empties it.
+// put_message appends a message as a field, and empties it.
 static void put_message(struct bytes *b, unsigned field,
                         struct bytes *message) {
     put_bytes(b, field, message->at, message->n);
@@ -44,7 +44,7 @@ struct writing {
     struct bytes out;
     struct bytes message;
     struct bytes part;
-    struct intern strings; // of the file: those that are used
+    struct intern strings; // of the file: the used ones
 };
 
 static uint64_t string(struct writing *w, uint32_t number) {
@@ -58,7 +58,7 @@ static void put_value_type(struct writing *w, unsigned field, const char *type,
     put_message(&w->out, field, &w->message);
 }
 
-// put_about writes the types in Go's order: readers show the last.
+// put_about writes the sample types in Go's order: programs show the last one by default.
 static void put_about(struct writing *w) {
     static const unsigned type = PROFILE_SAMPLE_TYPE;
     put_value_type(w, type, "alloc_objects", "count");
@@ -138,7 +138,7 @@ static void put_samples(struct writing *w) {
     }
 }
 
-// pack compresses; without memory for that, it stores, which readers take too.
+// pack compresses; without memory for that it writes no gzip, which programs accept too.
 static void pack(const struct bytes *b, struct bytes *ret) {
     enum { WINDOW_GZIP = 15 + 16, MEMORY = 8, CHUNK = 1 << 16 };
     z_stream z = {.next_in = (Bytef *)b->at, .avail_in = (uInt)b->n};

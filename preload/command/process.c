@@ -42,7 +42,7 @@ static bool read_stat(pid_t pid, struct process *ret) {
         errno = (int)-n;
         return false;
     }
-    // The name is in parentheses and may contain some.
+    // The name is in parentheses and may contain parentheses.
     char *begin = strchr(text, '('), *end = strrchr(text, ')');
     if (begin == NULL || end == NULL || end < begin || end[1] != ' ') {
         errno = ESRCH;
@@ -92,7 +92,7 @@ static void read_status(pid_t pid, struct process *ret) {
     if (process_file(pid, "status", status, sizeof status) < 0)
         return;
     ret->uid = process_effective(status, "Uid");
-    // One number for each namespace that it is in; the last is its own.
+    // One ID for each namespace that it is in; the last is of its own.
     const char *inner = process_field(status, "NSpid");
     for (char *end; inner != NULL && *inner != '\n'; inner = end) {
         long n = strtol(inner, &end, 10);
@@ -170,7 +170,7 @@ void process_stop(struct process_walk *at) {
 
 struct process_user_name process_user(uid_t uid) {
     struct process_user_name ret;
-    // The last one is kept: lists have many of one user.
+    // The last result is cached: lists have many processes of one user.
     static struct process_user_name last;
     static uid_t last_uid;
     if (last.s[0] == '\0' || last_uid != uid) {

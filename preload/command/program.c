@@ -28,7 +28,7 @@ static int executable(const char *path) {
     return access(path, X_OK) == 0 ? 0 : errno;
 }
 
-// search looks through PATH. It returns 0, or why the last one found cannot be started.
+// search searches PATH. It returns 0, or why the last file found cannot be executed.
 static int search(const char *name, char *ret_path, size_t nbytes) {
     const char *folders = getenv("PATH");
     int e = ENOENT;
@@ -36,13 +36,13 @@ static int search(const char *name, char *ret_path, size_t nbytes) {
         folders = "/bin:/usr/bin"; // execvp's, since glibc 2.24
     for (;;) {
         size_t n = strcspn(folders, ":");
-        // An empty one is the folder of work.
+        // An empty entry means the current folder.
         snprintf(ret_path, nbytes, "%.*s%s%s", (int)n, folders,
                  n > 0 ? "/" : "", name);
         int found = executable(ret_path);
         if (found == 0)
             return 0;
-        // A folder that may not be searched does not have it.
+        // EACCES may also mean that the folder cannot be searched: no file was found.
         struct stat st;
         if (found == EACCES && stat(ret_path, &st) == 0)
             e = found;
@@ -74,8 +74,8 @@ static bool refuse(const struct program *p, const char *why) {
     return false;
 }
 
-// raises_rights says whether the kernel gives who executes a file other rights: the
-// loader then ignores LD_PRELOAD of a path.
+// raises_rights says whether the kernel gives a process that executes a file other
+// rights: the loader then ignores paths in LD_PRELOAD.
 static bool raises_rights(const char *path) {
     struct stat st;
     struct statvfs fs;
@@ -90,8 +90,9 @@ static bool raises_rights(const char *path) {
     return geteuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0;
 }
 
-// script reads the interpreter of "#!INTERPRETER ARGUMENT" into p->file, or, where that
-// is env, what env starts. It returns 1, 0: it is no script; or -1 after a complaint.
+// script reads the interpreter of "#!INTERPRETER ARGUMENT" into p->file or, if that is
+// env, the program that env starts. It returns 1; 0: it is no script; or -1 after a
+// complaint.
 static int script(struct program *p, const char *text) {
     if (strncmp(text, "#!", 2) != 0)
         return 0;
@@ -178,7 +179,7 @@ bool program_takes(struct program *p) {
     enum { DEPTH_MAX = 5 }; // scripts of scripts: the kernel's limit
     snprintf(p->file, sizeof p->file, "%s", p->path);
     for (int depth = 0; depth < DEPTH_MAX; depth++) {
-        // The rights of a script itself have no effect.
+        // Set-user-ID bits of a script have no effect.
         char text[PATH_MAX] = "";
         int fd = open(p->file, O_RDONLY | O_CLOEXEC);
         if (fd < 0 && errno == EACCES)
@@ -206,7 +207,7 @@ bool program_takes(struct program *p) {
         close(fd);
         int interpreted = script(p, text);
         if (interpreted <= 0)
-            return interpreted == 0; // the kernel knows what it is, or says so
+            return interpreted == 0; // exec decides, and says what is wrong
     }
     return refuse(p, strerror(ELOOP));
 }

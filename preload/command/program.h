@@ -1,4 +1,4 @@
-// program.h: a program file before it is started: where it is, and whether mound can be
+// program.h: finds a program file before it is started, and whether mound can be
 // preloaded into it.
 #ifndef MOUND_COMMAND_PROGRAM_H
 #define MOUND_COMMAND_PROGRAM_H
@@ -8,7 +8,7 @@
 
 struct program {
     char path[PATH_MAX]; // as exec takes it
-    // The file that decides: path, or the interpreter of a script.
+    // The ELF file that is executed: path, or the interpreter of a script.
     char file[PATH_MAX];
     bool linked; // mound is linked into it; it needs no preloading
 };
@@ -17,7 +17,7 @@ struct program {
 bool program_find(const char *name, struct program *ret);
 
 // program_takes says whether mound can be preloaded into it; false after a complaint that
-// says why not: static, rights of its own, another C library, 32 bits, another processor.
+// says why not: static, set-user-ID, another C library, 32 bits, another processor.
 bool program_takes(struct program *p);
 
 #endif // MOUND_COMMAND_PROGRAM_H

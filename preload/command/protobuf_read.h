@@ -1,4 +1,4 @@
-// protobuf_read.h: messages of protobuf that may hold any bytes.
+// protobuf_read.h: reads messages of protobuf, which may contain any bytes.
 #ifndef MOUND_COMMAND_PROTOBUF_READ_H
 #define MOUND_COMMAND_PROTOBUF_READ_H
 
@@ -13,12 +13,12 @@ struct reader {
 
 struct field {
     unsigned number;
-    uint64_t value;      // of a number
-    struct reader bytes; // of anything else; at is NULL for a number
+    uint64_t value;      // of a number field
+    struct reader bytes; // of any other field; at is NULL for a number
 };
 
-// next_field reads a field. It returns false at the end and where the message is
-// damaged; then r->bad is set.
+// next_field reads a field. It returns false at the end, or if the message is damaged;
+// then r->bad is set.
 bool next_field(struct reader *r, struct field *ret);
 
 // next_number reads one number of a repeated field, which may be packed or not.

@@ -32,7 +32,7 @@ void record_sample(struct bytes *out, const struct series_point *point) {
     bytes_add_text(out, "}\n");
 }
 
-// struct row is a class, sorted by waste.
+// struct row is a class; rows are sorted by waste.
 struct row {
     uint64_t waste;
     unsigned class;

@@ -1,5 +1,5 @@
-// record.h: the lines of a file that mound record writes and mound report reads, which
-// are the objects of the page in HTML as well: see flame.h.
+// record.h: the lines of a file that mound record writes and mound report reads. They are
+// also the objects of the HTML page: see flame.h.
 #ifndef MOUND_COMMAND_RECORD_H
 #define MOUND_COMMAND_RECORD_H
 
@@ -16,8 +16,8 @@ void record_classes(struct bytes *out, const struct mound_page *page);
 
 void record_end(struct bytes *out, const char *text);
 
-// record_read reads a file, which may hold any bytes, and keeps the lines that are
-// objects of such a file. False after a complaint: it cannot be read, or has none.
+// record_read reads a file and keeps the lines that are objects of such a file; it may
+// contain any bytes. False after a complaint: it cannot be read, or has no such line.
 bool record_read(const char *path, struct bytes *ret);
 
 #endif // MOUND_COMMAND_RECORD_H

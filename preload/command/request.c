@@ -16,9 +16,9 @@
 #include "process.h"
 
 enum {
-    STEP_MS = 50, // between two looks whether the process is still there
+    STEP_MS = 50, // between two checks whether the process still exists
     OWNER_STEP_MS = 2,
-    FILES_MAX = 64, // looked for: what the page says may be anything
+    FILES_MAX = 64, // to look for: the page's number may be forged
     MS_NS = 1000 * 1000,
 };
 
@@ -31,7 +31,7 @@ static const char *const names[] = {
     [MOUND_PAGE_PROFILE_PEAK] = "write the profile of its peak",
 };
 
-// struct waiting is one request and how long it may take.
+// struct waiting is a request and its deadline.
 struct waiting {
     struct target *t;
     struct mound_page_control *box;
@@ -64,7 +64,7 @@ static void pause_ms(long ms) {
     nanosleep(&(struct timespec){ms / 1000, ms % 1000 * MS_NS}, NULL);
 }
 
-// wait_change waits for another value of a word in the page, for a step at most.
+// wait_change waits until a word of the page has another value, for STEP_MS at most.
 static void wait_change(const uint32_t *word, uint32_t value) {
     const struct timespec step = {0, STEP_MS * MS_NS};
     syscall(SYS_futex, word, FUTEX_WAIT, value, &step, NULL, 0);
@@ -84,7 +84,7 @@ static uint32_t load(const uint32_t *word) {
     return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
-// look_whether_it_hears returns 0 when somebody answers, or a reason.
+// look_whether_it_hears returns 0 once the helper answers requests, or a reason.
 static int look_whether_it_hears(struct waiting *w) {
     for (;;) {
         switch (load(&w->box->listening)) {
@@ -113,7 +113,7 @@ static bool thread_exists(uint32_t tid) {
     return tid <= INT32_MAX && (kill((pid_t)tid, 0) == 0 || errno != ESRCH);
 }
 
-// take makes this thread the one that requests.
+// take waits until this thread may make a request: it becomes the page's owner.
 static int take(struct waiting *w, uint32_t self) {
     for (;;) {
         uint32_t owner = 0;
@@ -152,12 +152,12 @@ static int64_t refused(const struct waiting *w, int64_t result) {
     return result;
 }
 
-// send writes the request and waits for its end.
+// send writes the request and waits until it is done.
 static int64_t send(struct waiting *w, enum mound_page_op op, uint64_t arg) {
     struct mound_page_control *box = w->box;
     __atomic_store_n(&box->op, (uint32_t)op, __ATOMIC_RELAXED);
     __atomic_store_n(&box->arg, arg, __ATOMIC_RELAXED);
-    // release: who sees the number sees the request
+    // release: a reader of the number sees the request
     uint32_t number = __atomic_add_fetch(&box->requested, 1, __ATOMIC_RELEASE);
     __atomic_fetch_add(&box->bell, 1, __ATOMIC_SEQ_CST);
     syscall(SYS_futex, &box->bell, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
@@ -216,7 +216,8 @@ static uint64_t written(const struct mound_page_control *box) {
     return __atomic_load_n(&box->profile_done, __ATOMIC_ACQUIRE);
 }
 
-// The file is beside the page. taker: 0, or who has taken it.
+// path_of returns the path of a profile beside the page. taker: the thread that has
+// claimed it by renaming it, or 0.
 static char *path_of(const struct target *t, uint64_t number, pid_t taker) {
     const struct mound_page_identity *id = &t->page.identity;
     const char *slash = strrchr(t->path, '/');
@@ -231,8 +232,8 @@ static char *path_of(const struct target *t, uint64_t number, pid_t taker) {
     return path;
 }
 
-// wait_written waits until a profile was written after the one numbered before, and
-// returns 0 or -errno after a complaint.
+// wait_written waits until a profile with a number above before was written. It returns
+// 0, or -errno after a complaint.
 static int64_t wait_written(struct waiting *w, uint64_t before) {
     while (written(w->box) == before) {
         if (ended(w))
@@ -246,8 +247,8 @@ static int64_t wait_written(struct waiting *w, uint64_t before) {
     return error == 0 ? 0 : refused(w, error < 0 ? error : -EIO);
 }
 
-// take_written renames one of the files numbered from first to last so that it is this
-// thread's, and returns its path; NULL with errno: none of them is there any more.
+// take_written claims one of the files numbered from first to last by renaming it, and
+// returns its path; NULL with errno: none of them exists any more.
 static char *take_written(const struct target *t, uint64_t first,
                           uint64_t last) {
     if (last - first >= FILES_MAX)
@@ -273,9 +274,9 @@ char *request_profile(struct target *t, enum mound_page_op op, int timeout_ms) {
     struct waiting w;
     if (begin(&w, t, op, timeout_ms) != 0)
         return NULL;
-    // Of commands that request at the same time, each takes one of the files that were
-    // written since it requested first, the oldest that is left, so that none is left
-    // over. Where one file was written for several, the others request again.
+    // Commands that request at the same time each claim one file: the oldest one left of
+    // those written since their request, so that no file is left over. If one file was
+    // written for several requests, the other commands request again.
     const uint64_t before = written(w.box);
     for (uint64_t seen = before;;) {
         if (send_alone(&w, op, 0) != 0 || wait_written(&w, seen) != 0)

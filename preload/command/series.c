@@ -23,7 +23,7 @@ static uint64_t age_ns(const struct launched *l) {
            l->begin_ns;
 }
 
-// is_ready says whether the program has mound by now: the child becomes it only after
+// is_ready says whether the program has loaded mound: the child executes it only after
 // some milliseconds.
 static bool is_ready(const struct launched *l) {
     struct process p;
@@ -46,7 +46,7 @@ static void add_point(struct series *s, const struct mound_page *page,
         s->each(s->argument, &point, page);
 }
 
-// struct watching is a program, and what is read of it once it has mound.
+// struct watching is a program, and the readings of it once it has mound.
 struct watching {
     struct launched *l;
     struct target target;
@@ -63,14 +63,14 @@ static void look(struct series *s, struct watching *w) {
     } else if (!target_refresh(&w->target)) {
         return;
     }
-    // Of a process that ends the kernel says that it has no memory.
+    // While a process exits, the kernel reports an RSS of 0.
     if (w->target.alive && w->target.page.stats.rss > 0)
         add_point(s, &w->target.page, age_ns(w->l));
 }
 
 void series_watch(struct series *s, struct launched *l, uint64_t for_ns) {
     struct watching w = {.l = l};
-    uint64_t asked_ns = 0; // when it was told to end
+    uint64_t asked_ns = 0; // when SIGTERM was sent
     for (;;) {
         uint64_t now = age_ns(l);
         uint64_t step_ms = now / MS_NS / STEPS;
@@ -91,7 +91,7 @@ void series_watch(struct series *s, struct launched *l, uint64_t for_ns) {
     }
     if (w.opened)
         target_close(&w.target);
-    // The page of one that was killed may be older than the last reading.
+    // The page of a killed process may be older than the last reading.
     struct mound_page last;
     if (launch_page(l, &last) && last.stats.mallocs >= s->page.stats.mallocs)
         s->page = last;

@@ -1,4 +1,4 @@
-// series.h: the memory of a program that this command has started, over time.
+// series.h: the memory over time of a program that this command has started.
 #ifndef MOUND_COMMAND_SERIES_H
 #define MOUND_COMMAND_SERIES_H
 
@@ -18,20 +18,20 @@ struct series_point {
 };
 
 struct series {
-    struct series_point *points; // at least 20 ms apart, and 1/200 of the time
+    struct series_point *points; // at least 20 ms and 1/200 of the time apart
     size_t n;
     size_t capacity;
-    struct mound_page page; // of the last reading, or the page that it left
-    bool stopped;           // it was ended by series_watch
-    // Called after each reading, or NULL; page is what it was made of.
+    struct mound_page page; // of the last reading, or the page left at the end
+    bool stopped;           // series_watch has ended it
+    // Called after each reading, or NULL; page is what point was made from.
     void (*each)(void *argument, const struct series_point *point,
                  const struct mound_page *page);
     void *argument;
 };
 
 // series_watch reads until the program has ended. After for_ns (0: no limit) it ends it
-// by SIGTERM, and 10 s later by SIGKILL. The points may be none: the program does not
-// have mound, or was over at once.
+// by SIGTERM, and 10 s later by SIGKILL. There may be no points: the program does not
+// have mound, or ended at once.
 void series_watch(struct series *s, struct launched *l, uint64_t for_ns);
 void series_free(struct series *s);
 

@@ -90,7 +90,7 @@ static void make_tree(struct calltree *t, bool lines, const struct pprof *p,
     calltree_finish(t);
 }
 
-// about says what a tree holds in all.
+// about describes what a tree contains in total.
 static char *about(const struct calltree *t, const struct pprof *p,
                    bool is_diff) {
     const int64_t *all = t->nodes[0].total;

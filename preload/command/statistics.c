@@ -64,7 +64,7 @@ static uint64_t whole(double value) {
     return value >= 0 && value < most ? (uint64_t)value : 0;
 }
 
-// set_class takes "mound.classes.N.NAME".
+// set_class sets the figure "mound.classes.N.NAME".
 static void set_class(struct statistics *s, const char *rest, double value) {
     char *name;
     unsigned long i = strtoul(rest, &name, 10);

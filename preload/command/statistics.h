@@ -1,4 +1,4 @@
-// statistics.h: the statistics of a process out of any source that mound diff takes: a
+// statistics.h: the statistics of a process from any source that mound diff takes: a
 // running process, a page file, a dump in JSON.
 #ifndef MOUND_COMMAND_STATISTICS_H
 #define MOUND_COMMAND_STATISTICS_H
@@ -20,7 +20,7 @@ enum statistics_figure {
     STATISTICS_RECORDS,
     STATISTICS_OTHER,
     STATISTICS_RSS_PEAK,
-    STATISTICS_BYTES, // how many of them are bytes
+    STATISTICS_BYTES, // the number of figures that are bytes
     STATISTICS_OBJECTS = STATISTICS_BYTES,
     STATISTICS_MALLOCS,
     STATISTICS_FREES,
@@ -31,22 +31,22 @@ struct statistics_class {
     uint64_t size;
     uint64_t live; // objects
     uint64_t live_bytes;
-    uint64_t waste; // free slots, caches, rounding as far as it is known
+    uint64_t waste; // free slots, caches, and rounding if known
     uint64_t mallocs;
 };
 
 struct statistics {
     char program[MOUND_PAGE_NAME_BYTES];
     uint64_t pid;
-    double seconds; // that it ran
+    double seconds; // of run time
     bool known[STATISTICS_FIGURES];
     uint64_t figures[STATISTICS_FIGURES];
     struct statistics_class classes[MOUND_PAGE_CLASSES];
     size_t nclasses;
 };
 
-// statistics_read reads what: a number is a process, anything else a file. False after a
-// complaint: a file may hold any bytes.
+// statistics_read reads what: a number is a process, anything else a file, which may
+// contain any bytes. False after a complaint.
 bool statistics_read(const char *what, struct statistics *ret);
 
 // statistics_is_json says whether a file begins as a dump in JSON does.

@@ -44,7 +44,7 @@ static void print_figure(FILE *out, const struct statistics s[2],
             cells[2].s);
 }
 
-// struct row is a class in both statistics; what one does not have is 0.
+// struct row is a class in both statistics; missing figures are 0.
 struct row {
     struct statistics_class in[2];
 };

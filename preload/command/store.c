@@ -81,7 +81,7 @@ void bytes_free(struct bytes *b) {
     *b = (struct bytes){0};
 }
 
-// Texts by number.
+// Numbered texts.
 
 void intern_init(struct intern *in) {
     *in = (struct intern){0};
@@ -95,7 +95,7 @@ static uint64_t hash_of(const char *s) { // FNV-1a
     return hash ^ hash >> 29;
 }
 
-// slot_of returns where in the table s is or belongs.
+// slot_of returns the place of s in the table, used or free.
 static uint32_t *slot_of(struct intern *in, const char *s) {
     size_t i = hash_of(s) & (in->table_size - 1);
     while (in->table[i] != 0 && strcmp(in->texts[in->table[i] - 1], s) != 0)

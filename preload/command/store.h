@@ -1,5 +1,5 @@
-// store.h: memory of the command. When there is none left, it says so in one line
-// and ends with status 2: nothing that it does goes on with half of its data.
+// store.h: memory of the command. Without memory it prints one line and exits with status
+// 2, so that no output is made from half of the data.
 #ifndef MOUND_COMMAND_STORE_H
 #define MOUND_COMMAND_STORE_H
 
@@ -9,14 +9,14 @@
 // store_new returns n zeroed bytes, to be freed by free.
 void *store_new(size_t n);
 
-// store_copy returns a copy of n bytes with a 0 behind them, to be freed by free.
+// store_copy returns a copy of n bytes with a 0 after them, to be freed by free.
 char *store_copy(const char *s, size_t n);
 
-// store_grow returns array with room for one element more than the n that are in
-// use. capacity is how many there is room for; it doubles.
+// store_grow returns array with room for at least one element more than the n in use.
+// *capacity is the number of elements that it has room for; it doubles.
 void *store_grow(void *array, size_t n, size_t *capacity, size_t elemsize);
 
-// store_printf returns a text as of printf, to be freed by free.
+// store_printf returns a text formatted as by printf, to be freed by free.
 char *store_printf(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 
@@ -33,7 +33,7 @@ void bytes_printf(struct bytes *b, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void bytes_free(struct bytes *b);
 
-// struct intern numbers different texts from 0 on. Number 0 is the empty text.
+// struct intern assigns numbers from 0 on to different texts. Number 0 is the empty text.
 struct intern {
     char **texts;
     size_t n;

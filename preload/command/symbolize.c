@@ -1,5 +1,5 @@
-// symbolize.c: see symbolize.h. File by file: all addresses in one file are
-// looked up while it is open.
+// symbolize.c: see symbolize.h. It goes file by file: all addresses in a file are looked
+// up while that is open.
 #include "symbolize.h"
 
 #include <dwarf.h>
@@ -18,7 +18,7 @@
 #include "names.h"
 #include "symboltable.h"
 
-// struct file is one file that is looked into.
+// struct file is a file whose functions are looked up.
 struct file {
     struct pprof *p;
     const char *name; // as in the profile
@@ -26,8 +26,8 @@ struct file {
     Dwfl_Module *module;
     Elf *elf; // of module; its addresses are bias lower
     GElf_Addr bias;
-    struct pprof_mapping *mapping; // of the location at hand
-    bool mapped;                   // it is the very file that is mapped
+    struct pprof_mapping *mapping; // of the present location
+    bool mapped;                   // the open file is the mapped one itself
     struct symboltable symbols;
 };
 
@@ -36,7 +36,7 @@ static uint32_t add_function(struct file *f, const char *symbol,
     struct pprof *p = f->p;
     struct pprof_function g = {.system_name = intern_add(&p->strings, symbol),
                                .file = intern_add(&p->strings, source)};
-    // Those of one function come soon after one another.
+    // Locations of one function are close to one another.
     enum { BACK = 256 };
     for (size_t i = p->nfunctions; i > 0 && i + BACK > p->nfunctions; i--) {
         const struct pprof_function *h = &p->functions[i - 1];
@@ -77,8 +77,8 @@ static bool is_function(Dwarf_Die *die) {
            tag == DW_TAG_entry_point;
 }
 
-// symbol_of returns the name of a function for the linker, so that it says as
-// much as a symbol does, or its plain name; or NULL.
+// symbol_of returns the linkage name of a function, which says as much as a symbol, or
+// its plain name; or NULL.
 static const char *symbol_of(Dwarf_Die *die) {
     static const unsigned attributes[] = {DW_AT_linkage_name,
                                           DW_AT_MIPS_linkage_name, DW_AT_name};
@@ -111,7 +111,7 @@ static const char *call_file(Dwarf_Die *unit, Dwarf_Die *die) {
     return dwarf_filesrc(files, (size_t)file, NULL, NULL);
 }
 
-// add_debug_lines adds what debug information says of an address.
+// add_debug_lines adds the lines that debug information has for an address.
 static void add_debug_lines(struct file *f, struct pprof_location *l,
                             Dwarf_Addr address, const char *symbol) {
     Dwarf_Addr bias = 0;
@@ -120,7 +120,7 @@ static void add_debug_lines(struct file *f, struct pprof_location *l,
     Dwarf_Die *chain = NULL;
     if (unit == NULL)
         return;
-    // The scopes by the source; those of the innermost by the code.
+    // Scopes in the source; the outer ones of the innermost by the code.
     int n = dwarf_getscopes(unit, address - bias, &scopes);
     if (n > 0)
         n = dwarf_getscopes_die(&scopes[0], &chain);
@@ -135,7 +135,7 @@ static void add_debug_lines(struct file *f, struct pprof_location *l,
         bool inlined = dwarf_tag(&chain[i]) == DW_TAG_inlined_subroutine;
         const char *name = symbol_of(&chain[i]);
         if (!inlined && symbol != NULL)
-            name = symbol; // that of a part or a copy
+            name = symbol; // the name of a part or a copy
         add_line(f, l, name != NULL ? name : "[no name]",
                  source != NULL ? source : f->name, line);
         if (!inlined)
@@ -149,8 +149,8 @@ static void add_debug_lines(struct file *f, struct pprof_location *l,
 
 // Symbols.
 
-// find_symbol returns the symbol that address is in. Where no symbol says so,
-// the last one before may be that of another function.
+// find_symbol returns the symbol that address is in. If no symbol with a size covers it,
+// the last one before may belong to another function.
 static const char *find_symbol(struct file *f, GElf_Addr address) {
     GElf_Addr start;
     bool sure;
@@ -165,7 +165,7 @@ static void name_location(struct file *f, struct pprof_location *l,
                           GElf_Addr address) {
     const char *found = find_symbol(f, address);
     char *symbol = NULL;
-    if (found != NULL) { // without a version: malloc@@GLIBC_2.2.5
+    if (found != NULL) { // cut the version: malloc@@GLIBC_2.2.5
         size_t n = strcspn(found, "@");
         symbol = store_copy(found, n > 0 ? n : strlen(found));
     }
@@ -186,8 +186,7 @@ static void name_location(struct file *f, struct pprof_location *l,
 
 // Files.
 
-// address_of returns where in the file's address space code at an offset
-// belongs.
+// address_of converts an offset in the file to an address in its address space, for code.
 static bool address_of(Elf *elf, uint64_t offset, uint64_t *ret) {
     size_t nheaders = 0;
     if (elf_getphdrnum(elf, &nheaders) != 0)
@@ -204,8 +203,7 @@ static bool address_of(Elf *elf, uint64_t offset, uint64_t *ret) {
     return false;
 }
 
-// check_same returns NULL if the file is the one that was mapped, or what it
-// is.
+// check_same returns NULL if the file is the one that was mapped, or the difference.
 static const char *check_same(const struct file *f, const char *build_id,
                               const struct stat *st) {
     const unsigned char *bits = NULL;
@@ -219,7 +217,7 @@ static const char *check_same(const struct file *f, const char *build_id,
     bool has = own.at[0] != '\0';
     bytes_free(&own);
     if (f->mapped && build_id[0] == '\0')
-        return NULL; // it was gone when the profile was written
+        return NULL; // it was deleted already when the profile was written
     if (!same)
         return !has        ? "the file has changed: it has no build ID"
                : *build_id ? "the file has changed: its build ID is not the "
@@ -237,7 +235,7 @@ static bool is_in(const struct pprof_location *l,
     return l->address >= m->start && l->address < m->limit;
 }
 
-// name_all names all locations of a file that is open.
+// name_all names all locations of an open file.
 static void name_all(struct file *f, uint32_t build_id) {
     struct pprof *p = f->p;
     for (size_t i = 0; i < p->nlocations; i++) {
@@ -255,7 +253,7 @@ static void name_all(struct file *f, uint32_t build_id) {
     }
 }
 
-// look_into names what is in a file; it returns NULL or what is wrong with it.
+// look_into names the locations of a file; it returns NULL or what is wrong with it.
 static const char *look_into(struct file *f, int fd, uint32_t build_id) {
     static const Dwfl_Callbacks callbacks = {
         .find_elf = dwfl_build_id_find_elf,
@@ -265,7 +263,7 @@ static const char *look_into(struct file *f, int fd, uint32_t build_id) {
     struct stat st;
     if (fstat(fd, &st) != 0)
         return strerror(errno);
-    // A pipe may be waited for without end, and a device may do anything.
+    // Reading a pipe may block for ever, and a device may do anything.
     if (!S_ISREG(st.st_mode))
         return "not a regular file";
     Dwfl *dwfl = dwfl_begin(&callbacks);
@@ -273,7 +271,7 @@ static const char *look_into(struct file *f, int fd, uint32_t build_id) {
     if (dwfl != NULL) {
         wrong = NULL;
         dwfl_report_begin(dwfl);
-        // The name is that of the real place: debug files are looked for by it.
+        // By its real path, because debug files are looked for relative to it.
         f->module = dwfl_report_elf(dwfl, f->name, f->name, dup(fd), 0, true);
         dwfl_report_end(dwfl, NULL, NULL);
         if (f->module != NULL)
@@ -292,9 +290,9 @@ static const char *look_into(struct file *f, int fd, uint32_t build_id) {
     return wrong;
 }
 
-// open_file opens the file of a mapping: the one that is mapped, also if
-// another has taken its name, where that is permitted; where the process sees
-// it; or where we do.
+// open_file opens the file of a mapping: through the mapping if permitted, which works
+// also if another file has its name now; else by its path in the process's container;
+// else by its path here.
 static int open_file(const struct pprof_mapping *m, struct file *f, pid_t pid) {
     enum { FLAGS = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY };
     if (pid > 0) {
@@ -314,15 +312,14 @@ static int open_file(const struct pprof_mapping *m, struct file *f, pid_t pid) {
     return open(f->name, FLAGS);
 }
 
-// limit_waiting bounds what fetching one file of debug information may take, in
-// seconds, unless the user has set it.
+// limit_waiting limits the time to fetch one debug file to 10 s, unless the user has set
+// another limit.
 static void limit_waiting(void) {
     setenv("DEBUGINFOD_TIMEOUT", "10", 0);
     setenv("DEBUGINFOD_MAXTIME", "30", 0);
 }
 
-// complain says what is wrong with a file, once: two profiles have the same
-// files.
+// complain says what is wrong with a file, once: two profiles may have the same files.
 static void complain(const char *name, const char *wrong) {
     static struct intern told;
     if (told.n == 0)
@@ -351,7 +348,7 @@ void symbolize_profile(struct pprof *p, pid_t pid) {
             if (p->mappings[k].file == p->mappings[mapping].file &&
                 p->mappings[k].build_id == build_id)
                 done[k] = true;
-        // [vdso] and memory without a file have no slash.
+        // [vdso] and anonymous memory have no slash.
         if (p->mappings[mapping].named || f.name[0] != '/')
             continue;
         int fd = open_file(&p->mappings[mapping], &f, pid);

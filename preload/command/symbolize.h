@@ -1,7 +1,7 @@
 // symbolize.h: names of functions and lines for the addresses of a profile, by libdw of
-// elfutils: debug information, with functions that were inlined, separate files of it
-// (by build ID in /usr/lib/debug, by .gnu_debuglink), symbols, and where there is no
-// symbol, the start of the function by the table for unwinding.
+// elfutils, from debug information with inlined functions, separate debug files
+// (by build ID in /usr/lib/debug, by .gnu_debuglink), or symbols. Without a symbol, the
+// unwind table gives the start of the function.
 #ifndef MOUND_COMMAND_SYMBOLIZE_H
 #define MOUND_COMMAND_SYMBOLIZE_H
 
@@ -9,13 +9,13 @@
 
 #include "pprof.h"
 
-// symbolize_profile gives lines to all locations that have none, as far as the files
-// are there that they were mapped from, with the same build ID. A file that cannot be
-// used is named on stderr.
+// symbolize_profile adds lines to all locations without lines, from the files that they
+// were mapped from if those exist with the same build ID. A file that cannot be used is
+// named on stderr.
 //
-// pid  the process that the profile is of, whose view of the files is used, or 0.
-// Where DEBUGINFOD_URLS is set, debug information that is not here is fetched from
-// there, with a limit of time for each file.
+// pid  the process of the profile, whose view of the files is used, or 0.
+// If DEBUGINFOD_URLS is set, missing debug information is fetched from there, with a time
+// limit for each file.
 void symbolize_profile(struct pprof *p, pid_t pid);
 
 #endif // MOUND_COMMAND_SYMBOLIZE_H

@@ -1,5 +1,5 @@
-// symboltable.c: see symboltable.h. libdwfl's own search goes through all symbols for
-// each address.
+// symboltable.c: see symboltable.h. libdwfl's own search reads all symbols for each
+// address.
 #include "symboltable.h"
 
 #include <gelf.h>
@@ -10,9 +10,9 @@
 
 struct symboltable_start {
     GElf_Addr address;
-    GElf_Addr end;   // address, if its symbol has no size
-    GElf_Addr reach; // the highest end up to here
-    GElf_Addr limit; // of its section
+    GElf_Addr end;   // = address if its symbol has no size
+    GElf_Addr reach; // the highest end of all entries up to this
+    GElf_Addr limit; // end of its section
     const char *name;
     unsigned rank; // less is better
 };
@@ -33,14 +33,14 @@ static int by_address(const void *a, const void *b) {
     return strcmp(x->name, y->name);
 }
 
-// section_of returns the header of the section of a symbol, if it has code.
+// section_of returns the header of a symbol's section if it contains code.
 static bool section_of(Elf *elf, GElf_Word number, GElf_Shdr *ret) {
     Elf_Scn *section = elf != NULL ? elf_getscn(elf, number) : NULL;
     return section != NULL && gelf_getshdr(section, ret) != NULL &&
            ret->sh_flags & SHF_EXECINSTR;
 }
 
-// is_mark says whether a name is that of a place, not of a function.
+// is_mark says whether a name marks a place and is not a function's.
 static bool is_mark(const char *name) {
     return name[0] == '\0' || name[0] == '$' || strncmp(name, ".L", 2) == 0;
 }
@@ -101,7 +101,7 @@ void symboltable_free(struct symboltable *t) {
 
 const char *symboltable_find(const struct symboltable *t, GElf_Addr address,
                              GElf_Addr *ret_start, bool *ret_sure) {
-    size_t low = 0; // how many start at address or before
+    size_t low = 0; // number of entries that start at address or before
     for (size_t high = t->n; low < high;) {
         size_t middle = low + (high - low) / 2;
         if (t->starts[middle].address <= address)
@@ -109,8 +109,8 @@ const char *symboltable_find(const struct symboltable *t, GElf_Addr address,
         else
             high = middle;
     }
-    // The innermost that holds it, as a part may have a name of its own; of those
-    // that start there, the first.
+    // The innermost that covers it, since a part may have its own name; of those that
+    // start at one address, the first.
     const struct symboltable_start *found = NULL;
     for (size_t i = low; i > 0 && t->starts[i - 1].reach > address; i--) {
         const struct symboltable_start *s = &t->starts[i - 1];
@@ -120,7 +120,7 @@ const char *symboltable_find(const struct symboltable *t, GElf_Addr address,
             found = s;
     }
     *ret_sure = found != NULL;
-    // Or the last that starts before it, if that may go on to there.
+    // Otherwise the last that starts before it and may reach to it.
     for (size_t i = low; found == NULL && i > 0; i--) {
         const struct symboltable_start *s = &t->starts[i - 1];
         if (s->address != t->starts[low - 1].address)

@@ -22,8 +22,8 @@
 #include "verb.h"
 #include "whose.h"
 
-// keep_rounding keeps of an older reading what part of live objects is rounding, which
-// is not among the counters.
+// keep_rounding applies the share of rounding in live objects of an older reading: the
+// counters do not have rounding.
 static void keep_rounding(const struct mound_page_stats *before,
                           struct mound_page_stats *st) {
     bool any = false;
@@ -43,12 +43,12 @@ static void keep_rounding(const struct mound_page_stats *before,
         st->rounding = sum;
 }
 
-// read_now reads the counters of a live process over an older reading of its page. False:
-// they may not be read.
+// read_now replaces an older reading of a page by the counters of the live process.
+// False: they may not be read.
 static bool read_now(struct target *t, const struct process *p,
                      enum live_answer *ret, struct live_why *ret_why) {
     struct mound_page page = t->page;
-    // Its RSS everybody may know, but not who publishes: it may open no file.
+    // Any user may read its RSS; the process that publishes may not open the file.
     if (t->path != NULL)
         live_process(p, &t->page);
     *ret = live_read(p, &page, ret_why);
@@ -61,13 +61,13 @@ static bool read_now(struct target *t, const struct process *p,
     return true;
 }
 
-// read_last brings a reading that is not of now up to the page counts, which are.
+// read_last updates a reading that is not of now to the page counts, which always are.
 static void read_last(struct target *t) {
     struct mound_page_stats *st = &t->page.stats;
     uint64_t rss = st->rss, peak = st->rss_peak;
     if (!t->fresh)
         t->differs = lastmoment_bring_up(&t->page);
-    if (t->alive) { // these are of now: see read_now
+    if (t->alive) { // they are up to date: see read_now
         st->rss = rss;
         st->rss_peak = peak;
     }
@@ -95,7 +95,7 @@ bool target_of_process(const struct process *p, struct target *ret,
     return read_now(ret, p, ret_answer, ret_why);
 }
 
-// find_page takes the page of a process, of all that may have its name.
+// find_page takes the page that belongs to the process, among those with its ID.
 static bool find_page(const struct pages_entry *entry, void *argument) {
     struct target *t = argument;
     return entry->pid != t->pid || !target_of_page(entry, t);
@@ -158,7 +158,7 @@ static bool open_core(const char *path, struct target *t) {
     return t->path != NULL;
 }
 
-// find_named returns the process on mound of a name, 0 if there is none, or -1 after a
+// find_named returns the only process on mound of that name; 0: there is none; -1 after a
 // complaint: there are several.
 static pid_t find_named(const char *name) {
     char numbers[128] = "";
@@ -210,7 +210,7 @@ void target_close(struct target *t) {
     t->path = NULL;
 }
 
-// reread reads the page file once more.
+// reread reads the page file again.
 static bool reread(struct target *t) {
     struct pagefile file;
     struct pagefile_why why;
@@ -279,7 +279,7 @@ void target_settle(struct target *t) {
     if (t->alive || t->elsewhere || who->state != MOUND_PAGE_RUNNING)
         return;
     who->state = MOUND_PAGE_SIGNALLED;
-    who->status = -1; // by which is not known
+    who->status = -1; // the signal is not known
 }
 
 static void shortened(int sig) {

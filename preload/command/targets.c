@@ -8,7 +8,7 @@ struct walk {
     bool (*f)(struct targets_entry *entry, void *argument);
     void *argument;
     bool more;
-    // Processes whose page was seen.
+    // Processes that have a page.
     pid_t *seen;
     size_t nseen, max;
 };
@@ -18,7 +18,7 @@ static void note(struct walk *w, pid_t pid) {
         size_t max = w->max * 2 + 64;
         pid_t *more = realloc(w->seen, max * sizeof *more);
         if (more == NULL)
-            return; // it will be listed twice
+            return; // without memory it is listed twice
         w->seen = more;
         w->max = max;
     }

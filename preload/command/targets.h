@@ -7,14 +7,14 @@
 #include "target.h"
 
 struct targets_entry {
-    struct target *target; // f may move it away, and leaves path NULL then
+    struct target *target; // f may take it over, and then leaves path NULL
     struct process process;
-    bool readable; // else only process is filled: whoever may read it is not us
+    bool readable; // else only process is filled: we may not read the rest
 };
 
-// targets_each calls f for each: those with a page, dead ones too, and the processes that
-// map libmound.so and have none; of root those of all users. f returns false to stop. Cost:
-// a read of /proc/PID/maps for each process.
+// targets_each calls f for each: those with a page, also ended ones, and the processes
+// that map libmound.so without a page; for root, those of all users. f returns false to
+// stop. Cost: a read of /proc/PID/maps for each process.
 void targets_each(bool (*f)(struct targets_entry *entry, void *argument),
                   void *argument);
 

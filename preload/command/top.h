@@ -1,4 +1,4 @@
-// top.h: the parts of verb top: what a list of programs looks like, and the screen.
+// top.h: the parts of verb top: the text of the list of programs, and the screen.
 #ifndef MOUND_COMMAND_TOP_H
 #define MOUND_COMMAND_TOP_H
 
@@ -20,17 +20,17 @@ enum top_key {
 
 enum { TOP_LINE_BYTES = 512 };
 
-// top_key_name is the name of a key, as --sort takes it; top_key_read finds it, or
-// returns TOP_KEYS.
+// top_key_name is the name of a key for --sort; top_key_read finds the key, or returns
+// TOP_KEYS.
 const char *top_key_name(enum top_key key);
 enum top_key top_key_read(const char *name);
 
-// top_sort sorts by key: sizes and rates downwards, the others upwards, dead ones last.
+// top_sort sorts by key: sizes and rates downwards, others upwards, ended programs last.
 void top_sort(struct fleet *f, enum top_key key);
 
-// top_total writes one line about all of them, top_head the heads of the columns with
-// that of key in brackets, top_row a program. width is that of the terminal, which says
-// which columns there are; no line is longer.
+// top_total writes one line about all of them, top_head the column heads with that of key
+// in brackets, top_row a program. width is that of the terminal: it determines the
+// columns, and no line is longer.
 void top_total(const struct fleet *f, int width, char ret[TOP_LINE_BYTES]);
 void top_head(enum top_key key, int width, char ret[TOP_LINE_BYTES]);
 void top_row(const struct fleet_ship *s, int width, char ret[TOP_LINE_BYTES]);

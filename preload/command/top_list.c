@@ -74,12 +74,12 @@ void top_sort(struct fleet *f, enum top_key key) {
         qsort_r(f->ships, f->nships, sizeof f->ships[0], compare, &key);
 }
 
-// The columns, in their order. One with least > width is left out.
+// The columns, in order. A column is left out if the terminal is narrower than least.
 static const struct column {
     const char *head;
-    enum top_key key; // TOP_KEYS: none
-    int width;        // < 0: to the left
-    int least;        // columns of the terminal
+    enum top_key key; // TOP_KEYS: not sortable
+    int width;        // < 0: left-aligned
+    int least;        // width of the terminal
 } columns[] = {
     {"PID", TOP_PID, 7, 0},           {"USER", TOP_KEYS, -8, 100},
     {"PROGRAM", TOP_PROGRAM, -15, 0}, {"RSS", TOP_RSS, 10, 34},
@@ -146,7 +146,7 @@ void top_row(const struct fleet_ship *s, int width, char ret[TOP_LINE_BYTES]) {
     snprintf(cells[6], sizeof cells[0], "%s", units_bytes(p.caches).s);
     snprintf(cells[7], sizeof cells[0], "%s", units_bytes(p.idle).s);
     snprintf(cells[8], sizeof cells[0], "%s", units_bytes(p.other).s);
-    // A terminal that is not wide has no column for the state.
+    // On a narrow terminal there is no column for the state; it replaces the rate.
     snprintf(cells[9], sizeof cells[0], "%s", t->alive ? rate : cells[10]);
     ret[0] = '\0';
     for (unsigned i = 0; i < NCOLUMNS; i++)

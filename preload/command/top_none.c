@@ -1,4 +1,4 @@
-// top_none.c: stands in for top_screen.c where there was no ncursesw.
+// top_none.c: replaces top_screen.c in builds without ncursesw.
 #include "message.h"
 #include "top.h"
 #include "verb.h"

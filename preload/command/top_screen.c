@@ -1,8 +1,8 @@
-// top_screen.c: the screen of mound top, by ncursesw. Standard error is a pipe while it
-// is shown, and its lines are the message at the bottom.
+// top_screen.c: the screen of mound top, by ncursesw. While it is shown, standard error
+// is a pipe whose lines are the message at the bottom.
 //
-// What writes to a process's page (release) is done by a child: a page that its user
-// shortens meanwhile ends the child, and the terminal is left as it was.
+// A child process does what writes to a process's page (release): if the user of the page
+// truncates it meanwhile, only the child dies, and the terminal is restored.
 #include "top.h"
 
 #include <curses.h>
@@ -29,14 +29,14 @@ enum mode { LIST, DETAIL, HELP, CONFIRM };
 struct screen {
     struct fleet fleet;
     enum top_key key;
-    enum mode mode, before; // before: that from which CONFIRM was entered
-    pid_t chosen;           // of a live process; 0: the first
-    size_t first;           // row of the list, or line of the text, on top
+    enum mode mode, before; // before: the mode in which CONFIRM was requested
+    pid_t chosen;           // a live process; 0: the first
+    size_t first;           // row of the list, or line of the text, at the top
     char *text;             // of DETAIL
     char message[TOP_LINE_BYTES];
-    int from_stderr, from_child; // the ends of pipes that are read
-    int to_parent;               // of the second, for the child
-    bool releasing;              // the message says so
+    int from_stderr, from_child; // read ends of pipes
+    int to_parent;               // write end of the second, for the child
+    bool releasing;              // as the message says
     bool colours;
     bool end;
 };
@@ -54,7 +54,7 @@ static void on_signals(void (*handler)(int sig)) {
         sigaction(signals[i], &action, NULL);
 }
 
-// chosen_row finds the chosen process, or the first that lives.
+// chosen_row finds the chosen process, or the first live one.
 static size_t chosen_row(struct screen *s) {
     size_t found = 0;
     for (size_t i = s->fleet.nships; i-- > 0;)
@@ -111,7 +111,7 @@ static void show_list(struct screen *s) {
     }
 }
 
-// take_text reads what a writer of a page writes to a descriptor.
+// take_text returns what a function writes about a page to a descriptor.
 static char *take_text(const struct mound_page *page) {
     int fd = memfd_create("text", MFD_CLOEXEC);
     if (fd < 0)
@@ -128,7 +128,7 @@ static char *take_text(const struct mound_page *page) {
     return text;
 }
 
-// show_text shows the lines of text from s->first on.
+// show_text shows the lines of text, from s->first on.
 static void show_text(struct screen *s, const char *text) {
     size_t nlines = 0, room = LINES > 1 ? (size_t)(LINES - 1) : 0;
     for (const char *c = text; *c != '\0'; c++)
@@ -213,8 +213,7 @@ static void show(struct screen *s) {
     refresh();
 }
 
-// release starts a child that does what mound release does; what it prints becomes the
-// message.
+// release starts a child that runs mound release; its output becomes the message.
 static void release(struct screen *s) {
     char pid[16];
     snprintf(pid, sizeof pid, "%d", (int)s->chosen);
@@ -234,7 +233,7 @@ static void release(struct screen *s) {
     _exit(status);
 }
 
-// take_line reads what came through a pipe, and keeps its first line.
+// take_line reads a pipe and keeps the first line.
 static bool take_line(int fd, char ret[TOP_LINE_BYTES]) {
     char text[4096];
     ssize_t n = read(fd, text, sizeof text - 1);
@@ -247,8 +246,8 @@ static bool take_line(int fd, char ret[TOP_LINE_BYTES]) {
     return true;
 }
 
-// take_messages: the first line of a child's answer is always shown, a complaint about
-// some other process where there is no message.
+// take_messages always shows the first line of a child's answer, and complaints about
+// other processes only if there is no message.
 static void take_messages(struct screen *s) {
     char line[TOP_LINE_BYTES];
     if (take_line(s->from_child, line) && s->releasing) {
@@ -265,7 +264,7 @@ static void move_by(struct screen *s, long by) {
         return;
     }
     long row = (long)chosen_row(s) + by;
-    long last = -1; // dead ones come last, and cannot be chosen
+    long last = -1; // ended programs are last, and cannot be chosen
     for (size_t i = 0; i < s->fleet.nships; i++)
         if (s->fleet.ships[i].target.alive)
             last = (long)i;
@@ -355,8 +354,8 @@ static int64_t now_ms(void) {
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-// wait_keys handles keys, and what children print, until the next reading is due or
-// the end.
+// wait_keys handles keys and the output of children until the next reading is due or the
+// screen ends.
 static void wait_keys(struct screen *s, int64_t until) {
     int64_t left;
     while (!s->end && !ended && (left = until - now_ms()) > 0) {
@@ -365,7 +364,7 @@ static void wait_keys(struct screen *s, int64_t until) {
                                {s->from_child, POLLIN, 0}};
         int n = poll(fds, 3, (int)left);
         if (n > 0 && (fds[0].revents & (POLLHUP | POLLERR | POLLNVAL)) != 0) {
-            s->end = true; // the terminal is gone
+            s->end = true; // the terminal was closed
             return;
         }
         if (n > 0 && ((fds[1].revents | fds[2].revents) & POLLIN) != 0) {
@@ -435,7 +434,7 @@ int top_screen(enum top_key key, uint64_t interval_ns) {
     delscreen(terminal);
     fleet_end(&s.fleet);
     free(s.text);
-    if (ended != 0 && ended != SIGINT) { // die of it, as without a screen
+    if (ended != 0 && ended != SIGINT) { // end by it, as without a screen
         on_signals(SIG_DFL);
         raise(ended);
     }

@@ -8,7 +8,7 @@
 #include "message.h"
 #include "units.h"
 
-// A long name is of no more use in a table than its begin.
+// The end of a long name is of no use in a table.
 enum { NAME_MAX_BYTES = 100 };
 
 static uint64_t magnitude(int64_t value) {
@@ -31,7 +31,7 @@ static struct units_text count_text(const struct toptext *o, int64_t value) {
     return text;
 }
 
-// share_text is empty in a difference, which may have more on one side than in all.
+// share_text is empty in a difference, whose parts may be larger than the total.
 static struct units_text share_text(const struct toptext *o, int64_t value,
                                     int64_t all) {
     struct units_text text = {""};
@@ -41,11 +41,11 @@ static struct units_text share_text(const struct toptext *o, int64_t value,
     return text;
 }
 
-// print_name prints a name of a function; bytes that a terminal obeys become '?'.
+// print_name prints a name of a function; control characters become '?'.
 static void print_name(FILE *out, const char *name, size_t n) {
     size_t shown = n < NAME_MAX_BYTES ? n : NAME_MAX_BYTES;
     while (shown < n && ((unsigned char)name[shown] & 0xc0) == 0x80)
-        shown--; // not within a character
+        shown--; // do not cut within a character
     for (size_t i = 0; i < shown; i++) {
         unsigned char c = (unsigned char)name[i];
         bool obeyed =
@@ -70,7 +70,7 @@ static const char *what_of(const struct toptext *o) {
 
 // Functions.
 
-static enum pprof_value sorted_by; // by the following two
+static enum pprof_value sorted_by; // for the two functions below
 
 static int by_self(const void *a, const void *b) {
     const struct calltree_function *x = a;
@@ -123,7 +123,7 @@ void toptext_functions(FILE *out, const struct calltree *t,
 
 // Stacks.
 
-static const struct calltree *sorted_tree; // by the following
+static const struct calltree *sorted_tree; // for the function below
 
 static int by_stack(const void *a, const void *b) {
     const uint32_t *x = a;

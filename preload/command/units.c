@@ -75,11 +75,11 @@ struct unit {
     double factor;
 };
 
-// read_unit reads a decimal number, spaces and one of the units.
+// read_unit reads a decimal number, spaces and a unit.
 static bool read_unit(const char *text, const struct unit *units,
                       uint64_t *ret) {
     char *rest;
-    // strtod would read "inf", "0x10" and spaces before.
+    // strtod would also accept "inf", "0x10" and leading spaces.
     size_t ndigits = strspn(text, "0123456789.");
     if (ndigits == 0 || text[ndigits] == 'e' || text[ndigits] == 'x')
         return false;

@@ -1,11 +1,11 @@
-// units.h: numbers as a person reads them, and reads them in.
+// units.h: formats numbers for people, and parses them.
 #ifndef MOUND_COMMAND_UNITS_H
 #define MOUND_COMMAND_UNITS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-// struct units_text is the text of a number, short enough for any.
+// struct units_text has room for the text of any number.
 struct units_text {
     char s[24];
 };
@@ -23,7 +23,7 @@ struct units_text units_count(double n);
 struct units_text units_duration(uint64_t ns);
 
 // units_read_bytes reads "4096", "512KiB", "64 MiB", "1.5G"; units_read_duration reads
-// "30s", "500ms", "5m", "1h", "30" (seconds). False: it is neither, or too large.
+// "30s", "500ms", "5m", "1h", "30" (seconds). False: no such number, or too large.
 bool units_read_bytes(const char *text, uint64_t *ret);
 bool units_read_duration(const char *text, uint64_t *ret_ns);
 

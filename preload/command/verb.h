@@ -1,19 +1,19 @@
 // verb.h: the verbs of the command, one file each: verb_NAME.c. main.c has their table.
 //
-// A verb has a main function of its own, whose argv[0] is "mound NAME". It parses its
-// options by argp, which answers --help, and whose complaints exit with
-// VERB_UNUSABLE. It complains by message.h and returns one of
+// A verb has its own main function, whose argv[0] is "mound NAME". It parses its options
+// by argp, which handles --help and exits with VERB_UNUSABLE after complaints. It prints
+// its own complaints by message.h and returns one of
 #ifndef MOUND_COMMAND_VERB_H
 #define MOUND_COMMAND_VERB_H
 
 enum {
     VERB_DONE = 0,
-    VERB_NO = 1, // the answer is no: it grew, something is wrong, none is there
+    VERB_NO = 1,       // a negative result: it grew, is wrong, or there is none
     VERB_UNUSABLE = 2, // wrong usage, or it could not be done
 };
 
 struct verb {
-    const char *question; // the one that it is the first to answer, or NULL
+    const char *question; // the one that it is the first verb for, or NULL
     const char *name;
     const char *alias; // or NULL
     const char *arguments;

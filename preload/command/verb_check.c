@@ -1,5 +1,5 @@
-// verb_check.c: mound check, which runs a program and fails when its memory grows: for
-// tests that run by themselves.
+// verb_check.c: mound check, which runs a program and fails if its memory grows: for
+// automatic tests.
 #include <argp.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,12 +15,12 @@
 #include "verb.h"
 
 enum { KEY_RSS = 0x100, KEY_LIVE, KEY_WARMUP, KEY_FOR };
-enum { POINTS_MIN = 4 }; // in each of the parts that are compared
+enum { POINTS_MIN = 4 }; // in each of the two parts that are compared
 
-// struct limit is how much one figure may grow.
+// struct limit is the permitted growth of a figure.
 struct limit {
     bool given;
-    double percent; // less than 0: nbytes counts
+    double percent; // less than 0: nbytes is the limit
     uint64_t nbytes;
     const char *text;
 };
@@ -29,7 +29,7 @@ struct options {
     char **argv;
     struct limit rss;
     struct limit live;
-    uint64_t warmup_ns; // UINT64_MAX: a quarter of the time
+    uint64_t warmup_ns; // UINT64_MAX: a quarter of the run time
     uint64_t for_ns;
 };
 
@@ -111,7 +111,7 @@ static uint64_t live_of(const struct series_point *p) {
 
 typedef uint64_t figure(const struct series_point *p);
 
-// struct window is a part of the time, and its reading with the highest figure.
+// struct window is a part of the run, and the reading in it with the highest figure.
 struct window {
     double begin;
     double end;
@@ -150,8 +150,8 @@ static void print_parts(const struct parts *a, const struct parts *b) {
     print_part("not mound's", a->other, b->other);
 }
 
-// check_figure compares the last third of the time behind the warm-up with its first
-// third: the highest figures in both. It tells what it found, and returns a status.
+// check_figure compares the highest figures of the first and the last third of the time
+// after the warm-up. It prints the result, and returns an exit status.
 static int check_figure(const struct options *o, const struct limit *limit,
                         const char *name, const struct series *s, double end,
                         figure *f) {

@@ -1,4 +1,4 @@
-// verb_clean.c: mound clean, which removes what processes left behind that were killed.
+// verb_clean.c: mound clean, which removes the files that killed processes left.
 #include <argp.h>
 #include <inttypes.h>
 #include <stdio.h>

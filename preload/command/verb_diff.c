@@ -51,7 +51,7 @@ static int diff_profiles(const struct options *o) {
     return status;
 }
 
-// is_profile says whether a file begins as one in pprof's form does.
+// is_profile says whether a file begins like a profile in pprof's format.
 static bool is_profile(const char *path) {
     static const unsigned char gzip[] = {0x1f, 0x8b};
     unsigned char begin[sizeof gzip] = {0};

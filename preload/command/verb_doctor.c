@@ -1,4 +1,4 @@
-// verb_doctor.c: mound doctor [PID|PROG]: why mound is not, or not rightly, loaded.
+// verb_doctor.c: mound doctor [PID|PROG]: why mound is not loaded or does not work.
 #include <argp.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 
 enum { LINE_BYTES = 4096, PATH_BYTES = 4096 };
 
-// print_line prints one line, whatever bytes a name may have.
+// print_line prints one line; names may contain any bytes.
 static void print_line(const char *before, const char *format,
                        va_list arguments) {
     char line[LINE_BYTES];
@@ -53,7 +53,7 @@ const char *doctor_path(const struct doctor *d, const char *path) {
     return full;
 }
 
-// find_program looks a name up as a shell does; false: there is none.
+// find_program searches for a name as a shell does; false: not found.
 static bool find_program(const char *name, char *ret, size_t nbytes) {
     if (strchr(name, '/') != NULL) {
         snprintf(ret, nbytes, "%s", name);

@@ -1,4 +1,4 @@
-// verb_export.c: mound export: the pages of this user for collectors: printed, as a file
+// verb_export.c: mound export: the pages of this user for collectors: as text, as a file
 // for node_exporter, or by HTTP.
 #include <argp.h>
 #include <errno.h>
@@ -40,12 +40,12 @@ struct options {
 };
 
 // write_file replaces the file in one step. It returns 0, or an errno, and then the file
-// is what it was.
+// is unchanged.
 static int write_file(const struct options *o) {
     char temporary[4096];
     const char *name = strrchr(o->textfile, '/');
     name = name != NULL ? name + 1 : o->textfile;
-    // With a dot in front, and another end, no collector takes it for a file of its own.
+    // A name that begins with a dot and ends otherwise: collectors ignore it.
     int n = snprintf(temporary, sizeof temporary, "%.*s.%s.XXXXXX",
                      (int)(name - o->textfile), o->textfile, name);
     if (n >= (int)sizeof temporary)
@@ -81,8 +81,8 @@ static int write_once(const struct options *o) {
     return e == 0 ? VERB_DONE : VERB_UNUSABLE;
 }
 
-// write_for_ever writes the file until SIGINT, SIGTERM or SIGHUP. A failure may pass; it
-// is said when it begins, and not each time.
+// write_for_ever writes the file until SIGINT, SIGTERM or SIGHUP. A failure may be
+// temporary; it is reported when it begins, not each time.
 static int write_for_ever(const struct options *o) {
     sigset_t end;
     sigemptyset(&end);
@@ -94,7 +94,7 @@ static int write_for_ever(const struct options *o) {
         .tv_sec = (time_t)(o->interval_ns / 1000000000),
         .tv_nsec = (long)(o->interval_ns % 1000000000)};
     if (write_once(o) != VERB_DONE)
-        return VERB_UNUSABLE; // nobody would notice later
+        return VERB_UNUSABLE; // a failure at the start must be noticed
     for (int before = 0; sigtimedwait(&end, NULL, &interval) < 0;) {
         int e = write_file(o);
         if (e != 0 && e != before)

@@ -1,5 +1,5 @@
-// verb_profile.c: mound profile, which shows who allocated the memory of a process that
-// is running, or what a profile that was written says.
+// verb_profile.c: mound profile, which shows the stacks that allocated the memory of a
+// running process, or of a profile in a file.
 #include <argp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,16 +108,16 @@ static int show_file(const struct options *o) {
     return status;
 }
 
-// struct taken is what was fetched of a process.
+// struct taken is a profile that was fetched from a process.
 struct taken {
     struct pprof p;
     struct pprof base;
     bool has_base;
-    uint64_t ns;      // for how long it was looked at
-    const char *note; // what the figures mean, or NULL
+    uint64_t ns;      // how long the process was sampled for it
+    const char *note; // the meaning of the figures, or NULL
 };
 
-// time_of is for how long the process is looked at.
+// time_of is the time for which the process is sampled.
 static uint64_t time_of(const struct options *o, const struct session *s) {
     bool is_interval = o->view == GROWTH || o->view == LEAKS;
     if (o->for_ns != UINT64_MAX)
@@ -129,7 +129,7 @@ static bool take(struct session *s, struct pprof *ret) {
     return session_take(s, MOUND_PAGE_PROFILE_WRITE, ret);
 }
 
-// copy makes a profile once more.
+// copy makes a copy of a profile.
 static void copy(const struct pprof *p, struct pprof *ret) {
     struct bytes file = {0};
     pprof_write(p, &file);
@@ -137,8 +137,7 @@ static void copy(const struct pprof *p, struct pprof *ret) {
     bytes_free(&file);
 }
 
-// at_most leaves in later, stack by stack, what earlier had too: later less what is
-// more in it than in earlier.
+// at_most reduces each stack of later to the smaller of its values in later and earlier.
 static void at_most(struct pprof *later, const struct pprof *earlier) {
     struct pprof more;
     copy(later, &more);
@@ -151,7 +150,7 @@ static void at_most(struct pprof *later, const struct pprof *earlier) {
     pprof_free(&more);
 }
 
-// take_plain takes what is in use at the end, or was at the peak.
+// take_plain fetches what is in use at the end, or was at the peak.
 static bool take_plain(const struct options *o, struct session *s,
                        struct taken *ret) {
     enum mound_page_op op =
@@ -165,7 +164,7 @@ static bool take_growth(const struct options *o, struct session *s,
                         struct taken *ret) {
     ret->ns = time_of(o, s);
     ret->has_base = true;
-    if (!s->sampled) // there is nothing that could change
+    if (!s->sampled) // without samples there is no earlier state
         intern_init(&ret->base.strings);
     else if (!take(s, &ret->base))
         return false;
@@ -174,10 +173,10 @@ static bool take_growth(const struct options *o, struct session *s,
     return session_wait(s, &ret->ns) && session_stop(s) && take(s, &ret->p);
 }
 
-// take_leaks samples for the first half only: frees of sampled objects count after
-// it, so that what is in use at the end is what is left of the first half. The
-// sampling of the process itself goes on, or that of others: then two profiles give a
-// bound.
+// take_leaks samples during the first half only: frees of sampled objects still count
+// after it, so what is in use at the end is what is left of the first half. If the
+// process samples by itself, or others sample it, sampling goes on: then two profiles
+// give an upper bound.
 static bool take_leaks(const struct options *o, struct session *s,
                        struct taken *ret) {
     struct pprof middle;
@@ -202,7 +201,7 @@ static bool take_leaks(const struct options *o, struct session *s,
     return ok;
 }
 
-// tell says to somebody who waits what is going on.
+// tell prints what is going on for a user who waits.
 static void tell(const struct options *o, const struct session *s) {
     uint64_t ns = time_of(o, s);
     if (ns >= SECOND_NS && isatty(STDERR_FILENO))
@@ -221,7 +220,7 @@ static bool take_view(const struct options *o, struct session *s,
                               : take_plain(o, s, ret);
 }
 
-// how_taken says what the profile is of.
+// how_taken describes how the profile was made.
 static char *how_taken(const struct options *o, const struct session *s,
                        const struct taken *t) {
     const char *earlier = s->sampled ? ", or sampled earlier" : "";
@@ -268,8 +267,8 @@ static int show_process(const struct options *o) {
     return status;
 }
 
-// is_file says whether what is a profile: a path, or a file that is there. A number is a
-// process, anything else the name of one.
+// is_file says whether what is a profile: a path, or an existing file. A number is a
+// process ID, anything else a process name.
 static bool is_file(const char *what) {
     bool is_number =
         what[0] != '\0' && what[strspn(what, "0123456789")] == '\0';

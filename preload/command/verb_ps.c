@@ -1,4 +1,4 @@
-// verb_ps.c: mound ps, a line for each process that runs on mound or left a page.
+// verb_ps.c: mound ps, one line for each process that runs on mound or left a page.
 #include <argp.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ struct row {
     bool readable;
     struct parts parts;
     uint64_t mallocs;
-    uint64_t at_ns; // when these were read
+    uint64_t at_ns; // time of these readings
     double rate;    // mallocs a second; below 0: not known
     struct target_text state;
 };
@@ -59,14 +59,14 @@ static bool add(struct targets_entry *entry, void *argument) {
     r->mallocs = page->stats.mallocs;
     r->at_ns = page->stats.published_ns;
     uint64_t ns = parts_duration(page);
-    // The counters of a child of fork began with those of its parent.
+    // A child of fork starts with the counters of its parent.
     r->rate = page->identity.parent_page ? -1
               : ns == 0                  ? 0
                         : (double)r->mallocs * 1e9 / (double)ns;
     return true;
 }
 
-// again reads all once more, and sets the rates to those of the time between.
+// rate reads all again, and sets the rates over the time between.
 static bool rate(struct targets_entry *entry, void *argument) {
     struct rows *all = argument;
     for (size_t i = 0; entry->readable && i < all->n; i++) {

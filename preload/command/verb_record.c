@@ -1,5 +1,5 @@
-// verb_record.c: mound record, which writes how the memory of a program developed, from
-// its start to its end, and the profiles of its peak and its end.
+// verb_record.c: mound record, which records the memory of a program over time, from its
+// start to its end, and the profiles of its peak and its end.
 #include <argp.h>
 #include <dirent.h>
 #include <errno.h>
@@ -32,7 +32,7 @@ struct options {
     uint64_t rate;
 };
 
-// struct recording is a program that runs, and the file that grows.
+// struct recording is a running program, and the file that it is recorded in.
 struct recording {
     char **argv;
     time_t start;
@@ -40,7 +40,7 @@ struct recording {
     const char *path; // of the data
     FILE *file;
     struct bytes line;
-    char *folder;           // where the program leaves its profiles
+    char *folder;           // the program writes its profiles to it
     struct mound_page most; // the reading with the most live bytes
     double most_seconds;
     uint64_t most_live;
@@ -91,7 +91,7 @@ static bool ends_with(const char *s, const char *with) {
     return n > nwith && strcmp(s + n - nwith, with) == 0;
 }
 
-// data_path is where the data goes, to be freed.
+// data_path is the path of the data file, to be freed.
 static char *data_path(const char *output) {
     static const char html[] = ".html";
     if (!ends_with(output, html))
@@ -100,14 +100,14 @@ static char *data_path(const char *output) {
                         output);
 }
 
-// flush_line writes what is in r->line.
+// flush_line writes r->line to the file.
 static void flush_line(struct recording *r) {
     fwrite(r->line.at, 1, r->line.n, r->file);
     fflush(r->file);
     r->line.n = 0;
 }
 
-// add_head adds what is known of the program once it has mound.
+// add_head adds the description of the program once it has loaded mound.
 static void add_head(struct recording *r, const char *program) {
     struct bytes command = {0};
     char date[64];
@@ -140,7 +140,7 @@ static void note(void *argument, const struct series_point *point,
     flush_line(r);
 }
 
-// Profiles. The program writes them into a folder of this command.
+// Profiles. The program writes them to a folder that this command makes.
 
 static bool make_folder(struct recording *r, const struct options *o) {
     const char *tmp = getenv("TMPDIR");
@@ -150,12 +150,12 @@ static bool make_folder(struct recording *r, const struct options *o) {
         message_error("%s: %s", r->folder, strerror(errno));
         return false;
     }
-    // Of each process one: the program may start others.
+    // One for each process: the program may start others.
     char *name = store_printf("%s/%%p.pb.gz", r->folder);
     setenv("MOUND_PROFILE", name, 1);
     setenv("MOUND_PROFILE_AT", "peak", 1);
-    // So that there is a profile of its end also when a signal ends it. Statistics
-    // are written then, too.
+    // This also writes a profile when a signal ends the program, and statistics, whose
+    // file must be in the folder too.
     char *stats = store_printf("%s/%%p.json", r->folder);
     setenv("MOUND_STATS_ON", "TERM,INT,HUP", 0);
     setenv("MOUND_STATS", stats, 0);
@@ -179,7 +179,7 @@ static void remove_folder(struct recording *r) {
     free(r->folder);
 }
 
-// add_profile adds one that the program has left; false: it has not.
+// add_profile adds a profile that the program has written; false: there is none.
 static bool add_profile(struct recording *r, pid_t pid, const char *ending,
                         const char *name, double seconds) {
     struct pprof p;
@@ -237,7 +237,7 @@ static bool write_page(const struct options *o, const char *path) {
     return ok;
 }
 
-// record runs the program and returns whether all was written.
+// record runs the program and says whether all was written.
 static bool record(const struct options *o, struct recording *r,
                    const struct program *program, struct launched *l) {
     struct series s = {.each = note, .argument = r};

@@ -1,4 +1,4 @@
-// verb_report.c: mound report, which makes a page in HTML of what mound record wrote.
+// verb_report.c: mound report, which makes an HTML page from the file of mound record.
 #include <argp.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -25,7 +25,7 @@ static error_t parse(int key, char *value, struct argp_state *state) {
     return 0;
 }
 
-// report tells how it ended, with the last page, and removes that.
+// report prints how the program ended, with its last page, and removes that.
 static void report(const struct launched *l, const char *program) {
     struct mound_page page;
     fprintf(stderr, "mound: %s, pid %d, %s, after %s\n", program, (int)l->pid,

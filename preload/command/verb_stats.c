@@ -52,9 +52,9 @@ static error_t parse(int key, char *value, struct argp_state *state) {
     }
 }
 
-// publish has a process that listens publish its figures where these say more than its
-// counters, or where they may not be read: whole, also what of them has memory, and what
-// part of huge pages is not used, for which it looks at each of its pages.
+// publish requests the figures of a process that answers requests, if they say more than
+// its counters or the counters may not be read. whole also requests resident bytes and
+// the unused part of huge pages, for which the process looks at each of its pages.
 static void publish(struct target *t, bool whole) {
     enum { TIMEOUT_MS = 300, WHOLE_TIMEOUT_MS = 60 * 1000 };
     if (t->alive && (whole || !t->fresh) &&
@@ -68,7 +68,7 @@ static void publish(struct target *t, bool whole) {
                       (int)t->pid);
 }
 
-// print_age says of when the figures are, where they are not of now.
+// print_age prints the time of the figures if they are not of now.
 static void print_age(const struct target *t) {
     char text[64];
     if (t->source == TARGET_CORE || (t->alive && t->fresh))
@@ -91,7 +91,7 @@ static void print_age(const struct target *t) {
 static void print(const struct options *o, struct target *t,
                   const struct mound_page *before) {
     target_settle(t);
-    // As seen from here, not in its container.
+    // The ID in this pid namespace, not in the process's container.
     if (t->alive)
         t->page.identity.pid = (uint32_t)t->pid;
     fflush(stdout);

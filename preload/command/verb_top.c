@@ -1,4 +1,4 @@
-// verb_top.c: mound top: all programs on mound, live.
+// verb_top.c: mound top: all programs on mound, updated continuously.
 #include <argp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ struct options {
     bool batch;
 };
 
-// print_once reads twice, for the rates.
+// print_once reads twice, to compute the rates.
 static int print_once(const struct options *o) {
     const struct timespec interval = {
         .tv_sec = (time_t)(o->interval_ns / 1000000000),

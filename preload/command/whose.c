@@ -51,7 +51,7 @@ static bool maps_file(pid_t pid, const struct pagefile *file) {
     snprintf(name, sizeof name, "/proc/%d/maps", (int)pid);
     FILE *maps = fopen(name, "re");
     if (maps == NULL)
-        return true; // not for us to see
+        return true; // not readable for us
     bool found = false, any = false;
     while (!found && getline(&line, &nbytes, maps) > 0) {
         unsigned major, minor;

@@ -3,10 +3,10 @@
 #   mound-symbolize [-o OUT] [--debug-dir DIR] PROFILE...
 #   mound-symbolize --version
 #
-# Profiles in pprof's form have addresses only. Here they get names, from the files
-# that they were mapped from, if these still have the same build id. Where a file has no
-# symbol for an address, its table for unwinding tells at least where the function
-# starts. All else in a profile stays as it was, byte for byte.
+# Profiles in pprof's format have addresses only. This adds names from the files that the
+# addresses were mapped from, if those still have the same build ID. If a file has no
+# symbol for an address, its unwind table at least gives the start of the function.
+# Everything else in a profile is kept, byte for byte.
 #
 # The build packs these modules into one file (pack.py), which needs python alone, so
 # that it can be copied to where the profile was written.
@@ -29,8 +29,8 @@ from trouble import Unusable, complain, reason
 
 VERSION = '0.1.0'
 DEBUG_DIR = '/usr/lib/debug'
-# A few bytes of gzip can be any number unpacked. The largest profile that mound
-# writes has some 100 MB.
+# A few bytes of gzip can expand to any size. The largest profile that mound writes has
+# some 100 MB.
 PROFILE_MAX = 1 << 28
 CHUNK = 1 << 20
 GZIP_MAGIC = b'\x1f\x8b'
@@ -56,8 +56,8 @@ def unpack(data):
 
 
 def write_file(path, data, like):
-    """Writes a file under another name and renames it; it gets owner and
-    permissions of the one that it replaces, or is like a new one."""
+    """Writes a file under another name and renames it; it gets owner and permissions of
+    the file that it replaces, or those of a new file."""
     if like is not None and not stat.S_ISREG(like.st_mode):
         with open(path, 'wb') as file:  # a device or a pipe
             file.write(data)
@@ -75,7 +75,7 @@ def write_file(path, data, like):
             else:
                 try:
                     os.fchown(file.fileno(), like.st_uid, like.st_gid)
-                except OSError:  # then it is ours
+                except OSError:  # then the file is ours
                     pass
                 os.fchmod(file.fileno(), stat.S_IMODE(like.st_mode))
         os.rename(temporary, path)
@@ -92,7 +92,7 @@ def stat_if_there(path):
 
 
 def run(path, out, debug_dir):
-    """Names the functions in one profile; says whether that could be done."""
+    """Names the functions in one profile; returns whether that succeeded."""
     name = path
     try:
         with open(path, 'rb') as file:

@@ -1,4 +1,4 @@
-# elf.py: files of programs and libraries.
+# elf.py: reads the ELF files of programs and libraries.
 
 import os
 import stat
@@ -7,7 +7,7 @@ import zlib
 
 from trouble import Unusable
 
-TABLE_MAX = 1 << 30  # in one piece of a file
+TABLE_MAX = 1 << 30  # bytes read at once
 CHUNK = 1 << 20
 
 ELF_HEADER = struct.Struct('<16sHHIQQQIHHHHHH')
@@ -46,8 +46,8 @@ def c_string(data, at):
 
 
 class Elf:
-    """The tables of an ELF file, which may hold any numbers: a read outside of
-    the file raises Unusable."""
+    """The tables of an ELF file. Its numbers may be wrong: a read outside of the file
+    raises Unusable."""
 
     def __init__(self, file):
         self._file = file
@@ -105,7 +105,7 @@ class Elf:
         for part in notes:
             try:
                 data = self.read(part.offset, part.nbytes)
-            except Unusable:  # a debug file has segments of the program's
+            except Unusable:  # in a debug file the segments have no contents
                 continue
             found = find_build_id(data, 8 if part.align == 8 else 4)
             if found:
@@ -113,7 +113,7 @@ class Elf:
         return ''
 
     def address_of(self, offset):
-        """Where code at an offset in the file belongs, or None."""
+        """The address of code at an offset in the file, or None."""
         for s in self.segments:
             if (s.type == SEGMENT_LOAD and s.flags & SEGMENT_EXECUTE and
                     s.offset <= offset < s.offset + s.nbytes):
@@ -121,7 +121,7 @@ class Elf:
         return None
 
     def offset_of(self, address):
-        """Where in the file is what belongs at an address."""
+        """The offset in the file of what belongs at an address."""
         for s in self.segments:
             if (s.type == SEGMENT_LOAD and
                     s.address <= address < s.address + s.nbytes):
@@ -146,7 +146,7 @@ def round_up(n, align):
 
 
 def open_elf(path):
-    # To open a pipe may wait for ever, and a device may do anything.
+    # Opening a pipe may block for ever, and a device may do anything.
     if b'\0' in os.fsencode(path) or not stat.S_ISREG(os.stat(path).st_mode):
         raise Unusable('not a regular file')
     return open(path, 'rb')

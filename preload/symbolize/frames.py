@@ -1,5 +1,5 @@
-# frames.py: where functions start and end, by the table for unwinding. It has them
-# all, in stripped files too.
+# frames.py: where functions start and end, from the unwind table. It has all functions,
+# also in stripped files.
 
 import bisect
 import struct
@@ -12,7 +12,7 @@ EH_TABLE_HEAD = struct.Struct('<BBBBiI')
 EH_UDATA4, EH_PCREL_SDATA4, EH_DATAREL_SDATA4 = 0x03, 0x1b, 0x3b
 EH_ABSPTR = 0
 EH_POINTER_BYTES = {0: 8, 2: 2, 3: 4, 4: 8, 10: 2, 11: 4, 12: 8}
-EH_CIE_MAX = 256  # they have about 20 bytes
+EH_CIE_MAX = 256  # bytes; one has about 20
 
 
 class Frames:
@@ -30,7 +30,7 @@ class Frames:
         if len(data) < EH_TABLE_HEAD.size:
             return
         version, frame, count, table, _, n = EH_TABLE_HEAD.unpack_from(data)
-        # What all linkers write.
+        # The encoding of all linkers.
         if (version, frame, count, table) != (EH_VERSION, EH_PCREL_SDATA4,
                                               EH_UDATA4, EH_DATAREL_SDATA4):
             return
@@ -41,7 +41,7 @@ class Frames:
                              in struct.iter_unpack('<ii', data))
 
     def start(self, address):
-        """Start of the function that address is in, or None."""
+        """The start of the function that contains address, or None."""
         i = bisect.bisect_right(self._starts, address) - 1
         if i < 0:
             return None
@@ -49,8 +49,8 @@ class Frames:
         try:
             nbytes = self._function_bytes(entry)
         except (Unusable, IndexError, KeyError, struct.error):
-            # Then it ends where the next starts: a function without an entry
-            # behind it would be taken for a part of it.
+            # Assume that it ends where the next one starts, although a function without
+            # an entry may lie between.
             nbytes = None
         if nbytes is not None and address >= start + nbytes:
             return None
@@ -63,8 +63,8 @@ class Frames:
         return int.from_bytes(self._elf.read(at + 8 + width, width), 'little')
 
     def _encoding(self, at):
-        """How the entries that go with the common part at an offset hold
-        addresses."""
+        """The encoding of addresses in entries whose common information entry (CIE) is
+        at an offset."""
         if at not in self._encodings:
             head = self._elf.read(at, 4)
             nbytes, = struct.unpack('<I', head)
@@ -74,8 +74,8 @@ class Frames:
 
 
 def cie_encoding(data):
-    """The encoding of addresses that a common information entry tells; data is
-    what follows its length."""
+    """The encoding of addresses from a common information entry; data follows its
+    length."""
     version = data[4]
     augmentation = c_string(data, 5)
     at = 5 + len(augmentation) + 1

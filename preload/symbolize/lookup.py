@@ -1,5 +1,5 @@
 # lookup.py: names for the addresses of a profile, from the files that they were mapped
-# from, if these still have the same build id.
+# from, if those still have the same build ID.
 
 import os
 
@@ -48,8 +48,8 @@ def names_in_file(path, build_id, time_ns, offsets, debug_dir):
 
 
 def inexact_name(path, symbol, complete, start):
-    """A name where no symbol says that it holds an address: that of the last
-    symbol before, unless another function may have begun since."""
+    """A name for an address that no symbol covers: that of the last symbol before it,
+    unless another function may start between."""
     if symbol is not None and (complete if start is None
                                else symbol.value >= start):
         return symbol.name
@@ -62,7 +62,7 @@ def symbolize(profile, debug_dir):
     files = {}
     for mapping in profile.mappings.values():
         path = profile.strings[mapping.filename_string]
-        # [vdso] and memory without a file have no slash.
+        # [vdso] and anonymous memory have no slash.
         if (mapping.unnamed_locations and not mapping.named and
                 path.startswith(b'/')):
             build_id = profile.strings[mapping.build_id_string]

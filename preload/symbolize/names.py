@@ -1,4 +1,4 @@
-# names.py: names of functions as people write them.
+# names.py: makes names of functions readable.
 
 import re
 import subprocess
@@ -15,11 +15,11 @@ STRING = b'std::__cxx11::basic_string'
 CLONE = re.compile(rb'( \[clone [^]]*\])+$')
 COPY = re.compile(rb'(\.(cold|constprop|isra|lto_priv|part|llvm)(\.\d+)*)+$')
 CRATE_HASH = re.compile(rb'\[[0-9a-f]{10,16}\]')
-ARGUMENTS_MAX = 60  # a hash table of the library has a thousand
+ARGUMENTS_MAX = 60  # a hash table of the standard library has a thousand
 
 
 class Bracket:
-    """A bracket that is open, and the parts between commas behind it."""
+    """An open bracket, and the parts between commas after it."""
 
     def __init__(self, kind, is_list):
         self.kind = kind
@@ -28,8 +28,8 @@ class Bracket:
 
 
 def shorten(name):
-    """A name of C++ or Rust as it is written: without arguments of templates
-    that are the default, or too long to read. What cannot be followed stays."""
+    """Shortens a demangled name of C++ or Rust: without template arguments that are
+    defaults or too long to read. A name that cannot be parsed stays unchanged."""
     top = Bracket(b'', False)
     open_brackets = [top]
     at = 0
@@ -71,7 +71,7 @@ def template_arguments(parts):
 
 
 def demangle(names):
-    """The names of C++ and Rust as the demangler writes them, as a dict."""
+    """Demangles names of C++ and Rust; returns a dict."""
     mangled = [n for n in sorted(names) if re.fullmatch(rb'_[ZR][\w.$]+', n)]
     if not mangled:
         return {}
@@ -87,8 +87,8 @@ def demangle(names):
 
 
 def readable(names):
-    """What to call the functions of these names, as a dict. Parts and copies
-    that the compiler has made of one go by its name."""
+    """Readable names for symbols, as a dict. Parts and copies of a function that the
+    compiler made get its name."""
     demangled = demangle(names)
     return {name: shorten(CLONE.sub(b'', demangled[name]))
             if name in demangled else COPY.sub(b'', name) for name in names}

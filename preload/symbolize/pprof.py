@@ -65,8 +65,8 @@ def read_fields(data):
 
 
 def read_ints(data):
-    """The fields of a message that are numbers, by number of the field, and a
-    set of those that are bytes."""
+    """The number fields of a message, by field number, and the set of fields that are
+    bytes."""
     ints, others = {}, set()
     for number, value, _, _ in read_fields(data):
         if isinstance(value, int):
@@ -114,7 +114,7 @@ class Location:
 
 
 class Profile:
-    """A profile as the list of its fields, parts, and what we look at in it."""
+    """A profile as the list of its fields, parts, and the ones that are used here."""
 
     def __init__(self, data):
         self.parts = []
@@ -189,7 +189,7 @@ class Profile:
         return self._functions[key]
 
     def _append(self, part, field):
-        """Puts a field at the end of the message that parts[part] is."""
+        """Appends a field to the message in parts[part]."""
         (number, value, _, _), = read_fields(self.parts[part])
         self.parts[part] = bytes_field(number, value + field)
         self.changed = True

@@ -27,24 +27,24 @@ class Start:
 
     def __init__(self, value, order, name, section):
         self.value = value
-        self.order = order  # among those that start at value: the first counts
+        self.order = order  # among those that start at value, the first one wins
         self.name = name  # None if it has a size
         self.section = section
 
 
 class Symbols:
-    """Finds the symbols that some addresses are in. A table of symbols may have
-    a million of them, addresses are few: so each symbol is looked up among the
-    addresses, and only those that hit are kept."""
+    """Finds the symbols that contain some addresses. A symbol table may have a million
+    symbols and there are few addresses, so each symbol is looked up among the addresses,
+    and only those that match are kept."""
 
     def __init__(self, addresses):
         self._addresses = addresses  # in order
-        self._best = [None] * len(addresses)  # of those with a size
+        self._best = [None] * len(addresses)  # among symbols with a size
         # Of those between this address and the one before.
         self._starts = [None] * len(addresses)
 
     def add(self, elf, name):
-        """Takes in a table of symbols, if the file has it; says whether."""
+        """Adds a symbol table, if the file has it; returns whether it has."""
         table = elf.section(name)
         if table is None or table.link >= len(elf.sections):
             return False
@@ -89,12 +89,12 @@ class Symbols:
             self._starts[i] = start
 
     def sized(self, i):
-        """The name of the symbol that says that it holds addresses[i]."""
+        """The name of the symbol that covers addresses[i], or None."""
         return self._best[i][-1] if self._best[i] else None
 
     def sizeless(self, i):
-        """Start of the last symbol up to addresses[i] if it has no size, and so
-        may go on to there; else None."""
+        """The start of the last symbol up to addresses[i] if it has no size, so that it
+        may reach to there; else None."""
         address = self._addresses[i]
         while i > 0 and self._starts[i] is None:
             i -= 1
@@ -106,19 +106,19 @@ class Symbols:
 
 
 def plain_name(name):
-    """The name without a version; nothing for marks that are no functions."""
+    """The name without its version; empty for marks that are not functions."""
     name = name.split(b'@')[0]
     return b'' if name.startswith((b'$', b'.L')) else name
 
 
 def name_rank(info, name):
-    """Orders names of one address: malloc before __libc_malloc."""
+    """Sort key for names of one address: malloc before __libc_malloc."""
     return (info & 15 == SYMBOL_NOTYPE, info >> 4 == SYMBOL_LOCAL, len(name),
             name)
 
 
 def debug_link(elf):
-    """Name and checksum of the file that .gnu_debuglink tells of, or None."""
+    """Name and checksum of the file that .gnu_debuglink names, or None."""
     section = elf.section(b'.gnu_debuglink')
     if section is None:
         return None
@@ -132,8 +132,8 @@ def debug_link(elf):
 
 
 def separate_files(elf, path, build_id, debug_dir):
-    """Yields where symbols of a file may be that were cut off, as gdb looks for
-    them, and the checksum that is known of each, or None."""
+    """Yields the paths where a separate debug file may be, in gdb's order, each with its
+    checksum, or None if that is not known."""
     if build_id:
         yield os.path.join(os.fsencode(debug_dir), b'.build-id',
                            os.fsencode(build_id[:2]),
@@ -152,7 +152,7 @@ def separate_files(elf, path, build_id, debug_dir):
 
 
 def add_separate(symbols, path, build_id, crc):
-    """Takes in the symbols of a separate file; says whether it has some."""
+    """Adds the symbols of a separate debug file; returns whether it has some."""
     try:
         with open_elf(path) as file:
             debug = Elf(file)
@@ -179,8 +179,8 @@ def is_same_file(one, other):
 
 
 def all_symbols(elf, path, build_id, debug_dir, addresses):
-    """The symbols of a file from the best place that has them, and whether
-    these are about all that it had when it was linked."""
+    """The symbols of a file from the best source, and whether they are (nearly) all that
+    it had when it was linked."""
     for separate, crc in separate_files(elf, path, build_id, debug_dir):
         symbols = Symbols(addresses)
         if (not is_same_file(separate, path) and

@@ -5,7 +5,7 @@ import sys
 
 
 class Unusable(Exception):
-    """A file that is not what it should be; the text says why."""
+    """A file that cannot be used; the text says why."""
 
 
 def reason(error):
@@ -18,7 +18,7 @@ told = set()
 
 
 def complain(name, why):
-    """One line on stderr, once: profiles of one program have the same files."""
+    """Prints one line on stderr, once: profiles of one program have the same files."""
     line = f'mound-symbolize: {os.fsdecode(name)}: {why}'
     if line not in told:
         told.add(line)

@@ -1,5 +1,4 @@
-// flame.js: a profile as a flame graph that can be zoomed and searched, and its
-// functions as a table.
+// flame.js: a profile as a flame graph with zoom and search, and as a table of functions.
 'use strict';
 
 const ROW_PX = 20, PIXEL_MIN = 1;
@@ -11,8 +10,8 @@ const metrics = [
   {label: 'Allocated, objects', text: countText},
 ];
 
-// buildTree makes nodes of the columns of a profile. A width is the amount, or in a
-// difference all that was added and taken away.
+// buildTree makes nodes from the columns of a profile. The width of a node is its amount
+// or, in a difference, the sum of all additions and subtractions below it.
 function buildTree(profile) {
   const nodes = profile.parent.map((parent, i) => ({
     name: profile.names[profile.function[i]] || 'all', parent: null, children: [],
@@ -33,7 +32,7 @@ function selfOf(n, m) {
   return n.children.reduce((rest, c) => rest - c.total[m], n.total[m]);
 }
 
-// colour is the same for names that begin alike; in a difference, red has grown.
+// colour is the same for names with the same beginning; in a difference, red has grown.
 function colour(n, m, isDiff) {
   if (n.depth === 0)
     return 'hsl(210 8% var(--light))';
@@ -125,7 +124,7 @@ function flameView(profile) {
       amount(root.total[metric])].filter(Boolean).join(' · ');
   }
 
-  // What matches, each byte once: below one that matches all is counted.
+  // Sums the nodes that match, each byte once: the search stops below a match.
   function countMatches() {
     const names = new Set();
     let sum = 0;

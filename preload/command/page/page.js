@@ -1,5 +1,5 @@
-// page.js: the page as a whole, from the list of objects in it; preload/profiles.md
-// describes them.
+// page.js: builds the whole page from the list of objects in it, which
+// preload/profiles.md describes.
 'use strict';
 
 function headView(head) {

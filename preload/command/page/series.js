@@ -1,5 +1,4 @@
-// series.js: the resident memory over time, as areas on top of one another, and the
-// table of size classes.
+// series.js: resident memory over time as stacked areas, and the table of size classes.
 'use strict';
 
 const parts = [
@@ -13,13 +12,13 @@ const parts = [
 ];
 const POINTS_MAX = 800;
 
-// partOf is what of a part is in RSS. What has no memory was mostly never touched, which
-// is the case of large objects.
+// partOf returns the resident bytes of a part. Memory without pages was usually never
+// touched, which happens in large objects, so it is subtracted from those that are live.
 function partOf(s, key) {
   return key === 'live' ? Math.max(0, s.live - (s.absent || 0)) : s[key] || 0;
 }
 
-// thin leaves at most POINTS_MAX samples, of each group the one with the largest RSS.
+// thin keeps at most POINTS_MAX samples: of each group the one with the largest RSS.
 function thin(samples) {
   const group = Math.ceil(samples.length / POINTS_MAX), left = [];
   for (let i = 0; i < samples.length; i += group)
@@ -28,7 +27,7 @@ function thin(samples) {
   return left;
 }
 
-// A step between grid lines that is 1, 2 or 5 times a power of base.
+// niceStep returns a step between grid lines: 1, 2 or 5 times a power of base.
 function niceStep(range, lines) {
   const rough = range / lines, power = 10 ** Math.floor(Math.log10(rough));
   return [1, 2, 5, 10].map((f) => f * power).find((s) => s >= rough);

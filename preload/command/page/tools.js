@@ -1,5 +1,5 @@
-// tools.js: what the parts of the page share. All text of a profile goes into the page
-// as text, never as HTML: names of functions may hold anything.
+// tools.js: functions shared by the parts of the page. All text of a profile is added to
+// the page as text, never as HTML: function names may contain anything.
 'use strict';
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
@@ -48,7 +48,7 @@ function node(name, attributes, ...children) {
   return e;
 }
 
-// choice makes a row of buttons, one of which is pressed.
+// choice makes a row of buttons; one of them is pressed.
 function choice(labels, first, chosen) {
   const buttons = labels.map((label, i) => node('button', {
     type: 'button', 'aria-pressed': i === first,
@@ -59,7 +59,7 @@ function choice(labels, first, chosen) {
   return node('span', {class: 'choice', role: 'group'}, ...buttons);
 }
 
-// The box beside the pointer that says more.
+// The box beside the pointer with details.
 const tip = node('div', {class: 'tip', hidden: ''});
 
 function showTip(event, ...children) {
