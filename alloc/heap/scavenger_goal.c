@@ -75,16 +75,20 @@ bool scavenger_reuses_locked(const struct mheap *h) {
 // keep_now_locked returns how many unused pages a heap may keep even for a moment.
 static uint64_t keep_now_locked(struct mheap *h, uint64_t idle) {
     uint64_t keep = max_size(h->peak_pages / KEEP_SHARE, KEEP_PAGES);
+    uint64_t room = UINT64_MAX; // that a limit leaves
     if (memlimit_near_locked(h) && memlimit_may_spend(h))
-        return max_size(memlimit_idle_locked(h), h->kept_pages);
-    // A shorter half-life keeps as much less at once: with 0 only what a heap at
-    // rest does.
+        room = max_size(memlimit_idle_locked(h), h->kept_pages);
+    // A shorter half-life keeps as much less at once, also where a limit leaves room
+    // for more: with 0 only what a heap at rest does.
     if (h->half_life_ns < SCAVENGE_HALF_LIFE_NS) {
         uint64_t rest = scavenger_rest_pages(h);
         uint64_t more = keep > rest ? keep - rest : 0;
-        return rest + more * h->half_life_ns / SCAVENGE_HALF_LIFE_NS +
+        keep = rest + more * h->half_life_ns / SCAVENGE_HALF_LIFE_NS +
                h->kept_pages;
+        return min_size(keep, room);
     }
+    if (room != UINT64_MAX)
+        return room;
     uint64_t reused = reused_locked(h);
     if (reused > SCAVENGER_FLOOR_PAGES)
         h->reuse_seen = sys_ticks();

@@ -69,3 +69,17 @@ Test(memlimit, has_room_for_huge_pages_until_it_is_near) {
 
     cr_assert(eq(u64, mem_fake_calls(MEM_HUGEPAGES), 1));
 }
+
+Test(memlimit, keeps_no_more_than_the_half_life_does) {
+    struct fixture f = start(100 * MIB);
+    f.heap->half_life_ns = 0; // at once
+    struct mspan *stays = fixture_large(&f, 50 * MIB_PAGES, 1);
+    struct mspan *s = fixture_large(&f, 45 * MIB_PAGES, 1);
+    cr_assert(is_near(&f));
+
+    fixture_free_large(&f, s);
+
+    // Near a limit there is room for them, and they are not to be kept.
+    cr_assert(le(u64, f.heap->pages.nbacked, 4 * MIB_PAGES));
+    fixture_free_large(&f, stays);
+}
