@@ -36,7 +36,7 @@
 // first verb that answers it.
 static const struct verb verbs[] = {
     {"Which memory is it?", "ps", NULL, "",
-     "lists processes on mound, and those that were killed", verb_ps},
+     "lists processes on mound, and killed ones", verb_ps},
     {NULL, "stats", "explain", "PID|FILE|CORE",
      "shows what the memory of one is made of, and why", verb_stats},
     {NULL, "top", NULL, "", "shows all of them live", verb_top},
@@ -57,7 +57,7 @@ static const struct verb verbs[] = {
     {NULL, "report", NULL, "[FILE]", "makes an HTML page of that record",
      verb_report},
     {"Does it grow?", "check", NULL, "-- PROGRAM...",
-     "runs a program and fails if its memory grows, for CI", verb_check},
+     "fails if the memory of a program grows, for CI", verb_check},
     {"Tidy up", "clean", NULL, "", "removes what killed processes left",
      verb_clean},
 };
