@@ -7,8 +7,9 @@
 
 #include "base/compiler.h"
 
-// auxv_get returns a value of the auxiliary vector (AT_SYSINFO_EHDR, ...), or 0: it was not
-// told. errno stays, which getauxval sets then.
+// auxv_get returns a value of the auxiliary vector (AT_SYSINFO_EHDR, ...), or 0
+// if the vector does not have it. It keeps errno, which getauxval sets in that
+// case.
 static inline uintptr_t auxv_get(unsigned long type) {
     int saved = errno;
     uintptr_t value = getauxval(type);

@@ -1,14 +1,16 @@
-// cfi.c: see cfi.h. The formats: DWARF 4, section 6.4, and the Linux Standard Base
-// on .eh_frame and .eh_frame_hdr; numbers of registers: the System V ABI for
+// cfi.c: see cfi.h. The formats: DWARF 4, section 6.4, and the Linux Standard
+// Base on .eh_frame and .eh_frame_hdr; register numbers: the System V ABI for
 // x86-64.
 //
-// Two ways lead over a frame. Nearly all are of one kind: the caller's stack
-// pointer is rsp or rbp and a number, the return address lies below it, and rbp is
-// saved at some distance or unchanged; or it is the outermost one. What such a frame is was read once and
-// stands in a table by its address, with a checksum of what it was read from, which is
-// compared in what can be unloaded: another library may come to the place of one. All other frames
-// (signals, stacks that were aligned, code in assembler) have their tables read
-// each time, with all registers.
+// There are two ways to step over a frame. Nearly all frames are plain: the
+// caller's stack pointer is rsp or rbp plus a constant, the return address is
+// the word below it, and rbp is saved at a constant distance or unchanged;
+// outermost frames count as plain too. The table of known frames holds plain
+// frames by address, each with a checksum of the unwind table that it was read
+// from. For objects that can be unloaded the checksum is compared at each use,
+// because another library may be loaded at the same address. For all other
+// frames (signals, realigned stacks, assembler) the unwind tables are read each
+// time, with all registers.
 #include "os/cfi.h"
 
 #include <stdatomic.h>
@@ -21,36 +23,36 @@
 
 enum {
     WORD_BYTES = STACK_WORD_BYTES,
-    FRAME_BYTES_MAX = 1 << 20, // from a frame to its caller's, by its pointer
+    FRAME_BYTES_MAX = 1 << 20, // largest distance between two frame pointers
     KNOWN_ENTRIES = 1 << 12,
     SHORT_MAX = INT16_MAX,
 };
 
 #define BIT(reg) ((uint32_t)1 << (reg))
 
-// What a function gives back as it was.
+// The registers that a function preserves for its caller.
 static const uint32_t KEPT = BIT(CFI_RBX) | BIT(CFI_RBP) | BIT(CFI_R12) |
                              BIT(CFI_R12 + 1) | BIT(CFI_R12 + 2) |
                              BIT(CFI_R12 + 3);
-// What the quick way keeps.
+// The registers that a quick walk keeps.
 static const uint32_t QUICK = BIT(CFI_RBP) | BIT(CFI_RSP) | BIT(CFI_RIP);
 
-// Frames that are known.
+// Known frames.
 
-// struct plain is a frame of the usual kind.
+// struct plain is a frame of the common kind.
 struct plain {
     int32_t cfa_offset;
-    int16_t rbp_offset; // from the CFA; 0: rbp is the caller's
+    int16_t rbp_offset; // from the CFA; 0: rbp is unchanged
     bool cfa_by_rbp;
-    bool outermost; // it returns nowhere
+    bool outermost; // it has no caller
 };
 
-// struct entry: three words that belong together if pc is right; each is written
-// and read by itself.
+// struct entry: written and read word by word, without a lock. The three words
+// are of one entry if pc_mixed ^ plain ^ source is the pc looked for.
 struct entry {
-    _Atomic uint64_t pc_mixed; // ^ plain ^ source
+    _Atomic uint64_t pc_mixed; // pc ^ plain ^ source
     _Atomic uint64_t plain;
-    _Atomic uint64_t source; // distance of its table from the object, checksum
+    _Atomic uint64_t source; // distance from the object, checksum
 };
 
 static struct entry entries[KNOWN_ENTRIES];
@@ -63,7 +65,7 @@ _Static_assert(KNOWN_ENTRIES == 1 << (64 - 52), "what the shift leaves");
 static bool known_find(const struct loaded *object, uintptr_t pc,
                        struct plain *ret_plain) {
     const struct entry *e = entry_of(pc);
-    // relaxed: words of different entries do not fit together
+    // relaxed: the xor detects words of different entries
     uint64_t mixed = atomic_load_explicit(&e->pc_mixed, memory_order_relaxed);
     uint64_t plain = atomic_load_explicit(&e->plain, memory_order_relaxed);
     uint64_t source = atomic_load_explicit(&e->source, memory_order_relaxed);
@@ -120,12 +122,12 @@ static bool as_plain(const struct cfi_row *row, struct plain *ret_plain) {
     return true;
 }
 
-// Steps. Each leaves r as it is unless it succeeds.
+// Steps. A step that fails leaves r unchanged.
 
 enum step {
     STEP_DONE,
-    STEP_END,     // the outermost frame, or nothing that could be followed
-    STEP_UNKNOWN, // it takes a register that the quick way has lost
+    STEP_END,     // outermost frame, or no way further
+    STEP_UNKNOWN, // needs a register that the quick walk did not keep
 };
 
 static enum step step_plain(struct cfi_walk *w, const struct plain *p) {
@@ -147,7 +149,7 @@ static enum step step_plain(struct cfi_walk *w, const struct plain *p) {
     return STEP_DONE;
 }
 
-// step_pointer follows rbp, for code that has no tables.
+// step_pointer follows rbp through code that has no tables.
 static enum step step_pointer(struct cfi_walk *w) {
     struct cfi_registers *r = &w->r;
     uintptr_t fp = r->value[CFI_RBP];
@@ -166,7 +168,7 @@ static enum step step_pointer(struct cfi_walk *w) {
     return STEP_DONE;
 }
 
-// restore finds one register of the caller; false if that cannot be.
+// restore computes one register of the caller; false if it cannot.
 static bool restore(struct cfi_walk *w, const struct cfi_row *row, unsigned reg,
                     uintptr_t cfa, struct cfi_registers *to) {
     const struct cfi_registers *r = &w->r;
@@ -200,7 +202,7 @@ static bool restore(struct cfi_walk *w, const struct cfi_row *row, unsigned reg,
     return ok;
 }
 
-// step_row takes all registers over a frame.
+// step_row steps over a frame with all registers.
 static NOINLINE enum step step_row(struct cfi_walk *w,
                                    const struct cfi_row *row) {
     struct cfi_registers to = w->r;
@@ -216,7 +218,7 @@ static NOINLINE enum step step_row(struct cfi_walk *w,
             return w->quick ? STEP_UNKNOWN : STEP_END;
         cfa = w->r.value[row->cfa_register] + (uintptr_t)(intptr_t)row->cfa_arg;
     }
-    if (!row->signal) { // which has all
+    if (!row->signal) { // a signal frame restores all of them
         to.known &= KEPT | QUICK;
         if (cfa <= w->r.value[CFI_RSP])
             return STEP_END;
@@ -227,7 +229,7 @@ static NOINLINE enum step step_row(struct cfi_walk *w,
             (reg == CFI_RIP || reg == CFI_RSP))
             return STEP_END;
     if (row->rule[CFI_RIP] == CFI_SAME_VALUE)
-        return STEP_END; // it would be called by itself
+        return STEP_END; // a frame would be its own caller
     w->r = to;
     w->exact = row->signal;
     return STEP_DONE;

@@ -1,9 +1,9 @@
-// cfi.h: stacks by the tables that compilers leave for unwinding (.eh_frame, call
-// frame information of DWARF), read where the loader has mapped them.
+// cfi.h: stack walks by unwind tables (.eh_frame, DWARF call frame
+// information), which are read where the loader has mapped them.
 //
-// Nothing here waits, allocates, makes a system call beyond stack.h's, or changes
-// errno; so it works in a signal handler, in a child of fork, under any lock, and
-// on any stack with CFI_STACK_BYTES to spare.
+// Nothing here waits, allocates, changes errno or makes a system call other
+// than those of stack.h. It therefore works in a signal handler, in the child
+// of a fork, under any lock, and on any stack that has CFI_STACK_BYTES left.
 #ifndef MOUND_OS_CFI_H
 #define MOUND_OS_CFI_H
 
@@ -13,29 +13,31 @@
 
 enum { CFI_STACK_BYTES = 1536 };
 
-// struct cfi_walk: the first three are the caller's to fill in, and are used up.
+// struct cfi_walk: the caller sets the first three fields; the walk changes
+// them.
 struct cfi_walk {
-    struct cfi_registers r; // rip is an instruction of their frame
+    struct cfi_registers r; // rip is an address inside the frame's function
     struct stack_view view;
     bool quick;
-    bool exact;           // rip is where a signal came, and not behind a call
-    struct loaded object; // that the last address was in
+    bool exact; // rip is the interrupted instruction, not a return address
+    struct loaded object; // the object of the last address
 };
 
-// cfi_walk writes the return addresses of the frames outside of the one that w->r
-// is of, innermost first, and returns how many: up to max, without those to be
-// skipped. Where a signal came, the interrupted instruction stands in its place.
-// Code without tables is passed by its frame pointer, if it looks like one. Each
-// address costs a few dozen steps, or some hundred when it is met the first time
-// (or its place in the table of those met is taken by another).
+// cfi_walk writes the return addresses of the callers of the frame in w->r,
+// innermost first, and returns how many: up to max, not counting skipped ones.
+// For a frame interrupted by a signal it writes the interrupted instruction. It
+// follows the frame pointer through code without tables if that pointer is
+// plausible. An address that is in the table of known frames costs a few dozen
+// steps, any other some hundred.
 //
-// The quick way keeps few registers. *ret_lost says that it met a frame that takes
-// another one, so that the other way would lead further.
+// A quick walk keeps rbp, rsp and rip only. *ret_lost is true if it stopped at
+// a frame that needs another register: a full walk gets further.
 //
-// The code that is running stays loaded, and so its tables do. Code of a library that
-// is just being loaded (resolvers of indirect functions) counts as without tables. A walk that was led
-// astray, through code that has neither tables nor frame pointers, could look into
-// a library while that is unloaded.
+// Running code stays loaded, and so do its tables. Code of a library that is
+// being loaded (resolvers of indirect functions) is treated as code without
+// tables. A walk through code that has neither tables nor frame pointers may
+// read a wrong address and follow it into a library that another thread is
+// unloading.
 unsigned cfi_walk(struct cfi_walk *w, const struct stack_skip *skip,
                   uintptr_t *ret_pcs, unsigned max, bool *ret_lost);
 

@@ -1,4 +1,4 @@
-// cfi_bytes.h: the numbers that unwind tables are made of.
+// cfi_bytes.h: reads the numbers of unwind tables.
 #ifndef MOUND_OS_CFI_BYTES_H
 #define MOUND_OS_CFI_BYTES_H
 
@@ -6,7 +6,7 @@
 
 #include "os/loaded.h"
 
-// Encodings of pointers: a format, and what is added.
+// Encodings of pointers: a format, and what the value is relative to.
 enum {
     CFI_PE_FORMAT = 0x0f,
     CFI_PE_ABSOLUTE = 0x00,
@@ -25,8 +25,8 @@ enum {
     CFI_PE_TABLE = 0x3b, // signed 4 bytes relative to .eh_frame_hdr
 };
 
-// struct cfi_bytes goes through bytes. What is read behind the end is 0, and bad.
-// Nothing is read outside of the object.
+// struct cfi_bytes is a position in a table. A read past the end returns 0 and
+// sets bad; nothing outside the object is read.
 struct cfi_bytes {
     const uint8_t *p;
     const uint8_t *end;
@@ -49,7 +49,7 @@ static inline uint64_t cfi_bytes_read(struct cfi_bytes *r, unsigned n) {
         r->p = r->end;
         return 0;
     }
-    memcpy(&value, r->p, n); // little-endian, as all that this is built for
+    memcpy(&value, r->p, n); // little-endian, like every architecture supported
     r->p += n;
     return value;
 }

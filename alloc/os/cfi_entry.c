@@ -3,7 +3,7 @@
 
 #include "os/cfi_registers.h"
 
-enum { LENGTH_64 = 0xfffffff0 }; // and above: 64-bit DWARF, or no entry
+enum { LENGTH_64 = 0xfffffff0 }; // at least this: 64-bit DWARF, or no entry
 
 bool cfi_entry_read(const struct loaded *object, uintptr_t addr,
                     struct cfi_bytes *ret_entry) {
@@ -17,7 +17,7 @@ bool cfi_entry_read(const struct loaded *object, uintptr_t addr,
     return true;
 }
 
-// read_augmentation reads the letters of which the first is z.
+// read_augmentation reads the data of the augmentation letters after z.
 static bool read_augmentation(struct cfi_bytes *r, const char *letters,
                               struct cfi_cie *cie) {
     uint64_t nbytes = cfi_bytes_uleb(r);
@@ -31,7 +31,8 @@ static bool read_augmentation(struct cfi_bytes *r, const char *letters,
             cie->encoding = (uint8_t)cfi_bytes_read(&data, 1);
         } else if (*letters == 'P') {
             uint8_t encoding = (uint8_t)cfi_bytes_read(&data, 1);
-            // An aligned one would be.
+            // The pointer is skipped. An aligned one (0x50) would have padding
+            // first; no compiler emits it.
             cfi_bytes_pointer(
                 &data, encoding & (uint8_t) ~(CFI_PE_INDIRECT | CFI_PE_ADDED));
         } else if (*letters == 'L') {
@@ -39,7 +40,7 @@ static bool read_augmentation(struct cfi_bytes *r, const char *letters,
         } else if (*letters == 'S') {
             cie->signal = true;
         } else if (*letters != 'B') {
-            break; // of what comes behind it the length is not known
+            break; // the length of its data and of all later ones is unknown
         }
     }
     return !data.bad;
@@ -91,7 +92,7 @@ uintptr_t cfi_entry_find(const struct loaded *object, uintptr_t pc) {
     if (r.bad || n > (size_t)(r.end - r.p) / PAIR_BYTES)
         return 0;
     const uint8_t *pairs = r.p;
-    uint64_t low = 0; // the first pair above pc is in [low, high]
+    uint64_t low = 0; // the index of the first pair above pc is in [low, high]
     uint64_t high = n;
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
@@ -115,7 +116,7 @@ uintptr_t cfi_entry_cie_of(struct cfi_bytes *r) {
     return r->bad || distance == 0 ? 0 : here - distance;
 }
 
-// sum_entry adds bytes to a sum: another sum for other bytes, but for chance.
+// sum_entry adds the bytes to a sum.
 static uint64_t sum_entry(const struct cfi_bytes *r, uint64_t sum) {
     static const uint64_t odd = 0x9e3779b97f4a7c15u;
     const uint8_t *p = r->p;

@@ -56,7 +56,7 @@ enum {
     OP_NOP = 0x96,
 };
 
-// struct calculator: bad once anything could not be done.
+// struct calculator: r.bad is set by any operation that fails.
 struct calculator {
     struct cfi_bytes r;
     const uint8_t *start;
@@ -156,7 +156,8 @@ static void combine(struct calculator *c, uint8_t op) {
     case OP_LT:
         return push(c, sa < sb);
     default:
-        c->r.bad = true; // divisions, which nobody needs
+        c->r.bad =
+            true; // divisions too: no compiler emits them in unwind tables
     }
 }
 

@@ -45,8 +45,8 @@ enum {
 struct machine {
     const struct loaded *object;
     const struct cfi_cie *cie;
-    uintptr_t pc;  // of interest
-    uintptr_t loc; // that the row holds from
+    uintptr_t pc;  // the address to find the row for
+    uintptr_t loc; // the first address of the current row
     struct cfi_bytes r;
     struct cfi_row *row;
     struct cfi_row initial;
@@ -57,7 +57,7 @@ struct machine {
 static void set(struct machine *m, uint64_t reg, uint8_t rule, int64_t arg) {
     if (arg < INT32_MIN || arg > INT32_MAX) {
         m->r.bad = true;
-    } else if (reg < CFI_REGISTERS) { // there are more, of vectors
+    } else if (reg < CFI_REGISTERS) { // higher numbers are vector registers
         m->row->rule[reg] = rule;
         m->row->arg[reg] = (int32_t)arg;
     }
@@ -77,7 +77,7 @@ static void set_cfa_register(struct machine *m, uint64_t reg) {
     m->row->cfa_expression = false;
 }
 
-// expression passes over one and returns its distance from the object.
+// expression skips an expression and returns its distance from the object.
 static int64_t expression(struct machine *m) {
     int64_t distance = (int64_t)((uintptr_t)m->r.p - m->object->start);
     cfi_bytes_skip(&m->r, cfi_bytes_uleb(&m->r));
@@ -207,7 +207,7 @@ static void execute_other(struct machine *m, uint8_t op) {
     }
 }
 
-// execute runs to the end of the instructions, or to the first row above pc.
+// execute stops at the end of the instructions, or at the first row after pc.
 static bool execute(struct machine *m, struct cfi_bytes instructions) {
     m->r = instructions;
     while (m->r.p < m->r.end && !m->r.bad && m->loc <= m->pc) {

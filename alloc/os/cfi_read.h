@@ -1,5 +1,5 @@
-// cfi_read.h: what the instructions in .eh_frame say of an address: where its caller's
-// registers are.
+// cfi_read.h: interprets the instructions in .eh_frame: where a caller's
+// registers are, for the code at an address.
 #ifndef MOUND_OS_CFI_READ_H
 #define MOUND_OS_CFI_READ_H
 
@@ -10,26 +10,27 @@
 enum cfi_rule {
     CFI_SAME_VALUE,    // in that register
     CFI_UNDEFINED,     // lost
-    CFI_AT_CFA,        // in memory, so far from the CFA
-    CFI_IS_CFA,        // the CFA and a number
+    CFI_AT_CFA,        // in memory, at the CFA plus arg
+    CFI_IS_CFA,        // the CFA plus arg
     CFI_REGISTER,      // in another register
-    CFI_AT_EXPRESSION, // in memory, where an expression says
+    CFI_AT_EXPRESSION, // in memory, at the address that an expression computes
     CFI_IS_EXPRESSION,
 };
 
-// struct cfi_row is what holds at one address. The CFA is the caller's stack
-// pointer. An expression's arg is its distance from the start of the object.
+// struct cfi_row has the rules for one address. The CFA is the caller's stack
+// pointer. The arg of an expression is its distance from the start of the
+// object.
 struct cfi_row {
     int32_t arg[CFI_REGISTERS];
     int32_t cfa_arg;
     uint8_t rule[CFI_REGISTERS];
     uint8_t cfa_register;
     bool cfa_expression;
-    bool signal; // the frame that the kernel made for a handler
+    bool signal; // the frame is one that the kernel made for a signal handler
 };
 
-// cfi_find returns false if the object has no table for pc, or one that is not
-// understood. *ret_table is where that begins.
+// cfi_find returns false if the object has no table for pc, or one that it does
+// not understand. *ret_table is the address of the FDE.
 bool cfi_find(const struct loaded *object, uintptr_t pc,
               struct cfi_row *ret_row, uintptr_t *ret_table);
 

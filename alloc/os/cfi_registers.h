@@ -1,11 +1,11 @@
-// cfi_registers.h: the registers that a walk by unwind tables knows.
+// cfi_registers.h: the registers that a walk by unwind tables tracks.
 #ifndef MOUND_OS_CFI_REGISTERS_H
 #define MOUND_OS_CFI_REGISTERS_H
 
 #include "base/compiler.h"
 
 enum {
-    CFI_REGISTERS = 17, // as DWARF numbers them
+    CFI_REGISTERS = 17, // DWARF's numbers
     CFI_RBX = 3,
     CFI_RBP = 6,
     CFI_RSP = 7,
@@ -13,8 +13,8 @@ enum {
     CFI_RIP = 16,
 };
 
-// struct cfi_registers are those of a frame; known has a bit for each value that
-// means something.
+// struct cfi_registers are the registers of a frame; bit i of known says
+// whether value[i] is known.
 struct cfi_registers {
     uintptr_t value[CFI_REGISTERS];
     uint32_t known;

@@ -18,8 +18,8 @@ static long read_file(const char *path, char *ret, size_t n) {
     return (long)got;
 }
 
-// append adds text at n and returns the new length; without room it is cut, and no
-// such file is found.
+// append adds text at n and returns the new length. A path that is too long is
+// cut; no file of that name exists.
 static size_t append(char *path, size_t n, const char *text) {
     while (*text != '\0' && n < PATH_MAX_BYTES - 1)
         path[n++] = *text++;
@@ -27,8 +27,8 @@ static size_t append(char *path, size_t n, const char *text) {
     return n;
 }
 
-// smaller makes *limit what the file says, if that is a number, and smaller. What
-// version 1 says for "none" is larger than any memory.
+// smaller sets *limit to the number in the file if that is smaller. The number
+// that version 1 has for "no limit" is above 1 << 60 and ignored.
 static void smaller(const char *path, uint64_t *limit) {
     char text[32];
     uint64_t n = 0;
@@ -42,8 +42,8 @@ static void smaller(const char *path, uint64_t *limit) {
         *limit = n;
 }
 
-// limits_of looks at a group and at all that it is in. group begins with a slash and
-// ends before a newline.
+// limits_of reads the limits of a group and of all groups above it. group
+// begins with a slash and ends before a newline.
 static void limits_of(const char *mount, const char *group, uint64_t *limit) {
     char path[PATH_MAX_BYTES];
     size_t top = append(path, 0, mount);
@@ -66,8 +66,8 @@ static void limits_of(const char *mount, const char *group, uint64_t *limit) {
     }
 }
 
-// names_memory says whether the controllers of a line of /proc/self/cgroup, which end
-// with a colon, have memory among them.
+// names_memory says whether memory is among the controllers in a line of
+// /proc/self/cgroup. The list ends with a colon.
 static bool names_memory(const char *s) {
     static const char memory[] = "memory";
     while (*s != ':' && *s != '\0') {
@@ -88,7 +88,7 @@ uint64_t cgroup_limit_in(const char *groups, const char *mount) {
     char memory[PATH_MAX_BYTES];
     uint64_t limit = 0;
     append(memory, append(memory, 0, mount), "/memory");
-    // NUMBER:CONTROLLERS:GROUP; of version 2 0::GROUP
+    // A line is NUMBER:CONTROLLERS:GROUP; in version 2 it is 0::GROUP.
     for (const char *s = groups; *s != '\0';) {
         while (*s != ':' && *s != '\0' && *s != '\n')
             s++;

@@ -1,4 +1,5 @@
-// exitstatus_linux.c: see exitstatus.h. By on_exit, which most starts need not look up.
+// exitstatus_linux.c: see exitstatus.h. on_exit is looked up only when this is
+// called: most processes never do.
 #include "os/exitstatus.h"
 
 #include <dlfcn.h>

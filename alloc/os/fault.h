@@ -1,6 +1,6 @@
-// fault.h: an eye on accesses to memory that may not be touched. All but
-// fault_watch is for the handler of such a fault: nothing allocates, takes a
-// lock of ours or changes errno.
+// fault.h: watches for accesses to inaccessible memory (SIGSEGV). All functions
+// except fault_watch are for the handler of such a fault: they do not allocate,
+// take locks or change errno.
 #ifndef MOUND_OS_FAULT_H
 #define MOUND_OS_FAULT_H
 
@@ -8,40 +8,42 @@
 
 enum fault_access { FAULT_UNKNOWN, FAULT_READ, FAULT_WRITE };
 
-// fault_watch has seen called at every SIGSEGV that an access raised, with the
-// address, the instruction (0 where it is not known) and the context of the
-// signal, on the thread that did it and on its signal stack if it has one. It
-// returns false if the system refuses, and at a second call. Once, early: a
-// handler that the program installs later replaces this one.
+// fault_watch installs a handler that calls seen at every SIGSEGV raised by an
+// access, with the address, the instruction (0 if unknown) and the signal's
+// context, on the faulting thread and on its signal stack if it has one. It
+// returns false if the system refuses, and at a second call. Call it once,
+// early: a handler that the program installs later replaces this one.
 //
-// Whatever seen returns, the fault goes on to what was installed before: a
-// function is called under the mask that it asked for; else the process dies of
-// the same signal, with the address and the registers of the fault. When seen
-// returned true, it dies even if the access has become possible meanwhile. A
-// SIGSEGV that somebody sent is passed on without a call of seen.
+// After seen returns, the fault goes to the handler that was installed before:
+// a function is called under the signal mask it was installed with; otherwise
+// the process dies of the same signal, with the address and the registers of
+// the fault. If seen returned true, it dies even if the access has become
+// possible meanwhile. seen is not called for a SIGSEGV sent by kill and the
+// like; the previous handler is.
 //
-// SIGBUS is left alone: it tells of files that were cut, never of PROT_NONE. An
-// address that a system call was given does not fault: it returns EFAULT.
+// SIGBUS is not handled: truncated files raise it, PROT_NONE does not. A system
+// call that is passed a bad address raises no signal: it returns EFAULT.
 bool fault_watch(bool (*seen)(uintptr_t addr, uintptr_t pc,
                               const void *context));
 
-// fault_access says what the access wanted.
+// fault_access says whether the access was a read or a write.
 enum fault_access fault_access(const void *context);
 
-// fault_stack writes the stack of the code that faulted, up to max: the
-// faulting instruction itself, then return addresses, innermost first. It
-// returns how many. The unwinder of os/unwind.h is asked first; when it does
-// not get past the signal, the chain of frame pointers is followed as far as it
-// can be read. Functions without frame pointers are missing then, but for the
-// caller of a leaf function (memcpy and its like), which is guessed.
+// fault_stack writes the stack of the faulting code, up to max addresses: the
+// faulting instruction, then return addresses, innermost first. It returns how
+// many. It tries the unwinder of os/unwind.h first. If that does not get past
+// the signal frame, it follows frame pointers as far as they can be read:
+// functions without frame pointers are then missing, except the caller of a
+// leaf function (such as memcpy), which is guessed.
 unsigned fault_stack(const void *context, uintptr_t *ret_pcs, unsigned max);
 
-// fault_peek reads the word at addr, a multiple of 8, if it may be read. The
-// answer can be wrong only if the mapping goes away at this moment.
+// fault_peek reads the word at addr, a multiple of 8. It returns false if the
+// word is not readable. The answer is unreliable only if another thread unmaps
+// the page at this moment.
 bool fault_peek(uintptr_t addr, uint64_t *ret_word);
 
-// fault_tid returns the number of the calling thread, as debuggers tell it; 0 once a
-// filter of system calls came.
+// fault_tid returns the kernel's ID of the calling thread, or 0 once a filter
+// of system calls has been noted.
 int fault_tid(void);
 
 #endif // MOUND_OS_FAULT_H

@@ -16,18 +16,19 @@
 enum {
     WORD_BYTES = sizeof(uint64_t),
     MASK_BYTES = sizeof(uint64_t), // of the kernel's set of signals
-    FRAME_BYTES_MAX = 1 << 20,     // from a frame to its caller's
+    FRAME_BYTES_MAX = 1 << 20, // largest distance between two frame pointers
 };
 
 static bool (*current_seen)(uintptr_t addr, uintptr_t pc, const void *context);
-static struct sigaction before; // constant once the handler stands
+static struct sigaction before; // constant once the handler is installed
 
-// struct registers are those that a walk begins with; 0: not known.
+// struct registers are the registers that a walk begins with; 0: unknown.
 struct registers {
     uintptr_t pc;
     uintptr_t fp;
     uintptr_t sp;
-    uintptr_t link; // where a leaf function returns to, if that is a register
+    uintptr_t
+        link; // a leaf function's return address, where a register holds it
 };
 
 static struct registers registers_of(const void *context) {
@@ -59,7 +60,7 @@ enum fault_access fault_access(const void *context) {
                                                         : FAULT_READ;
 }
 #elif defined(__aarch64__)
-// The syndrome of the fault is one of the records behind the registers.
+// The syndrome of the fault (ESR) is in one of the records after the registers.
 enum fault_access fault_access(const void *context) {
     enum { DATA_ABORT = 0x24, CLASS_SHIFT = 26, WRITE = 1 << 6 };
     const ucontext_t *uc = context;
@@ -98,7 +99,7 @@ int fault_tid(void) {
 }
 
 #if defined(__x86_64__)
-// follows_call says whether the bytes before pc are those of a call.
+// follows_call says whether the bytes before pc encode a call.
 UNSANITIZED static bool follows_call(uintptr_t pc) {
     enum { LONGEST = 7, DIRECT = 5, OPCODE_DIRECT = 0xe8, OPCODE_GROUP = 0xff };
     uintptr_t first = pc - LONGEST;
@@ -110,7 +111,7 @@ UNSANITIZED static bool follows_call(uintptr_t pc) {
         return true;
     for (int n = 2; n <= LONGEST; n++)
         if (end[-n] == OPCODE_GROUP && (end[1 - n] & 0x38) == 0x10)
-            return true; // the middle three bits of the second byte: 2, call
+            return true; // FF /2: the middle three bits of the second byte are 2
     return false;
 }
 #else
@@ -120,8 +121,9 @@ static bool follows_call(uintptr_t pc) {
 }
 #endif
 
-// in_one_function says whether an instruction and the call before a return address are in
-// the same function, by the tables for unwinding: then it has called others since.
+// in_one_function says, by the unwind tables, whether an instruction and the
+// call before a return address are in the same function. If so, the link
+// register is from an earlier call, and the function is not a leaf.
 static bool in_one_function(uintptr_t pc, uintptr_t after_call) {
     struct loaded object;
     if (!loaded_find(pc, &object) || after_call <= object.start ||
@@ -131,9 +133,9 @@ static bool in_one_function(uintptr_t pc, uintptr_t after_call) {
     return entry != 0 && cfi_entry_find(&object, after_call - 1) == entry;
 }
 
-// caller_of_leaf returns where a function returns to that has no frame of its
-// own, or 0. The functions that overflows happen in (memcpy, strcpy) are such,
-// and a chain of frame pointers passes over their callers.
+// caller_of_leaf returns the return address of a function without a frame of
+// its own, or 0. Overflows often happen in such functions (memcpy, strcpy), and
+// a chain of frame pointers misses their callers.
 static uintptr_t caller_of_leaf(const struct registers *r) {
     uint64_t word;
     if (r->link != 0)
@@ -143,7 +145,7 @@ static uintptr_t caller_of_leaf(const struct registers *r) {
     return (uintptr_t)word;
 }
 
-// walk_frames adds return addresses behind the n that are there.
+// walk_frames appends return addresses to the n in pcs.
 static unsigned walk_frames(const struct registers *r, uintptr_t *pcs,
                             unsigned n, unsigned max) {
     uintptr_t leaf = caller_of_leaf(r);
@@ -186,7 +188,7 @@ unsigned fault_stack(const void *context, uintptr_t *ret_pcs, unsigned max) {
 }
 
 static void set_default(int sig) {
-    // The C library's sigaction may be somebody else's who refuses.
+    // By the system call: sigaction may be interposed, and may refuse.
     struct {
         void (*handler)(int);
         unsigned long flags;
@@ -196,8 +198,8 @@ static void set_default(int sig) {
     syscall4(SYS_rt_sigaction, sig, &action, 0, MASK_BYTES);
 }
 
-// send_again makes the same signal wait for us: it is taken when the handler
-// returns, with the registers that it came with.
+// send_again sends the same signal to this thread. It is delivered when the
+// handler returns, with the registers of the fault.
 static void send_again(int sig, siginfo_t *info) {
     long pid = syscall0(SYS_getpid);
     long tid = syscall0(SYS_gettid);
@@ -224,7 +226,7 @@ static void call_before(int sig, siginfo_t *info, void *context) {
         mask |= (uint64_t)1 << (sig - 1);
     if (before.sa_flags & SA_RESETHAND)
         set_default(sig);
-    // The kernel puts the mask of the context back at the end.
+    // The kernel restores the context's mask when the handler returns.
     syscall4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, MASK_BYTES);
     if (before.sa_flags & SA_SIGINFO)
         before.sa_sigaction(sig, info, context);
@@ -232,18 +234,19 @@ static void call_before(int sig, siginfo_t *info, void *context) {
         before.sa_handler(sig);
 }
 
-// A fault cannot be ignored: the kernel ends the process then too.
+// A fault cannot be ignored: with SIG_IGN the kernel ends the process as well.
 static void die(int sig, siginfo_t *info, bool sent, bool reported) {
     if (sent && before.sa_handler == SIG_IGN)
         return;
     set_default(sig);
-    // Else the instruction faults again, and the kernel tells the tale itself.
+    // Otherwise the instruction faults again, and the kernel reports that
+    // fault.
     if (sent || reported)
         send_again(sig, info);
 }
 
-// The signal stays blocked while we run, so that a fault of our own making ends
-// the process instead of coming back here.
+// SIGSEGV stays blocked while this runs, so that a fault of our own ends the
+// process instead of calling this again.
 static void handle(int sig, siginfo_t *info, void *context) {
     bool sent = info->si_code <= 0; // SI_USER, SI_TKILL, SI_QUEUE
     bool reported = false;
@@ -265,7 +268,7 @@ bool fault_watch(bool (*seen)(uintptr_t addr, uintptr_t pc,
     int saved = errno;
     struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK};
     action.sa_sigaction = handle;
-    // before is known when the first fault can come.
+    // before is set before the first fault can arrive.
     bool ok = sigaction(SIGSEGV, NULL, &before) == 0;
     current_seen = seen;
     ok = ok && sigaction(SIGSEGV, &action, NULL) == 0;

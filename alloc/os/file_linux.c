@@ -84,12 +84,13 @@ int file_open_stream(int dir, const char *name) {
 
 int file_close(int fd) {
     int error = (int)syscall1(SYS_close, fd);
-    return error == -EINTR ? 0 : error; // it is closed all the same
+    return error == -EINTR ? 0 : error; // the descriptor is closed even so
 }
 
 int file_name(int fd, int dir, const char *name) {
-    // An unprivileged process needs /proc. Without it, a privileged process has another
-    // way, and since Linux 6.10 so has the process that opened the file.
+    // An unprivileged process needs /proc. Without /proc, linkat with
+    // AT_EMPTY_PATH works for a privileged process, and since Linux 6.10 for
+    // the process that opened the file.
     char path[] = "/proc/self/fd/0123456789";
     char *p = path + sizeof path - 1;
     unsigned n = (unsigned)fd;
@@ -120,7 +121,8 @@ int file_rename_new(int dir, const char *from, const char *to) {
         return file_remove(dir, from);
     if (error == -EEXIST)
         return error;
-    // No links either: an empty file takes the name, and is replaced at once.
+    // The filesystem has no hard links either: create an empty file of that
+    // name and replace it at once.
     int fd = file_create(dir, to);
     if (fd < 0)
         return fd;

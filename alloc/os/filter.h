@@ -1,38 +1,39 @@
 // filter.h: whether this process came under a filter of system calls (seccomp)
 // after its start.
 //
-// A filter may end the process for a call that it does not know, so what malloc
-// does must be what the C library's malloc does. More than that is not done once
-// a filter came: no helper thread, no file written, no stack taken. A filter that
-// was there when the program was started let the dynamic loader open and read
-// files, and let threads be made: such a process goes on as any other (in a
-// container all have one).
+// A filter may end the process at a system call that it does not know. Once one
+// is installed, mound therefore makes only the system calls of the C library's
+// malloc: no helper thread, no output files, no stacks. A filter that was
+// installed before the program started is different: it allowed the dynamic
+// loader to open and read files, and allows threads, so such a process (any in
+// a container) gets no special treatment.
 //
-// Once there is a filter, looking for it is not safe: it may kill for prctl itself.
-// So preload/prctl.c watches the calls of the C library that install one, and
+// Looking for a filter is unsafe once there is one: it may kill for prctl
+// itself. preload/prctl.c therefore watches the C library's calls that install
+// one, and filter_came queries the kernel only if no such call was seen.
 // filter_came queries the kernel only if no such call was seen.
 #ifndef MOUND_OS_FILTER_H
 #define MOUND_OS_FILTER_H
 
 #include "base/compiler.h"
 
-// filter_start notes whether one is there now, for filter_came and filter_none.
-// Once, at the start, in a process of one thread: it opens a file, whose number
-// the next file of the program is to have.
+// filter_start notes whether there is a filter now, for filter_came and
+// filter_none. Call it once, at the start, while the process has one thread: it
+// opens a file, and the program's next file must get the same number.
 void filter_start(void);
 
-// filter_none says whether there was none at the start, and none was told of since:
-// what no filter can know may be called. Cheap.
+// filter_none says that there was no filter at the start and none was noted
+// since, so any system call may be made. Cheap.
 bool filter_none(void);
 
-// filter_note tells that one comes now.
+// filter_note notes that a filter is being installed.
 void filter_note(void);
 
-// filter_noted says whether that was told. Cheap.
+// filter_noted says whether filter_note was called. Cheap.
 bool filter_noted(void);
 
-// filter_came says whether a filter came since the start, by what was told or
-// else by the kernel. For what is done rarely.
+// filter_came says whether a filter was installed since the start: noted, or
+// else reported by the kernel. It may make a system call.
 bool filter_came(void);
 
 #endif // MOUND_OS_FILTER_H

@@ -10,18 +10,19 @@
 #include "os/syscall.h"
 
 static AT_START _Atomic bool noted;
-static AT_START bool
-    none_at_start; // known: the kernel's answer means something
+static AT_START bool none_at_start; // there was none; false if unknown
 
-// line_after returns the line behind the one that s is in, or NULL. Eight bytes at a
-// time, as it is done at every start. The text may be read to its end's next eight.
+// line_after returns the line after the one that s is in, or NULL. It works on
+// eight bytes at a time, because it runs at every start. It may read up to
+// seven bytes after end.
 static const char *line_after(const char *s, const char *end) {
     const uint64_t ones = 0x0101010101010101u;
     uint64_t word, found = 0;
     for (; s < end && found == 0; s += sizeof word) {
         memcpy(&word, s, sizeof word);
         word ^= ones * '\n';
-        found = (word - ones) & ~word & ones << 7; // the lowest is right
+        found =
+            (word - ones) & ~word & ones << 7; // the lowest set bit is right
     }
     if (found == 0)
         return NULL;
@@ -30,8 +31,9 @@ static const char *line_after(const char *s, const char *end) {
 }
 
 void filter_start(void) {
-    char text[2048]; // the line stands within the first 1500 bytes
-    // Not by prctl: the loader has just made these three calls.
+    char text[2048]; // the Seccomp line is within the first 1500 bytes
+    // Not by prctl: the loader has just made these three calls, so they are
+    // allowed.
     int fd = (int)syscall4(SYS_openat, AT_FDCWD, "/proc/self/status",
                            O_RDONLY | O_CLOEXEC, 0);
     if (fd < 0)

@@ -1,15 +1,16 @@
-// forklock.h: the lock of the C library that must be taken before ours when a
-// process forks.
+// forklock.h: the C library's lock that must be taken before ours at a fork.
 //
 // fork takes the lock of stdio's list of open files after our handler;
-// fflush(NULL) takes it before each file's lock; getline calls malloc under a
-// file's lock: a circle (glibc bug 19431). glibc broke it by taking its malloc
-// locks after that list's lock, and so do we: by taking that lock first.
+// fflush(NULL) takes that lock before each file's lock; getline calls malloc
+// under a file's lock. Together that is a deadlock (glibc bug 19431). glibc
+// solved it by taking its malloc locks after the list's lock. We do the same:
+// take the list's lock first.
 #ifndef MOUND_OS_FORKLOCK_H
 #define MOUND_OS_FORKLOCK_H
 
-// forklock_before takes it, in the handler before a fork, if there are threads;
-// the others undo that in the parent and in the child.
+// forklock_before is for the handler before a fork. It takes the lock if the
+// process has several threads; the others release it in the parent and in the
+// child.
 void forklock_before(void);
 void forklock_after_parent(void);
 void forklock_after_child(void);

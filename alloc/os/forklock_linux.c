@@ -8,11 +8,11 @@ void _IO_list_lock(void);
 void _IO_list_unlock(void);
 void _IO_list_resetlock(void);
 
-static bool locked; // guarded by that lock, when there are threads
+static bool locked; // guarded by the list's lock if there are several threads
 
 void forklock_before(void) {
-    // Two threads may fork at once: the flag is written once the lock is held,
-    // and a second thread exists only if it is to be taken.
+    // Two threads may fork at once, so the flag is written after the lock is
+    // taken. Without the lock there is only one thread.
     bool lock = !sys_single_threaded();
     if (lock)
         _IO_list_lock();
@@ -25,8 +25,8 @@ void forklock_after_parent(void) {
 }
 
 void forklock_after_child(void) {
-    // glibc has reset the lock already if it saw threads; our count of it is
-    // gone with that, and an unlock would take it below zero.
+    // glibc has already reset the lock if it saw several threads. That cleared
+    // our recursion count, and an unlock would make it negative.
     if (locked)
         _IO_list_resetlock();
 }

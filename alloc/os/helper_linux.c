@@ -25,24 +25,27 @@ enum {
     TLS_SIDE_BYTES = 16 << 10,
     PAGE_BYTES = 4096,
     STARTING = 1,
-    PAUSE_NS = 1000 * 1000 * 1000, // how long its end is waited for
-    LOOK_NS = 10 * 1000 * 1000,    // at most between two looks for it
+    PAUSE_NS =
+        1000 * 1000 * 1000,     // how long a pause waits for the helper's end
+    LOOK_NS = 10 * 1000 * 1000, // between two checks for it
 };
 #if defined(__x86_64__)
 enum { ARCH = (int)AUDIT_ARCH_X86_64 };
 #elif defined(__aarch64__)
 enum { ARCH = (int)AUDIT_ARCH_AARCH64 };
 #else
-enum { ARCH = 0 }; // not known here: no filter
+enum { ARCH = 0 }; // unknown architecture: no filter
 #endif
 
-// Thread-local variables lie on one side of the thread pointer or the other, and
-// between them and ours may be any number of the program's. Debug builds look at
-// theirs in a helper too. So its thread-local memory reaches from the thread
-// pointer to this one, which all of ours are next to, and some further.
+// Thread-local variables are below or above the thread pointer, depending on
+// the architecture, and any number of the program's may be between it and ours.
+// Debug builds use some of ours in the helper too. So the helper's thread-local
+// memory reaches from its thread pointer to this variable, which is next to all
+// of ours, and TLS_SIDE_BYTES further.
 static __thread char among_ours TLS_MODEL;
 
-// struct tls is how far it reaches from the thread pointer.
+// struct tls: how far the thread-local memory reaches on each side of the
+// pointer.
 struct tls {
     size_t below;
     size_t above;
@@ -58,9 +61,10 @@ static struct tls tls_reach(void) {
     return reach;
 }
 
-// make_control_block fills in what sys_self and the C library look at. Where
-// thread-local variables lie above the thread pointer, they begin behind two words that
-// are read only for those of libraries which dlopen has loaded.
+// make_control_block fills in the words of the control block that sys_self and
+// the C library read. On architectures with the variables above the thread
+// pointer, they begin after two words that are read only for variables of
+// libraries loaded by dlopen, so nothing is needed.
 static void make_control_block(char *tls) {
 #if defined(__x86_64__)
     ((void **)tls)[0] = tls;
@@ -78,8 +82,8 @@ struct start {
     bool answers;  // requests
 };
 
-// What sys_self is in the helper that was made last: a heap has one, a process
-// has one heap.
+// sys_self of the helper that was started last: a process has one heap, a heap
+// one helper.
 static _Atomic uintptr_t helper_self;
 
 bool helper_here(void) {
@@ -94,14 +98,15 @@ const char helper_path_stat[] = "/proc/self/stat";
 
 #define LOAD(field)                                                            \
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
-// The halves of an argument, on machines that are little endian.
+// The halves of an argument, on little-endian machines.
 #define LOAD_LOW(i) LOAD(args[i])
 #define LOAD_HIGH(i)                                                           \
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS,                                         \
              offsetof(struct seccomp_data, args[i]) + sizeof(uint32_t))
 #define RETURN(value) BPF_STMT(BPF_RET | BPF_K, value)
 #define REFUSE RETURN(SECCOMP_RET_ERRNO | EPERM)
-// Over the next statement unless the loaded word is so, or has such a bit.
+// UNLESS: skip the next statement if the loaded word has this value;
+// UNLESS_ANY: if it has any of these bits.
 #define UNLESS(value)                                                          \
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), 0, 1)
 #define UNLESS_ANY(bits)                                                       \
@@ -124,8 +129,8 @@ static void add(struct code *code, const struct sock_filter *more, size_t n) {
         code->at[code->n++] = more[i];
 }
 
-// What returning memory takes, what its end takes, and what ends the process with a
-// message if the heap is found broken.
+// The system calls to return memory, to end, and to end the process with a
+// message if the heap is found corrupted.
 static void add_returning(struct code *code) {
     ADD(code, ALLOW(SYS_madvise), ALLOW(SYS_futex), ALLOW(SYS_clock_gettime),
         ALLOW(SYS_exit), ALLOW(SYS_exit_group), ALLOW(SYS_write),
@@ -133,7 +138,7 @@ static void add_returning(struct code *code) {
         ALLOW(SYS_rt_sigprocmask));
 }
 
-// add_opening lets one path be opened for reading: by its address.
+// add_opening permits opening one path for reading. It compares the address.
 static void add_opening(struct code *code, const char *path) {
     uint64_t addr = (uintptr_t)path;
     ADD(code, LOAD(nr), UNLESS(SYS_openat), OVER(1), OVER(12), // not that call
@@ -143,13 +148,14 @@ static void add_opening(struct code *code, const char *path) {
         RETURN(SECCOMP_RET_ALLOW));
 }
 
-// add_mapping lets a call map memory, or change it, but not so that it can be executed.
+// add_mapping permits a call that maps memory or changes it, except as
+// executable.
 static void add_mapping(struct code *code, long nr) {
     ADD(code, LOAD(nr), UNLESS(nr), OVER(1), OVER(4), // not that call
         LOAD_LOW(2), UNLESS_ANY(PROT_EXEC), REFUSE, RETURN(SECCOMP_RET_ALLOW));
 }
 
-// What requests take.
+// The system calls that requests need.
 static void add_answering(struct code *code) {
     add_opening(code, helper_path_status);
     add_opening(code, helper_path_rollup);
@@ -161,8 +167,8 @@ static void add_answering(struct code *code) {
         ALLOW(SYS_close), ALLOW(SYS_membarrier), ALLOW(SYS_sched_yield));
 }
 
-// confine lets this thread do its work, and refuses all else. Where this kernel cannot,
-// nothing is confined.
+// confine permits this thread the system calls of its work and refuses all
+// others. If this kernel has no filters, the thread is not confined.
 static void confine(int pid, bool answers) {
     struct code code = {.n = 0};
     ADD(&code, LOAD(arch),
@@ -174,7 +180,8 @@ static void confine(int pid, bool answers) {
     ADD(&code, LOAD(nr), UNLESS(SYS_tgkill), OVER(1), REFUSE, LOAD_LOW(0),
         ALLOW(pid), REFUSE);
     const struct sock_fprog filter = {code.n, code.at};
-    syscall1(SYS_chdir, "/"); // its own: clone was not given CLONE_FS
+    syscall1(SYS_chdir,
+             "/"); // of this thread only: clone was not given CLONE_FS
     if (syscall5(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
         syscall3(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter);
 }
@@ -188,7 +195,7 @@ static int enter(void *p) {
     return 0; // not reached
 }
 
-// As in preload/startup.c.
+// See preload/startup.c.
 extern size_t __sanitizer_get_allocated_size(const void *p)
     __attribute__((weak));
 
@@ -196,8 +203,9 @@ bool helper_possible(void) {
     return __sanitizer_get_allocated_size == NULL;
 }
 
-// is_simulated says whether the program runs inside another, as under valgrind, which
-// hides the vDSO: a filter would be that one's, too, and seccomp is unknown to it.
+// is_simulated says whether the program runs inside a simulator such as
+// valgrind, which hides the vDSO: a filter would apply to the simulator as
+// well, and valgrind does not implement seccomp.
 static bool is_simulated(void) {
     return vdso_clock_gettime() == NULL;
 }
@@ -206,7 +214,8 @@ bool helper_start(struct helper *h, void (*run)(void *arg), void *arg) {
     uint32_t expected = 0;
     if (filter_noted())
         return false;
-    // acquire: the last helper has left its stack; partner: the kernel
+    // acquire: the previous helper no longer uses the stack; partner: the
+    // kernel
     if (!atomic_compare_exchange_strong_explicit(&h->tid, &expected, STARTING,
                                                  memory_order_seq_cst,
                                                  memory_order_relaxed))
@@ -235,12 +244,14 @@ bool helper_start(struct helper *h, void (*run)(void *arg), void *arg) {
     const uint64_t all = ~(uint64_t)0;
     uint64_t before = 0;
     int saved = errno;
-    // With signals it would run the program's handlers on a stack they do not know.
+    // With signals unblocked it would run the program's handlers, on a stack
+    // they do not expect.
     if (syscall4(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof before) !=
         0)
         goto failed;
     sys_helper_made = true;
-    // valgrind, where it is not confined, takes no flags but pthread_create's.
+    // valgrind, in which it is not confined, accepts only the flags of
+    // pthread_create.
     int tid =
         clone(enter, (void *)((uintptr_t)start & ~(uintptr_t)63),
               CLONE_VM | (start->confined ? 0 : CLONE_FS) | CLONE_FILES |
@@ -256,8 +267,9 @@ failed:
     return false;
 }
 
-// wait_word waits for another value of a word, or for so long. Not private: as the
-// kernel wakes at the end of a thread, and others in shared memory.
+// wait_word waits until a word has another value, for delay_ns at most. The
+// futex is not private: the kernel's wake at a thread's end and those in shared
+// memory are not.
 static void wait_word(_Atomic uint32_t *word, uint32_t value,
                       uint64_t delay_ns) {
     const uint64_t second = 1000 * 1000 * 1000;
@@ -276,7 +288,8 @@ bool helper_sleep_ns(struct helper *h, uint64_t delay_ns) {
 }
 
 static _Atomic uint32_t *bell_of(const struct helper *h) {
-    // acquire: sees the page that it is in; partner: release in whoever hangs it up
+    // acquire: sees the page that the word is in; partner: release where bell
+    // is set
     _Atomic uint32_t *bell =
         atomic_load_explicit(&h->bell, memory_order_acquire);
     return bell != NULL ? bell : (_Atomic uint32_t *)&h->npaused;
@@ -287,7 +300,8 @@ uint32_t helper_listen(const struct helper *h) {
 }
 
 bool helper_wait(struct helper *h, uint32_t heard, uint64_t delay_ns) {
-    // seq_cst: whoever has work either finds that it rests or has work that it sees
+    // seq_cst: a thread with new work sees resting, or this thread sees the
+    // work
     if (delay_ns >= HELPER_REST_NS)
         atomic_store_explicit(&h->resting, true, memory_order_seq_cst);
     if (!paused(h))
@@ -296,7 +310,7 @@ bool helper_wait(struct helper *h, uint32_t heard, uint64_t delay_ns) {
     return !paused(h);
 }
 
-// field_after returns the n-th field behind the one that s begins with.
+// field_after returns the n-th field after the one at s.
 static const char *field_after(const char *s, int n) {
     for (; n > 0 && *s != '\0'; s++)
         n -= *s == ' ';
@@ -310,9 +324,9 @@ static long number_at(const char *s) {
     return n;
 }
 
-// The first thread of a process stays as a zombie until the others have ended. What it
-// ended with is to be the status of the process, as without us; kernels from 5.17 on take
-// that of the thread which ends last.
+// The first thread of a process remains a zombie until the others have ended.
+// The process must get the status that thread ended with, as it would without
+// us; kernels from 5.17 on take that of the thread which ends last.
 void helper_end_if_left(void) {
     enum { STATE = 3, NTHREADS = 20, EXIT_CODE = 52 };
     char text[1024];
@@ -322,7 +336,7 @@ void helper_end_if_left(void) {
     long n = sys_read(fd, text, sizeof text - 1);
     sys_close(fd);
     text[n > 0 ? n : 0] = '\0';
-    // The name before it, in brackets, may hold anything.
+    // The command name in parentheses may contain anything.
     const char *name_end = text;
     for (const char *s = text; *s != '\0'; s++)
         if (*s == ')')
@@ -335,7 +349,7 @@ void helper_end_if_left(void) {
              number_at(field_after(state, EXIT_CODE - STATE)) >> 8 & 0xff);
 }
 
-// ring wakes a helper that sleeps, whichever way.
+// ring wakes a sleeping helper, whichever word it sleeps on.
 static void ring(struct helper *h) {
     _Atomic uint32_t *bell = bell_of(h);
     if (bell != &h->npaused) {
@@ -357,20 +371,21 @@ bool helper_pause(struct helper *h) {
     if (tid == 0)
         return false;
     uint64_t end = sys_now_ns() + PAUSE_NS;
-    // It is just about to be made, or found that it is paused.
+    // The helper is being created, or its creator is about to see npaused.
     while (tid == STARTING && sys_now_ns() < end) {
         syscall0(SYS_sched_yield);
         tid = atomic_load_explicit(&h->tid, memory_order_acquire);
     }
     if (tid == 0 || tid == STARTING || sys_pid() != h->pid)
         return false;
-    // Again and again: who else has the bell may set it back before it is heard.
+    // Repeated: another user of the bell may reset it before the helper sees
+    // it.
     do {
         ring(h);
         wait_word(&h->tid, tid, LOOK_NS);
     } while (atomic_load_explicit(&h->tid, memory_order_acquire) == tid &&
              sys_now_ns() < end);
-    // It has left its memory, but is a thread until the kernel has forgotten it.
+    // It no longer uses its memory, but still counts as a thread.
     while (syscall3(SYS_tgkill, h->pid, tid, 0) == 0 && sys_now_ns() < end)
         syscall0(SYS_sched_yield);
     return true;
@@ -378,7 +393,7 @@ bool helper_pause(struct helper *h) {
 
 void helper_resume(struct helper *h) {
     uint32_t n = atomic_load_explicit(&h->npaused, memory_order_relaxed);
-    // A child of fork has forgotten who paused it.
+    // In a child of fork the count is 0: helper_forked has reset it.
     while (n > 0 && !atomic_compare_exchange_weak_explicit(
                         &h->npaused, &n, n - 1, memory_order_relaxed,
                         memory_order_relaxed))

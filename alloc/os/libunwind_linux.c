@@ -1,22 +1,21 @@
 // libunwind_linux.c: libunwind.h with libunwind 1.6 and glibc, on x86-64.
 //
-// Four properties of libunwind need work here:
+// Five properties of libunwind need work here:
 //
-// - It checks whether memory is readable with a pipe that it opens at first use, and
-//   keeps the descriptors for ever. If the program closes them and opens its own under
-//   these numbers, libunwind reads bytes from the program's sockets. So its public table
-//   of accessors gets another function to read memory, and the pipe is closed unused.
-// - It finds tables with dl_iterate_phdr, and so waits for the loader's lock, which a
-//   program can hold while it waits for a lock that the caller of malloc holds. So its
-//   reference to that function is redirected to one that uses loaded_find, which takes
-//   no lock.
-// - Its fast trace and its cache keep what they know of an address after the library
-//   there is unloaded and another one is loaded in its place. So neither is used: it
-//   goes step by step.
+// - It checks whether memory is readable with a pipe that it opens at first use and
+//   keeps for ever. If the program closes these descriptors and opens its own under
+//   the same numbers, libunwind reads bytes from the program's sockets. So its public
+//   table of accessors gets another function to read memory, and the pipe is closed.
+// - It finds unwind tables with dl_iterate_phdr, which waits for the loader's lock. A
+//   program can hold that lock while it waits for a lock that the caller of malloc
+//   holds. So its reference to that function is redirected to one that uses
+//   loaded_find, which takes no lock.
+// - Its fast trace and its cache keep entries of a library after another one is
+//   loaded at the same address. So neither is used: it goes step by step.
 // - It takes locks of its own, for which a signal handler that unwinds with the same
 //   copy would wait. So signals are blocked while it runs.
-// - It needs some 5 KiB of stack, more than a coroutine may have. So it runs on a
-//   stack of ours; there is one, and who finds it in use goes another way.
+// - It needs about 5 KiB of stack, which a coroutine may not have. So it runs on a
+//   stack of ours. There is one; a thread that finds it in use gets no walk.
 #include "os/libunwind.h"
 
 #if defined(__x86_64__)
@@ -60,7 +59,7 @@ struct accessors {
     access_mem_fn *access_mem;
 };
 
-// Constant once it is loaded.
+// Constant once libunwind is loaded.
 static struct lib {
     struct accessors *(*get_accessors)(void *space);
     int (*set_caching_policy)(void *space, int policy);
@@ -84,7 +83,7 @@ static const struct {
     {"_ULx86_64_local_addr_space", offsetof(struct lib, local_space)},
 };
 
-// The walk. There is one at a time, by the thread whose pointer is walker.
+// The walk. One thread at a time runs it; walker is its sys_self.
 
 static _Atomic uintptr_t walker;
 static struct stack_view view;
@@ -94,21 +93,21 @@ static char stack[STACK_BYTES] __attribute__((aligned(16)));
 static bool access_seen;  // by prime
 static bool iterate_seen; // by prime
 
-// in_walk says whether libunwind runs for us, and not for the program, which may
+// in_walk says whether libunwind runs for us, not for the program, which may
 // use the same copy.
 static bool in_walk(void) {
     // relaxed: a thread sees what it wrote itself
     return atomic_load_explicit(&walker, memory_order_relaxed) == sys_self();
 }
 
-// access_mem reads and writes a word for libunwind: words of the stack, and of
-// code that has no unwind tables.
+// access_mem reads and writes words for libunwind: of the stack, and of code
+// without unwind tables.
 UNSANITIZED static int access_mem(void *space, uintptr_t addr, uintptr_t *word,
                                   int write, void *arg) {
     (void)space;
     (void)arg;
     if (write) {
-        *(uintptr_t *)addr = *word; // a register it has saved
+        *(uintptr_t *)addr = *word; // a register that libunwind has saved
         return 0;
     }
     access_seen = true;
@@ -136,14 +135,14 @@ static bool info_of(const struct loaded *object,
     return true;
 }
 
-// The C library's pthread_setcancelstate, found with libunwind.
+// The C library's pthread_setcancelstate, looked up in load.
 static int (*set_cancel)(int state, int *ret_before);
 
-// What libunwind called before redirect.
+// The functions that libunwind called before redirect.
 static int (*iterate_before)(seen_fn *seen, void *arg);
 static int (*mask_before)(int how, const sigset_t *set, sigset_t *ret_before);
 
-// iterate stands in for dl_iterate_phdr. What libunwind hands on begins with the
+// iterate replaces dl_iterate_phdr. libunwind's argument begins with the
 // address that it looks for.
 static int iterate(seen_fn *seen, void *arg) {
     if (!in_walk())
@@ -157,7 +156,7 @@ static int iterate(seen_fn *seen, void *arg) {
     return seen(&info, offsetof(struct dl_phdr_info, dlpi_adds), arg);
 }
 
-// leave_mask stands in for sigprocmask, which libunwind calls a dozen times for each
+// leave_mask replaces sigprocmask, which libunwind calls a dozen times for each
 // frame: all signals are blocked already.
 static int leave_mask(int how, const sigset_t *set, sigset_t *ret_before) {
     return in_walk() ? 0 : mask_before(how, set, ret_before);
@@ -219,8 +218,8 @@ NOINLINE unsigned libunwind_walk(const struct stack_skip *skip,
     if (atomic_compare_exchange_strong_explicit(&walker, &nobody, sys_self(),
                                                 memory_order_acquire,
                                                 memory_order_relaxed)) {
-        // A library without tables in memory is looked for on disk, and open is
-        // where a thread may be cancelled.
+        // Tables that are not in memory are read from the file, and open is a
+        // cancellation point.
         set_cancel(PTHREAD_CANCEL_DISABLE, &cancel);
         view = stack_view_from((uintptr_t)__builtin_frame_address(0));
         lib.getcontext(context);
@@ -234,7 +233,7 @@ NOINLINE unsigned libunwind_walk(const struct stack_skip *skip,
 
 // Loading it.
 
-// pipe_numbers returns the numbers that a pipe would get that is opened now.
+// pipe_numbers returns the descriptors that the next pipe would get.
 static bool pipe_numbers(int *ret_fds) {
     if (syscall2(SYS_pipe2, ret_fds, O_CLOEXEC) != 0)
         return false;
@@ -287,9 +286,9 @@ static bool library_of(uintptr_t pc, struct library *ret) {
     return false;
 }
 
-// struct imports is where a library keeps what it takes from others.
+// struct imports is the relocations of a library.
 struct imports {
-    const ElfW(Rela) * list[2]; // of functions; of all else
+    const ElfW(Rela) * list[2]; // of functions; all others
     size_t nbytes[2];
     const ElfW(Sym) * symbols;
     const char *strings;
@@ -314,8 +313,8 @@ static struct imports imports_of(const struct library *l) {
     return im;
 }
 
-// write_slot writes where the loader may have taken the right to write away. To
-// write it stays possible: what it was is not known.
+// write_slot writes an entry that the loader may have made read-only. The page
+// stays writable, because its previous protection is not known.
 static bool write_slot(uintptr_t slot, void *value, void **ret_before) {
     void *page = (void *)align_down(slot, PAGE_BYTES);
     if (syscall3(SYS_mprotect, page, PAGE_BYTES, PROT_READ | PROT_WRITE) != 0)
@@ -325,7 +324,7 @@ static bool write_slot(uintptr_t slot, void *value, void **ret_before) {
     return true;
 }
 
-// redirect turns a library's references to a function of others to ours.
+// redirect replaces a library's references to an external function.
 static bool redirect(const struct library *l, const char *name, void *to,
                      void **ret_before) {
     struct imports im = imports_of(l);
@@ -345,8 +344,9 @@ static bool redirect(const struct library *l, const char *name, void *to,
     return found;
 }
 
-// prime does the first walk, which opens the pipe and allocates. It returns false
-// if libunwind reads memory, or looks for tables, by other means than ours.
+// prime does the first walk, in which libunwind opens its pipe and allocates.
+// It returns false if libunwind does not call our functions to read memory and
+// to find tables.
 static bool prime(void) {
     static const struct stack_skip nothing;
     uintptr_t pcs[2];
@@ -373,7 +373,8 @@ static const char *load(void) {
         !redirect(&l, "dl_iterate_phdr", iterate, (void **)&iterate_before))
         return "libunwind.so.8 lacks what mound needs of it";
     redirect(&l, "sigprocmask", leave_mask, (void **)&mask_before);
-    // With other threads, or in a copy that the program uses, it stays open.
+    // The pipe stays open in a process with several threads, and if the program
+    // uses the same copy.
     int fds[2];
     bool closing = !shared && sys_single_threaded() && pipe_numbers(fds);
     bool ok = prime();
@@ -387,7 +388,7 @@ const char *libunwind_load(void) {
     char *(*error)(void);
     *(void **)&error = dlsym(RTLD_DEFAULT, "dlerror");
     if (why != NULL && error != NULL)
-        error(); // it is not the program's
+        error(); // clear it: the program must not see our error
     return why;
 }
 

@@ -1,5 +1,6 @@
 // loaded_linux.c: loaded.h by glibc's _dl_find_object, which was made for
-// unwinders: it reads a sorted table that dlopen and dlclose replace.
+// unwinders: it reads a sorted table without a lock; dlopen and dlclose replace
+// the table.
 #include "os/loaded.h"
 
 #include <dlfcn.h>
@@ -11,7 +12,7 @@
 
 enum {
     PAGE_BYTES = 4096,
-    SUM_BYTES = 1024, // headers, and notes behind them
+    SUM_BYTES = 1024, // the headers and the notes after them
     NOTE_ALIGN = 4,
 };
 
@@ -65,7 +66,7 @@ bool loaded_headers(const struct loaded *object, const void **ret_headers,
         return false;
     const ElfW(Phdr) *headers = (const void *)(object->start + elf->e_phoff);
     for (unsigned i = 0; i < elf->e_phnum; i++)
-        if (headers[i].p_type == PT_LOAD) { // the lowest comes first
+        if (headers[i].p_type == PT_LOAD) { // segments are sorted by address
             *ret_headers = headers;
             *ret_nheaders = elf->e_phnum;
             *ret_base =
@@ -91,7 +92,7 @@ uint64_t loaded_sum(const struct loaded *object) {
     return sum ^ sum >> 32;
 }
 
-// take_build_id looks for it in n bytes of notes.
+// take_build_id looks for a build ID in n bytes of notes.
 static void take_build_id(const char *p, size_t n, struct loaded_code *code) {
     const char *end = p + n;
     while ((size_t)(end - p) >= sizeof(ElfW(Nhdr))) {

@@ -1,8 +1,8 @@
 // mem_linux.c: mem.h on Linux.
 //
-// Memory is committed by mapping over the reservation and not by mprotect:
-// seccomp filters that forbid mprotect are common, and neighbours of equal
-// flags still melt into one mapping.
+// Memory is committed by mapping over the reservation, not by mprotect: seccomp
+// filters often forbid mprotect. The kernel still merges adjacent mappings with
+// equal flags.
 #include "os/mem.h"
 
 #include <stdatomic.h>
@@ -35,8 +35,8 @@ enum {
     PREPARED = PROT_READ | PROT_WRITE,
 };
 
-// whole_pages says whether a range begins and ends at pages of the system. Where it ends
-// within one, the kernel would take the rest of that page, too.
+// whole_pages says whether a range begins and ends at system pages. Otherwise
+// the kernel would take the rest of the last page, too.
 static bool whole_pages(uintptr_t addr, size_t nbytes) {
     return ((addr | nbytes) & (sys_page_size() - 1)) == 0;
 }
@@ -81,7 +81,7 @@ uintptr_t mem_reserve(uintptr_t hint, size_t nbytes, size_t align) {
     return named_heap(addr, nbytes);
 }
 
-// map_over replaces pages of the heap, and names them as it was.
+// map_over maps a range of the heap again, and names it again.
 static bool map_over(uintptr_t addr, size_t nbytes, int prot, int flags) {
     if (failed(map(addr, nbytes, prot, MAP_FIXED | flags)))
         return false;
@@ -89,8 +89,8 @@ static bool map_over(uintptr_t addr, size_t nbytes, int prot, int flags) {
     return true;
 }
 
-// above_limit says whether the process has more address space than its RLIMIT_AS,
-// so that not even one page more, which nobody may touch, is to be had.
+// above_limit says whether the process exceeds its RLIMIT_AS, so that it cannot
+// even map one inaccessible page.
 static bool above_limit(void) {
     size_t nbytes = sys_page_size();
     long ret = map(0, nbytes, RESERVED, MAP_NORESERVE);
@@ -101,9 +101,9 @@ static bool above_limit(void) {
 }
 
 bool mem_commit(uintptr_t addr, size_t nbytes) {
-    // A process that is above its limit may not map even over what it has, but
-    // may change it. Where the kernel says that there is not so much memory, that
-    // is an answer: mprotect would not look.
+    // A process above its address space limit may not map, not even over its
+    // own memory, but it may call mprotect. Any other refusal stands: mprotect
+    // would not check whether there is enough memory.
     return map_over(addr, nbytes, PREPARED, 0) ||
            (above_limit() &&
             syscall3(SYS_mprotect, addr, nbytes, PREPARED) == 0);
@@ -122,7 +122,8 @@ bool mem_unmap(uintptr_t addr, size_t nbytes) {
         return false;
     if (UNLIKELY(memwatch_watched()))
         return memwatch_munmap(addr, nbytes);
-    return unmap(addr, nbytes); // not at the limit of mappings, in their middle
+    return unmap(addr,
+                 nbytes); // fails inside a mapping at the limit of mappings
 }
 
 bool mem_can_release(void) {
@@ -162,11 +163,12 @@ bool mem_protect(uintptr_t addr, size_t nbytes) {
 
 bool mem_populate(uintptr_t addr, size_t nbytes) {
     static _Atomic bool refused; // set by the first caller that is refused
-    // A filter may look at what is advised, and know the C library's advice only.
+    // A filter may check the advice, and may permit only the C library's.
     if (atomic_load_explicit(&refused, memory_order_relaxed) || filter_noted())
         return false;
-    // The system's pages may be larger than the heap's. What is in a part of one is
-    // left to be touched, since the rest of it may not be ours to fill.
+    // The system's pages may be larger than the heap's. The rest of a partial
+    // page may not be ours to fill, so partial pages are left to the first
+    // access.
     uintptr_t start = align_up(addr, sys_page_size());
     uintptr_t end = align_down(addr + nbytes, sys_page_size());
     if (start >= end)
@@ -188,7 +190,7 @@ void mem_no_hugepages(uintptr_t addr, size_t nbytes) {
 }
 
 enum mem_hugepages_setting mem_hugepages_setting(void) {
-    // "always [madvise] never": what is in brackets holds.
+    // "always [madvise] never": the current setting is in brackets.
     char text[64];
     int fd = sys_open_read("/sys/kernel/mm/transparent_hugepage/enabled");
     if (fd < 0) // no such thing, or not shown to us
@@ -203,15 +205,16 @@ enum mem_hugepages_setting mem_hugepages_setting(void) {
     return MEM_HUGEPAGES_NEVER;
 }
 
-// What one page of page tables leads to. The kernel says it in a file, too, at the price of
-// three system calls at every start.
+// The memory that one page of page tables maps. A file has the number as well,
+// but reading it costs three system calls at every start.
 size_t mem_hugepage_bytes(void) {
     size_t page = sys_page_size();
     return page / sizeof(uint64_t) * page;
 }
 
-// in_one_mapping says whether a range is. The kernel looks at that first when it is
-// told to make the range longer, which then it cannot, or can in rare cases.
+// in_one_mapping says whether a range is in one mapping. The kernel checks that
+// first when mremap extends a range in place. The extension itself rarely
+// succeeds; then it is undone.
 static bool in_one_mapping(uintptr_t addr, size_t nbytes) {
     size_t more = sys_page_size();
     long ret = syscall5(SYS_mremap, addr, nbytes, nbytes + more, 0, 0);
@@ -237,9 +240,9 @@ static size_t mapping_bytes(uintptr_t addr, size_t nbytes) {
     return is;
 }
 
-// still_mapped says whether all of a range is mapped that mremap failed to move to:
-// kernels unmap it before they find that they cannot. What came into the hole since is
-// somebody else's and left alone.
+// still_mapped says whether the target of a failed mremap is mapped as a whole:
+// kernels unmap it before they find that they cannot move. It maps the hole
+// again, unless another thread has mapped something there meanwhile.
 static bool still_mapped(uintptr_t addr, size_t nbytes) {
     long ret = map(addr, nbytes, PREPARED, MAP_FIXED_NOREPLACE);
     if (ret == (long)addr) {
@@ -251,7 +254,7 @@ static bool still_mapped(uintptr_t addr, size_t nbytes) {
     return syscall3(SYS_madvise, addr, nbytes, MADV_NORMAL) == 0;
 }
 
-// all_zero: n is a multiple of a cache line, as pages are.
+// all_zero: n is a multiple of 64, as pages are.
 static bool all_zero(const void *p, size_t n) {
     enum { WORDS = 8 };
     const uint64_t *w = p;
@@ -267,8 +270,8 @@ static bool all_zero(const void *p, size_t n) {
 
 void mem_copy_sparse(void *to, const void *from, size_t nbytes) {
     enum { STEP = 4096 };
-    // Untouched pages are all mapped to the one page of zeros at once, instead of by a
-    // fault each.
+    // Maps all untouched pages to the shared zero page at once, instead of by
+    // one fault each.
     if (!filter_noted())
         syscall3(SYS_madvise, from, nbytes, MADV_POPULATE_READ);
     for (size_t i = 0; i < nbytes; i += STEP) {
@@ -279,21 +282,21 @@ void mem_copy_sparse(void *to, const void *from, size_t nbytes) {
     }
 }
 
-// qemu's user mode, to version 8.1, moves memory and then takes the place that it was moved
-// from for unmapped. It is told by its having no vDSO; to map that place anew is all that
-// this takes.
+// qemu's user mode up to 8.1 treats the source of a move as unmapped. It is
+// recognized by its missing vDSO; mapping the source again is enough.
 static void keep_old_place(uintptr_t addr, size_t nbytes) {
     if (UNLIKELY(auxv_get(AT_SYSINFO_EHDR) == 0))
         map_over(addr, nbytes, PREPARED, 0);
 }
 
-// Mapping by mapping: kernels before 6.17 refuse a range of several, and later ones
-// may leave one half moved.
+// Moves one mapping at a time: kernels before 6.17 refuse a range of several,
+// and later ones may fail after having moved some.
 enum mem_moved mem_move(uintptr_t old_addr, uintptr_t new_addr, size_t nbytes) {
     enum { PARTS_MAX = 8 };
     size_t done = 0;
-    // By mremap pages leave both places, and functions in its place forget where
-    // to: what is copied need not be told.
+    // mremap takes pages from both places, and a function that watches mremap
+    // may not know to where. The caller copies instead, and nothing needs to be
+    // reported.
     if (UNLIKELY(memwatch_watched()) ||
         !whole_pages(old_addr | new_addr, nbytes))
         return MEM_STAYED;
@@ -310,7 +313,7 @@ enum mem_moved mem_move(uintptr_t old_addr, uintptr_t new_addr, size_t nbytes) {
         keep_old_place(old_addr, nbytes);
         return MEM_MOVED;
     }
-    // Back by copying, which cannot fail.
+    // Move back by copying, which cannot fail.
     mem_copy_sparse((void *)old_addr, (void *)new_addr, done);
     return still_mapped(new_addr, nbytes) ? MEM_STAYED : MEM_LOST;
 }

@@ -14,7 +14,7 @@
 #define PR_SET_VMA_ANON_NAME 0
 #endif
 
-static AT_START _Atomic bool on; // relaxed: nothing is handed over by it
+static AT_START _Atomic bool on; // relaxed: it publishes nothing else
 
 void memname_start(void) {
     atomic_store_explicit(&on, true, memory_order_relaxed);

@@ -13,7 +13,7 @@
 #include "os/loaded.h"
 
 enum {
-    // What a jump to anywhere takes is no more than this, on all machines.
+    // A jump to any address is no longer than this, on all architectures.
     CODE_BYTES = 16,
 #if defined(__aarch64__)
     SLOT_RELOCATION = R_AARCH64_JUMP_SLOT,
@@ -27,13 +27,13 @@ enum {
 #endif
 };
 
-// struct watched is one of libc's functions. slot is where our calls find it: the
-// loader's entry for us, which others may change.
+// struct watched is one of libc's functions. slot is the loader's entry through
+// which our calls go; others may change it.
 struct watched {
     const char *name;
     const uintptr_t *slot; // NULL: not found, as in a static program
-    uintptr_t function;    // what stood there at the start
-    bool replaced;         // that was not libc's own
+    uintptr_t function;    // what the slot held at the start
+    bool replaced;         // that was not libc's own function
     unsigned char code[CODE_BYTES];
 };
 
@@ -42,7 +42,7 @@ static AT_START bool (*leave_slow_path)(
     uintptr_t *ret_saved); // NULL: not started
 static AT_START void (*enter_again)(const uintptr_t *saved);
 
-// This library's own. Weak, for a static program has none.
+// This library's dynamic section. Weak: a static program has none.
 extern ElfW(Dyn) _DYNAMIC[] __attribute__((weak, visibility("hidden")));
 
 // struct object is the library that holds an address.
@@ -73,8 +73,8 @@ static int look_at(struct dl_phdr_info *info, size_t size, void *arg) {
     return o->found;
 }
 
-// By dl_iterate_phdr only where there is no other way: sanitizers interpose it, and
-// theirs is not ready at our start.
+// By dl_iterate_phdr only if there is no other way: sanitizers interpose it,
+// and their version is not ready when we start.
 static struct object object_of(uintptr_t addr) {
     struct object o = {.addr = addr};
     struct loaded l;
@@ -93,13 +93,13 @@ static struct object object_of(uintptr_t addr) {
     return o;
 }
 
-// struct relocations is a table of what the loader has entered where.
+// struct relocations is a table of the loader's entries.
 struct relocations {
     const ElfW(Rela) * entries;
     size_t nbytes;
 };
 
-// look_in finds the slots of both functions in a table.
+// look_in finds the slots of both functions in a table of relocations.
 static void look_in(const struct relocations *table, const ElfW(Sym) * symbols,
                     const char *names, uintptr_t moved) {
     size_t n = table->nbytes / sizeof *table->entries;
@@ -146,8 +146,8 @@ static void find_slots(void) {
             break;
         }
     }
-    // Where the loader leaves these addresses as they are in the file, or static
-    // code has none of it, there is no table to be read.
+    // Some loaders leave these addresses as they are in the file, and static
+    // code has no such tables: then there is nothing to read.
     if (!own.found || (uintptr_t)symbols < own.start ||
         (uintptr_t)names < own.start)
         return;
@@ -157,9 +157,9 @@ static void find_slots(void) {
         look_in(&others, symbols, names, own.moved);
 }
 
-// bind lets the loader find what it looks for at the first call only, as in a program
-// that this library is linked into: till then a slot leads to this library's own code.
-// Neither call changes anything.
+// bind resolves both functions where the loader resolves at the first call, as
+// in a program that this library is linked into: until then a slot points into
+// this library. Neither call has an effect.
 static void bind(void) {
     struct object own = object_of((uintptr_t)&advise);
     int error = errno;
@@ -180,7 +180,7 @@ static void note(struct watched *w, const struct object *libc) {
 
 void memwatch_start(bool (*leave)(uintptr_t *ret_saved),
                     void (*back)(const uintptr_t *saved)) {
-    // A function of libc that nobody has a reason to put another in the place of.
+    // getauxval: a function of libc that no one has a reason to replace.
     struct object libc = object_of((uintptr_t)&getauxval);
     if (!libc.found)
         return;

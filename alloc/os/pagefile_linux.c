@@ -72,14 +72,16 @@ const char *pagefile_folder(const struct pagefile *f) {
     return NULL;
 }
 
-// A file beyond RLIMIT_FSIZE ends a process by SIGXFSZ: it is not even begun.
+// A write beyond RLIMIT_FSIZE ends the process by SIGXFSZ, so it is checked
+// before.
 static bool exceeds_limit(size_t nbytes) {
     struct rlimit limit;
     return syscall4(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &limit) == 0 &&
            limit.rlim_cur < nbytes;
 }
 
-// reserve gives a file memory, so that no later write to it can fail.
+// reserve gives the file memory, so that no later write to the mapping can
+// fail.
 static int reserve(int fd, size_t nbytes) {
     static const char zeros[256];
     int error = (int)syscall4(SYS_fallocate, fd, 0, 0, nbytes);

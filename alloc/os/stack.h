@@ -1,5 +1,5 @@
-// stack.h: what of a stack may be read. For walks that follow what may be wild:
-// nothing here faults, waits, allocates or changes errno.
+// stack.h: which part of a stack may be read. For walks that may follow invalid
+// addresses: nothing here faults, waits, allocates or changes errno.
 #ifndef MOUND_OS_STACK_H
 #define MOUND_OS_STACK_H
 
@@ -7,8 +7,8 @@
 
 enum { STACK_WORD_BYTES = sizeof(uintptr_t) };
 
-// stack_return_address returns where a return address leads that a function saved: on ARM
-// some sign it in the upper bits.
+// stack_return_address returns the address in a saved return address: on ARM
+// its upper bits may hold a signature.
 ALWAYS_INLINE uintptr_t stack_return_address(uintptr_t word) {
 #if defined(__aarch64__)
     register uintptr_t x30 __asm__("x30") = word;
@@ -19,39 +19,39 @@ ALWAYS_INLINE uintptr_t stack_return_address(uintptr_t word) {
 #endif
 }
 
-// stack_readable says whether the word at addr may be read: a system call.
+// stack_readable says whether the word at addr may be read, by a system call.
 bool stack_readable(uintptr_t addr);
 
 // stack_end returns an address at the end of this thread's stack if addr can be
 // on it, else 0.
 uintptr_t stack_end(uintptr_t addr);
 
-// stack_reaches says whether all from addr to stack_end may be read: then what
-// runs at addr runs on the thread's own stack, not on one of a coroutine or of a
-// signal handler that lies below it.
+// stack_reaches says whether all memory from addr to stack_end may be read. If
+// so, code whose stack pointer is addr runs on the thread's own stack, not on
+// one of a coroutine or signal handler below it.
 bool stack_reaches(uintptr_t addr, uintptr_t end);
 
 // struct stack_view is the memory that a walk may read: [start, end).
 struct stack_view {
     uintptr_t start;
     uintptr_t end;
-    bool own; // it is the thread's own stack, and ends there
+    bool own; // the thread's own stack, up to its end
 };
 
-// stack_view_from begins at a frame of the caller's.
+// stack_view_from begins at a frame of the caller.
 struct stack_view stack_view_from(uintptr_t frame);
 
-// stack_has_room says whether nbytes, less than a page, below the view are there.
-// On the thread's own stack none of them is anybody else's; of another stack the
-// lower end is not known unless a page that may not be touched is there.
+// stack_has_room says whether nbytes, less than a page, below the view are
+// mapped. On the thread's own stack they belong to that stack. The lower end of
+// another stack is known only if it has a guard page.
 bool stack_has_room(const struct stack_view *view, size_t nbytes);
 
-// stack_read reads a word, at a multiple of its size, if it may be read. What is
-// outside of the view costs a system call a page.
+// stack_read reads an aligned word if it may be read. Outside the view that
+// costs a system call for each page.
 bool stack_read(struct stack_view *view, uintptr_t addr, uintptr_t *ret_word);
 
-// struct stack_skip is what a walk leaves out at its beginning: return addresses
-// inside of caller, and then those in a library, [start, end).
+// struct stack_skip is what a walk skips at its beginning: return addresses up
+// to caller, then those in a library, [start, end).
 struct stack_skip {
     uintptr_t caller;
     uintptr_t start;
@@ -60,7 +60,7 @@ struct stack_skip {
     bool done;
 };
 
-enum { STACK_SKIPPED_MAX = 24 }; // a walk that skips more has lost its way
+enum { STACK_SKIPPED_MAX = 24 }; // a walk that skips more is lost
 
 static inline bool stack_skips(struct stack_skip *s, uintptr_t pc) {
     if (s->done)

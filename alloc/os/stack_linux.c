@@ -9,29 +9,29 @@
 #include "os/syscall.h"
 
 enum {
-    PAGE_BYTES = 4096,          // or a part of one, where they are larger
-    STACK_BYTES_MAX = 16 << 20, // in use; what is deeper is looked at anew
+    PAGE_BYTES = 4096,          // or a part of a page, where pages are larger
+    STACK_BYTES_MAX = 16 << 20, // in use; checks of deeper frames are not kept
     SIGNALS_BYTES = 8,          // of the kernel's set of signals
 };
 
-// What is known of each thread's stack; 0: not yet looked at.
+// What is known of this thread's stack; 0: not checked yet.
 static __thread uint16_t known TLS_MODEL;
 enum {
     KNOWN_FIRST = 1 << 15,         // it is the first thread
     KNOWN_OTHER = 1 << 14,         // it is not
-    KNOWN_PAGES = KNOWN_OTHER - 1, // may be read down from the end
+    KNOWN_PAGES = KNOWN_OTHER - 1, // readable pages below the end
 };
 _Static_assert(STACK_BYTES_MAX / PAGE_BYTES < KNOWN_PAGES, "must be countable");
 
-// The kernel reads the set before it looks at what is to be done with it, and
-// there is nothing that ~0 means. Of all calls that read memory this is the
-// least likely to be denied. A set at 0 is none.
+// The kernel copies the set before it checks how, and ~0 is no valid how: it
+// returns EFAULT or EINVAL. Of all calls that read memory this is the least
+// likely to be denied by a filter. addr 0 would mean no set.
 bool stack_readable(uintptr_t addr) {
     return addr != 0 &&
            syscall4(SYS_rt_sigprocmask, ~0, addr, 0, SIGNALS_BYTES) == -EINVAL;
 }
 
-// in_first_thread says whether this is the thread that main was called by.
+// in_first_thread says whether this is the thread that runs main.
 static bool in_first_thread(void) {
     unsigned now = known;
     if (now == 0) {
@@ -52,16 +52,17 @@ static uintptr_t random_bytes(void) {
     return value;
 }
 
-// The kernel puts some random bytes at the end of the first thread's stack; in
-// others glibc puts the control block there that the thread pointer points to.
+// The end is approximated by an address near it: the kernel puts AT_RANDOM's
+// bytes at the end of the first thread's stack; glibc puts the control block,
+// to which the thread pointer points, at the end of the others.
 uintptr_t stack_end(uintptr_t addr) {
     uintptr_t end = in_first_thread() ? random_bytes() : sys_self();
     return addr < end && end - addr < STACK_BYTES_MAX ? end : 0;
 }
 
-// Each page is looked at once in a thread's life, for what was in use of a stack
-// stays. A stack without guard page has no end that could be seen: what lies
-// against it counts as a part of it.
+// Each page is checked once in a thread's life: pages of a stack that were in
+// use stay mapped. A stack without guard page has no visible end: memory
+// adjacent to it counts as part of it.
 bool stack_reaches(uintptr_t addr, uintptr_t end) {
     uintptr_t last = align_down(end, PAGE_BYTES);
     unsigned npages = known & KNOWN_PAGES;
@@ -70,7 +71,8 @@ bool stack_reaches(uintptr_t addr, uintptr_t end) {
         all = stack_readable(last - (npages + 1) * PAGE_BYTES);
         npages += all;
     }
-    // A handler may be here too; both have seen what they count.
+    // A signal handler may run this at the same time; each count is of pages
+    // that were checked.
     known = (uint16_t)((known & ~KNOWN_PAGES) | npages);
     return all;
 }
@@ -80,7 +82,7 @@ struct stack_view stack_view_from(uintptr_t frame) {
     if (end != 0 && stack_reaches(frame, end))
         return (struct stack_view){frame, align_down(end, STACK_WORD_BYTES),
                                    true};
-    // At least the caller's frame record is there.
+    // At least the caller's frame record is readable.
     return (struct stack_view){
         frame, align_up(frame + 2 * STACK_WORD_BYTES, PAGE_BYTES), false};
 }

@@ -27,12 +27,11 @@ enum {
     FD_LOW = 64,
 };
 
-// Of a set of signals.
+// The bit of a signal in a set.
 #define BIT_OF(signal) ((uint64_t)1 << ((signal)-1))
 
 size_t sys_page_size(void) {
-    static AT_START size_t
-        page_size; // the first caller writes it; every caller would write the same
+    static AT_START size_t page_size; // every caller would write the same value
     size_t n = __atomic_load_n(&page_size, __ATOMIC_RELAXED);
     if (n == 0) {
         n = getauxval(AT_PAGESZ);
@@ -71,8 +70,9 @@ void sys_futex_wait(_Atomic uint32_t *word, uint32_t expected,
 }
 
 void sys_sleep_ns(uint64_t delay_ns) {
-    // A filter that lets threads be lets futex be, which is not so for nanosleep.
-    _Atomic uint32_t word = 0; // nobody wakes it
+    // By futex: a filter that permits threads permits futex, but maybe not
+    // nanosleep.
+    _Atomic uint32_t word = 0; // never woken
     sys_futex_wait(&word, 0, delay_ns);
 }
 
@@ -100,8 +100,8 @@ uint64_t sys_unix_ns(void) {
     return clock_ns(stopped ? CLOCK_REALTIME_COARSE : CLOCK_REALTIME);
 }
 
-// wait_writable waits until fd, which writes do not wait for, takes more; false:
-// its reader does not read.
+// wait_writable waits until the non-blocking fd can be written; false: the
+// reader does not read.
 static bool wait_writable(int fd) {
     enum { PATIENCE_S = 2 };
     struct pollfd poll = {.fd = fd, .events = POLLOUT};
@@ -125,9 +125,9 @@ static int write_all(int fd, const char *p, size_t n) {
     return 0;
 }
 
-// A reader that is gone, or a limit on the size of files, ends a process by a
-// signal. That is not to happen for what we print: the signal is blocked, and
-// taken if it came from this write. Under a filter nothing is called but write.
+// A pipe without reader and a file size limit raise signals that end the
+// process. Our output must not cause that: the signals are blocked, and
+// consumed if this write raised them. Under a filter only write is called.
 int sys_write(int fd, const void *buf, size_t n) {
     const uint64_t ours = (uint64_t)1 << (SIGPIPE - 1) | (uint64_t)1
                                                              << (SIGXFSZ - 1);
@@ -166,7 +166,7 @@ long sys_pread(int fd, void *buf, size_t n, uint64_t offset) {
 }
 
 int sys_open_read(const char *path) {
-    // Where a pipe stands in a file's place it is not waited for.
+    // O_NONBLOCK: opening a pipe must not wait.
     int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
     return (int)syscall4(SYS_openat, AT_FDCWD, path, flags, 0);
 }
@@ -184,7 +184,7 @@ void sys_close(int fd) {
 
 int sys_dup_high(int fd) {
     long ret = syscall3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, FD_HIGH);
-    if (ret == -EINVAL || ret == -EMFILE) // RLIMIT_NOFILE lies below
+    if (ret == -EINVAL || ret == -EMFILE) // RLIMIT_NOFILE is lower
         ret = syscall3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, FD_LOW);
     if (ret == -EINVAL || ret == -EMFILE)
         ret = syscall3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3);
@@ -259,8 +259,8 @@ long sys_program_path(char *buf, size_t n) {
 }
 
 bool sys_on_first_stack(void) {
-    // The kernel puts those bytes above everything that is pushed. Below the part
-    // that is in use there may be other mappings.
+    // The kernel puts AT_RANDOM's bytes above everything that is pushed. Below
+    // the used part of the stack there may be other mappings.
     enum { IN_USE_MAX = 16 << 20 };
     uintptr_t top = (uintptr_t)getauxval(AT_RANDOM);
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
@@ -281,7 +281,7 @@ uint64_t sys_stack_limit(void) {
 
 bool sys_libc_ready(void) {
     extern char **environ;
-    // The first may be gone again, by clearenv.
+    // environ may be NULL again after clearenv.
     return environ != NULL || program_invocation_name[0] != '\0';
 }
 
@@ -290,7 +290,8 @@ uint64_t sys_secret(void) {
     const void *random = (const void *)getauxval(AT_RANDOM);
     if (random != NULL)
         memcpy(words, random, sizeof words);
-    // The C library has its own secrets there: neither word is told as it is.
+    // The C library derives its own secrets from these bytes, so neither word
+    // may be revealed.
     return (words[0] ^ 0x9e3779b97f4a7c15u) * (words[1] | 1) ^ words[1] >> 32;
 }
 
@@ -318,7 +319,7 @@ void sys_futex_wake_shared(_Atomic uint32_t *word) {
     syscall6(SYS_futex, (long)word, FUTEX_WAKE, INT32_MAX, 0, 0, 0);
 }
 
-enum { SIGNAL_STATUS = 128 }; // as shells say it: 128 and the signal
+enum { SIGNAL_STATUS = 128 }; // the exit status that shells report for a signal
 
 bool sys_die_of(int signal) {
     struct {
@@ -328,7 +329,7 @@ bool sys_die_of(int signal) {
         uint64_t mask;
     } action = {0};
     uint64_t only = BIT_OF(signal);
-    // A filter may refuse it: the handler would then run again and again.
+    // A filter may refuse it; the handler would then run again and again.
     if (syscall4(SYS_rt_sigaction, signal, &action, 0, sizeof only) != 0)
         sys_exit_group(SIGNAL_STATUS + signal);
     syscall4(SYS_rt_sigprocmask, SIG_UNBLOCK, &only, 0, sizeof only);
@@ -338,8 +339,7 @@ bool sys_die_of(int signal) {
 
 void sys_abort(void) {
     syscall3(SYS_tgkill, syscall0(SYS_getpid), syscall0(SYS_gettid), SIGABRT);
-    // The program handled or blocks SIGABRT and came back here: take the
-    // default action, by force.
+    // The program handles or blocks SIGABRT: force the default action.
     sys_die_of(SIGABRT);
     for (;;)
         sys_exit_group(127);
@@ -358,7 +358,7 @@ int sys_prctl(int option, unsigned long a, unsigned long b, unsigned long c,
 bool sys_barrier_all(void) {
     if (sys_single_threaded())
         return true;
-    // To register a second time does nothing.
+    // Registering a second time has no effect.
     syscall3(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
     return syscall3(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) ==
            0;
@@ -377,10 +377,10 @@ static int text_number(const char *s) {
     return n;
 }
 
-// The C library keeps the first two real-time signals; SIGRTMIN is a call.
+// The C library reserves signals 32 and 33; SIGRTMIN is a function call.
 enum { RT_FIRST = 34, RT_LAST = 64 };
 
-// The rest, as of strsignal's sigabbrev_np.
+// The names of the others, as sigabbrev_np returns them.
 static const char signal_names[][8] = {
     [SIGHUP] = "HUP",       [SIGINT] = "INT",       [SIGQUIT] = "QUIT",
     [SIGILL] = "ILL",       [SIGTRAP] = "TRAP",     [SIGABRT] = "ABRT",

@@ -1,5 +1,5 @@
-// syscall.h: raw system calls that return -errno and leave errno alone. libc's
-// wrappers set errno, are cancellation points and may be interposed.
+// syscall.h: raw system calls that return -errno and do not change errno.
+// libc's wrappers set errno, are cancellation points and may be interposed.
 // Used by os/*_linux.c only.
 #ifndef MOUND_OS_SYSCALL_H
 #define MOUND_OS_SYSCALL_H

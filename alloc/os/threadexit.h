@@ -4,13 +4,13 @@
 
 #include "base/compiler.h"
 
-// threadexit_init makes at_exit be called on each thread that armed, when it
-// ends. It returns false if it cannot. May allocate.
+// threadexit_init sets the function that is called at the end of each thread
+// that called threadexit_arm. It returns false if it cannot. May allocate.
 bool threadexit_init(void (*at_exit)(void));
 
-// threadexit_arm arranges for the call at the end of this thread; within at_exit it
-// arranges for another round (the C library makes up to 4). May allocate. It returns
-// false before threadexit_init and when there is no memory.
+// threadexit_arm requests the call for this thread; called in at_exit, it
+// requests another round (the C library makes up to 4). May allocate. It
+// returns false before threadexit_init and when there is no memory.
 bool threadexit_arm(void);
 
 #endif // MOUND_OS_THREADEXIT_H

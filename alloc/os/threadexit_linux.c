@@ -1,6 +1,6 @@
 // threadexit_linux.c: threadexit.h by a key of POSIX thread-specific data. The
-// key is made in our constructor, which is the first of all, so its number is
-// low and setting it does not allocate in glibc.
+// key is made in our constructor, which runs before all others, so its number
+// is low and setting it does not allocate in glibc.
 #include "os/threadexit.h"
 
 #include <pthread.h>

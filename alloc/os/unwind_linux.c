@@ -13,27 +13,28 @@
 
 enum {
     WORD_BYTES = STACK_WORD_BYTES,
-    RECORD_BYTES = 2 * WORD_BYTES, // a saved frame pointer and where to return
-    FRAME_BYTES_MAX = 1 << 20,     // from a frame to its caller's
-    OWN_FRAMES_MAX = 16,           // of this library, on the way here
+    RECORD_BYTES = 2 * WORD_BYTES, // saved frame pointer and return address
+    FRAME_BYTES_MAX = 1 << 20, // largest distance between two frame pointers
+    OWN_FRAMES_MAX = 16,       // of this library, below its caller
 };
 
 static _Atomic int mode = UNWIND_TABLES; // enum unwind_mode
 
-// Our own frames.
+// Frames of this library.
 
-// Set by the linker: the object that this is linked into.
+// Set by the linker: the bounds of the object that this is linked into.
 extern const char __ehdr_start[] HIDDEN;
 extern const char etext[] HIDDEN;
 
-// own_frames is what a stack is to begin outside of: caller, and libmound.so, or
-// whatever library mound is linked into. In a program that is nothing: there only
-// names tell its frames from others.
+// own_frames returns what to skip at the beginning of a stack: up to caller,
+// and then libmound.so or the library that mound is linked into. If it is
+// linked into the program, nothing more: only names would tell its frames from
+// the program's.
 static struct stack_skip own_frames(uintptr_t caller) {
     static _Atomic uintptr_t program_headers;
     uintptr_t start = (uintptr_t)__ehdr_start;
     uintptr_t end = (uintptr_t)etext;
-    // relaxed, here and below: there is one value that it can get
+    // relaxed, here and below: all writers write the same value
     uintptr_t phdrs =
         atomic_load_explicit(&program_headers, memory_order_relaxed);
     if (phdrs == 0) {
@@ -53,9 +54,9 @@ static bool looks_like_code(uintptr_t pc) {
     return pc >= 1 << 16 && pc < (uintptr_t)1 << 48;
 }
 
-// walk follows the frame pointers from fp, a frame of ours. A function compiled
-// without them leaves any number in that register: such a chain ends, or goes on
-// with frames that are further out, or with return addresses that are none.
+// walk follows the frame pointers from fp, a frame of this library. A function
+// compiled without frame pointers may leave any number in the register: the
+// chain then ends, continues with outer frames, or yields wrong addresses.
 static unsigned walk(uintptr_t fp, struct stack_skip *skip, uintptr_t *ret_pcs,
                      unsigned max) {
     struct stack_view view = stack_view_from(fp);
@@ -99,7 +100,8 @@ static bool has_tables(void) {
     return loaded_can_find();
 }
 
-// by_tables begins with the registers of unwind_stack.
+// by_tables starts from the registers of unwind_stack, into which it is
+// inlined.
 ALWAYS_INLINE unsigned by_tables(const struct stack_skip *skip,
                                  uintptr_t *ret_pcs, unsigned max) {
     struct cfi_walk w;
@@ -178,13 +180,14 @@ enum unwind_mode unwind_init(enum unwind_mode wanted, const char **ret_why) {
     return current_mode();
 }
 
-// Another thread may have held libunwind's locks.
+// libunwind's locks may have been held by a thread that the child does not
+// have.
 void unwind_forked(void) {
     if (current_mode() == UNWIND_LIBUNWIND)
         set_mode(UNWIND_TABLES);
 }
 
-// What others call.
+// The public functions.
 
 NOINLINE unsigned unwind_frames(uintptr_t *ret_pcs, unsigned max) {
     struct stack_skip skip = own_frames((uintptr_t)__builtin_return_address(0));
@@ -195,8 +198,9 @@ NOINLINE unsigned unwind_frames(uintptr_t *ret_pcs, unsigned max) {
     return n;
 }
 
-// take is unwind_stack and unwind_here, in whose frame it begins. Whether a page of
-// the stack can be read is found out by a system call, which a filter may kill for.
+// take is the body of unwind_stack and unwind_here. It takes no stack once a
+// filter is noted: checking a page of the stack is a system call, for which a
+// filter may kill.
 ALWAYS_INLINE unsigned take(uintptr_t caller, bool by_libunwind,
                             uintptr_t *ret_pcs, unsigned max) {
     if (filter_noted())

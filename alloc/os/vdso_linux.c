@@ -1,5 +1,5 @@
-// vdso_linux.c: see vdso.h. The vDSO is a small shared library. Its table of symbols
-// is read here, because the dynamic loader would take its lock.
+// vdso_linux.c: see vdso.h. The vDSO is a small shared library. Its symbol
+// table is read here, because the dynamic loader would take its lock.
 #include "os/vdso.h"
 
 #include <link.h>
@@ -10,7 +10,7 @@
 #include "os/auxv.h"
 #include "os/loaded.h"
 
-enum { PAGE_BYTES = 4096 }; // it has one at least
+enum { PAGE_BYTES = 4096 }; // the vDSO is at least that large
 
 #if defined(__aarch64__)
 static const char CLOCK_NAME[] = "__kernel_clock_gettime";
@@ -18,16 +18,16 @@ static const char CLOCK_NAME[] = "__kernel_clock_gettime";
 static const char CLOCK_NAME[] = "__vdso_clock_gettime";
 #endif
 
-// struct image is what of the library is needed to look a name up.
+// struct image is the part of the library that a lookup needs.
 struct image {
-    uintptr_t moved; // from the addresses in the file to those in memory
+    uintptr_t moved; // memory address minus address in the file
     const ElfW(Sym) * symbols;
     const char *names;
     size_t nsymbols;
 };
 
-// gnu_count returns how many symbols a table of hashes leads to: the last chain
-// of the highest bucket ends with a word whose lowest bit is set.
+// gnu_count returns the number of symbols by a GNU hash table: the chain of the
+// highest bucket ends with a word whose lowest bit is set.
 static size_t gnu_count(const uint32_t *table) {
     enum { HEADER_WORDS = 4 };
     uint32_t nbuckets = table[0], first = table[1], nbloom = table[2];
