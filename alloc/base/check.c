@@ -1,4 +1,4 @@
-// check.c: the end of a process whose heap is broken.
+// check.c: ends a process whose heap is corrupted.
 #include "base/check.h"
 
 #include "base/print.h"

@@ -1,5 +1,5 @@
-// check.h: what must be true. See style: a broken invariant ends the process
-// with one plain phrase; running out of memory never does.
+// check.h: assertions. A broken invariant ends the process with one plain
+// phrase; running out of memory never does.
 #ifndef MOUND_BASE_CHECK_H
 #define MOUND_BASE_CHECK_H
 
@@ -9,7 +9,7 @@
 // lock and does not allocate.
 __attribute__((noreturn)) COLD void throw_(const char *phrase);
 
-// check is always on: for what is cheap and guards memory.
+// check is always on: for conditions that are cheap and protect memory.
 #define check(cond, phrase)                                                    \
     do {                                                                       \
         if (UNLIKELY(!(cond)))                                                 \

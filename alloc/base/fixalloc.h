@@ -1,8 +1,8 @@
-// fixalloc.h: records of one size, type-stable: a record that was freed is used
-// again as the same kind and never unmapped, so a stale pointer to one may be
-// read. After Go 1.19 runtime/mfixalloc.go; unlike there, freed records keep
-// their contents but for the first word, which must be a pointer-sized field
-// whose value means nothing in a free record.
+// fixalloc.h: records of one size, type-stable: a freed record is reused for
+// the same type and never unmapped, so a stale pointer to one may be read.
+// After Go 1.19 runtime/mfixalloc.go. Unlike there, freed records keep their
+// contents except the first word, which must be a pointer-sized field without
+// meaning in a free record.
 #ifndef MOUND_BASE_FIXALLOC_H
 #define MOUND_BASE_FIXALLOC_H
 
@@ -12,15 +12,15 @@
 struct fixalloc {
     struct persistent *source;
     size_t elemsize;         // bytes of a record
-    void *free;              // records to use again, linked by their first word
-    struct fixchunk *chunks; // all memory ever taken, for walking
+    void *free;              // free records, linked by their first word
+    struct fixchunk *chunks; // all chunks, for walks
     size_t nfresh;           // records never used, at the end of the chunk
     size_t ninuse;           // records
     _Atomic uint64_t sys_bytes;
 };
 
-// struct fixchunk heads the records of one chunk. Its size keeps records of
-// whole cache lines aligned to them.
+// struct fixchunk is the header of a chunk. Its size keeps records whose size
+// is a multiple of a cache line aligned to one.
 struct fixchunk {
     struct fixchunk *next;
     size_t nrecords;

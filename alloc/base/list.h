@@ -1,5 +1,5 @@
-// list.h: a doubly linked ring with a head, its links inside the members. All
-// operations take constant time; the owner of the head guards it.
+// list.h: a doubly linked ring with a head; the links are in the members. All
+// operations take constant time; the head's owner provides the locking.
 #ifndef MOUND_BASE_LIST_H
 #define MOUND_BASE_LIST_H
 
@@ -22,7 +22,7 @@ static inline bool list_empty(const struct list *head) {
     return head->next == head;
 }
 
-// list_push puts a member first.
+// list_push inserts a member at the front.
 static inline void list_push(struct list *head, struct list *link) {
     link->next = head->next;
     link->prev = head;
@@ -30,8 +30,8 @@ static inline void list_push(struct list *head, struct list *link) {
     head->next = link;
 }
 
-// list_remove takes a member out; a member in no list links to itself and may
-// be taken out again.
+// list_remove removes a member. A member in no list links to itself and may be
+// removed again.
 static inline void list_remove(struct list *link) {
     link->prev->next = link->next;
     link->next->prev = link->prev;

@@ -31,6 +31,6 @@ void lockcount_write(const char *path) {
     sys_close(fd);
 }
 #else
-// A file with nothing in it is no C.
+// ISO C forbids an empty file.
 typedef int lockcount_not_built;
 #endif

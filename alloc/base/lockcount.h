@@ -1,6 +1,6 @@
-// lockcount.h: how often the locks of each rank were taken, and how often another
-// thread had them, in builds with -Dlock_counts=true: for scripts/bench malloc
-// --scaling. Elsewhere nothing.
+// lockcount.h: how often the locks of each rank were taken, and how often that
+// had to wait, in builds with -Dlock_counts=true, for scripts/bench malloc
+// --scaling. In other builds it does nothing.
 #ifndef MOUND_BASE_LOCKCOUNT_H
 #define MOUND_BASE_LOCKCOUNT_H
 
@@ -21,8 +21,8 @@ static inline void lockcount(enum lockrank rank, bool contended) {
                                   memory_order_relaxed);
 }
 
-// lockcount_write writes them as a line of JSON, {"RANK": [taken, contended]},
-// into a new file.
+// lockcount_write writes the counts as a line of JSON, {"RANK": [taken,
+// contended]}, into a new file.
 void lockcount_write(const char *path);
 #else
 static inline void lockcount(enum lockrank rank, bool contended) {

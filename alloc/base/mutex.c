@@ -1,25 +1,26 @@
-// mutex.c: the waiting half of mutex.h, and the check of ranks.
+// mutex.c: the waiting part of mutex.h, and the check of ranks.
 //
-// The three states follow Ulrich Drepper, "Futexes Are Tricky", second mutex. As
-// the word names its holder, a waiter marks it by compare and exchange there.
+// The three states follow Ulrich Drepper, "Futexes Are Tricky", second mutex.
+// Because the word identifies its owner, a waiter sets the mark by compare and
+// exchange.
 #include "base/mutex.h"
 
 enum {
-    NSPINS = 100, // some microseconds: our sections are shorter than that
+    NSPINS = 100, // some microseconds: longer than our critical sections
     LOOK_NS = 200 * 1000, // between two looks of mutex_lock_until
 };
 
-// The kernel compares 32 bits: those with the mark. The rest of the name does not
-// matter, because whichever thread takes a lock with waiters wakes one of them later.
+// The kernel compares 32 bits: the half with the mark. The other half does not
+// matter, because any owner of a lock with waiters wakes one when it unlocks.
 static _Atomic uint32_t *futex_of(struct mutex *m) {
     bool little = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
     size_t last = sizeof m->word / sizeof(uint32_t) - 1;
     return (_Atomic uint32_t *)&m->word + (little ? 0 : last);
 }
 
-// wait_marked waits until it has the lock, or until that time: then it returns false.
-// Others may be waiting still, so it takes it with the mark. A mark that a waiter
-// leaves behind costs its holder a wake of nobody.
+// wait_marked waits until it has the lock, or until end_ns: then it returns
+// false. It takes the lock with the mark set, because other threads may still
+// wait. A mark without waiters costs one needless wake.
 static bool wait_marked(struct mutex *m, uint64_t end_ns) {
     uintptr_t self = sys_self() | MUTEX_CONTENDED;
     uintptr_t word = atomic_load_explicit(&m->word, memory_order_relaxed);
@@ -77,8 +78,8 @@ void mutex_unlock_slow(struct mutex *m) {
 }
 
 #ifdef MOUND_DEBUG
-// How many locks of each rank this thread holds. Debug builds only: it is more
-// thread-local memory than a release build may have.
+// How many locks of each rank this thread holds. Debug builds only: release
+// builds may not have that much thread-local memory.
 static __thread uint8_t nheld[LOCKRANK_COUNT] TLS_MODEL;
 
 static __thread uint8_t npaused TLS_MODEL;

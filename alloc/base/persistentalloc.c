@@ -1,5 +1,5 @@
 // persistentalloc.c: see persistentalloc.h. Chunks are mapped large and touched
-// as they fill, so a small process pays for what it uses.
+// as they fill, so a small process has little resident.
 #include "base/persistentalloc.h"
 
 #include "base/bits.h"
@@ -7,18 +7,18 @@
 #include "os/sys.h"
 
 enum {
-    // Chunks grow with what was taken, so that few of them come to lie between
-    // the pieces of the heap.
+    // Chunks grow with what was mapped so far, so that few of them separate the
+    // pieces of the heap.
     CHUNK_MIN_BYTES = 256 << 10,
     CHUNK_MAX_BYTES = 4 << 20,
-    DIRECT_BYTES = 64 << 10, // as Go: from here on a mapping of its own
+    DIRECT_BYTES = 64 << 10, // as in Go: from here on a mapping of its own
 };
 
 void persistent_init(struct persistent *pa) {
     mutex_init(&pa->lock, LOCKRANK_PERSISTENT);
 }
 
-// add_piece counts what was mapped.
+// add_piece counts a new mapping.
 static void add_piece(struct persistent *pa, const void *begin, size_t nbytes) {
     pa->sys_bytes += nbytes;
     if (pa->npieces < PERSISTENT_PIECES)

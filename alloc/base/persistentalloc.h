@@ -14,8 +14,8 @@ struct persistent {
     uintptr_t next;     // (l) free bytes of the current chunk: [next, end)
     uintptr_t end;      // (l)
     uint64_t sys_bytes; // (l) all bytes mapped
-    // (l) The first ranges that were mapped: who looks which of it has memory takes the
-    // rest for touched.
+    // (l) The first ranges that were mapped. Readers that count resident memory
+    // take any further ranges for resident.
     unsigned npieces;
     struct persistent_piece {
         uintptr_t begin;
@@ -26,14 +26,14 @@ struct persistent {
 void persistent_init(struct persistent *pa);
 
 // persistentalloc returns nbytes of zeroed memory aligned to align (a power of
-// two up to a page), never given back, or NULL. *sys_bytes, unless NULL, rises
-// by what was taken: it belongs to the caller.
+// two, at most a page), which is never given back, or NULL. It adds the bytes
+// to *sys_bytes, the caller's counter, unless that is NULL.
 void *persistentalloc(struct persistent *pa, size_t nbytes, size_t align,
                       _Atomic uint64_t *sys_bytes);
 
-// persistent_feed gives pa memory to hand out that the system would not give:
-// zeroed, and never to be used otherwise. What was left of the last chunk is
-// lost.
+// persistent_feed gives pa zeroed memory to hand out, for when the system gives
+// none. The memory must have no other user. What was left of the current chunk
+// is lost.
 void persistent_feed(struct persistent *pa, void *memory, size_t nbytes);
 
 #endif // MOUND_BASE_PERSISTENTALLOC_H

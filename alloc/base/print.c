@@ -153,7 +153,7 @@ void print_json_str(struct print *out, const char *s, size_t n) {
     for (size_t i = 0; i < n;) {
         unsigned char c = (unsigned char)s[i];
         size_t length = utf8_length((const unsigned char *)s + i, n - i);
-        if (length == 0) { // as Go's: U+FFFD for each byte that is no text
+        if (length == 0) { // as in Go: U+FFFD for each byte that is not UTF-8
             print_str(out, "\\ufffd");
             length = 1;
         } else if (c == '"' || c == '\\') {

@@ -1,5 +1,5 @@
-// print.h: text to a descriptor without stdio, locks or allocation. Safe in a
-// signal handler.
+// print.h: writes text to a descriptor without stdio, locks or allocation. Safe
+// in a signal handler.
 #ifndef MOUND_BASE_PRINT_H
 #define MOUND_BASE_PRINT_H
 
@@ -10,8 +10,8 @@ enum {
     PRINT_NOWHERE = INT32_MIN, // no descriptor: only buf is filled
 };
 
-// struct print collects text and writes it when full and at print_flush. It
-// lives on the caller's stack.
+// struct print collects text and writes it when full and at print_flush. It is
+// on the caller's stack.
 struct print {
     int fd;    // or PRINT_NOWHERE: text beyond the buffer is dropped
     int error; // 0, or the first -errno of a write
@@ -29,7 +29,8 @@ void print_u64(struct print *out, uint64_t n);
 // print_u64_right prints n right-aligned in a column of width characters.
 void print_u64_right(struct print *out, uint64_t n, unsigned width);
 
-// print_str_left prints s and fills up to width with spaces.
+// print_str_left prints s, padded with spaces to width; print_str_right pads on
+// the left.
 void print_str_left(struct print *out, const char *s, unsigned width);
 void print_str_right(struct print *out, const char *s, unsigned width);
 
@@ -39,7 +40,7 @@ void print_count(struct print *out, uint64_t n, const char *noun);
 // print_hex prints 0x and the digits.
 void print_hex(struct print *out, uint64_t n);
 
-// print_size prints bytes for a person, such as "12.3 MiB", in a column.
+// print_size prints a size for people, such as "12.3 MiB", in a column.
 void print_size(struct print *out, uint64_t nbytes, unsigned width);
 
 // print_percent prints part of whole as "12.3%", in a column.

@@ -26,7 +26,7 @@ void stdfd_start(void) {
     started = true;
 }
 
-// still says whether fd is what the number was at the start.
+// still says whether fd is the file that number was at the start.
 static bool still(int fd, int number) {
     struct sys_file now;
     return standard[number - FIRST].known && sys_file_of(fd, &now) &&
@@ -48,7 +48,8 @@ void stdfd_forked(void) {
         return;
     for (int fd = FIRST; fd <= LAST; fd++) {
         int copy = standard[fd - FIRST].copy;
-        // The number may be another file's by now.
+        // The program may have closed the duplicate and opened another file
+        // there.
         if (copy != 0 && still(copy, fd))
             sys_close(copy);
         standard[fd - FIRST].copy = 0;

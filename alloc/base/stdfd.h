@@ -1,36 +1,41 @@
-// stdfd.h: the standard descriptors that the program was started with. Its own may
-// be closed when we have something to say (coreutils close theirs in an exit handler
-// that runs before us), or be other files: a program that closed 2 and opened its
-// data has it there.
+// stdfd.h: the standard descriptors that the program was started with. When we
+// print, a descriptor may be closed (coreutils close theirs in an exit handler
+// that runs before ours) or be another file (a program may close 2, and its
+// next file then gets that number).
 #ifndef MOUND_BASE_STDFD_H
 #define MOUND_BASE_STDFD_H
 
 #include "base/compiler.h"
 
-// stdfd_start notes what 2 is. At the start, once.
+// stdfd_start notes the file of descriptor 2. Call it once, at the start.
 void stdfd_start(void);
 
-// stdfd_keep, at the start, takes a copy of fd, 1 or 2, for what was asked for there:
-// it has to arrive whatever the program does with the descriptor. Whoever reads a
-// pipe or socket to its end then waits for this process: without waiters, none is
-// copied.
+// stdfd_keep, at the start, duplicates fd, 1 or 2, so that output requested
+// there arrives whatever the program does with the descriptor. A reader of a
+// pipe or socket would then wait for this process to end; if waiters is false,
+// these are not duplicated.
 void stdfd_keep(int fd, bool waiters);
 
-// stdfd_forked closes the copies in a child of fork: it may become a daemon, which
-// gives up its standard descriptors so that nobody waits for it.
+// stdfd_forked closes the duplicates in the child of a fork: it may become a
+// daemon, which closes its standard descriptors so that no reader waits for it.
 void stdfd_forked(void);
 
-// stdfd_of returns a descriptor of what fd, 1 or 2, was at the start: itself, or the
-// copy; -1: there is none.
+// stdfd_of returns a descriptor of the file that fd, 1 or 2, was at the start:
+// fd itself or the duplicate; -1 if there is none.
 int stdfd_of(int fd);
 
-// stdfd_err returns where to print: stdfd_of(2); where there is none the terminal
-// that 2 was, opened again if it is still that of the process; else 2, if the program
-// redirected its messages: it is the same file as 1, a terminal or /dev/null, or a file
-// that it can only append to, as logs are; else -1. A terminal that it opened stays
-// open: most such reports end the process, and who goes on after one has a copy.
-// Before stdfd_start, and under a filter that may kill a thread that looks, it is 2. Any thread,
-// also in a signal handler.
+// stdfd_err returns the descriptor for messages:
+//
+// - stdfd_of(2);
+// - else, if 2 was the controlling terminal, that terminal, opened again;
+// - else 2, if the program redirected its messages: 2 is the same file as 1, a
+//   character device, or open for appending only, as logs are;
+// - else -1.
+//
+// A terminal that it opened stays open: most messages end the process, and a
+// process that continues has a duplicate. Before stdfd_start, and under a
+// filter that may kill for these checks, it returns 2. Any thread, also in a
+// signal handler.
 int stdfd_err(void);
 
 #endif // MOUND_BASE_STDFD_H

@@ -1,7 +1,7 @@
 // str.c: see str.h.
 #include "base/str.h"
 
-// A compiler that recognises such a loop makes it a call of strlen.
+// Without this, the compiler recognises the loop and calls strlen.
 __attribute__((optimize("no-tree-loop-distribute-patterns"))) size_t
 str_len(const char *s) {
     const char *end = s;

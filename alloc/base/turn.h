@@ -1,6 +1,6 @@
-// turn.h: whose turn it is, in this process, to do what one thread does at a time
-// and any thread may come to at any moment: a signal handler that interrupted who
-// has the turn, a child of fork whose parent's thread had it.
+// turn.h: a lock for an operation that one thread of a process does at a time,
+// usable where a mutex is not: in a signal handler that interrupted the holder,
+// and in the child of a fork in whose parent it was held.
 #ifndef MOUND_BASE_TURN_H
 #define MOUND_BASE_TURN_H
 
@@ -8,16 +8,18 @@
 
 #include "base/compiler.h"
 
-// All zero is a turn that nobody has.
+// All zero is free.
 struct turn {
-    _Atomic uint64_t holder; // process << 32 | thread, of the kernel; 0: nobody
+    _Atomic uint64_t
+        holder; // process << 32 | thread, the kernel's IDs; 0: free
 };
 
-// turn_take returns 0: it is this thread's turn until turn_give. -EDEADLK: this
-// very thread has it, and was interrupted. -EBUSY: another thread of this process
-// still has it after wait_ns nanoseconds (0: at once; a signal makes the wait
-// shorter). A holder in another process, which fork copied, does not count. Not for
-// a child of vfork, whose parent's other threads go on in the same memory.
+// turn_take returns 0 when the caller has the turn, until turn_give. -EDEADLK:
+// the calling thread has it already and was interrupted. -EBUSY: another thread
+// of this process still has it after wait_ns nanoseconds (0: no wait; a signal
+// shortens the wait). A holder in another process, left by fork, is ignored.
+// Not for a child of vfork, which shares memory with the parent's other
+// threads.
 int turn_take(struct turn *turn, uint64_t wait_ns);
 void turn_give(struct turn *turn);
 
