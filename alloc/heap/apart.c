@@ -1,7 +1,7 @@
 // apart.c: see apart.h.
 #include "heap/apart.h"
 
-// span_at returns the span of a class that addr is in, or NULL.
+// span_at returns the span of the class at addr, or NULL.
 static inline struct mspan *
 span_at(const struct pagemap *pm, const struct mcentral *home, uintptr_t addr) {
     struct mspan *s = pagemap_span(pm, addr);
@@ -16,10 +16,10 @@ size_t apart_find(struct apart *a, const struct pagemap *pm,
     uint64_t elemsize = sizeclass_bytes[sizeclass];
     struct mspan *s = NULL;
     uintptr_t start = 0;
-    size_t nbytes = 0;              // of its slots
-    struct piece *next = a->pieces; // behind the piece that grows
+    size_t nbytes = 0;              // of the span's slots
+    struct piece *next = a->pieces; // after the current piece
     const struct piece *end = a->pieces + APART_PIECES;
-    // Of the piece that grows:
+    // Of the current piece:
     uint64_t word = NO_WORD;
     uint64_t bits = 0;
     size_t i;
@@ -41,12 +41,12 @@ size_t apart_find(struct apart *a, const struct pagemap *pm,
         uint64_t bit = (uint64_t)1 << slot % WORD_BITS;
         uint64_t at = slot / WORD_BITS;
         if (UNLIKELY(offset >= nbytes || slot * elemsize != offset)) {
-            s = NULL; // a piece by itself, and the next one is another
+            s = NULL; // a piece by itself; the next slot starts another
             nbytes = 0;
             at = NO_WORD;
             word = 0;
         }
-        // Twice in a word: the other is a piece by itself.
+        // The same bit twice: the second is a piece by itself.
         if (at != word || bits & bit) {
             if (next == end)
                 break;
@@ -67,7 +67,7 @@ size_t apart_find(struct apart *a, const struct pagemap *pm,
     return i;
 }
 
-// is_at says whether a span of the class begins where that of a piece did.
+// is_at says whether the span is still of this class and at the same address.
 static bool is_at(const struct piece *piece, const struct mcentral *home) {
     const struct mspan *s = piece->span;
     return s != NULL && mspan_home(s) == home &&

@@ -35,14 +35,14 @@ static uint64_t shared_part(uint64_t cap_bytes) {
     return cap_bytes > OWN_BYTES ? cap_bytes - OWN_BYTES : 0;
 }
 
-// share changes what a cache takes of the budget of all from old to new bytes, if
-// there is as much. Less is always allowed.
+// share changes a cache's part of the common budget from old to new bytes, if
+// there is room. A smaller part is always allowed.
 static bool share(struct mheap *h, uint64_t old, uint64_t new) {
     if (new > old) {
         if (atomic_load_explicit(&h->shared_cache_bytes, memory_order_relaxed) +
                 (new - old) >
             cachebudget_limit(h, 0))
-            return false; // the usual no, without a locked instruction
+            return false; // the common refusal, without a locked instruction
         uint64_t shared = atomic_fetch_add_explicit(
             &h->shared_cache_bytes, new - old, memory_order_relaxed);
         if (shared + (new - old) > cachebudget_limit(h, 0)) {

@@ -8,13 +8,13 @@
 #include "heap/mheap.h"
 
 enum {
-    PRESSURE = 4,               // at which a magazine grows; of a turn
-    ONE_WAY_BYTES = 16 << 10,   // up to which it does so without one
+    PRESSURE = 4,               // at which a magazine grows; what a turn adds
+    ONE_WAY_BYTES = 16 << 10,   // growth limit without a turn
     MAGAZINE_BYTES = 512 << 10, // of slots of at most a page
     FIRST_SLOTS = 7,
     FIRST_BYTES = 8 << 10,
-    HAND_STEPS = 8,  // classes that the hand passes
-    LEAST_SHARE = 8, // of the growth
+    HAND_STEPS = 8,  // classes that the hand visits
+    LEAST_SHARE = 8, // smallest part of the growth
     PATIENCE = 256,  // slow paths of a thread after a refusal
 };
 
@@ -27,13 +27,13 @@ static size_t most_slots(unsigned sizeclass) {
 
 static size_t first_slots(unsigned sizeclass) {
     size_t elemsize = sizeclass_bytes[sizeclass];
-    // Room for whole cache lines, or two threads would write to one.
+    // A multiple of cache lines, or two threads would write to one line.
     if (elemsize < LINE_BYTES)
         return 2 * LINE_SLOTS - 1;
     return clamp_size(FIRST_BYTES / elemsize, 1, FIRST_SLOTS);
 }
 
-// next is cachepolicy_next. Mostly nothing changes.
+// next is cachepolicy_next. Usually nothing changes.
 static inline size_t next(struct magazine_shape *shape, unsigned sizeclass,
                           unsigned now) {
     size_t cap = shape->cap;
@@ -54,8 +54,9 @@ size_t cachepolicy_next(struct magazine_shape *shape, unsigned sizeclass,
     return next(shape, sizeclass, now);
 }
 
-// set_cap changes the slots a magazine may hold to cap, which is no less than
-// it holds. Returns false, with nothing changed, when budget or memory say no.
+// set_cap changes the capacity of a magazine to cap, which is at least its
+// depth. Returns false, with nothing changed, if the budget or memory does not
+// allow it.
 static bool set_cap(struct mcache *c, struct mheap *h, unsigned sizeclass,
                     size_t cap) {
     struct magazine *m = &c->magazines[sizeclass];
@@ -71,7 +72,8 @@ static bool set_cap(struct mcache *c, struct mheap *h, unsigned sizeclass,
         log2 = SLOTARRAY_MIN_LOG2;
     shape->cap = (uint16_t)cap;
     shape->check |= old_cap == 0 && freecheck_all(h);
-    // What another thread left with the record may be larger than is needed.
+    // A record taken over from another thread may have a larger array than
+    // needed.
     if (shape->array_log2 == log2 ||
         (shape->array_log2 > log2 && cap > old_cap)) {
         magazine_set_limit(m, shape);
@@ -84,8 +86,8 @@ static bool set_cap(struct mcache *c, struct mheap *h, unsigned sizeclass,
     return false;
 }
 
-// take_from_large gives what large objects may hold back to the budget of all. It
-// returns false if that is of no use to a class that is to grow by nbytes.
+// take_from_large gives the capacity of large objects back to the budget. It
+// returns false if that would not let a class grow by nbytes.
 static bool take_from_large(struct mcache *c, struct mheap *h,
                             unsigned sizeclass, uint64_t nbytes) {
     if (c->large.cap_bytes == 0 ||
@@ -95,7 +97,7 @@ static bool take_from_large(struct mcache *c, struct mheap *h,
     return true;
 }
 
-// halve takes half the capacity of a class, or its array with its last slot.
+// halve halves the capacity of a class; with one slot, it drops the array.
 static void halve(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     struct magazine *m = &c->magazines[sizeclass];
     struct magazine_shape *shape = &c->shapes[sizeclass];
@@ -113,7 +115,8 @@ static void halve(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     magazine_drop_array(m, shape, mc);
 }
 
-// take_from_idle moves the clock hand on and takes from classes that were not used.
+// take_from_idle moves the clock hand on and halves the classes that were not
+// used.
 static void take_from_idle(struct mcache *c, struct mheap *h,
                            unsigned for_class) {
     for (int i = 0; i < HAND_STEPS; i++) {
@@ -126,7 +129,7 @@ static void take_from_idle(struct mcache *c, struct mheap *h,
     }
 }
 
-// make_room shrinks others for a magazine that is to have cap slots.
+// make_room shrinks other magazines so that this one can have cap slots.
 static NOINLINE void make_room(struct mcache *c, struct mheap *h,
                                unsigned sizeclass, size_t cap) {
     struct magazine_shape *shape = &c->shapes[sizeclass];

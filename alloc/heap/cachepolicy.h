@@ -1,33 +1,36 @@
-// cachepolicy.h: how large a magazine may be. One policy: pressure makes a magazine
-// grow, and the budget says which one shrinks for it.
+// cachepolicy.h: how large a magazine may be. Pressure makes a magazine grow;
+// the budget decides which others shrink for it.
 //
-// Pressure. Each slow path of a class adds to the pressure of its magazine, and at 4
-// that is spent:
+// Pressure. Each slow path of a class adds to its magazine's pressure, and at 4
+// the magazine grows and the pressure is 0 again:
 //
-//   a turn: it runs dry after it was full last, or the other way round       4
-//   once more dry, once more full, or the first time                         1
+//   a turn: empty after it was full, or full after it was empty        4
+//   empty again, full again, or the first time                         1
 //
-// A turn says that the program goes up and down by more slots than the magazine holds.
-// Without one the program only makes or only frees, and shall take fewer slow paths.
+// After a turn it is known that the program's number of live objects varies by
+// more than the magazine holds. Without turns the program only allocates or
+// only frees; a larger magazine then just saves slow paths.
 //
-// Growth. When pressure is spent, a magazine of cap slots gets 2 cap + 1: after a turn
-// up to 512 KiB of slots of at most a page and to 8191 slots; without one only up to
-// 16 KiB of slots (2 cap of them, that is). One without capacity gets its first at its first
-// slow path: 15 slots below a cache line, else as many as 8 KiB hold, 1 to 7.
+// Growth. A magazine of cap slots gets 2 cap + 1: after a turn up to 8191
+// slots, and up to 512 KiB if slots are at most a page; without a turn only
+// while 2 cap slots are at most 16 KiB. A magazine without capacity gets its
+// first at its first slow path: 15 slots below a cache line, else as many as 8
+// KiB hold, 1 to 7.
 //
-// Who gives way, until there is capacity for all the growth:
+// Room for the growth is found in this order:
 //
-//   1. nobody: the budget has room (cachebudget.h)
-//   2. large objects that this thread holds, which cost little to find again for their
-//      size. They themselves take from nobody.
-//   3. of this thread's classes the 8 next to the clock hand, half of each that had no
-//      malloc since the hand or a trim (mcache_trim) last came to it
-//   4. the growth: all of it, a half, a quarter, an eighth
+//   1. in the budget (cachebudget.h);
+//   2. in this thread's large objects, which are cheap to find again for their size
+//      (their own growth takes from nothing else);
+//   3. in the next 8 of this thread's classes at the clock hand: half of each without
+//      a malloc since the hand or a trim (mcache_trim) last reached it;
+//   4. by growing less: a half, a quarter, an eighth.
 //
-// or it is refused. Then no magazine of this thread grows for its next 256 slow paths.
+// If that fails, no magazine of this thread grows for its next 256 slow paths.
 //
-// A magazine shrinks by 3 alone, and goes when its thread ends. tests/unit/cachepolicy.c
-// has sequences of mallocs and frees, and what capacity they result in.
+// A magazine shrinks only by 3, and is freed when its thread ends.
+// tests/unit/cachepolicy.c has sequences of mallocs and frees and the resulting
+// capacities.
 #ifndef MOUND_HEAP_CACHEPOLICY_H
 #define MOUND_HEAP_CACHEPOLICY_H
 
@@ -35,15 +38,15 @@
 
 struct mheap;
 
-// cachepolicy_next notes a slow path of a magazine (MAGAZINE_WAS_DRY or _FULL) and
-// returns the capacity it is to have from now on, by pressure alone. A function of its
-// arguments.
+// cachepolicy_next notes a slow path of a magazine (MAGAZINE_WAS_DRY or _FULL)
+// and returns its new capacity by pressure alone. It depends on its arguments
+// only.
 size_t cachepolicy_next(struct magazine_shape *shape, unsigned sizeclass,
                         unsigned now);
 
-// cachepolicy_adapt does that for a class of a cache and shrinks others for it. Caller is
-// the owner, without locks. Cost: at most 8 halves of magazines and 16 large objects
-// given back.
+// cachepolicy_adapt does that for a class of a cache and makes room by
+// shrinking others. Caller is the owner, without locks. Cost: at most 8 halves
+// of magazines and 16 large objects given back.
 void cachepolicy_adapt(struct mcache *c, struct mheap *h, unsigned sizeclass,
                        unsigned now);
 

@@ -13,10 +13,10 @@ void duemalloc_after(struct mcache *c, struct mheap *h, unsigned sizeclass,
     mutex_unlock(&mc->lock);
 }
 
-// Hits of a class until the next visit to the scavenger; and while a walk over holes is
-// not at its end.
+// Hits of a class until the next call of the scavenger; and while a walk over
+// holes is in progress.
 enum { HITS_BETWEEN = 64, HITS_SOON = 16 };
-// Where sizes are looked at (runtime/sizes.h), the next but this one.
+// With samples of sizes (runtime/sizes.h): the next malloc but one.
 enum { FIRST_SIZED = 2 };
 
 static bool restless(struct mheap *h) {
@@ -36,7 +36,7 @@ void duemalloc_arm_first(struct mcache *c, struct mheap *h,
                          unsigned sizeclass) {
     uint64_t count = atomic_load_explicit(&c->magazines[sizeclass].count,
                                           memory_order_relaxed);
-    // Its count was never set back, or it is below 0.
+    // Its count was never set, or it is below 0 already.
     if (c->armed && (int64_t)count >= 0)
         duemalloc_after(c, h, sizeclass, c->sized ? FIRST_SIZED : HITS_BETWEEN);
 }

@@ -6,7 +6,7 @@
 #include "heap/mheap.h"
 
 enum {
-    CHECK_STEP = 16, // checks until they become half as frequent
+    CHECK_STEP = 16, // checks until the distance doubles
     CHECK_STEPS = 12,
 };
 _Static_assert(CHECK_MOST == 1 << CHECK_STEPS, "it doubles with each step");
@@ -26,7 +26,7 @@ uint64_t freecheck_after(const struct mheap *h) {
 
 static void count_check(struct mheap *h) {
     uint32_t n = atomic_load_explicit(&h->nchecked, memory_order_relaxed);
-    // Off by a few when threads meet here: that is no matter.
+    // Threads that race here lose a few counts, which is harmless.
     if (n < CHECKED_FREES + CHECK_STEP * CHECK_STEPS)
         atomic_store_explicit(&h->nchecked, n + 1, memory_order_relaxed);
 }
@@ -47,7 +47,7 @@ bool freecheck_passes(struct mcache *c, struct mheap *h, unsigned sizeclass,
     shape->check = after == 0;
     if (shape->cap > 0)
         magazine_set_limit(m, shape);
-    // Where the scavenger makes mallocs due, they come often enough.
+    // If the scavenger makes mallocs due, checks are frequent enough.
     if (after > 0 && counting && !c->armed)
         duemalloc_after(c, h, sizeclass, after);
     return true;

@@ -1,12 +1,13 @@
-// freecheck.h: which frees are checked for being one of a live slot, and the check. Hits
-// do not look at the bit of what they push, so that a free of a free slot would go
-// unseen until the magazine is taken apart.
+// freecheck.h: which frees are checked for a live slot, and the check. Hits do
+// not read the free bit of the slot, so without checks a double free is seen
+// only when the magazine's slots return to their spans.
 //
-// Checked are the first CHECKED_FREES frees of a process; then, of each class and thread,
-// the next after so many mallocs as checks are apart (the malloc comes to
-// duemalloc_come_by): 1 at first, and twice as many, up to CHECK_MOST, each time that 16
-// more were checked in the process. A free that finds a magazine full is checked if its
-// slow path is the thread's 16th, 32nd, ...; one of a class without a magazine always.
+// The first CHECKED_FREES frees of a process are checked. After that, each
+// class of each thread checks the free after every n-th malloc (by way of
+// duemalloc_come_by): n is 1 at first and doubles, up to CHECK_MOST, after
+// every 16 checks in the process. A free that finds its magazine full is
+// checked if its slow path is the thread's 16th, 32nd, ...; a free of a class
+// without a magazine is always checked.
 #ifndef MOUND_HEAP_FREECHECK_H
 #define MOUND_HEAP_FREECHECK_H
 
@@ -16,20 +17,21 @@ struct mheap;
 
 enum { CHECKED_FREES = 128, CHECK_MOST = 4096 };
 
-// freecheck_all says whether every free is checked still.
+// freecheck_all says whether every free is still checked.
 bool freecheck_all(const struct mheap *h);
 
-// freecheck_after says which malloc of a class, from a check on, makes the next free
-// one to be checked; 0: the next free is one.
+// freecheck_after returns n: the n-th malloc of a class after a check makes the
+// next free checked; 0: the next free is checked.
 uint64_t freecheck_after(const struct mheap *h);
 
-// freecheck_next makes the next free of a class one to be checked.
+// freecheck_next makes the next free of a class a checked one.
 void freecheck_next(struct mcache *c, unsigned sizeclass);
 
-// freecheck_passes says whether p is a live slot of the class, as far as this thread can
-// tell: that it is not in the magazine of another is not known. If so, it says when the
-// next check is. counting: no profile is taken, which would count the same mallocs.
-// Takes the lock of the class; one step for each slot of the magazine.
+// freecheck_passes says whether p is a live slot of the class, as far as this
+// thread can tell: the magazines of other threads are not searched. If so, it
+// sets when the next check is. counting: no profile is taken, which would use
+// the same counts. Takes the lock of the class; one step for each slot of the
+// magazine.
 bool freecheck_passes(struct mcache *c, struct mheap *h, unsigned sizeclass,
                       void *p, bool counting);
 

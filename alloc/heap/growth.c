@@ -8,9 +8,9 @@
 
 enum {
     COMMIT_GRAIN = 64 << 10, // the largest page of any system
-    // A piece of address space is as long as what there is, within these bounds, or
-    // 1/16 of it if that is more: each becomes a mapping of the kernel's. Under
-    // RLIMIT_AS it is at most 1/32 of that.
+    // A piece is as long as the heap, within these bounds, or 1/16 of the heap
+    // if that is more: each piece is a mapping in the kernel. Under RLIMIT_AS
+    // it is at most 1/32 of the limit.
     RESERVE_MIN = 8 << 20,
     RESERVE_MAX = 64 << 20,
     RESERVE_SHARE = 16,
@@ -52,8 +52,8 @@ static void unreserve_locked(struct mheap *h, uintptr_t addr, size_t nbytes) {
         reservations_remove(&h->reservations, addr, addr + nbytes);
 }
 
-// use_up_reserved_locked makes what is left of the reservation free pages, or
-// gives it back, so that another can take its place.
+// use_up_reserved_locked makes the rest of the reservation free pages, or
+// unmaps it, before another takes its place.
 static void use_up_reserved_locked(struct mheap *h) {
     size_t left = h->reserved_end - h->reserved_next;
     if (left > 0 && !commit_locked(h, left))
@@ -63,7 +63,7 @@ static void use_up_reserved_locked(struct mheap *h) {
 
 // reserve_piece_locked makes size bytes of new address space the reservation.
 static bool reserve_piece_locked(struct mheap *h, size_t size, size_t align) {
-    // Just below the last piece, runs of free pages can span both.
+    // Directly below the last piece, so that runs of free pages can span both.
     uintptr_t hint = h->reserved_low > size ? h->reserved_low - size : 0;
     uintptr_t addr = mem_reserve(hint, size, align);
     if (addr == 0)
@@ -82,16 +82,17 @@ static bool reserve_piece_locked(struct mheap *h, size_t size, size_t align) {
     return true;
 }
 
-// can_be_had says whether the system would commit so much, before metadata is
-// made for it: reserving alone it grants nearly always.
+// can_be_had says whether the system would commit nbytes. It is called before
+// metadata is made for a huge request, because reserving alone nearly always
+// succeeds.
 static bool can_be_had(size_t nbytes) {
     static const size_t HUGE_REQUEST = (size_t)1 << 30;
     return nbytes < HUGE_REQUEST || mem_could_map(nbytes);
 }
 
-// reserve_locked gets address space of at least nbytes. Pieces halve when the
-// system refuses; under a limit they are a small share of it from the start,
-// since the program needs addresses too.
+// reserve_locked reserves at least nbytes. Pieces are halved when the system
+// refuses. Under a limit they are a small share of it, since the program needs
+// addresses too.
 static bool reserve_locked(struct mheap *h, size_t nbytes) {
     if (!can_be_had(nbytes))
         return false;
@@ -106,8 +107,8 @@ static bool reserve_locked(struct mheap *h, size_t nbytes) {
                          align_down(limit / RESERVE_LIMIT_SHARE, COMMIT_GRAIN));
     size_t want = max_size(nbytes, piece);
     for (bool first = true;; first = false) {
-        // Whole huge pages, also in size: or the next piece could not be just
-        // below. The last attempt takes no more than it must.
+        // Aligned to huge pages, also in size: otherwise the next piece could
+        // not be adjacent. The last attempt takes only what it must.
         size_t size = want;
         size_t align = COMMIT_GRAIN;
         if (want >= HUGE_BYTES && limit == SIZE_MAX &&
@@ -119,7 +120,7 @@ static bool reserve_locked(struct mheap *h, size_t nbytes) {
             return true;
         if (want == nbytes && (!first || size == want))
             return false;
-        // A limit that came after the start is known by what it refuses.
+        // A limit that was set after the start is learned from the refusal.
         size_t have = h->stats->sys_pages << PAGE_SHIFT;
         h->address_limit = min_size(h->address_limit, have + size);
         want = max_size(nbytes, align_down(want / 2, COMMIT_GRAIN));
@@ -168,7 +169,8 @@ bool growth_give_back_locked(struct mheap *h) {
         if (end < from)
             pagealloc_free(&h->pages, end, (from - end) >> PAGE_SHIFT,
                            /* scavenged= */ false);
-        // The run is taken: nobody else has it while the lock is free.
+        // The run is allocated: no other thread gets it while the lock is
+        // released.
         mutex_unlock(&h->lock);
         bool ok = mem_unmap(start, end - start);
         mutex_lock(&h->lock);

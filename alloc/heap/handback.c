@@ -7,7 +7,7 @@
 #include "heap/mcentral_giveback.h"
 #include "heap/mcentral_store.h"
 
-// are_aligned says whether all of n slots are aligned as those of a class are.
+// are_aligned says whether all n addresses are aligned like slots of the class.
 static bool are_aligned(void *const *slots, size_t n, unsigned sizeclass) {
     uintptr_t elemsize = sizeclass_bytes[sizeclass];
     uintptr_t bits = 0;
@@ -16,7 +16,7 @@ static bool are_aligned(void *const *slots, size_t n, unsigned sizeclass) {
     return (bits & ((elemsize & -elemsize) - 1)) == 0;
 }
 
-// drop_oldest_locked takes the n oldest slots out of a magazine.
+// drop_oldest_locked removes the n oldest slots from a magazine.
 static void drop_oldest_locked(struct magazine *m, size_t n) {
     void **bottom = magazine_load(&m->bottom);
     size_t depth = magazine_depth(m) - n;
@@ -33,8 +33,8 @@ bool handback_store_locked(struct magazine *m, struct mcentral *mc, size_t n) {
     return true;
 }
 
-// store_oldest passes on as many of the n oldest slots of a magazine as the store has
-// room for, and returns how many.
+// store_oldest moves as many of the n oldest slots of a magazine as fit into
+// the store, and returns how many.
 static size_t store_oldest(struct magazine *m, struct magazine_shape *shape,
                            struct mcentral *mc, size_t n) {
     mutex_lock(&mc->lock);
@@ -54,7 +54,8 @@ static void reverse(void **slots, size_t n) {
     }
 }
 
-// turn makes the n oldest slots of a magazine the newest, each half in its order.
+// turn makes the n oldest slots of a magazine the newest; both parts keep their
+// order.
 static NOINLINE void turn(struct magazine *m, struct mcentral *mc, size_t n) {
     mutex_lock(&mc->lock);
     void **bottom = magazine_load(&m->bottom);
@@ -65,8 +66,7 @@ static NOINLINE void turn(struct magazine *m, struct mcentral *mc, size_t n) {
     mutex_unlock(&mc->lock);
 }
 
-// put_some does so under the lock: see mcentral_put_locked. The slots are the first of
-// the n that begin at from.
+// put_some is handback_some under the lock: see mcentral_put_locked.
 static NOINLINE size_t put_some(struct magazine *m,
                                 struct magazine_shape *shape,
                                 struct mcentral *mc, void **from, size_t n,

@@ -1,9 +1,10 @@
-// heldback.h: which classes hold back memory that others could use: a transfer store of
-// 16 KiB or more, or more empty spans than 1 in 16.
+// heldback.h: which classes hold back memory that others could use: a transfer
+// store of 16 KiB or more, or more empty spans than 1 in 16.
 //
-// Before the heap touches fresh memory it takes that back (takeback.h). One growth takes
-// the locks of at most HELDBACK_STEPS classes, each for some dozens of slots or spans, and
-// none where no bit is set; the next growth goes on where this one stopped.
+// Before the heap touches fresh memory it takes that back (takeback.h). One
+// growth takes the locks of at most HELDBACK_STEPS classes, each for some
+// dozens of slots or spans, and no lock if no bit is set; the next growth
+// continues where this one stopped.
 #ifndef MOUND_HEAP_HELDBACK_H
 #define MOUND_HEAP_HELDBACK_H
 
@@ -14,8 +15,8 @@
 
 enum { HELDBACK_STEPS = 64 };
 
-// struct heldback: all zero holds nothing. Bit i is of mheap_central(i), and changes
-// under the lock of that.
+// struct heldback: all zero means that nothing is held back. Bit i is for
+// mheap_central(i) and changes under its lock.
 enum { HELDBACK_WORDS = (2 * NUM_SIZECLASSES + WORD_BITS - 1) / WORD_BITS };
 struct heldback {
     _Atomic uint64_t bits[HELDBACK_WORDS];
@@ -40,8 +41,8 @@ static inline bool heldback_is_set(const struct heldback *hb, unsigned i) {
     return word >> i % WORD_BITS & 1;
 }
 
-// heldback_next returns the number of the next class from i on, and from the first on
-// behind the last, that holds something back; or HELDBACK_NONE.
+// heldback_next returns the number of the next class from i on, cyclically,
+// that holds something back; or HELDBACK_NONE.
 enum { HELDBACK_NONE = HELDBACK_WORDS * WORD_BITS };
 unsigned heldback_next(const struct heldback *hb, unsigned i);
 

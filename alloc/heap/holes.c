@@ -8,23 +8,24 @@
 #include "os/sys.h"
 
 enum {
-    // What one call gives back: 20 to 40 us; and what one page that is refused (locked
-    // in memory, say) keeps.
+    // Size of one release: 20 to 40 us. If a page in it is refused (locked in
+    // memory, say), the whole range stays.
     RANGE_BYTES = 128 << 10,
-    // Ranges of a span, at most: every other page, and one that was full.
+    // Most ranges of a span: every other page, and one more if the last is
+    // full.
     HOLES_OF_SPAN = MAX_CLASS_PAGES + 1,
     LOOK_SPANS = 256,    // in one batch
     LOOK_LOCKED = 64,    // of them under one lock of a class
-    SLACK_MIN = 1 << 20, // of less there is no walk,
-    SLACK_SHARE = 32,    // nor of less than 1/32 of what is in use
+    SLACK_MIN = 1 << 20, // no walk if the slack is less,
+    SLACK_SHARE = 32,    // or less than 1/32 of what is in use
     VAIN_SHARE = 64,     // a walk that gave back less of the slack was in vain
-    SLOWER_MAX = 2,      // then walks are up to 4 times as far apart
-    REGAINED_SHARE = 16, // used again: more than 1/16 of what was given back,
-    REGAINED_MIN = 1 << 20, // and this, does not pay
-    VAIN_MAX = 6,           // after so many, nobody waits for another
+    SLOWER_MAX = 2,      // walks are then up to 4 times as far apart
+    REGAINED_SHARE = 16, // releases do not pay off if more than 1/16 and
+    REGAINED_MIN = 1 << 20, // more than this was used again
+    VAIN_MAX = 6,           // after so many, no walk is announced
 };
 
-// slack adds up the free slots on pages with memory.
+// slack returns the bytes of free slots on pages with memory.
 static uint64_t slack(struct mheap *h) {
     uint64_t sum = 0;
     for (unsigned c = mheap_next_used(h, 1); c < NUM_SIZECLASSES;
@@ -37,7 +38,7 @@ static uint64_t slack(struct mheap *h) {
     return sum;
 }
 
-// halve lets a count of what was given back, or used again, decay.
+// halve halves a count, so that old releases and uses count less.
 static void halve(_Atomic uint64_t *count) {
     uint64_t n = atomic_load_explicit(count, memory_order_relaxed);
     atomic_fetch_sub_explicit(count, n - n / 2, memory_order_relaxed);
@@ -45,7 +46,7 @@ static void halve(_Atomic uint64_t *count) {
 
 static void begin(struct mheap *h) {
     struct holes *o = &h->holes;
-    o->at = 1; // no span is so low
+    o->at = 1; // below any span
     o->nwarm = 0;
     o->nbytes = 0;
 }
@@ -65,7 +66,8 @@ bool holes_begin(struct mheap *h, uint64_t now_ns) {
         return false;
     if (o->at != 0)
         return true;
-    // The first that finds what was just freed gives nothing back yet.
+    // The first walk after a burst of frees skips those spans, so one walk in
+    // vain does not count.
     unsigned slower = o->nvain > 1 ? o->nvain - 1 : 0;
     if (slower > SLOWER_MAX)
         slower = SLOWER_MAX;
@@ -97,11 +99,11 @@ enum holes_left holes_left(const struct mheap *h) {
     return o->nwarm > 0 && o->nvain < VAIN_MAX ? HOLES_LATER : HOLES_NONE;
 }
 
-// struct walk is one batch on its way.
+// struct walk is the state of one batch.
 struct walk {
     struct mheap *h;
     struct holes *o;
-    struct mcentral *locked; // of which the lock is held, or NULL
+    struct mcentral *locked; // the class whose lock is held, or NULL
     unsigned nlocked;        // spans looked at under it
     unsigned nlooked;
     enum mcentral_hold kind;
@@ -119,7 +121,7 @@ static void lock_class(struct walk *w, struct mcentral *mc) {
     w->nlocked = 0;
 }
 
-// add_ranges adds the holes of a span to what is to be released.
+// add_ranges adds the holes of a span to the ranges to release.
 static void add_ranges(struct holes *o, uintptr_t start, uint32_t holes) {
     size_t page = sys_page_size();
     for (; holes != 0; holes &= holes - 1) {
@@ -135,8 +137,8 @@ static void add_ranges(struct holes *o, uintptr_t start, uint32_t holes) {
     }
 }
 
-// look_at looks at the small span that a page is of, if it begins there. Returns
-// the address behind it.
+// look_at examines the small span that begins at addr, if there is one. Returns
+// the address after it.
 static uintptr_t look_at(struct walk *w, struct arena *a, uintptr_t addr) {
     struct holes *o = w->o;
     // acquire: sees the span's fields; partner: release in pagemap_set
@@ -146,7 +148,7 @@ static uintptr_t look_at(struct walk *w, struct arena *a, uintptr_t addr) {
     if (mc == NULL)
         return addr + PAGE_SIZE;
     lock_class(w, mc);
-    // A span of the class stays one while the lock is held.
+    // A span stays in its class while the lock is held.
     if (mspan_home(s) != mc || mspan_state(s) != MSPAN_SMALL ||
         addr != mspan_start(s))
         return addr + PAGE_SIZE;
@@ -156,7 +158,8 @@ static uintptr_t look_at(struct walk *w, struct arena *a, uintptr_t addr) {
     } else if (holes != 0) {
         add_ranges(o, addr, holes);
         o->held[o->nheld].span = s;
-        o->held[o->nheld++].holes = holes; // before the lock is free: for forks
+        o->held[o->nheld++].holes =
+            holes; // before the lock is released: for fork
     }
     w->nlooked++;
     if (++w->nlocked == LOOK_LOCKED)
@@ -164,8 +167,8 @@ static uintptr_t look_at(struct walk *w, struct arena *a, uintptr_t addr) {
     return addr + (s->npages << PAGE_SHIFT);
 }
 
-// look goes on with the walk in one arena until the batch is full, or false: there
-// is no other arena.
+// look continues the walk in one arena until the batch is full; false: there
+// are no more arenas.
 static bool look(struct walk *w) {
     struct holes *o = w->o;
     mutex_lock(&w->h->lock);
@@ -177,7 +180,7 @@ static bool look(struct walk *w) {
     while (addr - a->base < ARENA_BYTES && w->nlooked < LOOK_SPANS &&
            o->nheld < HOLES_SPANS &&
            o->nranges <= HOLES_RANGES - HOLES_OF_SPAN) {
-        // relaxed: only a hint; the span is looked at under its lock
+        // relaxed: only a hint; the span is examined under its lock
         if (atomic_load_explicit(&a->class_of_page[arena_page(addr)],
                                  memory_order_relaxed) != 0) {
             addr = look_at(w, a, addr);
@@ -196,7 +199,7 @@ static bool late(const struct holes_visit *v) {
            sys_ticks() - v->begin_ticks > v->budget_ticks;
 }
 
-// forbid_huge takes the advice to use huge pages back where there are holes.
+// forbid_huge withdraws the advice to use huge pages where there are holes.
 static void forbid_huge(struct mheap *h) {
     struct holes *o = &h->holes;
     struct hugepages_range forbid[HOLES_RANGES];
@@ -214,7 +217,7 @@ static void forbid_huge(struct mheap *h) {
         hugepages_forbid(forbid[i]);
 }
 
-// release gives the ranges back, up to the end of the budget.
+// release releases the ranges until the budget is used up.
 static void release(struct mheap *h, struct holes_visit *v) {
     struct holes *o = &h->holes;
     if (o->nranges > 0)
@@ -229,7 +232,7 @@ static void release(struct mheap *h, struct holes_visit *v) {
     }
 }
 
-// put_back gives the spans that are in hands back to their classes.
+// put_back returns the held spans to their classes.
 static void put_back(struct walk *w) {
     struct holes *o = w->o;
     size_t page = sys_page_size();
@@ -245,7 +248,7 @@ static void put_back(struct walk *w) {
                 r++;
             released |= r->gone ? left & -left : 0;
             refused |= r->tried && !r->gone;
-            // One that was not tried any more is where the walk goes on.
+            // The walk continues at the first range that was not tried.
             if (!r->tried && mspan_start(s) < *w->at)
                 *w->at = mspan_start(s);
         }
@@ -311,7 +314,7 @@ bool holes_traded(struct mheap *h) {
                      << PAGE_SHIFT;
     if (o->trade_at != 0 || o->trade_bytes > inuse / VAIN_SHARE)
         return true;
-    slack(h); // what is free by now is no news
+    slack(h); // what is free by now no longer counts as newly free
     return false;
 }
 

@@ -1,16 +1,16 @@
-// holes.h: pages of the system that are free inside spans in use go back. Nothing
-// is written into free slots, so that nothing is in the way.
+// holes.h: releases system pages that are free inside spans in use. This is
+// possible because free slots contain no data of the allocator.
 //
-// A walk goes over all spans of small objects, upwards by address so that holes
-// side by side go in one call. It leaves out those of which a slot came or went
-// since the last walk; walks begin at least HOLES_WALK_NS apart, so that what it
-// gives back was idle for so long. Spans for sampled objects are left out: they are
-// few. So is everything where functions of the program are told of a release (they
-// may be slow, and fork waits for a walk), and in MOUND_HARDENED=2, whose marks in
-// freed objects tell one misuse from another.
+// A walk visits all spans of small objects by ascending address, so that
+// adjacent holes go in one call. It skips spans of which a slot was taken or
+// returned since the last walk. Walks begin at least HOLES_WALK_NS apart, so
+// what a walk releases was idle that long. Spans of sampled objects are
+// skipped: they are few. There are no walks if functions of the program watch
+// releases (they may be slow, and fork waits for a walk), nor with
+// MOUND_HARDENED=2, whose marks in freed objects distinguish kinds of misuse.
 //
-// Only one thread walks at a time (scavenger_visit.c ensures it) and owns struct holes, but
-// for the child of a fork, which takes back what was in its hands.
+// One thread walks at a time (scavenger_visit.c ensures it) and owns struct
+// holes; in the child of a fork, holes_forked returns what a walk held.
 #ifndef MOUND_HEAP_HOLES_H
 #define MOUND_HEAP_HOLES_H
 
@@ -19,43 +19,44 @@
 
 enum { HOLES_WALK_NS = 500 * 1000 * 1000 };
 
-// struct holes_visit is what one visit may do, and has done.
+// struct holes_visit is the limits and the results of one visit.
 struct holes_visit {
-    enum mcentral_hold kind; // of spans that are not left out
-    size_t most;             // bytes to be given back, about
+    enum mcentral_hold kind; // which spans are not skipped
+    size_t most;             // bytes to release, approximately
     uint64_t budget_ticks;   // 0: no limit
     uint64_t begin_ticks;
-    size_t nbytes;     // given back
-    unsigned nrefused; // ranges that could not be
+    size_t nbytes;     // released
+    unsigned nrefused; // ranges the system did not release
 };
 
-// holes_begin begins a walk if one is due at now_ns, and says whether there is one.
-// holes_restart begins one in any case, if there can be any. Without locks.
+// holes_begin begins a walk if one is due at now_ns, and says whether one is in
+// progress. holes_restart begins one regardless of time; it returns false if
+// there can be none. Without locks.
 bool holes_begin(struct mheap *h, uint64_t now_ns);
 bool holes_restart(struct mheap *h);
 
-// holes_batch goes on with the walk: it looks at some spans, and gives back what it
-// finds. It returns false when the walk has come to its end.
+// holes_batch continues the walk by one batch of spans. It returns false at the
+// end of the walk.
 bool holes_batch(struct mheap *h, struct holes_visit *v);
 
-// holes_pay says whether what was given back lately was of no use: of what is used
-// again a moment later the memory has to be got anew.
+// holes_pay says whether releases pay off: they do not if more than 1/16 of the
+// released bytes was soon used again, and so faulted in anew.
 bool holes_pay(const struct mheap *h);
 
-// holes_trade says whether there is a walk that trades: holes of classes from which
-// nobody takes just now, for memory that is touched for the first time.
-// holes_traded says whether there will be another one: not if this one has come to its
-// end and gave back 1/64 of the heap or less.
+// holes_trade begins a trading walk unless one is in progress: it releases
+// holes of classes that are not allocating, in exchange for fresh memory. It
+// returns false if there can be none. holes_traded says whether to continue:
+// not if a walk ended and released 1/64 of the heap or less.
 bool holes_trade(struct mheap *h);
 bool holes_traded(struct mheap *h);
 
-// holes_left says whether there is, or will be, something to do: spans that the last
-// walk left out, or a walk that is not at its end.
+// holes_left says whether there is something left: a walk in progress
+// (HOLES_NOW), or spans that the last walk skipped (HOLES_LATER).
 enum holes_left { HOLES_NONE, HOLES_LATER, HOLES_NOW };
 enum holes_left holes_left(const struct mheap *h);
 
-// holes_forked is for the child of a fork: what was in the hands of a thread that
-// is not there any more is put back.
+// holes_forked is for the child of a fork: it returns the spans that a thread
+// of the parent held.
 void holes_forked(struct mheap *h);
 
 #endif // MOUND_HEAP_HOLES_H

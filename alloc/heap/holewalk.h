@@ -1,5 +1,5 @@
-// holewalk.h: how far the walks over holes have come, and what is in their hands. Part
-// of struct mheap; holes.h says what they do.
+// holewalk.h: the state of the walks over holes. Part of struct mheap; see
+// holes.h.
 #ifndef MOUND_HEAP_HOLEWALK_H
 #define MOUND_HEAP_HOLEWALK_H
 
@@ -10,21 +10,21 @@
 struct mspan;
 
 enum {
-    HOLES_SPANS = 64,  // in hands at once
+    HOLES_SPANS = 64,  // held at once
     HOLES_RANGES = 32, // released in one batch
 };
 
 // struct holes belongs to the one thread that walks (holes.h). All zero: no walk.
 struct holes {
     bool off; // constant
-    // Of the walk that trades: where it goes on, and what it gave back.
+    // Of the trading walk: where it continues, and what it released.
     uintptr_t trade_at;
     size_t trade_bytes;
-    uintptr_t at;      // where the walk goes on; 0: there is none
+    uintptr_t at;      // where the walk continues; 0: no walk
     uint64_t begin_ns; // when it began
     uint64_t slack;    // bytes of free slots on pages with memory, then
-    size_t nwarm;      // spans with holes that it left out
-    size_t nbytes;     // what it gave back
+    size_t nwarm;      // spans with holes that it skipped
+    size_t nbytes;     // bytes it released
     unsigned nvain;    // walks in a row that gave back next to nothing
     struct held {
         struct mspan *span;
