@@ -27,6 +27,10 @@ enum unwind_mode unwind_init(enum unwind_mode wanted, const char **ret_why);
 // unwind_mode returns the mode in force.
 enum unwind_mode unwind_mode(void);
 
+// unwind_has_choice says whether there is any mode but UNWIND_FP: on x86-64, with glibc
+// 2.35 or later.
+bool unwind_has_choice(void);
+
 // unwind_stack writes the return addresses of this library's callers, innermost
 // first, and returns how many: up to max, possibly 0. It skips the frames of
 // libmound.so; if mound is linked into the program it cannot. Where a signal

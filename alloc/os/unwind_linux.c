@@ -164,6 +164,10 @@ enum unwind_mode unwind_mode(void) {
     return current_mode();
 }
 
+bool unwind_has_choice(void) {
+    return has_tables();
+}
+
 enum unwind_mode unwind_init(enum unwind_mode wanted, const char **ret_why) {
     int saved = errno;
     if (wanted == UNWIND_LIBUNWIND && current_mode() != UNWIND_LIBUNWIND) {

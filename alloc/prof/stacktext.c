@@ -267,7 +267,8 @@ static void print_commands(struct print *out, const struct frames *f) {
 
 static void print_hint(struct print *out, unsigned npcs) {
     enum unwind_mode mode = unwind_mode();
-    if (npcs >= STACKTEXT_SHORT || mode == UNWIND_LIBUNWIND || filter_noted())
+    if (npcs >= STACKTEXT_SHORT || mode == UNWIND_LIBUNWIND ||
+        !unwind_has_choice() || filter_noted())
         return;
     print_str(out, "    a short stack: MOUND_UNWIND=");
     print_str(out, mode == UNWIND_FP ? "tables or MOUND_UNWIND=" : "");
