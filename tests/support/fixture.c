@@ -161,6 +161,11 @@ static void verify_cache(const struct mcache *c) {
     }
 }
 
+void fixture_reuses(struct fixture *f) {
+    sys_stop_ticks(true);
+    f->heap->reuse_seen = sys_ticks();
+}
+
 void fixture_verify(struct fixture *f) {
     unsigned nwrong = mheap_verify(f->heap);
     cr_assert(nwrong == 0, "mheap_verify found %u contradictions", nwrong);

@@ -57,6 +57,10 @@ struct fixture_count fixture_count(struct fixture *f, unsigned sizeclass);
 // fixture_cap_bytes adds up what the magazines of all caches may hold.
 uint64_t fixture_cap_bytes(struct fixture *f);
 
+// fixture_reuses has the heap have used freed pages again just now, however long the test
+// takes: no time goes by from here on.
+void fixture_reuses(struct fixture *f);
+
 // fixture_verify ends the test unless the heap is sound, every cache's
 // bookkeeping of its capacity is right and within what one cache may hold.
 void fixture_verify(struct fixture *f);

@@ -101,6 +101,7 @@ Test(hugepages, of_large_objects_a_quarter_is_guessed_and_no_more_than_16_mib) {
 Test(hugepages, of_large_objects_that_are_touched_three_quarters_are_guessed) {
     FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = start(THP_AUTO);
+    sys_stop_ticks(true); // what was seen stays of this moment
     f.heap->residency = (struct residency){
         UINT16_MAX, .there_pages = 64 * REGION_PAGES, .ticks = sys_ticks()};
 
@@ -112,6 +113,7 @@ Test(hugepages, of_large_objects_that_are_touched_three_quarters_are_guessed) {
 
 Test(hugepages, no_more_is_guessed_than_was_seen_to_be_touched_lately) {
     struct fixture f = start(THP_AUTO);
+    sys_stop_ticks(true); // what was seen stays of this moment
     f.heap->residency = (struct residency){
         UINT16_MAX, .there_pages = 20 * REGION_PAGES, .ticks = sys_ticks()};
 

@@ -431,7 +431,9 @@ Test(large, many_are_kept_whole_only_where_memory_is_used_again) {
         mheap_drop_held(f.heap);
         for (int i = 0; i < N; i++)
             s[i] = fixture_large(&f, MIB_PAGES, 1);
-        f.heap->reuse_seen = reuses ? sys_ticks() : 0;
+        f.heap->reuse_seen = 0;
+        if (reuses)
+            fixture_reuses(&f);
         for (int i = 0; i < N; i++)
             free_kept(&f, s[i]);
         cr_assert(eq(sz, f.heap->kept_pages, (reuses ? N : 2) * MIB_PAGES));
@@ -493,7 +495,7 @@ Test(large, kept_pages_serve_other_lengths_before_the_heap_grows) {
 Test(large, huge_pages_are_asked_for_whole_ones_of_fresh_memory_only) {
     FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = fixture_start();
-    f.heap->reuse_seen = sys_ticks(); // a free leaves what it frees
+    fixture_reuses(&f); // a free leaves what it frees
     f.heap->thp = THP_ALWAYS;
     struct mspan *s = fixture_large(&f, MIB_PAGES, 1);
     cr_assert(zero(u64, mem_fake_calls(MEM_HUGEPAGES)));
@@ -542,7 +544,7 @@ static void leave_idle(struct fixture *f, size_t npages) {
 Test(large, fresh_memory_is_paid_for_with_such_as_nobody_uses) {
     FIXTURE_NEEDS_SMALL_PAGES();
     struct fixture f = fixture_start();
-    f.heap->reuse_seen = sys_ticks(); // a free leaves what it frees
+    fixture_reuses(&f); // a free leaves what it frees
     leave_idle(&f, 20 * MIB_PAGES);
     uint64_t idle = f.heap->pages.nbacked;
 
@@ -556,7 +558,7 @@ Test(large, fresh_memory_is_paid_for_with_such_as_nobody_uses) {
 
 Test(large, memory_that_was_used_again_lately_is_not_traded) {
     struct fixture f = fixture_start();
-    f.heap->reuse_seen = sys_ticks(); // a free leaves what it frees
+    fixture_reuses(&f); // a free leaves what it frees
     leave_idle(&f, 20 * MIB_PAGES);
     struct mspan *s = fixture_large(&f, 20 * MIB_PAGES, 1);
     release(&f, s);

@@ -73,7 +73,7 @@ static void make_due(struct fixture *f) {
 // busy_start is a heap that used freed pages again just now.
 static struct fixture busy_start(void) {
     struct fixture f = fixture_start();
-    f.heap->reuse_seen = sys_ticks();
+    fixture_reuses(&f);
     return f;
 }
 
