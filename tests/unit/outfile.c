@@ -70,7 +70,8 @@ struct rule {
     unsigned answer;
 };
 
-static void filter(const struct rule *rules, size_t nrules) {
+// can_filter says whether this kernel does so from now on; some emulators have no filters.
+static bool can_filter(const struct rule *rules, size_t nrules) {
     struct sock_filter code[64];
     unsigned short n = 0;
     for (size_t i = 0; i < nrules; i++) {
@@ -93,8 +94,12 @@ static void filter(const struct rule *rules, size_t nrules) {
     code[n++] =
         (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     struct sock_fprog program = {n, code};
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+static void filter(const struct rule *rules, size_t nrules) {
+    if (!can_filter(rules, nrules))
         cr_skip_test("no filters here");
 }
 
@@ -227,14 +232,18 @@ Test(outfile, that_may_not_be_opened_is_given_up_at_once) {
     for (int i = 0; i < NDEADLY; i++)
         rules[i + 1] = (struct rule){deadly[i], 0, 0, SECCOMP_RET_KILL_PROCESS};
     struct outfile out = file_for("/tmp/name");
+    enum { NO_FILTERS = 77 };
     pid_t pid = fork();
     if (pid == 0) {
         close(2);
-        filter(rules, NDEADLY + 1);
+        if (!can_filter(rules, NDEADLY + 1))
+            _exit(NO_FILTERS);
         _exit(outfile_write(&out, 0) == -EACCES ? 0 : 1);
     }
     int status = 1;
     cr_assert(eq(int, waitpid(pid, &status, 0), pid));
+    if (WIFEXITED(status) && WEXITSTATUS(status) == NO_FILTERS)
+        cr_skip_test("no filters here");
     cr_assert(zero(int, status), "status %x", (unsigned)status);
 }
 
