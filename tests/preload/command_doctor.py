@@ -12,7 +12,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ['MOUND_SOURCE'], 'tests', 'support'))
 import tap  # noqa: E402
-from pages import is_root, keeper, own_shm  # noqa: E402
+from pages import is_root, keeper  # noqa: E402
 from tap import Skipped, must  # noqa: E402
 
 LIB = os.environ['MOUND_LIB']
@@ -584,5 +584,4 @@ TESTS = [
 ]
 
 if __name__ == '__main__':
-    own_shm()
     sys.exit(tap.main(TESTS))

@@ -11,7 +11,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ['MOUND_SOURCE'], 'tests', 'support'))
 import tap  # noqa: E402
 from command import MOUND, mound  # noqa: E402
-from pages import keeper, own_shm  # noqa: E402
+from pages import keeper  # noqa: E402
 from tap import Skipped, must  # noqa: E402
 
 PRELOAD = os.path.join(os.environ['MOUND_SOURCE'], 'preload')
@@ -175,5 +175,4 @@ TESTS = [
 ]
 
 if __name__ == '__main__':
-    own_shm()
     sys.exit(tap.main(TESTS))

@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.join(os.environ['MOUND_SOURCE'], 'tests', 'support'))
 import tap  # noqa: E402
 import pprof_read  # noqa: E402
 from command import MOUND, mound, one_line  # noqa: E402
-from pages import keeper, own_shm  # noqa: E402
+from pages import keeper  # noqa: E402
 from tap import Skipped, must  # noqa: E402
 
 HANG_S = 30
@@ -111,6 +111,11 @@ def a_process_that_was_killed_is_down(_):
     must('mound_mallocs_total{program="down"' not in text, text)
 
 
+def up_in(path, pid):
+    with open(path, encoding='utf-8') as f:
+        return sample(f.read(), 'mound_process_up', pid=pid)
+
+
 def the_file_for_node_exporter(folder):
     path = os.path.join(folder, 'mound.prom')
     with keeper() as child:
@@ -126,9 +131,8 @@ def the_file_for_node_exporter(folder):
                                   '100ms'], stderr=subprocess.PIPE, text=True)
         try:
             child.kill()
-            time.sleep(0.5)
-            with open(path, encoding='utf-8') as f:
-                must(sample(f.read(), 'mound_process_up', pid=child.pid) == 0, 'down')
+            child.wait(timeout=HANG_S)
+            tap.wait_until(lambda: up_in(path, child.pid) == 0, 'the process is down')
             os.unlink(path)
             with contextlib.suppress(FileExistsError):
                 os.mkdir(path)
@@ -226,25 +230,36 @@ def what_else_is_requested(_):
         must('no samples' in get(at + '/debug/pprof/heap', status=503)[0], 'heap')
 
 
+def fetch(at, ret):
+    """Appends what is served to ret; False: not now."""
+    try:
+        with urllib.request.urlopen(at, timeout=HANG_S) as answer:
+            ret.append(answer.read())
+            return True
+    except urllib.error.HTTPError as e:
+        must(e.code in (404, 503), e)
+        return False
+
+
 def a_profile_by_http(folder):
     """Of a process that takes samples and answers."""
     path = os.path.join(folder, 'own.pb.gz')
-    work = '@x = map { "x" x 1000 } 1..20000; while (1) { $s = "x" x 5000; undef $s }'
+    work = '$| = 1; @x = map { "x" x 1000 } 1..20000; print "ready\n"; while (1) { $s = "x" x 5000; undef $s }'
     child = subprocess.Popen(
         [MOUND, 'run', '-o', 'profile=' + path, '-o', 'profile_rate=64KiB', 'perl', '-e',
-         work], stderr=subprocess.PIPE, text=True)
+         work], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
+        must(child.stdout.readline() == 'ready\n', 'not started')
         with serving() as at:
-            time.sleep(0.5)
-            with urllib.request.urlopen(at + '/debug/pprof/heap?pid=%d' % child.pid,
-                                        timeout=HANG_S) as answer:
-                found = answer.read()
+            found = []
+            tap.wait_until(lambda: fetch(at + '/debug/pprof/heap?pid=%d' % child.pid,
+                                         found), 'a profile')
             with urllib.request.urlopen(at + '/debug/vars?pid=%d' % child.pid,
                                         timeout=HANG_S) as answer:
                 must(json.load(answer)['mound']['program'] == 'perl', 'its name')
         taken = os.path.join(folder, 'taken.pb.gz')
         with open(taken, 'wb') as f:
-            f.write(found)
+            f.write(found[-1])
         profile = pprof_read.read(taken)
         must(profile['totals'][3] > 10 << 20, profile['totals'])
     finally:
@@ -293,5 +308,4 @@ TESTS = [
 ]
 
 if __name__ == '__main__':
-    own_shm()
     sys.exit(tap.main(TESTS))

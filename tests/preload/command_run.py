@@ -203,9 +203,10 @@ def signals_reach_the_program(_):
         p.send_signal(signal.SIGUSR1)
         must(p.stdout.readline() == 'usr\n', 'not passed on')
         must(p.wait(timeout=60) == 5, p.returncode)
-    with subprocess.Popen([MOUND, 'run', '-r', 'sleep', '60'],
-                          stderr=subprocess.PIPE, text=True) as p:
-        time.sleep(0.3)
+    with subprocess.Popen([MOUND, 'run', '-r', 'sh', '-c',
+                           'echo ready; exec sleep 60'],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as p:
+        must(p.stdout.readline() == 'ready\n', 'not started')
         p.terminate()
         must(p.wait(timeout=60) == 128 + signal.SIGTERM, p.returncode)
         must('signal 15' in p.stderr.read(), 'how')

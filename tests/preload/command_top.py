@@ -13,8 +13,8 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ['MOUND_SOURCE'], 'tests', 'support'))
 import tap  # noqa: E402
-from command import LIB, MOUND, mound, one_line  # noqa: E402
-from pages import keeper, own_shm  # noqa: E402
+from command import LIB, MOUND, has_mapped, mound, one_line  # noqa: E402
+from pages import keeper  # noqa: E402
 from tap import Skipped, must  # noqa: E402
 
 HANG_S = 10
@@ -93,7 +93,7 @@ def terminal(folder, *argv, **options):
 def busy():
     child = subprocess.Popen(['perl', '-e', BUSY], env={**os.environ, 'LD_PRELOAD': LIB})
     try:
-        time.sleep(0.3)
+        tap.wait_until(lambda: has_mapped(child.pid, LIB), 'the library')
         yield child
     finally:
         child.kill()
@@ -263,5 +263,4 @@ TESTS = [
 ]
 
 if __name__ == '__main__':
-    own_shm()
     sys.exit(tap.main(TESTS))

@@ -206,10 +206,12 @@ def the_helper_sleeps(_):
             path = '/proc/%d/task/%s/status' % (d.pid, tid)
             with open(path, encoding='utf-8') as f:
                 return f.read().split('voluntary_ctxt_switches:')[1].split()[0]
-        time.sleep(1.5)  # ten looks of the scavenger
-        before = switches()
-        time.sleep(0.5)
-        must(switches() == before, before, switches())
+
+        def sleeps():
+            before = switches()
+            time.sleep(0.5)
+            return switches() == before
+        tap.wait_until(sleeps, 'no switch in half a second')
 
 
 def programs_end_as_without_it(_):

@@ -19,6 +19,11 @@ def mound(*argv, status=0, **options):
     return done.stdout, done.stderr
 
 
+def has_mapped(pid, path):
+    with open('/proc/%d/maps' % pid, encoding='utf-8') as f:
+        return os.path.basename(path) in f.read()
+
+
 def one_line(said):
     must(said.startswith('mound: ') and said.count('\n') == 1, repr(said))
     return said

@@ -7,6 +7,9 @@ import tempfile
 import time
 
 
+WAIT_S = 60
+
+
 class Failed(Exception):
     pass
 
@@ -18,6 +21,14 @@ class Skipped(Exception):
 def must(condition, *what):
     if not condition:
         raise Failed(' '.join(str(w) for w in what))
+
+
+def wait_until(condition, *what):
+    """Waits until a condition holds; a machine may be busy for long."""
+    end = time.monotonic() + WAIT_S
+    while not condition():
+        must(time.monotonic() < end, 'not within %d s:' % WAIT_S, *what)
+        time.sleep(0.01)
 
 
 def main(tests, *failures, folder=None):
