@@ -331,8 +331,8 @@ class ClassicMap(Map):
 class SwissMap(Map):
     """A struct mound_swiss."""
 
-    WRITING = 64
-    FREED = 128
+    WRITING = 1
+    FREED = 2
     FLAGS = ((WRITING, 'writing'), (FREED, 'freed'))
     SHOWN = WRITING | FREED
 
@@ -340,7 +340,7 @@ class SwissMap(Map):
         super().__init__(value)
         self.dir = int(value['dir_'])
         # A directory of one table is two entries that are alike, in the header.
-        self.depth = (SHIFT + 1 - (self.flags & SHIFT)) % (SHIFT + 1)
+        self.depth = SHIFT + 1 - (int(value['shift_']) & SHIFT)
         if self.depth == 1 and self.dir == int(value['one_'].address or 0):
             self.depth = 0
         self.waiting = int(value['old_']) != 0

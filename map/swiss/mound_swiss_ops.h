@@ -32,8 +32,7 @@ MOUND_MAP_INLINE_ bool mound_swiss_search_(const struct mound_map_type *t,
                                            const struct mound_swiss *m,
                                            const void *key, uint64_t hash,
                                            struct mound_swiss_place_ *p) {
-    const struct mound_swiss_ref_ *ref =
-        mound_swiss_ref_of_(m, hash, mound_swiss_flags_(m));
+    const struct mound_swiss_ref_ *ref = mound_swiss_ref_of_(m, hash);
     char *base = ref->base;
     uint64_t step = 0, mask = p->mask = ref->mask,
              offset = mound_swiss_home_(hash, mask);
@@ -97,10 +96,9 @@ mound_swiss_look_(const struct mound_map_type *t, const struct mound_swiss *m,
     if (MOUND_MAP_UNLIKELY_(m == NULL))
         return MOUND_MAP_ABSENT_;
     uint64_t hash = *ret_hash = mound_swiss_hash_(t, m, key);
-    unsigned flags = m->flags_;
-    if (MOUND_MAP_UNLIKELY_(flags & MOUND_SWISS_WRITING))
+    if (MOUND_MAP_UNLIKELY_(m->flags_ != 0))
         return MOUND_MAP_UNSURE_;
-    const struct mound_swiss_ref_ *ref = mound_swiss_ref_of_(m, hash, flags);
+    const struct mound_swiss_ref_ *ref = mound_swiss_ref_of_(m, hash);
     char *base = ref->base;
     uint64_t offset = mound_swiss_home_(hash, ref->mask);
     const uint8_t *group = mound_swiss_group_(t, base, offset);
@@ -227,10 +225,9 @@ MOUND_MAP_INLINE_ void *mound_swiss_put_whole_(const struct mound_map_type *t,
 
 // mound_swiss_written_ ends a put that came to elem.
 MOUND_MAP_INLINE_ void *mound_swiss_written_(const struct mound_map_type *t,
-                                             struct mound_swiss *m,
-                                             unsigned flags, void *elem,
+                                             struct mound_swiss *m, void *elem,
                                              bool is_new, bool *ret_new) {
-    if (!mound_swiss_write_end_(t, m, flags))
+    if (!mound_swiss_write_end_(t, m, 0))
         return NULL;
     if (ret_new != NULL)
         *ret_new = is_new;
@@ -256,15 +253,14 @@ MOUND_MAP_INLINE_ bool mound_swiss_insert_(const struct mound_map_type *t,
         return true;
     }
     uint64_t hash = *ret_hash = mound_swiss_hash_(t, m, key);
-    unsigned flags = mound_swiss_flags_(m);
-    if (MOUND_MAP_UNLIKELY_(flags & MOUND_SWISS_WRITING))
+    if (MOUND_MAP_UNLIKELY_(mound_swiss_flags_(m) != 0))
         return false;
-    const struct mound_swiss_ref_ *ref = mound_swiss_ref_of_(m, hash, flags);
+    const struct mound_swiss_ref_ *ref = mound_swiss_ref_of_(m, hash);
     char *base = ref->base;
     uint64_t offset = mound_swiss_home_(hash, ref->mask);
     uint8_t *group = mound_swiss_group_(t, base, offset);
     mound_swiss_tags_ tags = mound_swiss_tags_at_(group);
-    mound_swiss_setflags_(m, flags | MOUND_SWISS_WRITING);
+    mound_swiss_setflags_(m, MOUND_SWISS_WRITING);
     mound_swiss_each_match_(slot, place, t, base, offset, tags, hash) {
         void *k = mound_swiss_key_(t, place);
         if (MOUND_MAP_UNLIKELY_(!t->equal(key, k, t->user)))
@@ -272,13 +268,13 @@ MOUND_MAP_INLINE_ bool mound_swiss_insert_(const struct mound_map_type *t,
         if (t->flags & MOUND_MAP_KEY_UPDATE) {
             if (t->key_copy != NULL || t->key_drop != NULL ||
                 mound_swiss_watched_(t, m)) {
-                mound_swiss_setflags_(m, flags);
+                mound_swiss_setflags_(m, 0);
                 return false;
             }
             memcpy(k, key, t->key_size);
         }
-        *ret = mound_swiss_written_(t, m, flags, mound_swiss_elem_(t, place),
-                                    false, ret_new);
+        *ret = mound_swiss_written_(t, m, mound_swiss_elem_(t, place), false,
+                                    ret_new);
         return true;
     }
     unsigned empty = mound_swiss_empty_(tags);
@@ -288,7 +284,7 @@ MOUND_MAP_INLINE_ bool mound_swiss_insert_(const struct mound_map_type *t,
         MOUND_MAP_UNLIKELY_(empty == 0) ||
         MOUND_MAP_UNLIKELY_(table->room_ <= 0) || mound_map_key_apart_(t) ||
         mound_map_elem_apart_(t)) {
-        mound_swiss_setflags_(m, flags);
+        mound_swiss_setflags_(m, 0);
         return false;
     }
     table->room_--;
@@ -297,13 +293,13 @@ MOUND_MAP_INLINE_ bool mound_swiss_insert_(const struct mound_map_type *t,
     if (MOUND_MAP_UNLIKELY_(
             !mound_swiss_enter_(t, m, group, tags, slot, place, key, hash))) {
         table->room_++;
-        mound_swiss_setflags_(m, flags);
+        mound_swiss_setflags_(m, 0);
         errno = ENOMEM;
         *ret = NULL;
         return true;
     }
-    *ret = mound_swiss_written_(t, m, flags, mound_swiss_elem_(t, place), true,
-                                ret_new);
+    *ret =
+        mound_swiss_written_(t, m, mound_swiss_elem_(t, place), true, ret_new);
     return true;
 }
 
@@ -359,32 +355,31 @@ mound_swiss_remove_(const struct mound_map_type *t, struct mound_swiss *m,
     if (MOUND_MAP_UNLIKELY_(m == NULL))
         return MOUND_MAP_ABSENT_;
     uint64_t hash = *ret_hash = mound_swiss_hash_(t, m, key);
-    unsigned flags = mound_swiss_flags_(m);
-    if (MOUND_MAP_UNLIKELY_(flags & MOUND_SWISS_WRITING) ||
+    if (MOUND_MAP_UNLIKELY_(mound_swiss_flags_(m) != 0) ||
         mound_map_key_apart_(t) || mound_map_elem_apart_(t) ||
         mound_swiss_watched_(t, m))
         return MOUND_MAP_UNSURE_;
-    const struct mound_swiss_ref_ *ref = mound_swiss_ref_of_(m, hash, flags);
+    const struct mound_swiss_ref_ *ref = mound_swiss_ref_of_(m, hash);
     char *base = ref->base;
     uint64_t offset = mound_swiss_home_(hash, ref->mask);
     uint8_t *group = mound_swiss_group_(t, base, offset);
     mound_swiss_tags_ tags = mound_swiss_tags_at_(group);
-    mound_swiss_setflags_(m, flags | MOUND_SWISS_WRITING);
+    mound_swiss_setflags_(m, MOUND_SWISS_WRITING);
     mound_swiss_each_match_(slot, place, t, base, offset, tags, hash) {
         if (MOUND_MAP_UNLIKELY_(
                 !t->equal(key, mound_swiss_key_(t, place), t->user)))
             continue;
         mound_swiss_vacate_(t, m, mound_swiss_table_(t, base), group, tags,
                             slot, place);
-        mound_swiss_write_end_(t, m, flags);
+        mound_swiss_write_end_(t, m, 0);
         return MOUND_MAP_FOUND_;
     }
     bool on = (mound_swiss_overflow_(group) & mound_swiss_bit_(hash)) != 0;
     if (MOUND_MAP_UNLIKELY_(on)) {
-        mound_swiss_setflags_(m, flags);
+        mound_swiss_setflags_(m, 0);
         return MOUND_MAP_UNSURE_;
     }
-    mound_swiss_write_end_(t, m, flags);
+    mound_swiss_write_end_(t, m, 0);
     return MOUND_MAP_ABSENT_;
 }
 

@@ -66,13 +66,13 @@ enum {
     MOUND_SWISS_MIN_TAG = 2,
 };
 
-// Bits of mound_swiss.flags_. The low six are how far a hash is shifted right to find its
-// entry in the directory.
+// Bits of mound_swiss.flags_.
 enum {
-    MOUND_SWISS_SHIFT = 63,
-    MOUND_SWISS_WRITING = 64,
-    MOUND_SWISS_FREED = 128, // the map was freed, the header is still here
+    MOUND_SWISS_WRITING = 1,
+    MOUND_SWISS_FREED = 2, // the map was freed, the header is still here
 };
+
+enum { MOUND_SWISS_SHIFT_MAX = 63 }; // of a directory of two entries or one
 
 // Bits of mound_swiss_table.flags_.
 enum {
@@ -108,8 +108,10 @@ struct mound_swiss {
     uint32_t epoch_;    // counts tables that were replaced, and reseeding
     uint32_t clearseq_; // counts what ended all iterators at once
     uint16_t npinned_;  // loops of foreach that the header waits for; atomic
+    // Not one byte: what a write reads to find its group would be what the last
+    // one has just written.
     uint8_t flags_;
-    uint8_t unused_;
+    uint8_t shift_; // of a hash to the right, to its entry in the directory
     struct mound_swiss_table *old_; // replaced, waiting for iterators
     struct mound_swiss_ref_ one_[2];
 };
@@ -213,8 +215,9 @@ extern "C" {
 #endif
 // mound_swiss_tags_of_ has the tag of each low byte, in each byte of a word.
 MOUND_MAP_API extern const uint32_t mound_swiss_tags_of_[256];
-// The 16 bytes from here[15 - slot] on are zero but for that of the slot.
-MOUND_MAP_API extern const uint8_t mound_swiss_here_[31];
+// here[slot] is zero but for the slot's byte.
+MOUND_MAP_API extern const uint8_t mound_swiss_here_[MOUND_SWISS_SLOTS]
+                                                    [MOUND_SWISS_GROUP];
 #ifdef __cplusplus
 }
 #endif
@@ -232,9 +235,8 @@ MOUND_MAP_INLINE_ uint64_t mound_swiss_home_(uint64_t hash, uint64_t mask) {
 }
 
 MOUND_MAP_INLINE_ struct mound_swiss_ref_ *
-mound_swiss_ref_of_(const struct mound_swiss *m, uint64_t hash,
-                    unsigned flags) {
-    return m->dir_ + (hash >> (flags & MOUND_SWISS_SHIFT));
+mound_swiss_ref_of_(const struct mound_swiss *m, uint64_t hash) {
+    return m->dir_ + (hash >> (m->shift_ & MOUND_SWISS_SHIFT_MAX));
 }
 
 // Steps of a search double their distance's growth by one group each: all groups of a
@@ -265,14 +267,19 @@ MOUND_MAP_INLINE_ unsigned mound_swiss_match_(mound_swiss_tags_ tags,
     return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(tags, wanted));
 }
 
+MOUND_MAP_INLINE_ __m128i mound_swiss_here_at_(unsigned slot) {
+    return _mm_load_si128(
+        (const __m128i *)(const void *)(mound_swiss_here_[0] +
+                                        (unsigned)MOUND_SWISS_GROUP * slot));
+}
+
 // mound_swiss_fill_tag_ and mound_swiss_empty_tag_ change one tag, of a group whose tags
 // are given: they write all of them. They are read all at once, and a read of what was
 // just written byte by byte waits for the cache.
 MOUND_MAP_INLINE_ void mound_swiss_fill_tag_(uint8_t *group,
                                              mound_swiss_tags_ tags,
                                              unsigned slot, uint64_t hash) {
-    __m128i here = _mm_loadu_si128(
-        (const __m128i *)(const void *)(mound_swiss_here_ + 15 - slot));
+    __m128i here = mound_swiss_here_at_(slot);
     __m128i tag = _mm_shuffle_epi32(
         _mm_cvtsi32_si128((int)mound_swiss_tags_of_[hash & 0xff]), 0);
     _mm_store_si128((__m128i *)(void *)group,
@@ -281,8 +288,7 @@ MOUND_MAP_INLINE_ void mound_swiss_fill_tag_(uint8_t *group,
 
 MOUND_MAP_INLINE_ void
 mound_swiss_empty_tag_(uint8_t *group, mound_swiss_tags_ tags, unsigned slot) {
-    __m128i here = _mm_loadu_si128(
-        (const __m128i *)(const void *)(mound_swiss_here_ + 15 - slot));
+    __m128i here = mound_swiss_here_at_(slot);
     _mm_store_si128((__m128i *)(void *)group, _mm_andnot_si128(here, tags));
 }
 

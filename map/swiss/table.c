@@ -33,7 +33,12 @@ char *table_none(const struct mound_map_type *t) {
 const uint32_t mound_swiss_tags_of_[256] = {TAGS_64(0), TAGS_64(64),
                                             TAGS_64(128), TAGS_64(192)};
 
-const uint8_t mound_swiss_here_[31] = {[15] = 0xff};
+#define HERE(slot) [slot] = {[slot] = 0xff}
+const uint8_t mound_swiss_here_[MOUND_SWISS_SLOTS][MOUND_SWISS_GROUP]
+    __attribute__((aligned(MOUND_SWISS_GROUP))) = {
+        HERE(0),  HERE(1),  HERE(2),  HERE(3),  HERE(4),
+        HERE(5),  HERE(6),  HERE(7),  HERE(8),  HERE(9),
+        HERE(10), HERE(11), HERE(12), HERE(13), HERE(14)};
 
 static size_t nslots_of(size_t size, uint64_t mask, unsigned nslots) {
     size_t n = table_ngroups(mask);
@@ -241,12 +246,11 @@ void dir_set(const struct mound_map_type *t, struct mound_swiss *m,
 static void dir_install(struct mound_swiss *m, struct mound_swiss_ref_ *dir,
                         unsigned shift) {
     m->dir_ = dir;
-    mound_swiss_setflags_(
-        m, (mound_swiss_flags_(m) & ~(unsigned)MOUND_SWISS_SHIFT) | shift);
+    m->shift_ = (uint8_t)shift;
 }
 
 void dir_none(const struct mound_map_type *t, struct mound_swiss *m) {
-    dir_install(m, m->one_, MOUND_SWISS_SHIFT);
+    dir_install(m, m->one_, MOUND_SWISS_SHIFT_MAX);
     m->one_[0] = m->one_[1] = (struct mound_swiss_ref_){table_none(t), 0};
 }
 
@@ -296,5 +300,5 @@ void dir_halve(const struct mound_map_type *t, struct mound_swiss *m) {
     if (depth == 0)
         dir[1] = dir[0];
     dir_free(t, m);
-    dir_install(m, dir, depth == 0 ? MOUND_SWISS_SHIFT : 64 - depth);
+    dir_install(m, dir, depth == 0 ? MOUND_SWISS_SHIFT_MAX : 64 - depth);
 }

@@ -72,15 +72,13 @@ static inline bool table_pinned(const struct mound_swiss_table *table) {
 // The directory.
 
 static inline unsigned dir_depth(const struct mound_swiss *m) {
-    return m->dir_ == m->one_
-               ? 0
-               : 64 - (mound_swiss_flags_(m) & MOUND_SWISS_SHIFT);
+    return m->dir_ == m->one_ ? 0 : 64u - m->shift_;
 }
 
 // dir_ref returns the entry for hashes that begin with prefix.
 static inline struct mound_swiss_ref_ *dir_ref(const struct mound_swiss *m,
                                                uint64_t prefix) {
-    return mound_swiss_ref_of_(m, prefix, mound_swiss_flags_(m));
+    return mound_swiss_ref_of_(m, prefix);
 }
 
 // The first hash after those of a table; 0 after the last.

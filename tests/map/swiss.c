@@ -74,8 +74,7 @@ Test(swiss, no_table_fills_beyond_seven_eighths_with_any_seed_and_keys) {
             uint64_t key = nth_key(seed / 4, last++);
             ints_set(m, key, last);
             expect_room(t, u,
-                        *mound_swiss_ref_of_(u, mound_swiss_hash_(t, u, &key),
-                                             u->flags_),
+                        *mound_swiss_ref_of_(u, mound_swiss_hash_(t, u, &key)),
                         seed);
         }
         // One goes, one comes: at the load that it has now.

@@ -61,10 +61,9 @@ MAP_DAMAGES = [
 REF = 'large->u_.map_.dir_[1]'
 TABLE = '((struct mound_swiss_table *)(%s.base + 16))' % REF
 SWISS_DAMAGES = [
-    ('large->u_.map_.flags_ = 1', '*large', r'<depth is 63, above 40>'),
-    ('large->u_.map_.flags_ = 0', '*large', r'<\d+ of 9000 entries are missing'
-     r'|<cannot read \d+ bytes|<table \d+ of 0x\w+ has the '),
-    ('large->u_.map_.flags_ = 64 - 30', '*large', r'<cannot read \d+ bytes at|'
+    ('large->u_.map_.shift_ = 1', '*large', r'<depth is 63, above 40>'),
+    ('large->u_.map_.shift_ = 0', '*large', r'<depth is 64, above 40>'),
+    ('large->u_.map_.shift_ = 64 - 30', '*large', r'<cannot read \d+ bytes at|'
      r'<table 0 of 0x\w+ has the depth \d+ and the prefix 0x0>'),
     ('large->u_.map_.dir_ = (struct mound_swiss_ref_ *)64', '*large',
      r'<cannot read '),
@@ -91,7 +90,7 @@ SWISS_DAMAGES = [
      r'<table 1 of 0x\w+ has the depth 3 and the prefix 0x0>'),
     ('many->u_.map_.count_ = 1002', '*many',
      r'<2 of 1002 entries are missing>'),
-    ('many->u_.map_.flags_ |= 64, many->u_.map_.count_++', '*many',
+    ('many->u_.map_.flags_ |= 1, many->u_.map_.count_++', '*many',
      r'\(depth=0, writing\).*<1 of 1001 entries are missing; a write is under '
      r'way>'),
     ('crowded->u_.map_.count_ = -1', '*crowded', r' entries are missing>'),
