@@ -88,6 +88,60 @@ Test(swiss, no_table_fills_beyond_seven_eighths_with_any_seed_and_keys) {
     }
 }
 
+// A map of one table: with how many entries it has how many slots, 16 bytes of key and
+// element each. Of 4 groups and more the last two slots are the header's.
+static const struct {
+    size_t entries, capacity;
+} growth[] = {{1, 8},     {9, 15},    {16, 30},   {28, 58},   {52, 118},
+              {105, 238}, {210, 478}, {420, 958}, {840, 1918}};
+
+Test(swiss, a_table_grows_with_the_entry_after_seven_eighths_and_no_other) {
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        ints *m = ints_make(0);
+        size_t capacity = 0;
+        for (size_t n = 1, step = 0; n < 1680; n++) {
+            ints_set(m, nth_key(seed, n), n);
+            if (step < sizeof growth / sizeof *growth &&
+                n == growth[step].entries)
+                capacity = growth[step++].capacity;
+            struct mound_swiss_info info = info_of(ints, m);
+            cr_assert(info.capacity == capacity && info.tables == 1,
+                      "seed %lu: %zu entries: %zu slots, %zu tables", seed, n,
+                      info.capacity, info.tables);
+        }
+        ints_set(m, nth_key(seed, 1680), 0);
+        expect_eq(info_of(ints, m).tables, 2);
+        expect_eq(info_of(ints, m).capacity, 2 * capacity);
+        ints_free(m);
+    }
+}
+
+// Of many tables it is the key's that splits, once it has room for no entry more.
+Test(swiss, a_table_splits_with_the_entry_after_seven_eighths_and_no_other) {
+    const struct mound_map_type *t = ints_type();
+    const size_t slots = 1918, limit = slots - slots / 8;
+    for (uint64_t seed = 0; seed < 4; seed++) {
+        ints *m = ints_make(limit);
+        struct mound_swiss *u = ints_untyped(m);
+        for (uint64_t n = 0; n < 60000; n++) {
+            uint64_t key = nth_key(seed, n);
+            struct mound_swiss_ref_ ref =
+                *mound_swiss_ref_of_(u, mound_swiss_hash_(t, u, &key));
+            expect_eq(ref.mask / MOUND_SWISS_GROUP + 1, MOUND_SWISS_GROUPS_MAX);
+            size_t tables = info_of(ints, m).tables, entries = 0;
+            for (uint64_t at = 0; at <= ref.mask; at += MOUND_SWISS_GROUP)
+                entries += (size_t)__builtin_popcount(mound_swiss_full_(
+                    mound_swiss_tags_at_(mound_swiss_group_(t, ref.base, at))));
+            ints_set(m, key, n);
+            size_t more = info_of(ints, m).tables - tables;
+            cr_assert((entries == limit) == (more > 0),
+                      "seed %lu: %zu tables more, for a table of %zu", seed,
+                      more, entries);
+        }
+        ints_free(m);
+    }
+}
+
 Test(swiss, a_put_allocates_for_one_table_more_at_most) {
     ints *m = ints_make(0);
     watch_begin();
