@@ -86,7 +86,9 @@ class Control:
 
     def __init__(self, pid):
         path = page_read.path_of(pid)
-        wait_for(lambda: os.path.exists(path), path)
+        # Its file has a name before it has a size, and that before its figures.
+        wait_for(lambda: os.path.exists(path) and os.path.getsize(path), path)
+        page_read.read(path)
         with open(path, 'r+b') as f:
             self.page = page_read.Page.from_buffer(mmap.mmap(f.fileno(), 0))
         self.path = path
