@@ -84,7 +84,8 @@ def sampled(text):
         line = re.sub(r'\bN bytes? in\b', 'N B in', line)
         line = re.sub(r'^(N\b.*%( N| N B)*) [A-Za-z_].*', r'\1', line)
         if line and not re.match(r'\.\.\.|[\w.:<>~ ()-]*$', line) and \
-                'libc.so' not in line and '+N (_start' not in line:
+                'libc.so' not in line and '+N (_start' not in line and \
+                not line.startswith('Dropped N nodes'):  # if there are such
             lines.append(line)
     return lines
 
