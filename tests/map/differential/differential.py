@@ -77,8 +77,10 @@ def find_go():
         if version.startswith("go1.19"):
             return go
         seen.append("%s is %s" % (go, version.strip() or "broken"))
-    sys.exit("differential: Go 1.19 is needed, whose map this compares with: "
-             "install golang-1.19-go (%s)" % ("; ".join(seen) or "no go found"))
+    # A skipped test: releases of Debian after 12 have no Go 1.19.
+    print("1..0 # SKIP Go 1.19 is needed, whose map this compares with: install "
+          "golang-1.19-go (%s)" % ("; ".join(seen) or "no go found"))
+    sys.exit(77)
 
 
 def build_go(work):
