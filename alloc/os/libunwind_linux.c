@@ -1,4 +1,4 @@
-// libunwind_linux.c: libunwind.h with libunwind 1.6 and glibc, on x86-64.
+// libunwind_linux.c: libunwind.h with libunwind 1.6 to 1.8 and glibc, on x86-64.
 //
 // Five properties of libunwind need work here:
 //
@@ -87,6 +87,7 @@ static const struct {
 
 static _Atomic uintptr_t walker;
 static struct stack_view view;
+static struct stack_view code; // the page of code that was read last
 static uintptr_t cursor[CURSOR_WORDS] __attribute__((aligned(16)));
 static uintptr_t context[CONTEXT_WORDS] __attribute__((aligned(16)));
 static char stack[STACK_BYTES] __attribute__((aligned(16)));
@@ -98,6 +99,24 @@ static bool iterate_seen; // by prime
 static bool in_walk(void) {
     // relaxed: a thread sees what it wrote itself
     return atomic_load_explicit(&walker, memory_order_relaxed) == sys_self();
+}
+
+// read_word reads a word at any address. libunwind 1.8 reads one at each return address
+// into code without unwind tables: if it cannot, it takes the address for a wild one
+// and the word that the stack pointer points at for the caller's.
+static bool read_word(uintptr_t addr, uintptr_t *ret_word) {
+    enum { BYTE_BITS = 8 };
+    unsigned nbits = addr % STACK_WORD_BYTES * BYTE_BITS;
+    uintptr_t low;
+    uintptr_t high;
+    if (nbits == 0)
+        return stack_read(&view, addr, ret_word);
+    addr = align_down(addr, STACK_WORD_BYTES); // stacks are aligned: it is code
+    if (!stack_read(&code, addr, &low) ||
+        !stack_read(&code, addr + STACK_WORD_BYTES, &high))
+        return false;
+    *ret_word = low >> nbits | high << (BYTE_BITS * STACK_WORD_BYTES - nbits);
+    return true;
 }
 
 // access_mem reads and writes words for libunwind: of the stack, and of code
@@ -112,7 +131,7 @@ UNSANITIZED static int access_mem(void *space, uintptr_t addr, uintptr_t *word,
     }
     access_seen = true;
     if (in_walk())
-        return stack_read(&view, addr, word) ? 0 : -1;
+        return read_word(addr, word) ? 0 : -1;
     if (!stack_readable(addr))
         return -1;
     *word = *(const volatile uintptr_t *)addr;
@@ -141,6 +160,7 @@ static int (*set_cancel)(int state, int *ret_before);
 // The functions that libunwind called before redirect.
 static int (*iterate_before)(seen_fn *seen, void *arg);
 static int (*mask_before)(int how, const sigset_t *set, sigset_t *ret_before);
+static __typeof__(mask_before) thread_mask_before;
 
 // iterate replaces dl_iterate_phdr. libunwind's argument begins with the
 // address that it looks for.
@@ -157,9 +177,14 @@ static int iterate(seen_fn *seen, void *arg) {
 }
 
 // leave_mask replaces sigprocmask, which libunwind calls a dozen times for each
-// frame: all signals are blocked already.
+// frame: all signals are blocked already. 1.8 calls pthread_sigmask.
 static int leave_mask(int how, const sigset_t *set, sigset_t *ret_before) {
     return in_walk() ? 0 : mask_before(how, set, ret_before);
+}
+
+static int leave_thread_mask(int how, const sigset_t *set,
+                             sigset_t *ret_before) {
+    return in_walk() ? 0 : thread_mask_before(how, set, ret_before);
 }
 
 struct steps {
@@ -222,6 +247,7 @@ NOINLINE unsigned libunwind_walk(const struct stack_skip *skip,
         // cancellation point.
         set_cancel(PTHREAD_CANCEL_DISABLE, &cancel);
         view = stack_view_from((uintptr_t)__builtin_frame_address(0));
+        code = (struct stack_view){.own = false};
         lib.getcontext(context);
         libunwind_on_stack(go, &steps, stack + STACK_BYTES);
         set_cancel(cancel, NULL);
@@ -373,6 +399,8 @@ static const char *load(void) {
         !redirect(&l, "dl_iterate_phdr", iterate, (void **)&iterate_before))
         return "libunwind.so.8 lacks what mound needs of it";
     redirect(&l, "sigprocmask", leave_mask, (void **)&mask_before);
+    redirect(&l, "pthread_sigmask", leave_thread_mask,
+             (void **)&thread_mask_before);
     // The pipe stays open in a process with several threads, and if the program
     // uses the same copy.
     int fds[2];
