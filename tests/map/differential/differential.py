@@ -4,8 +4,8 @@ libmoundmap, and compares the state of both after each operation.
 
 Usage: differential.py --c-map PROGRAM --work FOLDER [--seed N]... [--scripts N]
 
-Go is `go` or /usr/lib/go-1.19/bin/go, whichever is 1.19; without it the test
-fails. The seeds are 1 and one that is drawn, or those given. FOLDER gets the
+Go is `go` or /usr/lib/go-1.19/bin/go, whichever is 1.19; without one the test
+is skipped. The seeds are 1 and one that is drawn, or those given. FOLDER gets the
 Go program, the scripts (SEED.script) and the outputs.
 
 Both sides hash a key to ((mix(k) or k) & AND) ^ XOR, the script says how, and
