@@ -39,11 +39,13 @@ static void remove_folder(void) {
 
 TestSuite(mappings, .fini = remove_folder);
 
-// map_file maps a page of a new file of that name to run code from.
+// map_file maps the third page of a new file of that name to run code from.
 static void *map_file(const char *name) {
+    long page = sysconf(_SC_PAGESIZE);
     int fd = open(in_folder(name), O_RDWR | O_CREAT, 0700);
-    cr_assert(zero(int, ftruncate(fd, 3 * 4096)));
-    void *p = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 8192);
+    cr_assert(zero(int, ftruncate(fd, 3 * page)));
+    void *p = mmap(NULL, (size_t)page, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd,
+                   2 * page);
     cr_assert(ne(ptr, p, MAP_FAILED));
     close(fd);
     return p;
@@ -94,7 +96,7 @@ Test(mappings, a_name_may_have_blanks_and_loses_only_the_kernels_mark) {
     cr_assert(find(p, &m));
     cr_assert(eq(str, (char *)m.name,
                  (char *)in_folder("a name (deleted) of  mine ")));
-    cr_assert(eq(u64, m.offset, 8192));
+    cr_assert(eq(u64, m.offset, 2 * (uint64_t)sysconf(_SC_PAGESIZE)));
     cr_assert(not(m.deleted));
 
     unlink(in_folder("a name (deleted) of  mine "));
