@@ -5,6 +5,8 @@ returns a list of what is wrong."""
 import os
 import re
 
+import prose
+
 # Names that begin with MOUND_ and are no variable of the library: what tests and builds
 # read, shell variables and constants.
 OTHER_NAMES = {"MOUND_LOCK_COUNTS", "MOUND_LIB", "MOUND_PROBES", "MOUND_SOURCE",
@@ -63,6 +65,7 @@ def variables(read):
     for name, there in (README, rows), (PAGE, entries):
         wrong += ["%s: %s is not in options.c, or missing here" % (name, v)
                   for v in sorted(set(there) ^ set(code))]
+    first = defaults(read)
     for variable in sorted(set(code) & set(rows) & set(entries)):
         words, default = code[variable]
         values, stated = rows[variable]
@@ -72,6 +75,9 @@ def variables(read):
                       for name, text in ((README, values + stated), (PAGE, entry))
                       if not re.search(r"\b%s\b" % word, text)]
         stated = stated.partition(";")[0].strip("` ")
+        default = default or first.get(variable)
+        if default is None and stated not in ("0", "none", "all"):
+            default = "none"
         if default is not None and stated != default:
             wrong.append("%s: the default of %s is %s, not %s" %
                          (README, variable, default, stated))
@@ -79,6 +85,50 @@ def variables(read):
             wrong.append("%s: the default of %s is %s in %s" %
                          (PAGE, variable, stated, README))
     return wrong
+
+
+def defaults(read):
+    """{variable: default} of the variables without choices: what options_read sets
+    before it reads them, and else 0, none or all."""
+    code = read("alloc/runtime/options.c")
+    rate = re.search(r"values\.profile_rate = (\d+) << 10;", code)[1]
+    assert "values.half_life_ns = SCAVENGE_HALF_LIFE_NS;" in code
+    factors = re.search(r"#define SCAVENGE_HALF_LIFE_NS \(\(uint64_t\)([\d* ]+)\)",
+                        read("alloc/heap/mheap.h"))[1].split(" * ")
+    ns = 1
+    for factor in factors:
+        ns *= int(factor)
+    return {"MOUND_PROFILE_RATE": rate + "KiB", "MOUND_DECAY": "%g" % (ns / 1e9)}
+
+
+def marks(read, documents):
+    """Every block says whether it runs, and figures have a command."""
+    wrong = ["%s: no comment says whether this block runs: %s" % (name, line)
+             for name in documents for line in prose.unmarked_blocks(name, read(name))]
+    return wrong + ["%s: figures without a command: %s" % (name, heading)
+                    for name in ("tests/bench/README.md", "map/figures.md")
+                    for heading in prose.figures_without_command(read(name))]
+
+
+def reached(read, documents):
+    """README.md leads to every document, by way of others too."""
+    texts = {name: read(name) for name in documents}
+    seen, found = set(), ["README.md"]
+    while found:
+        name = found.pop()
+        if name in texts and name not in seen:
+            seen.add(name)
+            found += [os.path.normpath(os.path.join(os.path.dirname(name), link))
+                      for link in re.findall(r"\]\(([^)\s#]+)", texts[name])]
+    return ["README.md: no link leads to " + name for name in sorted(texts)
+            if name.endswith(".md") and name not in seen]
+
+
+def programs(read, documents, tracked):
+    """Some document names each program in scripts/."""
+    text = "".join(read(name) for name in documents)
+    return ["no document names " + name for name in tracked("scripts/*")
+            if name.count("/") == 1 and "." not in name and name not in text]
 
 
 def names(read, documents):
@@ -171,3 +221,9 @@ def files(read, tracked):
     return wrong + ["tests/README.md: does not name %s/" % folder
                     for folder in sorted(folders)
                     if "`%s/`" % folder not in read("tests/README.md")]
+
+
+def everything(read, documents, tracked):
+    return variables(read) + names(read, documents) + functions(read) + \
+        messages(read) + marks(read, documents) + reached(read, documents) + \
+        programs(read, documents, tracked) + files(read, tracked)

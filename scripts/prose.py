@@ -39,10 +39,51 @@ WORDING = re.compile(r"\b(stands? aside|holds nobody up|(is )?made to come by|"
 
 
 def headings(text):
-    """The anchors of the headings of a Markdown text, as GitHub makes them."""
+    """The anchors of the headings of a Markdown text, as GitHub makes them: of a link
+    its text, and of equal headings the second with -1."""
     text = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
-            for title in re.findall(r"^#+ (.*)$", text, re.M)}
+    found = {}
+    for title in re.findall(r"^#+ (.*)$", text, re.M):
+        title = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title)
+        anchor = re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+        n = sum(a == anchor for a in found.values())
+        found[anchor + ("-%d" % n if n else "")] = anchor
+    return set(found)
+
+
+# What a comment before a block says of it, see tests/preload/documents.py.
+MARK = r"(run|output|sample|not run: \S.*|file: \S+|figures: \S.*|picture: \S.*)"
+
+
+def unmarked_blocks(name, text):
+    """The first lines of blocks that no comment says of whether they run, and of blocks
+    in a form that the tests do not read: indented, or between tildes."""
+    if not name.endswith(".md"):
+        lines = text.split("\n")
+        return [lines[i + 1] for i, line in enumerate(lines) if line == ".EX" and
+                not re.match(r"\.\\\" %s$" % MARK, lines[i - 1])]
+    wrong, before, inside = [], "", False
+    for line in text.split("\n"):
+        fence = re.match(r"\s*(```|~~~)", line)
+        if fence and (line[0].isspace() or fence[1] == "~~~"):
+            wrong.append(line)
+        elif fence:
+            if not inside and not re.match(r"<!-- %s -->$" % MARK, before):
+                wrong.append(line)
+            inside = not inside
+        before = line
+    return wrong
+
+
+# Where it is said how figures were measured.
+COMMAND = re.compile(r"<!-- figures: |\b(scripts|tests|map/examples)/\w|\bcallgrind\b")
+
+
+def figures_without_command(text):
+    """The headings of sections that have a table of figures and no command, in a
+    document of figures."""
+    return [part.partition("\n")[0] for part in re.split(r"^(?=#+ )", text, flags=re.M)
+            if re.search(r"^\|.*\| *\**\d", part, re.M) and not COMMAND.search(part)]
 
 
 def broken_links(name, text, exists, anchors):
@@ -51,7 +92,10 @@ def broken_links(name, text, exists, anchors):
     gives the headings of a file."""
     text = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
     wrong = []
-    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+    links = re.findall(r"\]\(\s*<?([^)\s>]+)", text)
+    links += re.findall(r"\b(?:href|src)=[\"']([^\"']+)", text)
+    links += re.findall(r"^\[[^\]]+\]: *(\S+)", text, re.M)
+    for link in links:
         if re.match(r"[a-z]+:", link):
             continue
         path, _, anchor = link.partition("#")

@@ -284,11 +284,34 @@ class Harness(unittest.TestCase):
                 ('[a](map/a.md) [b](https://x/y) [c](#two-words-x)', 0),
                 ('[a](map/b.md)', 1),
                 ('[a](#three-words) `map/b.md`', 2),
+                ('[a](map/b.md "title") <a href="map/c.md">', 2),
+                ('[a][b]\n\n[b]: map/b.md\n', 1),
+                ('[a](#two-words-x-1)', 1),
                 ('```\n[a](map/b.md)\n```\n`map/a.md`', 0)):
             with self.subTest(text):
                 self.assertEqual(len(check.prose.broken_links(
                     'README.md', text, there.__contains__,
                     lambda name: check.prose.headings(there[name]))), refused)
+
+    def test_the_anchors_of_headings_are_those_of_github(self):
+        headings = self.check().prose.headings
+        self.assertEqual(headings('# A b\n## A b\n## [x](y.md) & `z_1`\n'),
+                         {'a-b', 'a-b-1', 'x--z_1'})
+
+    def test_figures_have_a_command(self):
+        without = self.check().prose.figures_without_command
+        for text, n in (('## A\n| a | 1.5 |\n', 1), ('## A\n| a | b |\n', 0),
+                        ('## A\n`scripts/bench map`\n\n| a | 1.5 |\n', 0)):
+            with self.subTest(text):
+                self.assertEqual(len(without(text)), n)
+
+    def test_a_block_says_whether_it_runs(self):
+        unmarked = self.check().prose.unmarked_blocks
+        for text, n in (('<!-- run -->\n```sh\nls\n```\n', 0), ('```sh\nls\n```\n', 1),
+                        ('<!-- runs -->\n```sh\nls\n```\n', 1),
+                        ('- a\n\n  ```sh\n  ls\n  ```\n', 2), ('~~~\nls\n~~~\n', 2)):
+            with self.subTest(text):
+                self.assertEqual(len(unmarked('a.md', text)), n)
 
     def test_what_the_code_has_and_the_documents_lack_is_found(self):
         check = self.check()
@@ -301,6 +324,16 @@ class Harness(unittest.TestCase):
                 (facts.variables, 'preload/README.md', '`libunwind`,', ''),
                 (facts.variables, 'preload/README.md', '| `auto` |', '| `never` |'),
                 (facts.variables, 'preload/libmound.7', '.B clear\n', '.B gone\n'),
+                (facts.variables, 'alloc/runtime/options.c', '512 << 10', '256 << 10'),
+                (facts.variables, 'alloc/heap/mheap.h', '1000 * 1000 * 1000',
+                 '500 * 1000 * 1000'),
+                (facts.variables, 'preload/README.md', '| `512KiB` |', '| `1MiB` |'),
+                (lambda read: facts.marks(read, ['README.md']), 'README.md',
+                 '<!-- run -->', '<!-- runs -->'),
+                (lambda read: facts.marks(read, ['preload/mound.3']),
+                 'preload/mound.3', '.\\" file: trim.c\n', ''),
+                (lambda read: facts.reached(read, ['README.md', 'preload/rss.md']),
+                 'README.md', '(preload/rss.md)', '(preload/tuning.md)'),
                 (facts.functions, 'preload/mound.3', 'mound_verify(void)',
                  'mound_verify(int)'),
                 (facts.functions, 'tests/golden/exports.txt', 'mound_version',
