@@ -4,55 +4,59 @@
 // (Zen 5), 2 cores in a virtual machine, Linux 6.18, for 2 MiB: 512 first
 // touches 590 to 5 600 us, MADV_POPULATE_WRITE of them 500 to 2 000, one huge
 // page 50 to 110 (minima of a quiet and of a busy hour). So a region that gets
-// used is five to ten times cheaper as one page, and populating small pages ahead
-// saves a half at best.
+// touches 590 to 5 600 us, MADV_POPULATE_WRITE of them 500 to 2 000, one huge
+// page 50 to 110 (minima of a quiet and of a busy hour). So one huge page is
+// five to ten times cheaper for a region that gets used; populating small pages
+// ahead saves half at best.
 //
-// The price is the rest of the last region, 1 MiB on average. A heap of less
-// than 2 MiB (its own first region) is never filled, so the many small processes
-// pay nothing, and one that stops at 3 MiB holds 4. Ten programs with heaps of 3
-// to 480 MiB took 2 to 3 % more memory at their peak and a third of the page faults;
-// beginning at 4 or 8 MiB instead takes as much memory and leaves more faults.
+// The price is the unused rest of the last region, 1 MiB on average. A heap of
+// less than 2 MiB (its own first region) is never filled, so small processes
+// pay nothing; one that stops at 3 MiB holds 4. Ten programs with heaps of 3 to
+// 480 MiB took 2 to 3 % more memory at their peak and a third of the page
+// faults. Starting at 4 or 8 MiB takes as much memory and leaves more faults.
 //
-// Of a large object each region that is touched anywhere costs 2 MiB, where pages of
-// 4 KiB cost what is touched. Stacks of coroutines, sparse tables and buffers that are
-// made for the worst case would multiply their memory. So guesses have a bound
-// (hugepages_guess_locked), and are spent on the beginning of an object, where buffers
-// are filled first. With huge pages in all of them xz -T2 took 20.6 to 21.3 MiB and sort
-// 28.3; with guesses 20.0 and 26.9, without any 18.3 and 26.9, and of 6 200 and 6 500
-// faults 3 700 and 3 900 are left; python3, in 46 to 48 MiB for 45, has 1 800 to 2 800
-// instead of 4 500. Where releases show that large objects are touched (residency.h),
-// three quarters of them are guessed: 20 live of 5 to 25 MiB, replaced 1 200 times and
-// filled, 3.0 s and 800 000 faults before, 2.4 s and 590 000 since, in 456 MiB for 473.
-// But no more than was touched lately, for the next objects may be others: 4 000 of 1 MiB
-// of which a page is touched, after 30 that were filled, took 2 981 MiB, and 433 with
-// that bound, 55 more than were there before.
+// In a large object each region that is touched anywhere costs 2 MiB; with
+// pages of 4 KiB it costs what is touched. Stacks of coroutines, sparse tables
+// and worst-case buffers would multiply their memory. So guesses are bounded
+// (hugepages_guess_locked) and spent on the beginning of an object, where
+// buffers are filled first. With huge pages in all of them xz -T2 took 20.6 to
+// 21.3 MiB and sort 28.3; with guesses 20.0 and 26.9; without any 18.3 and
+// 26.9; of 6 200 and 6 500 faults guesses leave 3 700 and 3 900. python3 takes
+// 46 to 48 MiB instead of 45 and 1 800 to 2 800 faults instead of 4 500. If
+// releases show that large objects are touched (residency.h), three quarters of
+// them are guessed: 20 live objects of 5 to 25 MiB, replaced 1 200 times and
+// filled, took 3.0 s and 800 000 faults before, 2.4 s and 590 000 since, in 456
+// MiB instead of 473. The bound by what was touched lately is for programs that
+// change: 4 000 objects of 1 MiB with one touched page each, after 30 that were
+// filled, took 2 981 MiB without it and 433 with it, 55 more than with no
+// guesses.
 //
-// MADV_COLLAPSE is not used: it waits until every CPU has drained its lists of
-// pages, and copies what is there.
+// MADV_COLLAPSE is not used: it waits until every CPU has drained its page
+// lists, and copies existing contents.
 #include "heap/hugepages.h"
 
 #include "heap/memlimit.h"
 #include "os/mem.h"
 
 enum {
-    // The heap in use from which on it grows by regions.
+    // The heap grows by regions once this much is in use.
     GROWING_PAGES = REGION_PAGES,
     GROWN_PAGES = 4 * REGION_PAGES, // of an object: see hugepages_grown
     // See hugepages_guess_locked.
     GUESS_SMALL_SHARE = 8,
     GUESS_LARGE_SHARE = 4,
     GUESS_LARGE_PAGES = (16 << 20) / PAGE_SIZE,
-    // Where they are touched: of 4. The rest goes on to tell.
+    // Of 4, if large objects are touched. Releases of the rest keep telling.
     GUESS_TOUCHED_SHARE = 3,
-    // The stall guard: filling a region took longer than this many steps of
-    // SYS_TICKS_STEP (0.2 to 20 ms), so the kernel had to compact memory, or the
-    // thread had lost its core. Then so many regions are not filled, twice as many
-    // each time in a row.
+    // Stall guard: if filling a region takes longer than STALL_STEPS *
+    // SYS_TICKS_STEP (0.2 to 20 ms each), the kernel had to compact memory or
+    // the thread lost its core. Then this many regions are not filled, doubled
+    // for each stall in a row.
     STALL_STEPS = 2,
     SKIP_MIN = 1,
     SKIP_MAX = 1 << 12,
-    // Each region with an advice of its own may cost the kernel two mappings, of
-    // the 65 530 that a process has.
+    // Each region with its own advice may cost the kernel two mappings, of the
+    // 65 530 that a process may have.
     FORBIDDEN_MAX = 1 << 13,
     MANY_MOVED = MHEAP_MOVED_MANY / 2,
 };
@@ -60,7 +64,7 @@ enum {
 COLD void hugepages_init(struct mheap *h, enum thp_mode mode) {
     enum mem_hugepages_setting setting =
         mode == THP_NEVER ? MEM_HUGEPAGES_NEVER : mem_hugepages_setting();
-    // What larger ones would take for a region has not been weighed: none are used.
+    // Larger huge pages have not been measured: none are used.
     bool fits = mem_hugepage_bytes() == HUGE_BYTES;
     h->thp = setting == MEM_HUGEPAGES_NEVER || !fits ? THP_NEVER : mode;
     h->thp_unasked = setting == MEM_HUGEPAGES_ALWAYS;
@@ -71,7 +75,7 @@ bool hugepages_growing_locked(const struct mheap *h) {
            memlimit_has_room_locked(h, REGION_PAGES);
 }
 
-// struct region is where the bits of a region are.
+// struct region says where the bits of a region are.
 struct region {
     struct arena *a; // NULL: not the heap's
     size_t word;
@@ -146,8 +150,8 @@ bool hugepages_are(struct mheap *h, uintptr_t addr, size_t npages) {
     return any;
 }
 
-// guesses_left_locked returns how many regions more may be guessed, with an object of
-// npages that is in use but not counted as a large one yet.
+// guesses_left_locked returns how many more regions may be guessed, for an
+// object of npages that is in use but not yet counted as a large one.
 static size_t guesses_left_locked(const struct mheap *h, size_t npages) {
     uint64_t inuse = h->stats->inuse_pages;
     uint64_t large = (h->stats->large.alloc_bytes >> PAGE_SHIFT) + npages;
@@ -164,7 +168,8 @@ static size_t guesses_left_locked(const struct mheap *h, size_t npages) {
     return most > h->nguessed ? most - h->nguessed : 0;
 }
 
-// guess_locked makes a region one of a guess, and says whether it was none.
+// guess_locked makes a region a guess; false if it was one or is not the
+// heap's.
 static bool guess_locked(struct mheap *h, struct region r) {
     if (r.a == NULL || r.a->guessed[r.word] & r.bit)
         return false;
@@ -229,15 +234,15 @@ static bool may_guess(struct mheap *h, size_t npages) {
 
 void hugepages_grown(struct mheap *h, const struct mspan *s, size_t old,
                      size_t npages) {
-    // Where there are many mappings, none that has an advice of its own.
+    // With many mappings, none gets its own advice.
     if (__atomic_load_n(&h->nmoved_live, __ATOMIC_RELAXED) > MANY_MOVED)
         return;
     if (npages > old && (npages >= GROWN_PAGES || may_guess(h, npages - old)))
         hugepages_wish(h, mspan_start(s) + (old << PAGE_SHIFT), npages - old);
 }
 
-// back_off notes whether filling stalled: then many regions are skipped, twice as
-// many as the last time. Each that was quick halves that.
+// back_off notes whether a fill stalled. After a stall it skips regions, twice
+// as many as the last time; each quick fill halves that number.
 static void back_off(struct mheap *h, bool stalled) {
     size_t skip = atomic_load_explicit(&h->skip, memory_order_relaxed);
     if (LIKELY(!stalled && skip == 0))
@@ -278,8 +283,8 @@ hugepages_released_locked(struct mheap *h, uintptr_t addr, size_t npages) {
         r.a->huge[r.word] &= ~r.bit;
         r.a->forbidden[r.word] |= r.bit;
         h->nforbidden++;
-        // What was never advised may be in part somebody else's. A mapping that
-        // ends within a region keeps huge pages out of all of it.
+        // A region that was never advised may partly be another's. A mapping
+        // that ends inside a region prevents a huge page in it anyway.
         uintptr_t from = advised ? start : max_size(start, addr);
         uintptr_t end = start + HUGE_BYTES;
         if (!advised)
@@ -309,8 +314,8 @@ void hugepages_unmapped_locked(struct mheap *h, uintptr_t addr, size_t npages) {
     }
 }
 
-// advise_within_locked notes the advice for those regions at addr and right behind it
-// that are in [start, end) as a whole.
+// advise_within_locked notes the advice for those of the two regions from addr
+// on that are entirely in [start, end).
 static void advise_within_locked(struct mheap *h, uintptr_t addr,
                                  uintptr_t start, uintptr_t end) {
     addr = align_down(addr, HUGE_BYTES);

@@ -8,8 +8,8 @@
 #include "os/sys.h"
 
 enum {
-    // All kept spans together have at most max(16 MiB, 1/16 of the heap in use); with
-    // a span of more than 64 KiB 2 MiB, unless freed memory is being used again.
+    // Limit of all kept spans: max(16 MiB, 1/16 of the heap in use); 2 MiB when
+    // keeping one of more than 64 KiB, unless freed memory is being reused.
     KEEP_MIN_PAGES = (16 << 20) / PAGE_SIZE,
     KEEP_SHARE = 16,
     KEEP_SMALL_PAGES = 8,
@@ -26,8 +26,8 @@ static struct mspan **next_kept(struct mspan *s) {
     return (struct mspan **)&s->link.next;
 }
 
-// free_small_pages_locked gives the pages of a dead small span back. Those of which
-// every part was released have no memory; what was of others is forgotten.
+// free_small_pages_locked frees the pages of a dead small span. Pages whose
+// parts were all released have no memory; other released parts are forgotten.
 static void free_small_pages_locked(struct mheap *h, struct mspan *s) {
     size_t nparts = s->released != 0 ? PAGE_SIZE / sys_page_size() : 0;
     uint32_t parts = (uint32_t)word_range(0, (unsigned)nparts);
@@ -45,8 +45,8 @@ static void free_small_pages_locked(struct mheap *h, struct mspan *s) {
     s->released = 0;
 }
 
-// free_pages_locked gives the pages of a dead span back. The first page of a
-// large object is held for a while; see firstpages.h.
+// free_pages_locked frees the pages of a dead span. The first page of a large
+// object is held for a while; see firstpages.h.
 static void free_pages_locked(struct mheap *h, struct mspan *s,
                               bool scavenged) {
     if (s->sizeclass != 0) {
@@ -59,8 +59,7 @@ static void free_pages_locked(struct mheap *h, struct mspan *s,
                     FIRST_PAGES + h->stats->inuse_pages / FIRST_SHARE);
 }
 
-// keptspans_drop_locked gives the pages of up to DROP_SPANS kept spans back to the page
-// allocator, and says whether there were any.
+// keptspans_drop_locked: at most DROP_SPANS spans.
 bool keptspans_drop_locked(struct mheap *h) {
     unsigned left = DROP_SPANS;
     for (int i = 0; i < KEPT_PAGES_MAX && h->kept_pages > 0; i++)
@@ -78,9 +77,9 @@ bool keptspans_drop_locked(struct mheap *h) {
     return true;
 }
 
-// keptspans_drop_held_locked drops what is kept, and first pages as well: for a large
-// object, which a second free of an earlier one there cannot be told from, or
-// when there is no other page.
+// keptspans_drop_held_locked drops first pages as well: for a large object,
+// where a second free of an earlier one could not be detected anyway, or when
+// there is no other page.
 bool keptspans_drop_held_locked(struct mheap *h) {
     bool any = keptspans_drop_locked(h);
     if (firstpages_trim(&h->first_pages, &h->pages, 0)) {
@@ -105,14 +104,14 @@ void mheap_drop_held(struct mheap *h) {
     }
 }
 
-// keep_locked keeps a dead span, if it may. No memory is touched for the first time
-// while kept pages could serve, so that this costs no memory at the peak. It returns
-// false if it was not kept.
+// keep_locked keeps a dead span if it may; it returns false if not. Kept spans
+// do not raise the peak: no memory is touched for the first time while kept
+// pages could serve.
 static bool keep_locked(struct mheap *h, struct mspan *s) {
     size_t most = max_size(KEEP_MIN_PAGES, h->stats->inuse_pages / KEEP_SHARE);
     size_t npages = s->npages;
-    // Few sizes of large objects repeat, and first fit packs them better. But while
-    // freed memory is being used again, their spans are, too.
+    // Few sizes of large objects repeat, and first fit packs them better. But
+    // while freed memory is being reused, their spans are as well.
     if (npages > KEEP_SMALL_PAGES && !scavenger_reuses_locked(h))
         most = KEEP_LARGE_PAGES;
     if (h->half_life_ns == 0 || memlimit_near_locked(h) ||

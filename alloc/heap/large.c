@@ -7,17 +7,17 @@
 #include "os/mem.h"
 #include "os/sys.h"
 
-// count_moved_locked counts n places of moved objects more.
+// count_moved_locked adds n to the number of places of moved objects.
 static void count_moved_locked(struct mheap *h, int n) {
-    // Atomic for those who read them without the lock.
+    // Atomic, for readers without the lock.
     __atomic_store_n(&h->nmoved, h->nmoved + (uint32_t)n, __ATOMIC_RELAXED);
     if (h->nmoved > MHEAP_MOVED_MANY)
         __atomic_store_n(&h->crowded, true, __ATOMIC_RELAXED);
 }
 
-// note_move counts that an object was moved to new. It makes the old place one mapping
-// with its neighbours again, if there may be too many, and where it has advice that who
-// comes next should not have.
+// note_move records that an object was moved to new. It maps the old place anew
+// if there may be too many mappings, or if it has advice that its next user
+// should not inherit.
 static void note_move(struct mheap *h, struct mspan *s, struct mspan *new) {
     uintptr_t old = mspan_start(s);
     size_t npages = s->npages;
@@ -33,14 +33,14 @@ static void note_move(struct mheap *h, struct mspan *s, struct mspan *new) {
     mutex_unlock(&h->lock);
 }
 
-// may_move says whether there may be a moved place for the object, however many there
-// are already. One that was moved before leaves such a place.
+// may_move says whether another moved place is allowed for the object. One that
+// was moved before leaves its place.
 static bool may_move(const struct mheap *h, const struct mspan *s) {
     uint32_t nmoved = __atomic_load_n(&h->nmoved, __ATOMIC_RELAXED);
     return nmoved < large_moves_max(s->npages) + (s->moved ? 1 : 0);
 }
 
-// give_up frees an object that was moved; or keeps it, and writes whether it did.
+// give_up frees the old object, or keeps it and writes whether it did.
 static void *give_up(struct mheap *h, struct mspan *s, uintptr_t addr,
                      bool scavenged, bool *ret_kept) {
     void *sample = NULL;
@@ -67,7 +67,7 @@ static struct mspan *move(struct mheap *h, struct mspan *s, size_t npages,
         return NULL;
     uintptr_t old_addr = mspan_start(s);
     void *sample;
-    // What comes as a huge page costs no more than the copying.
+    // A huge page costs no more than the copying.
     if (!moves &&
         (new->needzero || hugepages_are(h, mspan_start(new), new->npages))) {
         memcpy((void *)mspan_start(new), (void *)old_addr,
@@ -85,8 +85,8 @@ static struct mspan *move(struct mheap *h, struct mspan *s, size_t npages,
         return NULL;
     }
     note_move(h, s, new);
-    // What the new pages held before is gone with their mapping; the old ones
-    // are Prepared again and read as zero, and so are free as scavenged.
+    // The old pages are Prepared again and read as zero, so they are freed as
+    // scavenged.
     sample = give_up(h, s, old_addr, /* scavenged= */ true, ret_kept);
 out:
     atomic_store_explicit(&new->sample, sample, memory_order_relaxed);

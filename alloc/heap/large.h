@@ -19,26 +19,26 @@ static inline bool large_moves(size_t old_pages, bool fresh) {
     return old_pages >= (fresh ? MOVE_FRESH_BYTES : MOVE_BYTES) / PAGE_SIZE;
 }
 
-// large_move gives the object in s new pages of at least npages, moving the memory of the
-// old pages by mremap if large_moves, else copying it, and frees s. It returns the new
-// span, or NULL with nothing changed: no memory, the system cannot move, or so much was
-// moved already that the kernel's mappings of this process (vm.max_map_count, 65 530)
-// might be used up by it: large_moves_max.
+// large_move gives the object in s new pages, at least npages, and frees s. It
+// moves the memory by mremap if large_moves, else it copies. It returns the new
+// span, or NULL with nothing changed: no memory, the system cannot move it, or
+// there are so many moved objects that they could use up the kernel's mappings
+// of this process (vm.max_map_count, 65 530; see large_moves_max).
 struct mspan *large_move(struct mheap *h, struct mspan *s, size_t npages);
 
-// large_move_kept does so but for s, which is a kept object then (mheap_keep_large), if
-// it was live.
+// large_move_kept does the same but keeps s (mheap_keep_large). *ret_kept says
+// whether s was live.
 struct mspan *large_move_kept(struct mheap *h, struct mspan *s, size_t npages,
                               bool *ret_kept);
 
-// An object that was moved is a mapping of its own, between two others: half of
-// the kernel's are for such (MHEAP_MOVED_MAX). Where there are many, the place of one
-// that is freed is mapped anew, as large_is_crowding says, by large_renew before it is
-// free. Until then that would only cost the memory behind it, which may be of use.
+// A moved object is a mapping of its own, between two others: half of the
+// kernel's mappings may be used for such (MHEAP_MOVED_MAX). When there are many
+// (large_is_crowding), large_renew maps the place of a freed one anew before it
+// is freed. Before that, renewing would only discard memory that may be reused.
 //
-// A mapping costs as much for a small object as for one whose copy takes a second: those
-// below 1 MiB may have a quarter of the places, and of the others those of 1 MiB one half,
-// of 2 MiB 3/4, and so on.
+// A mapping costs as much for a small object as for one whose copy takes a
+// second. So objects below 1 MiB may use a quarter of the places; of the rest,
+// those of 1 MiB may use one half, of 2 MiB 3/4, and so on.
 static inline uint32_t large_moves_max(size_t npages) {
     enum { MIB_PAGES = (1 << 20) / PAGE_SIZE, SMALL = MHEAP_MOVED_MAX / 4 };
     return MHEAP_MOVED_MAX -
@@ -50,8 +50,9 @@ static inline bool large_is_crowding(const struct mheap *h,
     return s->moved && mheap_is_crowded(h);
 }
 
-// large_renew frees such an object, and returns false, with nothing changed, if it is
-// not live. ret_sample is as in mheap_free_large. Without locks.
+// large_renew frees a moved object and maps its place anew. It returns false,
+// with nothing changed, if the object is not live. ret_sample is as in
+// mheap_free_large. Without locks.
 bool large_renew(struct mheap *h, struct mspan *s, uintptr_t addr,
                  void **ret_sample);
 

@@ -29,7 +29,7 @@ void largecache_drop(struct mcache *c, struct mheap *h) {
     cachebudget_set_large(c, h, 0);
 }
 
-// make_room raises the capacity of the cache so that so many bytes more may be held.
+// make_room raises the capacity of the cache so that nbytes more may be held.
 static bool make_room(struct mcache *c, struct mheap *h, uint64_t nbytes) {
     struct largecache *large = &c->large;
     uint64_t want =

@@ -1,5 +1,6 @@
-// largecache.h: large objects that a thread freed, kept for its next requests of as many
-// pages: struct largecache of its mcache. No lock but when one has to leave for another.
+// largecache.h: large objects that a thread freed, kept for its next requests
+// of the same number of pages: struct largecache of its mcache. Without locks,
+// except when one is evicted.
 #ifndef MOUND_HEAP_LARGECACHE_H
 #define MOUND_HEAP_LARGECACHE_H
 
@@ -8,14 +9,14 @@
 struct mheap;
 struct mspan;
 
-// largecache_keep takes the freed object of a large span, or returns false: there is one
-// of that many pages, the budget has no room, or another thread frees it at the same
-// time. One of another number of pages at its place leaves: nobody requested as much
-// since it came.
+// largecache_keep takes the freed object of a large span, or returns false: one
+// of that many pages is kept already, the budget has no room, or another thread
+// frees it at the same time. An object of another size in the same place is
+// evicted: it was not requested since it was kept.
 bool largecache_keep(struct mcache *c, struct mheap *h, struct mspan *s);
 
-// largecache_use returns a span of npages that was kept, as a live object that is not
-// known to be zero, or NULL. largecache_has says whether there is one.
+// largecache_use returns a kept span of npages as a live object, not known to
+// be zero, or NULL. largecache_has says whether there is one.
 struct mspan *largecache_use(struct mcache *c, size_t npages);
 bool largecache_has(const struct mcache *c, size_t npages);
 

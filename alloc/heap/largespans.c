@@ -1,8 +1,8 @@
 // largespans.c: see largespans.h.
 //
-// A new one is made in steps: use a kept span, or find pages and make a record; plan
-// what is populated and given back for it; publish it. Then, without the lock, populate
-// and give back.
+// A large span is made in steps: use a kept span, or find pages and make a
+// record; plan what to populate and to release in exchange; publish it. Then,
+// without the lock, populate and release.
 #include "heap/largespans.h"
 
 #include "heap/growth.h"
@@ -30,7 +30,7 @@ static bool find_locked(struct mheap *h, const struct request *r,
                            ret);
 }
 
-// find_again_locked takes the place of the object that was freed last, if it fits.
+// find_again_locked takes the place of the last freed object if it fits.
 static bool find_again_locked(struct mheap *h, const struct request *r,
                               struct run *ret) {
     if (r->align != 1)
@@ -44,9 +44,10 @@ static bool find_again_locked(struct mheap *h, const struct request *r,
     return true;
 }
 
-// find_pages_locked takes a run: the place of the object that was freed last; pages with
-// memory; any, once classes have given up what they hold back, which is done without the
-// lock; and last what can be had when addresses are given back.
+// find_pages_locked finds a run, in this order: the place of the last freed
+// object; pages with memory; any pages, once classes have given up what they
+// hold back (without the lock); pages got by unmapping free ones, at an address
+// space limit.
 static bool find_pages_locked(struct mheap *h, const struct request *r,
                               struct run *ret) {
     enum run_source source = r->may_reserve ? RUN_RESERVED : RUN_FRESH;
@@ -80,8 +81,8 @@ static struct mspan *make_locked(struct mheap *h, const struct request *r,
     return s;
 }
 
-// plan_locked decides what of a new run is populated, and returns how many idle pages
-// the object should pay for its fresh ones with.
+// plan_locked decides what of a new run is populated, and returns how many idle
+// pages to release in exchange for its fresh ones.
 static size_t plan_locked(struct mheap *h, const struct request *r,
                           struct run *run) {
     if (run->nscavenged <= r->nmoved || populate_is_quiet_locked(h, run))
@@ -148,8 +149,8 @@ struct mspan *mheap_alloc_large_moved(struct mheap *h, size_t npages,
                                       size_t nmoved) {
     struct request r = {.npages = npages, .nmoved = nmoved};
     struct mspan *s = NULL;
-    // From the start of a region: what a filled one has left would lose its memory
-    // to no use.
+    // From the start of a region: the rest of a filled region would lose its
+    // memory unused.
     if (npages >= REGION_PAGES && h->thp != THP_NEVER) {
         r.align = REGION_PAGES;
         r.may_reserve = h->address_limit == SIZE_MAX;
@@ -184,7 +185,7 @@ bool mheap_free_large(struct mheap *h, struct mspan *s, uintptr_t addr,
         size_t npages = s->npages;
         h->stats->large.nfrees++;
         sample = atomic_load_explicit(&s->sample, memory_order_relaxed);
-        // What is kept is nothing more to give back.
+        // If it was kept, there is nothing to release.
         if (!drop_large_locked(h, s, scavenged))
             left = leftover_locked(h, npages);
     }

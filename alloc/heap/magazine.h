@@ -1,10 +1,10 @@
-// magazine.h: an array of free slots of one class and one thread, the count of its
-// mallocs, and what slow paths know of it. Hits are in heap/mcache.h.
+// magazine.h: an array of free slots of one class and one thread, the count of
+// its mallocs, and its state for slow paths. Hits are in heap/mcache.h.
 //
 // Only the owner moves `top`; slow paths do so under the lock of the class, so
-// that the holder may read every magazine of the class (memstats, fork).
-// Hits change `top` and `count` without it: a reader is off by the hits in
-// flight at that moment.
+// that its holder may read every magazine of the class (memstats, fork). Hits
+// change `top` and `count` without the lock: a reader may miss hits in
+// progress.
 #ifndef MOUND_HEAP_MAGAZINE_H
 #define MOUND_HEAP_MAGAZINE_H
 
@@ -16,16 +16,16 @@
 struct mcentral;
 struct mheap;
 
-// struct magazine: slots stand in (bottom, top), newest at top - 1; bottom - 1
-// holds NULL, so that an empty magazine yields NULL. Two of them fill a cache
-// line.
+// struct magazine: slots are in [bottom, top), the newest at top - 1;
+// bottom[-1] is NULL, so that an empty magazine yields NULL. Two magazines fill
+// a cache line.
 //
 //   bottom <= top <= bottom + cap
 //   limit is bottom + cap; or bottom, when the next free is to be checked
 //
-// A free at or above limit goes the slow way. bottom == top == limit: the class has
-// no capacity (yet), which reads as empty and full at once; if it has no array
-// either, they lead to a NULL that all share. All fields but count are atomic for
+// A free with top at or above limit takes the slow path. bottom == top ==
+// limit: the class has no capacity (yet) and is both empty and full; without an
+// array it uses a NULL that all share. All fields but count are atomic for
 // readers in other threads; every access is relaxed.
 struct magazine {
     void **_Atomic top;
@@ -34,7 +34,7 @@ struct magazine {
     void **_Atomic bottom;
 };
 
-// struct magazine_shape is what only slow paths need to know of a magazine.
+// struct magazine_shape is the state of a magazine that only slow paths need.
 struct magazine_shape {
     uint16_t cap;           // slots it may hold now
     uint8_t array_log2 : 4; // pointers in its array; 0: it has none
@@ -46,13 +46,14 @@ struct magazine_shape {
     uint32_t count_seen;    // low half of count at the last magazine_asked
 };
 
-// MAGAZINE_SLOTS: no magazine has more. Its array has one pointer more, the NULL.
+// MAGAZINE_SLOTS is the largest capacity. The array has one more pointer, the
+// NULL.
 enum { MAGAZINE_SLOTS = (1 << 13) - 1 };
 
 enum { MAGAZINE_WAS_NOTHING, MAGAZINE_WAS_DRY, MAGAZINE_WAS_FULL };
 
-// MAGAZINE_NONE is the NULL that magazines without an array share, and the place
-// behind it. Read-only: a write to it would reach every thread.
+// MAGAZINE_NONE is the place after the NULL that magazines without an array
+// share. Read-only: a write would affect every thread.
 extern void *const magazine_none[1] HIDDEN;
 #define MAGAZINE_NONE ((void **)magazine_none + 1)
 
@@ -69,7 +70,7 @@ static inline size_t magazine_depth(struct magazine *m) {
     return (size_t)(magazine_load(&m->top) - magazine_load(&m->bottom));
 }
 
-// magazine_set_limit says where frees go the slow way.
+// magazine_set_limit sets the limit from which frees take the slow path.
 static inline void magazine_set_limit(struct magazine *m,
                                       const struct magazine_shape *shape) {
     magazine_store(&m->limit,
@@ -91,7 +92,8 @@ static inline void magazine_check_next(struct magazine *m,
         magazine_set_limit(m, shape);
 }
 
-// magazine_asked returns how many mallocs there were since its last call, modulo 2^32.
+// magazine_asked returns the number of mallocs since its last call, modulo
+// 2^32.
 static inline uint32_t magazine_asked(struct magazine *m,
                                       struct magazine_shape *shape) {
     uint32_t count =
@@ -104,8 +106,8 @@ static inline uint32_t magazine_asked(struct magazine *m,
 // magazine_holds says whether p is one of the newest few slots.
 bool magazine_holds(struct magazine *m, const void *p, size_t few);
 
-// magazine_set_count_locked changes the count, and neither the mallocs of the class nor
-// what magazine_asked says next:
+// magazine_set_count_locked sets the count, without changing the mallocs of the
+// class or the next result of magazine_asked:
 //
 //   nretired += count - count',  count_seen -= count - count'
 //
@@ -113,13 +115,13 @@ bool magazine_holds(struct magazine *m, const void *p, size_t few);
 void magazine_set_count_locked(struct magazine *m, struct magazine_shape *shape,
                                struct mcentral *mc, uint64_t count);
 
-// magazine_detach makes it one without room and without an array.
+// magazine_detach leaves a magazine without room and array.
 void magazine_detach(struct magazine *m);
 
-// magazine_set_array gives it an array of 1 << log2 pointers, moving what it holds,
-// and returns false when there is no memory. magazine_drop_array returns the array of
-// an empty magazine, and its capacity is 0. Both take the lock of the class and then
-// that of the heap.
+// magazine_set_array replaces the array by one of 1 << log2 pointers and moves
+// the slots; it returns false when there is no memory. magazine_drop_array
+// returns the array of an empty magazine and sets its capacity to 0. Both take
+// the lock of the class, then that of the heap.
 bool magazine_set_array(struct magazine *m, struct magazine_shape *shape,
                         struct mcentral *mc, unsigned log2);
 void magazine_drop_array(struct magazine *m, struct magazine_shape *shape,

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-// Read-only once relocated, for a write to it would reach every thread. limit is
-// NULL there: each address that stands here is one that every start has to relocate.
+// In memory that is read-only after relocation: a write would affect every
+// thread. limit is NULL to save a relocation for each class at every start.
 const struct magazine mcache_none[NUM_SIZECLASSES] CACHELINE_ALIGNED = {
     [0 ... NUM_SIZECLASSES - 1] = {.top = MAGAZINE_NONE},
 };

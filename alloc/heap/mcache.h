@@ -53,15 +53,15 @@ struct mcache {
     struct largecache large;                       // (o)
 };
 
-// MCACHE_NONE is the cache of a thread that has none: every magazine of it is
-// empty and full, so each call takes the slow path. There is no more of it than
-// what the fast paths read. Never written.
+// MCACHE_NONE is the cache of a thread without one: every magazine is empty and
+// full, so each call takes the slow path. It has only the part that fast paths
+// read. Never written.
 extern const struct magazine mcache_none[] HIDDEN; // NUM_SIZECLASSES
 #define MCACHE_NONE ((struct mcache *)(uintptr_t)mcache_none)
 
-// magazine_count counts one malloc and says whether the count came to zero. The
-// owner alone writes it, so that no locked instruction is needed; but for C a
-// relaxed load and a relaxed store are two, where this machine has one.
+// magazine_count counts one malloc and says whether the count became 0. Only
+// the owner writes it, so no locked instruction is needed. In C that is a
+// relaxed load and a relaxed store; x86-64 has one instruction.
 ALWAYS_INLINE bool magazine_count(struct magazine *m) {
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
     bool zero;
@@ -82,7 +82,8 @@ ALWAYS_INLINE void *mcache_alloc(struct mcache *c, unsigned sizeclass) {
     void *p = top[-1];
     if (UNLIKELY(p == NULL))
         return NULL;
-    // A count that comes to zero: this one is due, and the slow path that serves it counts it.
+    // The count became 0: this malloc is due. The slow path that serves it
+    // counts it.
     if (UNLIKELY(magazine_count(m))) {
         atomic_store_explicit(&m->count, UINT64_MAX, memory_order_relaxed);
         return NULL;
@@ -105,7 +106,8 @@ ALWAYS_INLINE bool mcache_free(struct mcache *c, unsigned sizeclass, void *p) {
     return true;
 }
 
-// mcache_sample_due says whether the next malloc of a class is one to be sampled.
+// mcache_sample_due says whether the next malloc of a class is due for the slow
+// path.
 static inline bool mcache_sample_due(struct mcache *c, unsigned sizeclass) {
     return atomic_load_explicit(&c->magazines[sizeclass].count,
                                 memory_order_relaxed) == UINT64_MAX;
@@ -115,7 +117,8 @@ static inline bool mcache_sample_due(struct mcache *c, unsigned sizeclass) {
 // has left.
 void mcache_init(struct mcache *c, uintptr_t owner);
 
-// mcache_was_used says whether there is something of a class in a cache, or was.
+// mcache_was_used says whether a cache has, or had, slots or mallocs of a
+// class.
 static inline bool mcache_was_used(const struct mcache *c, unsigned sizeclass) {
     return c->shapes[sizeclass].array_log2 != 0 ||
            atomic_load_explicit(&c->magazines[sizeclass].count,

@@ -20,9 +20,9 @@ enum {
     TRIM_SLOTS =
         MAGAZINE_SLOTS, // given back by one call: any magazine's at least
     CHECK_EVERY = 16,   // slow paths: see freecheck.h
-    // Arrays of so many pointers stay with the record of a thread that ended: its
-    // next owner needs some too, and they would go back to no system. 34 KiB at
-    // most, of a thread that has used every class; mostly 2.
+    // Arrays of at most 1 << KEPT_ARRAY_LOG2 pointers stay with the record of
+    // an ended thread, for its next owner; freed, they would not go to the
+    // system. At most 34 KiB, if all classes were used; usually 2.
     KEPT_ARRAY_LOG2 = 6,
 };
 
@@ -53,8 +53,8 @@ void mcache_trim(struct mcache *c, struct mheap *h) {
     largecache_trim(c, h);
 }
 
-// alloc_counted takes one slot for a class without a magazine, and counts it there
-// all the same: the next sample is counted down to.
+// alloc_counted allocates one slot of a class without a magazine. It increments
+// the magazine's count as well, because the next sample depends on it.
 static void *alloc_counted(struct mcache *c, struct mcentral *mc,
                            unsigned sizeclass) {
     void *p = mcentral_alloc_one(mc);
@@ -69,7 +69,7 @@ static void *alloc_counted(struct mcache *c, struct mcentral *mc,
     return p;
 }
 
-// adapt lets the policy look at a slow path of a class.
+// adapt applies the cache policy to a slow path of a class.
 static void adapt(struct mcache *c, struct mheap *h, unsigned sizeclass,
                   unsigned now) {
     bool first = c->shapes[sizeclass].cap == 0;
@@ -91,8 +91,8 @@ void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass) {
     adapt(c, h, sizeclass, MAGAZINE_WAS_DRY);
     if (shape->cap == 0)
         return alloc_counted(c, mc, sizeclass);
-    // A program that only grows is given all there is room for; one that goes up
-    // and down needs room for its next frees as well.
+    // A program that only allocates gets as many slots as fit; one that also
+    // frees needs room for its next frees.
     size_t want = again ? shape->cap : (shape->cap + 1) / 2;
     want = clamp_size(want, 1, REFILL_BYTES / sizeclass_bytes[sizeclass]);
     bool first = !shape->had_lines && shape->cap >= LINE_SLOTS;
@@ -111,7 +111,8 @@ void *mcache_refill(struct mcache *c, struct mheap *h, unsigned sizeclass) {
             magazine_store(&m->top, bottom + n - 1);
             uint64_t count =
                 atomic_load_explicit(&m->count, memory_order_relaxed);
-            // Never set: nobody counts to a sample, so to the first check.
+            // Never set: no profile uses the count, so it counts to the first
+            // check.
             if (count == 0)
                 magazine_set_count_locked(m, shape, mc,
                                           count = 0 - 2 * freecheck_after(h));
@@ -143,12 +144,12 @@ void mcache_overflow(struct mcache *c, struct mheap *h, unsigned sizeclass,
     bool again = shape->last == MAGAZINE_WAS_FULL;
     adapt(c, h, sizeclass, MAGAZINE_WAS_FULL);
     size_t depth = magazine_depth(m);
-    // A program that only frees has no use for much of it.
+    // A program that only frees needs few of the slots.
     if (depth > 0 && depth == shape->cap)
         handback_older(m, shape, mheap_class(h, sizeclass),
                        depth - depth / (again ? 4 : 2));
-    // A first slot may be one of a line that another thread writes to: it is not
-    // to be the next that is handed out here.
+    // A first slot may share a cache line with another thread's: this thread
+    // should not be handed it next.
     if (shape->cap == 0 ||
         (!shape->had_lines && sizeclass_bytes[sizeclass] < LINE_BYTES)) {
         mcentral_free_one(mheap_class(h, sizeclass), p);
@@ -172,8 +173,8 @@ static void strip_locked(struct magazine *m, struct magazine_shape *shape,
     magazine_detach(m);
 }
 
-// empty_class empties the magazine of a class. ends says that nobody will use the
-// cache again.
+// empty_class empties the magazine of a class. ends says that the cache will
+// not be used again.
 static void empty_class(struct mcache *c, struct mheap *h, unsigned sizeclass,
                         bool ends, struct slotarrays *arrays) {
     struct magazine *m = &c->magazines[sizeclass];
@@ -186,7 +187,8 @@ static void empty_class(struct mcache *c, struct mheap *h, unsigned sizeclass,
                 handback_some(m, shape, mc, magazine_load(&m->bottom), depth);
     for (bool empty = false; !empty;) {
         mutex_lock(&mc->lock);
-        // A store is not made for this: it would take more than is stored.
+        // No store is made for this: it would take more memory than the slots
+        // free.
         if (depth > 0 && mc->transfer != NULL)
             handback_store_locked(m, mc, depth);
         depth = magazine_depth(m);

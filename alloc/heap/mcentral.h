@@ -2,12 +2,12 @@
 // alloc/malloc.c for the tour.
 //
 // Slots that come back together are first kept together, in the transfer store:
-// passing n slots on costs one copy of n pointers. What overflows it is taken
-// apart: each slot's bit is set in its span. Spans are listed by their number
-// of free slots, and a refill draws from the fullest ones, so that the others
-// can drain and go back to mheap whole.
+// passing on n slots costs one copy of n pointers. Slots beyond its room return
+// to their spans: each slot's bit is set. Spans are listed by their number of
+// free slots, and a refill takes from the fullest spans, so that the others can
+// empty and return to mheap whole.
 //
-// Here is the record. What is done with it:
+// This file has the record. The operations:
 //
 //   mcentral_store     slots in and out, under the lock
 //   mcentral_giveback  slots to their spans, and spans that are empty to mheap
@@ -24,14 +24,14 @@
 #include "heap/spanlists.h"
 
 enum {
-    TRANSFER_SLOTS = 2048, // the store holds so many pointers
-    NEWEST_SLOTS = 64,     // of them that a check looks at
+    TRANSFER_SLOTS = 2048, // capacity of the store, in pointers
+    NEWEST_SLOTS = 64,     // of them, how many a check searches
 };
 
 struct mheap;
 
-// struct mcentral: a span of the class is in one of lists, or in none when none of its
-// slots is free or the scavenger holds it.
+// struct mcentral: a span of the class is in one of lists; in none if it has no
+// free slot or the scavenger holds it.
 //   (c) constant after mcentral_init   (l) lock
 struct mcentral {
     struct mutex lock;        // rank LOCKRANK_MCENTRAL

@@ -6,8 +6,8 @@
 #include "heap/mcentral_giveback.h"
 #include "heap/mcentral_store.h"
 
-// put_stored_locked takes some of what is in the transfer store apart, in place, and
-// looks them up under the lock: no more than APART_PIECES times.
+// put_stored_locked returns some stored slots to their spans. It looks spans up
+// under the lock, at most APART_PIECES times.
 static NOINLINE void put_stored_locked(struct mcentral *mc,
                                        struct giveback *ret) {
     struct apart apart;
@@ -20,8 +20,8 @@ static NOINLINE void put_stored_locked(struct mcentral *mc,
     mc->stats->ntransfer -= now;
 }
 
-// drain_step_locked takes some of the transfer store apart, if stores says so, or
-// returns some empty spans beyond keep, and says whether there is more to do.
+// drain_step_locked returns some stored slots to their spans if stores is true,
+// else some empty spans beyond keep to mheap; it says whether there is more.
 static bool drain_step_locked(struct mcentral *mc, bool stores, uint32_t keep,
                               struct giveback *ret) {
     bool more = true;

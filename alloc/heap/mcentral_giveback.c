@@ -11,14 +11,15 @@ enum {
     EMPTY_SHARE = 16,  // the reserve: 1/16 of the class's spans
 };
 
-// retire_span_locked takes one of the empty spans out of the class; mheap gets it once
-// the lock is free. The class byte goes first, so that no free finds it.
+// retire_span_locked removes an empty span from the class; mheap gets it after
+// the lock is released. The class byte is cleared first, so that no free finds
+// the span.
 static void retire_span_locked(struct mcentral *mc, struct list *retired) {
     struct mspan *s = spanlists_take_empty(&mc->lists);
     mc->stats->nslots -= s->nelems;
     mc->stats->nfree -= s->nelems;
     mc->stats->nspans--;
-    // Its pages will be used again, and the holes were of no use then.
+    // Its pages will be used again: releasing its holes did not pay off.
     if (s->released != 0)
         mcentral_regained_locked(mc, mspan_bytes_of(s->released));
     pagemap_clear(&mc->heap->pagemap, s);
@@ -55,7 +56,8 @@ static uint32_t empty_reserve(const struct mcentral *mc) {
     return (uint32_t)(mc->stats->nspans / EMPTY_SHARE) + one;
 }
 
-// freed_much_locked says whether much was freed since holes were last looked for.
+// freed_much_locked says whether much was freed since the last search for
+// holes.
 static bool freed_much_locked(const struct mcentral *mc) {
     enum { MUCH_BYTES = 4 << 20 };
     int64_t more = (int64_t)(mc->stats->nfree - mc->nfree_seen);
@@ -67,7 +69,7 @@ size_t mcentral_find(const struct mcentral *mc, void *const *slots, size_t n,
     return apart_find(ret, &mc->heap->pagemap, mc, mc->sizeclass, slots, n);
 }
 
-// put_each_locked is mcentral_put_locked for a piece of which some slot is misused.
+// put_each_locked is mcentral_put_locked for a piece with a misused slot.
 static COLD size_t put_each_locked(struct mcentral *mc,
                                    const struct piece *piece,
                                    void *const *slots, size_t i,

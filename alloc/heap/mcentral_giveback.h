@@ -1,6 +1,6 @@
-// mcentral_giveback.h: slots back to the spans they are of, and spans that are empty
-// back to mheap, but for a small reserve: 1/16 of the class's spans, and one where it is
-// of 16 KiB or less or for sampled objects.
+// mcentral_giveback.h: returns slots to their spans, and empty spans to mheap
+// except a small reserve: 1/16 of the class's spans, and one more if spans are
+// at most 16 KiB or of sampled objects.
 #ifndef MOUND_HEAP_MCENTRAL_GIVEBACK_H
 #define MOUND_HEAP_MCENTRAL_GIVEBACK_H
 
@@ -8,13 +8,13 @@
 #include "heap/mcentral.h"
 #include "heap/mheap.h"
 
-// Slots go back to their spans in three steps. mcentral_find, without the lock, takes on
-// as many of n slots as it can and returns how many. mcentral_put_locked sets their bits,
-// and returns how many of them it has dealt with: at least one, and fewer only if many
-// were misused. mcentral_put_rest, once the lock is free, gives the spans that are empty
-// beyond the reserve to mheap, and reports what is no slot or was free already,
-// which is dropped. It is the one that goes deep: struct apart, which is large, should
-// be off the stack by then.
+// Slots return to their spans in three steps. mcentral_find, without the lock,
+// sorts as many of n slots as it can and returns how many. mcentral_put_locked
+// sets their bits and returns how many it handled: at least one; fewer than
+// found only if many were misused. mcentral_put_rest, after the lock is
+// released, gives empty spans beyond the reserve to mheap, and reports and
+// drops misused slots. It needs much stack: struct apart, which is large,
+// should be off the stack by then.
 struct giveback {
     struct misused misused;
     struct list retired;
@@ -26,15 +26,15 @@ size_t mcentral_put_locked(struct mcentral *mc, void *const *slots,
                            const struct apart *apart, struct giveback *ret);
 void mcentral_put_rest(struct mcentral *mc, struct giveback *rest);
 
-// mcentral_give_back does the three for n slots.
+// mcentral_give_back does all three steps for n slots.
 void mcentral_give_back(struct mcentral *mc, void *const *slots, size_t n);
 
-// mcentral_free_one does it for one, of those without a cache: threads that are past
-// their end, and everybody in hardened mode.
+// mcentral_free_one does so for one slot of a thread without a cache: one that
+// has ended its cache, or any in hardened mode.
 void mcentral_free_one(struct mcentral *mc, void *p);
 
-// mcentral_retire_locked takes up to 64 empty spans out of the class, down to keep, for
-// mcentral_put_rest, and says whether there are more.
+// mcentral_retire_locked removes up to 64 empty spans from the class, down to
+// keep, for mcentral_put_rest, and says whether there are more.
 bool mcentral_retire_locked(struct mcentral *mc, uint32_t keep,
                             struct list *retired);
 

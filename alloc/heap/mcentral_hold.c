@@ -18,7 +18,7 @@ uint32_t mcentral_hold_locked(struct mcentral *mc, struct mspan *s,
         s->warm--;
         return MCENTRAL_WARM;
     }
-    // What was refused lately.
+    // Its release was refused recently.
     if (s->warm > 1 && kind == HOLD_UNUSED)
         return 0;
     spanlists_hold(&mc->lists, s);

@@ -1,5 +1,5 @@
-// mcentral_hold.h: spans out of the lists of their class while holes in them are given
-// back to the system (holes.h).
+// mcentral_hold.h: takes spans out of the lists of their class while their
+// holes are released (holes.h).
 #ifndef MOUND_HEAP_MCENTRAL_HOLD_H
 #define MOUND_HEAP_MCENTRAL_HOLD_H
 

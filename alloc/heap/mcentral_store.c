@@ -7,7 +7,7 @@
 
 enum {
     TRANSFER_BYTES = 512 << 10, // of slots, in the store of a class
-    PATIENCE = 200, // batches until memory for the store is tried for again
+    PATIENCE = 200, // batches until memory for the store is requested again
     // A refill does not walk more spans than this for a full batch: with one
     // free slot each, every one of them would cost a cache miss.
     REFILL_SPANS = 8,
@@ -19,8 +19,7 @@ void mcentral_regained_locked(struct mcentral *mc, uint64_t nbytes) {
                               memory_order_relaxed);
 }
 
-// count_used corrects what holes gave back after slots of a span were taken that had
-// those.
+// count_used counts the holes of a span whose pages are used again.
 static void count_used(struct mcentral *mc, const struct mspan *s,
                        uint32_t released) {
     if (UNLIKELY(released != s->released))
@@ -38,7 +37,8 @@ size_t mcentral_take_locked(struct mcentral *mc, void **ret, size_t want) {
         memcpy(ret, mc->transfer + mc->ntransfer, n * sizeof *ret);
         return n;
     }
-    // From the end on, so that the lowest of the fullest span leaves first.
+    // From the end, so that the lowest slot of the fullest span is handed out
+    // first.
     size_t n = 0;
     for (int visits = 0; n < want && visits < REFILL_SPANS; visits++) {
         struct mspan *s = spanlists_fullest(&mc->lists);
@@ -92,7 +92,7 @@ bool mcentral_store_locked(struct mcentral *mc, void *const *slots, size_t n) {
     if (n > mcentral_room_locked(mc))
         return false;
     if (mc->transfer == NULL) {
-        // At a limit each question costs a system call that fails.
+        // Without memory, each attempt costs a system call that fails.
         if (mc->patience > 0) {
             mc->patience--;
             return false;
@@ -117,7 +117,7 @@ bool mcentral_is_live(struct mcentral *mc, void *p) {
     if (s == NULL)
         return false;
     mutex_lock(&mc->lock);
-    // A span of this class stays one while its lock is held.
+    // A span stays in its class while the lock is held.
     unsigned slot =
         mspan_home(s) == mc ? mspan_slot_of(s, (uintptr_t)p) : SLOT_NONE;
     bool live = slot != SLOT_NONE && !mspan_is_free(s, slot);

@@ -1,8 +1,9 @@
 // mcentral_store.h: slots of a class in and out of its store, under its lock.
 //
-// The transfer store of a class holds 2048 slots, and 512 KiB of them, at most: as many
-// bytes as the largest magazine of slots up to a page. What it holds does not make the
-// peak higher, for it is taken back before fresh memory is touched (heldback.h).
+// The transfer store of a class holds at most 2048 slots and at most 512 KiB,
+// as many bytes as the largest magazine of slots up to a page. It does not
+// raise the peak: its slots are taken back before fresh memory is touched
+// (heldback.h).
 #ifndef MOUND_HEAP_MCENTRAL_STORE_H
 #define MOUND_HEAP_MCENTRAL_STORE_H
 
@@ -10,18 +11,19 @@
 #include "heap/mheap.h"
 
 // mcentral_take_locked moves up to want free slots to ret and returns how many;
-// 0 means that the class has none and mcentral_grow is due. The addresses
-// descend, so that a magazine filled with them hands out the lowest first.
+// 0 means that the class has none and the caller should call mcentral_grow. The
+// addresses descend, so that a magazine filled with them hands out the lowest
+// first.
 size_t mcentral_take_locked(struct mcentral *mc, void **ret, size_t want);
 
 // mcentral_take_lines_locked is the same for the first slots of a thread: they
 // share no cache line with another's. It may return 0 where the other would not.
 size_t mcentral_take_lines_locked(struct mcentral *mc, void *ret[LINE_SLOTS]);
 
-// mcentral_store_locked keeps n slots, all from one magazine, in the transfer
-// store if there is room: for mcentral_room_locked of them. Nothing is checked: they
-// are looked at when taken apart. It returns false, with nothing changed, if there is
-// no room, or no memory for a store.
+// mcentral_store_locked moves n slots, all of one magazine, to the transfer
+// store if it has room for them (mcentral_room_locked). The slots are not
+// checked until they return to their spans. It returns false, with nothing
+// changed, if there is no room, or no memory for a store.
 bool mcentral_store_locked(struct mcentral *mc, void *const *slots, size_t n);
 size_t mcentral_room_locked(const struct mcentral *mc);
 
@@ -34,7 +36,8 @@ bool mcentral_is_live(struct mcentral *mc, void *p);
 // those of pages that were given back, and notes the call.
 uint64_t mcentral_slack_locked(struct mcentral *mc);
 
-// mcentral_regained_locked counts bytes of holes that are none any more.
+// mcentral_regained_locked counts bytes of released holes that are in use
+// again.
 void mcentral_regained_locked(struct mcentral *mc, uint64_t nbytes);
 
 // mcentral_fresh_now returns how much memory the heap touched for the first time.
@@ -42,11 +45,11 @@ static inline uint64_t mcentral_fresh_now(const struct mcentral *mc) {
     return atomic_load_explicit(&mc->heap->fresh_bytes, memory_order_relaxed);
 }
 
-// A class holds back what others could use if its store has 16 KiB or more, so that a
-// visit is worth it, or if more than 1/16 of its spans are empty: as many as it got by
-// its last growth, which are about to be used. Its bit in mheap.heldback says so:
-// mcentral_note_held_locked, after slots came back. Those that are taken, or new,
-// change nothing: a bit too many costs one visit.
+// A class holds back memory that others could use if its store has 16 KiB or
+// more, or if more than 1/16 of its spans are empty (its last growth added
+// 1/16, which are about to be used). mcentral_note_held_locked sets its bit in
+// mheap.heldback after slots came back. Taking slots and growing do not update
+// the bit: a wrong one costs one visit.
 enum { MCENTRAL_HELD_BYTES = 16 << 10, MCENTRAL_GROW_SHARE = 16 };
 static inline bool mcentral_stores_much(const struct mcentral *mc) {
     return (size_t)mc->ntransfer * mc->elemsize >= MCENTRAL_HELD_BYTES;

@@ -20,7 +20,8 @@ COLD void memlimit_set(struct mheap *h, uint64_t nbytes) {
 
 void memlimit_watch(struct mheap *h, void (*changed)(struct mheap *h)) {
     mutex_lock(&h->lock);
-    // At the start there is one. What a child of fork has, its parent has noted.
+    // At the start there is one. In the child of a fork, the parent has noted
+    // it.
     if (h->changed == NULL && h->reserved_end > 0)
         reservations_add(&h->reservations, h->reserved_low, h->reserved_end);
     h->changed = changed;
@@ -33,7 +34,7 @@ static uint64_t load(const _Atomic uint64_t *nbytes) {
     return atomic_load_explicit(nbytes, memory_order_relaxed);
 }
 
-// record_bytes is a little more than records take: some are not touched yet.
+// record_bytes is slightly more than the records use: some are not touched yet.
 static uint64_t record_bytes(const struct mheap *h) {
     return load(&h->small_spans.sys_bytes) + load(&h->large_spans.sys_bytes) +
            load(&h->caches.sys_bytes) + load(&h->pages.sys_bytes) +
@@ -50,7 +51,7 @@ static void note_limit_locked(struct mheap *h) {
     struct memlimit *m = &h->memlimit;
     bool above = footprint_locked(h) > m->pages;
     m->nexceeded += above && !m->above;
-    // A heap that stays about there has not come there anew.
+    // Staying just below the limit does not count as coming back under it.
     if (above || !memlimit_near_locked(h))
         m->above = above;
 }

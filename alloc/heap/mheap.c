@@ -45,7 +45,8 @@ COLD struct mcentral *mheap_class_slow(struct mheap *h, unsigned sizeclass) {
 
 bool mheap_start_sampling(struct mheap *h) {
     size_t nbytes = NUM_SIZECLASSES * sizeof(struct mcentral);
-    mutex_lock(&h->central[0].lock); // nobody may begin to take them all
+    mutex_lock(
+        &h->central[0].lock); // no other thread may begin to take all locks
     struct mcentral *sampled = mheap_sampled(h);
     if (sampled == NULL) {
         sampled = persistentalloc(&h->persistent, nbytes,

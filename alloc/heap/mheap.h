@@ -40,8 +40,8 @@ enum {
 #define SCAVENGE_NEVER UINT64_MAX
 #define SCAVENGE_HALF_LIFE_NS ((uint64_t)1000 * 1000 * 1000)
 
-// Places of moved objects: at most 16 384, which are 32 768 mappings or half of those
-// that the kernel grants a process; from 8 192 on they count as many.
+// At most 16 384 places of moved objects: 32 768 mappings, half of those that
+// the kernel grants a process. From 8 192 on they count as many.
 enum {
     MHEAP_MOVED_MAX = 1 << 14,
     MHEAP_MOVED_MANY = MHEAP_MOVED_MAX / 2,
@@ -53,14 +53,14 @@ enum thp_mode { THP_AUTO, THP_NEVER, THP_ALWAYS };
 //   (c) constant after memlimit_set   (h) mheap.lock   (a) relaxed
 struct memlimit {
     uint64_t pages;       // (c) 0: none
-    uint64_t nexceeded;   // (h) times the heap came above it
+    uint64_t nexceeded;   // times the heap exceeded it
     bool above;           // (h)
     uint64_t spent_ticks; // (a) in this window; one thread at a time adds to it
     uint64_t since_ticks; // (a) when the window began
 };
 
-// struct mheap is one heap; all zero but for mheap_init. A process has one, a
-// test as many as it likes.
+// struct mheap is one heap; all zero except for mheap_init. A process has one;
+// a test may have several.
 //   (c) constant after mheap_init   (h) lock   (a) atomic, see each use
 struct mheap {
     struct pagemap pagemap; // first: malloc.c's fast path reads it
@@ -76,33 +76,34 @@ struct mheap {
     _Atomic int64_t quiet_pages; // (a) relaxed: a child of fork populates and
                                  // releases nothing until it took so many pages
 
-    // misuse reports a pointer that was freed but should not have been. It is
-    // handed in from above and may not return. (c)
+    // misuse reports a freed pointer that should not have been freed. It is set
+    // from above and may not return. (c)
     void (*misuse)(struct mheap *h, void *p);
 
-    // The stores of sampled objects: of each class one more, whose spans have
-    // class byte 0, so that a free of such an object is a slow one and that of any
-    // other costs nothing. NULL until mheap_start_sampling. (a)
+    // The stores of sampled objects, one for each class. Their spans have class
+    // byte 0, so only frees of sampled objects take the slow path. NULL until
+    // mheap_start_sampling. (a)
     struct mcentral *_Atomic sampled;
 
-    // Bit c: central[c] is initialised. Most programs use a third of the classes,
-    // and to write to all of them at the start would touch six pages. (a) written
-    // under lock
+    // Bit c: central[c] is initialised. Most programs use a third of the
+    // classes, and initialising all at the start would touch six pages. (a)
+    // written under lock
     _Atomic uint64_t used[(NUM_SIZECLASSES + WORD_BITS - 1) / WORD_BITS];
 
     // Bytes that prof/ took from persistent for its tables, or NULL.
     // Any thread; release, so that the table is seen.
     const _Atomic uint64_t *_Atomic profile_sys;
 
-    // Written by slow paths without a lock, at different times: a line each.
+    // Written by slow paths without a lock, at different times: one cache line
+    // each.
     _Atomic uint64_t tick_ns
-        CACHELINE_ALIGNED;       // (a) relaxed: when slow paths look again
+        CACHELINE_ALIGNED;       // (a) relaxed: when slow paths check again
     _Atomic uint64_t tick_ticks; // (a) relaxed: when they last read the clock
     _Atomic uint32_t nfresh
         CACHELINE_ALIGNED;        // (a) relaxed: times fresh memory was needed
     _Atomic uint64_t fresh_bytes; // (a) relaxed: that spans touched first
     struct heldback heldback;     // (a)
-    // The budget of all magazines, in bytes of slots they may hold.
+    // The capacity of all caches that counts for the common budget, in bytes.
     _Atomic uint64_t shared_cache_bytes
         CACHELINE_ALIGNED; // (a) relaxed; beyond each thread's own
 
@@ -118,17 +119,18 @@ struct mheap {
     uintptr_t reserved_next; // (h) reserved, not committed: [next, end)
     uintptr_t reserved_end;  // (h)
     uintptr_t reserved_low;  // (h) the lowest address ever reserved
-    struct reservations reservations; // (h) only where somebody watches
-    size_t address_limit; // (h) RLIMIT_AS of the start, or what a refusal told
-    enum thp_mode thp;    // (c) what hugepages.c may do
-    bool thp_unasked;     // (c) the kernel uses them without advice
+    struct reservations reservations; // (h) only if memlimit_watch was called
+    size_t
+        address_limit; // (h) RLIMIT_AS at the start, or learned from a refusal
+    enum thp_mode thp; // (c) what hugepages.c may do
+    bool thp_unasked;  // (c) the kernel uses them without advice
     // Of scavenger_goal.c. (c) but for tests
     uint64_t half_life_ns; // of the peak; 0: nothing is kept; or SCAVENGE_NEVER
     bool help_always;      // a helper also where there is one thread
     struct memlimit memlimit;
     bool noted; // (h) memlimit_note_locked has something to do
-    // changed is called after pages came or went, with the lock, unless NULL. It is
-    // handed in from above by memlimit_watch. (h)
+    // Called after pages came or went, with the lock, unless NULL. Set from
+    // above by memlimit_watch. (h)
     void (*changed)(struct mheap *h);
     bool trace; // a line on stderr for each visit
     // Of hugepages.c, in regions of 2 MiB.
@@ -142,31 +144,32 @@ struct mheap {
     uint32_t nmoved;      // places that mremap made mappings of, about
     uint32_t nmoved_live; // moved objects
     bool crowded;         // nmoved was above MHEAP_MOVED_MANY once
-    // (h) Dead spans whose pages were not given back, by npages - 1, the newest
-    // first; and how many pages that is. See keptspans.h.
+    // (h) Dead spans that are kept with their pages, by npages - 1, the newest
+    // first; and their pages. See keptspans.h.
     struct mspan *kept[KEPT_PAGES_MAX];
     size_t kept_pages;
     struct firstpages first_pages; // (h) they count as idle
 
     // The decaying peak that the scavenger keeps pages for; see scavenger_goal.c.
     uint64_t peak_pages; // (h)
-    uint64_t peak_ns;    // (h) when it was last looked at
-    // (h) Pages with memory that were taken of the free ones, since reuse_ticks
-    // and in the window before. See reused_locked.
+    uint64_t peak_ns;    // (h) when it was last updated
+    // (h) Pages with memory taken from the free ones, since reuse_ticks and in
+    // the window before. See reused_locked.
     int64_t reused_pages;
     int64_t reused_before;
     uint64_t reuse_ticks;
     uint64_t reuse_seen; // when these were more than 512 KiB, last
-    // (h) Pages that went back to the system in the two windows. As many without
-    // memory that are taken meanwhile count as reused: they would have been.
+    // (h) Pages released in the two windows. As many pages without memory, if
+    // taken meanwhile, count as reused: they would have been.
     uint64_t given_pages;
     uint64_t given_before;
 
     struct mutex scavenger CACHELINE_ALIGNED; // rank LOCKRANK_SCAVENGER
     struct helper helper; // (a) runs while there is something to return
-    // What the helper does: handed in by scavenger_init. (c)
+    // What the helper runs: set by scavenger_init. (c)
     void (*help)(void *heap);
-    // Of the scavenger: whether one thread returns memory, and what that one alone uses.
+    // Of the scavenger: whether a thread is returning memory, and the state of
+    // that thread.
     _Atomic bool scavenging;     // (a) acquire when taken, release when given
     _Atomic unsigned collect_at; // (a) relaxed: the class to begin with
     uint32_t nrefused;           // releases refused since one was not
@@ -174,7 +177,7 @@ struct mheap {
     size_t sweep_min;            // (h) pages of the runs of this sweep
     uint64_t short_ticks;        // (h) when a free gave back short runs, last
     struct holes holes;
-    _Atomic bool holes_first; // (a) relaxed: whose turn it is
+    _Atomic bool holes_first; // (a) relaxed: holes are next to begin a tick
     _Atomic bool trades;      // (a) relaxed: fresh memory is traded for holes,
     _Atomic uint64_t trades_from; // (a) relaxed: as of these fresh_bytes
     _Atomic size_t trade_owed;    // (a) relaxed: and not yet, in bytes
@@ -186,7 +189,7 @@ struct mheap {
     struct mcentral central[NUM_SIZECLASSES]; // see mheap_class
 };
 
-// mheap_profile_bytes is what prof/ took.
+// mheap_profile_bytes returns the bytes of prof/'s tables.
 static inline uint64_t mheap_profile_bytes(const struct mheap *h) {
     // acquire: partner: release in begin_once (watch/profile.c)
     const _Atomic uint64_t *sys =
@@ -194,7 +197,8 @@ static inline uint64_t mheap_profile_bytes(const struct mheap *h) {
     return sys == NULL ? 0 : atomic_load_explicit(sys, memory_order_relaxed);
 }
 
-// What slow paths read without a lock is on no line that others write to often.
+// What slow paths read without a lock shares no line with what others write
+// often.
 enum {
     MHEAP_LINE_READ = offsetof(struct mheap, stats) / 64,
     MHEAP_LINE_TICK = offsetof(struct mheap, tick_ns) / 64,
@@ -213,9 +217,9 @@ _Static_assert(offsetof(struct mheap, profile_sys) / 64 == MHEAP_LINE_READ &&
 // false when there is no memory.
 bool mheap_start_sampling(struct mheap *h);
 
-// mheap_unused_bytes returns how much memory the heap has to touch for the first time
-// until a class that nobody took from meanwhile counts as out of use: a quarter of what
-// is in use.
+// mheap_unused_bytes returns how much fresh memory the heap must touch, without
+// a slot taken from a class, for that class to count as unused: a quarter of
+// what is in use.
 static inline uint64_t mheap_unused_bytes(const struct mheap *h) {
     enum { UNUSED_SHARE = 4 };
     return (__atomic_load_n(&h->stats->inuse_pages, __ATOMIC_RELAXED)
@@ -223,9 +227,9 @@ static inline uint64_t mheap_unused_bytes(const struct mheap *h) {
            UNUSED_SHARE;
 }
 
-// mheap_is_crowded says whether there were many mappings of moved objects, once. Such as
-// lie side by side do not become one by themselves, so from then on what is given back
-// is mapped anew, as one.
+// mheap_is_crowded says whether there ever were many mappings of moved objects.
+// Adjacent ones do not merge by themselves, so from then on what is released is
+// mapped anew, as one.
 static inline bool mheap_is_crowded(const struct mheap *h) {
     return __atomic_load_n(&h->crowded, __ATOMIC_RELAXED);
 }
@@ -235,9 +239,9 @@ static inline struct mcentral *mheap_sampled(const struct mheap *h) {
     return atomic_load_explicit(&h->sampled, memory_order_acquire);
 }
 
-// All stores there are, in the order of their locks: mheap_central of 0 to
-// mheap_ncentrals - 1. The number may rise from one call to the next, but for who
-// holds the lock of the first.
+// All stores, in the order of their locks: mheap_central(0) to
+// mheap_central(mheap_ncentrals - 1). The number may rise between calls, unless
+// the caller holds the lock of the first.
 static inline unsigned mheap_ncentrals(const struct mheap *h) {
     return mheap_sampled(h) == NULL ? NUM_SIZECLASSES : 2 * NUM_SIZECLASSES;
 }
@@ -247,9 +251,9 @@ static inline struct mcentral *mheap_central(struct mheap *h, unsigned i) {
                                : &mheap_sampled(h)[i - NUM_SIZECLASSES];
 }
 
-// mheap_next_used returns the lowest number from i on of a store that is
-// initialised; those from mheap_ncentrals on are none. Of the others only the lock
-// may be used, which is free.
+// mheap_next_used returns the lowest number, from i on, of an initialised
+// store, or mheap_ncentrals or more. Of an uninitialised store only the lock
+// may be used.
 static inline unsigned mheap_next_used(const struct mheap *h, unsigned i) {
     for (; i < NUM_SIZECLASSES; i = (i / WORD_BITS + 1) * WORD_BITS) {
         // acquire: sees it initialised; partner: release in mheap_class_slow

@@ -32,7 +32,7 @@ void mspan_init_slots(struct mspan *s, uintptr_t start, size_t npages,
     }
 }
 
-// struct slots is those that overlap a page of the system: [first, end).
+// struct slots is the slots that overlap a system page: [first, end).
 struct slots {
     unsigned first;
     unsigned end;
@@ -84,7 +84,7 @@ static uint32_t unused_pages(const struct mspan *s) {
 
 uint32_t mspan_holes(const struct mspan *s) {
     size_t nbytes = sys_page_size();
-    // The last page may be in part no slot's.
+    // The end of the last page may belong to no slot.
     size_t room = (s->npages << PAGE_SHIFT) - s->nelems * (size_t)s->elemsize;
     if (nbytes > PAGE_SIZE || s->nfree * (size_t)s->elemsize + room < nbytes)
         return 0;
@@ -116,7 +116,7 @@ void mspan_set_released(struct mspan *s, uint32_t holes) {
     s->nhollow = count_hollow(s);
 }
 
-// use_pages notes that the pages of a slot are going to have memory.
+// use_pages notes that the pages of a slot will have memory again.
 static void use_pages(struct mspan *s, unsigned slot) {
     s->released &= ~pages_of(s, slot);
 }
@@ -145,9 +145,9 @@ static COLD size_t take_around(struct mspan *s, void **end, size_t want) {
     return n;
 }
 
-// take_run takes the lowest want slots of a word whose free ones stand side by side,
-// as those of a new span do, or all of them. addr is that of the word's first slot.
-// It returns how many.
+// take_run takes the lowest want slots of a word whose free slots are adjacent,
+// as in a new span; or all of them. addr is the address of the word's first
+// slot. It returns how many.
 static inline size_t take_run(uint64_t *word, uintptr_t addr, size_t elemsize,
                               void **end, size_t want) {
     unsigned first = (unsigned)__builtin_ctzl(*word);

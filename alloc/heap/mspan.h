@@ -1,9 +1,9 @@
 // mspan.h: a span, a run of heap pages that is cut into equal slots or is one
-// large object. The record lies apart from the pages: a free slot is a bit in
+// large object. The record is separate from the pages: a free slot is a bit in
 // it, and the memory of a freed object is never written.
 //
-// A set bit means: free, and not handed out to any cache. A slot in a magazine
-// or in a batch has its bit clear, as a live object has.
+// A set bit means free and in no cache. A slot in a magazine or in a transfer
+// store has its bit clear, like a live object.
 #ifndef MOUND_HEAP_MSPAN_H
 #define MOUND_HEAP_MSPAN_H
 
@@ -17,7 +17,7 @@ enum mspan_state {
     MSPAN_DEAD = 0, // the record is free, or its span is being given back
     MSPAN_SMALL,    // slots of a class
     MSPAN_LARGE,    // one object
-    MSPAN_KEPT,     // one object that was freed, in the cache of a thread
+    MSPAN_KEPT,     // one freed object, in a thread's cache or a quarantine
 };
 
 enum {
@@ -29,8 +29,8 @@ enum {
 
 struct mcentral;
 
-// Records are type-stable (base/fixalloc.h): a stale pointer to one may be
-// read at any time, but only what is read under the lock is to be believed.
+// Records are type-stable (base/fixalloc.h): a stale pointer to one may be read
+// at any time, but only what is read under the lock is reliable.
 //   (h) mheap.lock   (l) lock of the span's class   (c) constant while the
 //   state is not MSPAN_DEAD
 struct mspan {
@@ -41,12 +41,12 @@ struct mspan {
     _Atomic uint8_t state; // (h), and (l) when MSPAN_SMALL is left or entered;
                            // between LARGE and KEPT its owner changes it
     uint8_t sizeclass;     // (c) 0 when large
-    uint8_t nwords;        // constant for ever: words of freebits
+    uint8_t nwords;        // never changes: words of freebits
     bool needzero;         // (c) pages may hold old data
     uint8_t bucket;        // (l) which list of mcentral
     union {
         bool moved;   // (c) a large object that mremap has put there
-        uint8_t warm; // (l) walks until the holes of a small one are looked at
+        uint8_t warm; // (l) walks until the holes of a small span are examined
     };
     uint16_t nelems;   // (c) slots
     uint16_t nfree;    // (l) set bits
@@ -104,9 +104,9 @@ static inline bool mspan_is_free(const struct mspan *s, unsigned slot) {
     return s->freebits[slot / WORD_BITS] >> (slot % WORD_BITS) & 1;
 }
 
-// mspan_peek_free is mspan_is_free without the lock. Of a live object's slot the
-// answer is certain: it is not free, whatever happens to the bits beside it. Not
-// seen by ThreadSanitizer, for the others are written under the lock meanwhile.
+// mspan_peek_free is mspan_is_free without the lock. For a live object's slot
+// the answer is always false, whatever happens to the other bits. Hidden from
+// ThreadSanitizer, because the other bits are written under the lock meanwhile.
 __attribute__((no_sanitize("thread"))) static inline bool
 mspan_peek_free(const struct mspan *s, unsigned slot) {
     // volatile: clang's ThreadSanitizer sees every atomic access all the same
@@ -114,7 +114,7 @@ mspan_peek_free(const struct mspan *s, unsigned slot) {
     return word >> (slot % WORD_BITS) & 1;
 }
 
-// mspan_set_free makes n slots free whose bits are in one word, and were clear.
+// mspan_set_free frees n slots whose bits are in one word and were clear.
 static inline void mspan_set_free(struct mspan *s, unsigned word, uint64_t bits,
                                   unsigned n) {
     s->freebits[word] |= bits;
@@ -126,27 +126,26 @@ static inline void mspan_set_free(struct mspan *s, unsigned word, uint64_t bits,
 void mspan_init_slots(struct mspan *s, uintptr_t start, size_t npages,
                       unsigned sizeclass);
 
-// mspan_holes returns which pages of the system have memory behind them that
-// nobody needs, by their number in the span: all slots that overlap one are free. 0
-// where such pages are larger than a heap page.
+// mspan_holes returns the system pages, as bits, that have memory and overlap
+// free slots only. 0 if such pages are larger than a heap page.
 uint32_t mspan_holes(const struct mspan *s);
 
-// mspan_bytes_of returns the bytes of so many pages of the system, given as bits.
+// mspan_bytes_of returns the bytes of the system pages in a bit mask.
 uint64_t mspan_bytes_of(uint32_t pages);
 
 // mspan_set_released notes that holes went back to the system. They read as zero
 // until a slot that overlaps one is taken.
 void mspan_set_released(struct mspan *s, uint32_t holes);
 
-// mspan_take takes up to want free slots, lowest first, and writes their addresses to
-// end[-1], end[-2], ...: as a magazine is popped, the lowest comes first. It returns
-// how many: at least one if there is one and want is not 0, but those that need a
-// released page only once there are no others.
+// mspan_take takes up to want free slots, lowest first, and writes their
+// addresses to end[-1], end[-2], ...: a magazine pops the lowest first. It
+// returns how many: at least one if there is one and want is not 0. Slots on
+// released pages are taken only when there are no others.
 size_t mspan_take(struct mspan *s, void **end, size_t want);
 
-// mspan_take_lines takes LINE_SLOTS free slots side by side that share no cache
-// line with others, of a class whose slots are smaller than a line, and writes them as
-// mspan_take does. It returns how many: 0 if there are none.
+// mspan_take_lines takes LINE_SLOTS adjacent free slots that share no cache
+// line with others, of a class whose slots are smaller than a line, and writes
+// them as mspan_take does. It returns how many: 0 if there are none.
 enum { LINE_BYTES = 64, LINE_SLOTS = 8 };
 size_t mspan_take_lines(struct mspan *s, void **end);
 

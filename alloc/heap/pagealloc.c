@@ -12,8 +12,8 @@ COLD void pagealloc_init(struct pagealloc *pa, struct pagemap *map,
     pa->source = source;
 }
 
-// room_for_arena makes the array of arenas longer if it is full. The old array
-// is left: they double, so all of them together are no longer than the last.
+// room_for_arena grows the array of arenas if it is full. Old arrays are not
+// freed: they double, so together they are no longer than the last.
 static bool room_for_arena(struct pagealloc *pa) {
     if (pa->narenas < pa->arenas_cap)
         return true;
@@ -151,7 +151,7 @@ uintptr_t pagealloc_alloc(struct pagealloc *pa, size_t npages, size_t align,
                           size_t *ret_nscavenged) {
     if (npages > pa->nfree)
         return 0;
-    // A run that an aligned block left may be aligned as it is.
+    // A run beside an aligned block may be aligned by chance.
     uintptr_t addr = find(pa, npages);
     if (addr != 0 && addr % (align << PAGE_SHIFT) != 0)
         addr = find(pa, npages + align - 1);

@@ -7,11 +7,11 @@
 //         chunks              4 MiB, 8 summaries a group
 //           bits              8 KiB, 8 words a chunk
 //
-// Go's tree spans the whole address space from the start and so reserves 600 MiB for
-// its summaries; here what is below 256 MiB exists for the arenas that are ours alone,
-// and what is above it for heaps of more than 2 GiB. A search looks at 8 summaries of
-// each level and at 8 words, whatever the size of the heap and the number of free runs.
-// Merging is implicit: nothing is stored in free pages.
+// Go's tree covers the whole address space from the start and reserves 600 MiB
+// for its summaries. Here the levels below 256 MiB exist only for the heap's
+// arenas, and those above only in heaps of more than 2 GiB. A search reads 8
+// summaries of each level and 8 words, whatever the size of the heap and the
+// number of free runs. Merging is implicit: nothing is stored in free pages.
 //
 // All calls need mheap.lock.
 #ifndef MOUND_HEAP_PAGEALLOC_H
@@ -26,10 +26,9 @@ void pagealloc_init(struct pagealloc *pa, struct pagemap *map,
 // with nothing lost, when there is no memory for it.
 bool pagealloc_cover(struct pagealloc *pa, uintptr_t addr, size_t nbytes);
 
-// pagealloc_alloc takes the lowest run of npages free pages whose first is
-// aligned to align pages (a power of two), and returns its address, or 0.
-// *ret_nscavenged is how many of them have no memory behind them (and so are
-// zero).
+// pagealloc_alloc takes the lowest run of npages free pages aligned to align
+// pages (a power of two), and returns its address, or 0. *ret_nscavenged is how
+// many of them have no memory and read as zero.
 uintptr_t pagealloc_alloc(struct pagealloc *pa, size_t npages, size_t align,
                           size_t *ret_nscavenged);
 
@@ -37,10 +36,10 @@ uintptr_t pagealloc_alloc(struct pagealloc *pa, size_t npages, size_t align,
 bool pagealloc_alloc_at(struct pagealloc *pa, uintptr_t addr, size_t npages,
                         size_t *ret_nscavenged);
 
-// pagealloc_alloc_backed takes a run of npages free pages, at most those of a chunk,
-// all with memory behind them: the lowest in the first so many chunks that may have
-// one. It returns 0 if it found none. Of a chunk that was looked at in vain it is known
-// that there is none until pages with memory are freed there.
+// pagealloc_alloc_backed takes a run of npages free pages with memory, at most
+// a chunk, the lowest in the first nchunks chunks that may have one. It returns
+// 0 if it found none. A chunk searched in vain is skipped until pages with
+// memory are freed there.
 uintptr_t pagealloc_alloc_backed(struct pagealloc *pa, size_t npages,
                                  unsigned nchunks);
 
@@ -49,13 +48,13 @@ uintptr_t pagealloc_alloc_backed(struct pagealloc *pa, size_t npages,
 uintptr_t pagealloc_take_run(struct pagealloc *pa, uintptr_t from, size_t min,
                              size_t *ret_npages);
 
-// pagealloc_unbacked_run returns how many pages from addr on are free and not
-// backed, looking at no more than most.
+// pagealloc_unbacked_run returns how many pages from addr on are free without
+// memory, at most `most`.
 size_t pagealloc_unbacked_run(struct pagealloc *pa, uintptr_t addr,
                               size_t most);
 
-// pagealloc_backed_most returns a length that no run of free pages with memory within
-// a chunk has more of.
+// pagealloc_backed_most returns an upper bound for runs of free pages with
+// memory within a chunk.
 uint32_t pagealloc_backed_most(const struct pagealloc *pa);
 
 // pagealloc_arena_from returns the lowest arena that ends above addr, or NULL.

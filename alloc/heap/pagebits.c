@@ -1,8 +1,8 @@
 // pagebits.c: see pagebits.h.
 #include "heap/pagebits.h"
 
-// resum_chunk makes sum the summary of a chunk and says whether that changed. backed is
-// what is known of its runs with memory: none is longer.
+// resum_chunk computes the summary of a chunk and says whether it changed.
+// backed is an upper bound of its runs with memory.
 static bool resum_chunk(struct arena *a, unsigned chunk, struct palloc_sum sum,
                         uint32_t backed) {
     sum.backed =
@@ -142,7 +142,7 @@ void pagealloc_rebuild(struct pagealloc *pa) {
             resum_chunk(a, c, pallocbits_summarize(a->chunks[c].free),
                         CHUNK_PAGES);
         }
-        // Whatever a half made change left: compute all anew.
+        // A half-made change may have left anything above: compute all of it.
         a->group_sums[0].max = UINT32_MAX;
         resum_above(pa, a, 0, ARENA_CHUNKS - 1);
         if (pagetree_is(&pa->tree))

@@ -1,6 +1,6 @@
-// pagebits.h: what is known of each page of the heap: two bits, free and scavenged, in
-// the chunks of arenas, and the summaries above them (pagealloc.h has the picture).
-// pagealloc.h finds runs in them.
+// pagebits.h: the state of each page of the heap: two bits, free and scavenged,
+// in the chunks of arenas, and the summaries above them (pagealloc.h has the
+// picture). pagealloc.h finds runs in them.
 //
 //   free  scavenged
 //    0       0       in use
@@ -14,7 +14,8 @@
 #include "base/persistentalloc.h"
 #include "heap/pagetree.h"
 
-// So many arenas, 2 GiB, are looked at one by one: most processes need no tree.
+// Up to this many arenas, 2 GiB, are searched one by one: most processes need
+// no tree.
 enum { FEW_ARENAS = 8 };
 
 // struct pagealloc is the pages of a heap, for pagebits and pagealloc: all zero but for
@@ -59,8 +60,8 @@ static inline struct pagepart pagepart_at(const struct pagealloc *pa,
 // scavenged.
 size_t pagebits_take(struct pagealloc *pa, uintptr_t addr, size_t npages);
 
-// pagealloc_free makes pages free; scavenged says that no memory stands behind
-// them. New address space enters by it as well.
+// pagealloc_free frees pages; scavenged says that they have no memory. New
+// address space is added by it as well.
 void pagealloc_free(struct pagealloc *pa, uintptr_t addr, size_t npages,
                     bool scavenged);
 
@@ -71,8 +72,8 @@ static inline void pagealloc_backed_bits(const struct arena *a, unsigned chunk,
         ret[w] = a->chunks[chunk].free[w] & ~a->chunks[chunk].scavenged[w];
 }
 
-// pagealloc_backed_known is called after a look at those bits: a bound that the summaries
-// have of the longest run may be too high, and is right then.
+// pagealloc_backed_known is called after those bits were searched: it corrects
+// the summaries' bound of the longest run, which may be too high.
 void pagealloc_backed_known(struct pagealloc *pa, struct arena *a,
                             unsigned chunk, const uint64_t bits[CHUNK_WORDS]);
 

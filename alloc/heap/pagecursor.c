@@ -25,8 +25,8 @@ static unsigned highest_run(const uint64_t backed[CHUNK_WORDS], unsigned unit,
     return 0;
 }
 
-// skip passes by what has no run of so many pages by its summary, and says whether
-// there was such a thing.
+// skip moves past arenas, groups or chunks whose summary has no long enough
+// run, and says whether it did.
 static bool skip(struct pagecursor *c, const struct arena *a, unsigned unit) {
     if (c->nchunks == 0 || a->sum.backed < unit) {
         c->narenas--;

@@ -1,6 +1,6 @@
-// pagecursor.h: the scavenger's search for free pages with memory: downwards over all
-// chunks, from where it was, and past those of which the summaries say that no run is
-// long enough. All calls need mheap.lock.
+// pagecursor.h: the scavenger's search for free pages with memory: downwards
+// through all chunks from its last position, skipping those without a long
+// enough run by their summaries. All calls need mheap.lock.
 #ifndef MOUND_HEAP_PAGECURSOR_H
 #define MOUND_HEAP_PAGECURSOR_H
 
@@ -19,21 +19,21 @@ static inline uint32_t pagecursor_age(uint64_t now_ns) {
     return (uint32_t)(now_ns / PAGECURSOR_AGE_NS);
 }
 
-// pagecursor_to_top lets it begin anew.
+// pagecursor_to_top restarts the search at the top.
 void pagecursor_to_top(struct pagecursor *c, const struct pagealloc *pa);
 
-// pagecursor_take allocates a run of free backed pages for the scavenger, which will
-// free it as scavenged: the highest run at or below the cursor of at least min pages
-// (rounded up to align) that begins and ends at multiples of that, has at most most
-// pages and lies in one chunk from which no page was taken since now - age. It returns
-// 0 when the cursor has come to its end, or when *steps, counted down for each arena,
-// group or chunk looked at, is 0.
+// pagecursor_take allocates a run of free backed pages for the scavenger, which
+// will free it as scavenged: the highest run at or below the cursor of min to
+// most pages (min rounded up to align) that begins and ends at multiples of
+// align, in a chunk from which no page was taken since now - age. It returns 0
+// when the cursor reached the end, or when *steps, decremented for each arena,
+// group or chunk, is 0.
 uintptr_t pagecursor_take(struct pagecursor *c, struct pagealloc *pa,
                           size_t align, size_t min, size_t most, int32_t age,
                           unsigned *steps, size_t *ret_npages);
 
-// pagecursor_spare keeps the scavenger away from the chunk at addr for so long, in the
-// unit of now.
+// pagecursor_spare excludes the chunk at addr from the search for some time, in
+// the unit of pagealloc.now.
 void pagecursor_spare(struct pagealloc *pa, uintptr_t addr, uint32_t age);
 
 #endif // MOUND_HEAP_PAGECURSOR_H

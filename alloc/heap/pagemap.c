@@ -16,8 +16,8 @@ void pagemap_add(struct pagemap *pm, struct arena *a, uintptr_t base) {
 
 void pagemap_set(struct pagemap *pm, struct mspan *s) {
     uintptr_t start = mspan_start(s);
-    // A large object has one entry: a gigabyte of it must not cost a megabyte
-    // of page map. Its other pages keep stale entries, whose bounds tell.
+    // A large object has one entry: an object of 1 GiB must not need 1 MiB of
+    // page map. Its other pages keep stale entries, whose bounds show it.
     size_t npages = s->sizeclass == 0 ? 1 : s->npages;
     for (size_t i = 0; i < npages; i++) {
         uintptr_t addr = start + (i << PAGE_SHIFT);

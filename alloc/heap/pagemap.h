@@ -51,8 +51,8 @@ struct arena {
     uint16_t nbacked[ARENA_CHUNKS]; // (h) free pages that are backed, by chunk
     uint32_t nbacked_total;         // (h)
     uint32_t taken[ARENA_CHUNKS];   // (h) pagealloc.now when last taken from
-    // (h) Of each region of 2 MiB, what hugepages.c last told the kernel: huge
-    // pages, or none; neither bit: nothing.
+    // (h) What hugepages.c last advised for each region of 2 MiB: huge pages,
+    // or none; neither bit: nothing.
     uint64_t huge[ARENA_REGIONS / WORD_BITS];
     uint64_t forbidden[ARENA_REGIONS / WORD_BITS];
     // (h) Regions that large objects got pages of, and small ones none since.
@@ -77,9 +77,9 @@ ALWAYS_INLINE bool pagemap_in_range(uintptr_t addr) {
     return addr >> ADDR_BITS == 0;
 }
 
-// pagemap_slot_arena returns the arena that addr is in, if it is a place for a
-// slot: in range, and aligned to MIN_ALIGN; else PAGEMAP_ENTRIES or more. It costs
-// what the range alone does, for bits that must be 0 are turned to the top.
+// pagemap_slot_arena returns the arena of addr if a slot can be there: in
+// range, and aligned to MIN_ALIGN; else PAGEMAP_ENTRIES or more. It costs as
+// much as the range check: it rotates the bits that must be 0 to the top.
 ALWAYS_INLINE size_t pagemap_slot_arena(uintptr_t addr) {
     enum { ALIGN_LOG2 = 4, TURN = 64 - ALIGN_LOG2 };
     _Static_assert(1 << ALIGN_LOG2 == MIN_ALIGN, "of every object");
@@ -121,9 +121,9 @@ static inline size_t arena_page(uintptr_t addr) {
     return addr >> PAGE_SHIFT & (ARENA_PAGES - 1);
 }
 
-// pagemap_span returns the span whose page addr is in, or was: the caller looks
-// at its state and bounds. NULL if there never was one. A large span is found
-// by its first page only.
+// pagemap_span returns the span that has, or had, the page at addr: the caller
+// checks its state and bounds. NULL if there never was one. A large span is
+// found by its first page only.
 static inline struct mspan *pagemap_span(const struct pagemap *pm,
                                          uintptr_t addr) {
     struct arena *a = pagemap_arena(pm, addr);
@@ -138,8 +138,8 @@ static inline struct mspan *pagemap_span(const struct pagemap *pm,
 void pagemap_add(struct pagemap *pm, struct arena *a, uintptr_t base);
 
 // pagemap_set publishes a span: the span of each page first, the class byte
-// last. pagemap_clear takes the class bytes away; the spans stay as stale
-// entries, since records are type-stable.
+// last. pagemap_clear clears the class bytes; the stale entries of the span
+// stay, since records are type-stable.
 void pagemap_set(struct pagemap *pm, struct mspan *s);
 void pagemap_clear(struct pagemap *pm, struct mspan *s);
 

@@ -78,7 +78,7 @@ uintptr_t pagetree_backed_from(const struct pagetree *t, uintptr_t base,
                                size_t npages) {
     size_t i = base >> ARENA_SHIFT;
     unsigned k = 0;
-    // Up, node by node, to the first entry behind that may have such a run; then down.
+    // Up, node by node, to the next entry that may have such a run; then down.
     while (i < nentries(k) && level_of(t, k)[i].backed < npages) {
         i++;
         if (i % FAN == 0 && k < TOP) {

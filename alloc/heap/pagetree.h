@@ -1,5 +1,5 @@
-// pagetree.h: the summaries above those of the arenas, for a heap of many: which
-// arena has a long enough run of free pages, wherever in the address space it lies.
+// pagetree.h: the summaries above the arenas', for a heap with many arenas:
+// which arena has a long enough run of free pages.
 //
 //   level 0    an entry for each arena that can be, 256 MiB
 //   level k    an entry for 8 of level k - 1: 2 GiB, 16 GiB, ...
@@ -26,8 +26,8 @@ static inline bool pagetree_is(const struct pagetree *t) {
     return t->sums != NULL;
 }
 
-// pagetree_set notes the summary of the arena at base. anew: whatever a half made
-// change left above it is computed as well.
+// pagetree_set sets the summary of the arena at base. anew: recompute
+// everything above it, after a half-made change.
 void pagetree_set(struct pagetree *t, uintptr_t base, struct palloc_sum sum,
                   bool anew);
 

@@ -126,8 +126,8 @@ unsigned pallocbits_ones(const uint64_t bits[CHUNK_WORDS], unsigned page,
     return n < most ? n : most;
 }
 
-// end_of_last returns the page behind the last one below limit whose bit is set, once
-// all bits are flipped by such words, or 0.
+// end_of_last returns the page after the last set bit below limit, with each
+// word xored with flip, or 0.
 static unsigned end_of_last(const uint64_t bits[CHUNK_WORDS], unsigned limit,
                             uint64_t flip) {
     while (limit > 0) {

@@ -16,8 +16,8 @@ struct palloc_sum {
     uint32_t start; // free pages at its beginning
     uint32_t max;   // the longest run of free pages
     uint32_t end;   // free pages at its end
-    // An upper bound of runs of free pages with memory within a chunk. It does not
-    // follow from the bits of free pages: the caller, who has the others, sets it.
+    // An upper bound of runs of free pages with memory within a chunk. It does
+    // not follow from the bits of free pages; the caller sets it.
     uint32_t backed;
 };
 
@@ -57,8 +57,8 @@ struct palloc_sum pallocbits_sum_clear(const uint64_t bits[CHUNK_WORDS],
 bool pallocbits_run_below(const uint64_t bits[CHUNK_WORDS], unsigned limit,
                           unsigned *ret_start, unsigned *ret_end);
 
-// palloc_sum_merge joins the summaries of nparts stretches that lie one behind
-// the other, each of unit pages.
+// palloc_sum_merge joins the summaries of nparts adjacent stretches of unit
+// pages.
 struct palloc_sum palloc_sum_merge(const struct palloc_sum *parts,
                                    unsigned nparts, uint32_t unit);
 
@@ -67,9 +67,9 @@ static inline bool palloc_sum_equal(struct palloc_sum a, struct palloc_sum b) {
            a.backed == b.backed;
 }
 
-// palloc_sum_find looks for the lowest run of npages in such stretches. PALLOC_FOUND:
-// it begins *ret_at pages behind the beginning of the first. PALLOC_INSIDE: it lies
-// within stretch *ret_at.
+// palloc_sum_find looks for the lowest run of npages in such stretches.
+// PALLOC_FOUND: it begins *ret_at pages after the beginning of the first.
+// PALLOC_INSIDE: it is inside stretch *ret_at.
 enum palloc_found { PALLOC_NONE, PALLOC_FOUND, PALLOC_INSIDE };
 enum palloc_found palloc_sum_find(const struct palloc_sum *parts,
                                   unsigned nparts, uint32_t unit, size_t npages,

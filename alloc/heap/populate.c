@@ -90,7 +90,7 @@ void populate_run(struct mheap *h, const struct run *run) {
     pagealloc_free(&h->pages, end, run->nahead, /* scavenged= */ !ok);
     pagecount_update_locked(h, 0);
     h->reused_pages -= (int64_t)run->nahead; // the first use is still to come
-    // It is for the growth to come, and kept as if it had been in use.
+    // It is for later growth: keep it as if it had been in use.
     h->peak_pages =
         max_size(h->peak_pages, h->stats->inuse_pages + run->nahead);
     mutex_unlock(&h->lock);

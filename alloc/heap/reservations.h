@@ -1,6 +1,6 @@
-// reservations.h: the address ranges that a heap has reserved for its pages, for who
-// splits the memory of a process by addresses from outside. Kept only in a heap that is
-// watched (memlimit_watch): others need them for nothing.
+// reservations.h: the address ranges that a heap has reserved, for outside
+// readers that split the memory of a process by address. Kept only if
+// memlimit_watch was called.
 #ifndef MOUND_HEAP_RESERVATIONS_H
 #define MOUND_HEAP_RESERVATIONS_H
 
@@ -8,8 +8,9 @@
 
 enum { RESERVATIONS_MAX = 40 };
 
-// struct reservations, guarded by mheap.lock: apart from one another, in no order. A
-// heap grows by pieces that lie just below the last one, so mostly it is one.
+// struct reservations, guarded by mheap.lock: disjoint ranges, unordered. A
+// heap grows by pieces directly below the last one, so usually there is one
+// range.
 struct reservations {
     uint32_t n;
     uint32_t nchanges;

@@ -1,7 +1,7 @@
-// residency.h: how much of what large objects take was touched, as far as that is seen.
+// residency.h: estimates how much of the large objects' memory was touched.
 //
-// The kernel tells by the time it takes to give memory back: some hundred nanoseconds
-// for each page of 4 KiB that was there, next to none for pages that were not.
+// The kernel's time to release a range shows it: some hundred nanoseconds for
+// each 4 KiB page with memory, nearly none for others.
 //   AMD EPYC (Zen 5), virtual, Linux 6.18, ticks of 0.4 ns for a page, MADV_DONTNEED of
 //   256 KiB to 4 MiB: all touched 510 to 1 040, one in 16 44 to 243, none 1 to 26
 #ifndef MOUND_HEAP_RESIDENCY_H
@@ -11,16 +11,17 @@
 #include "heap/pagemap.h"
 #include "os/sys.h"
 
-// struct residency is the last 16 ranges that told, the newest as the lowest bit: 1, most
-// of it was there; and how much was there, halved as time goes by.
+// struct residency is the last 16 measured ranges, the newest in the lowest bit
+// (1: most of it had memory), and how many pages had memory, halved every
+// second.
 struct residency {
     uint16_t samples;
     uint64_t there_pages;
     uint64_t ticks; // when those were halved last, about
 };
 
-// residency_pages returns how many pages were there lately: half of what is told counts
-// a second later.
+// residency_pages returns how many pages lately had memory, halved every
+// second.
 static inline uint64_t residency_pages(const struct residency *r,
                                        uint64_t now) {
     enum { HALF_LIFE_STEPS = 64 }; // of SYS_TICKS_STEP: about a second
@@ -29,8 +30,9 @@ static inline uint64_t residency_pages(const struct residency *r,
     return halves < WORD_BITS ? r->there_pages >> halves : 0;
 }
 
-// residency_note counts a range of npages, of large objects and without huge pages, that
-// took so many ticks to be given back, until now. Short ranges tell nothing.
+// residency_note adds a range of npages, of large objects and without huge
+// pages, whose release took that many ticks and ended now. Short ranges are
+// ignored.
 static inline void residency_note(struct residency *r, size_t npages,
                                   uint64_t ticks, uint64_t now) {
     enum {
@@ -49,7 +51,7 @@ static inline void residency_note(struct residency *r, size_t npages,
     r->there_pages = pages + (there ? npages : 0);
 }
 
-// residency_is_high says whether at least 12 of the last 16 ranges were there.
+// residency_is_high says whether at least 12 of the last 16 ranges had memory.
 static inline bool residency_is_high(const struct residency *r) {
     return __builtin_popcount(r->samples) >= 12;
 }

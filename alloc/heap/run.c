@@ -45,15 +45,15 @@ static void find_among_kept_locked(struct mheap *h, struct run *run,
     first_fit_locked(h, run, align);
 }
 
-// find_backed_locked takes a run with memory that lies higher than the first fit, if it
-// is among the first LOOK_CHUNKS chunks that may have one.
+// find_backed_locked takes a run with memory above the first fit, if one is in
+// the first LOOK_CHUNKS chunks that may have one.
 static void find_backed_locked(struct mheap *h, struct run *run, size_t align) {
     if (align == 1 && run->npages <= CHUNK_PAGES)
         run->addr = pagealloc_alloc_backed(&h->pages, run->npages, LOOK_CHUNKS);
 }
 
-// find_new_locked takes a run of what the heap grows by, or, at the end of address
-// space, of what is held.
+// find_new_locked grows the heap; at the end of address space it uses held
+// pages.
 static void find_new_locked(struct mheap *h, struct run *run, size_t align,
                             bool may_reserve) {
     if (growth_commit_locked(h, run->npages + align - 1, may_reserve))
@@ -62,8 +62,8 @@ static void find_new_locked(struct mheap *h, struct run *run, size_t align,
         first_fit_locked(h, run, align);
 }
 
-// note_reuse_locked counts what of a run is used again, or would be if it had not been
-// given back in the last two windows of the scavenger.
+// note_reuse_locked counts the pages of a run that are used again, or would be
+// if they had not been released in the last two windows of the scavenger.
 static void note_reuse_locked(struct mheap *h, const struct run *run) {
     uint64_t given = h->given_before + h->given_pages;
     uint64_t n = min_size(run->nscavenged, given);

@@ -1,4 +1,4 @@
-// run.h: a run of pages on its way from the page allocator to a span: found here,
+// run.h: a run of pages between the page allocator and a span: found here,
 // planned and populated by populate.h.
 #ifndef MOUND_HEAP_RUN_H
 #define MOUND_HEAP_RUN_H
@@ -17,8 +17,8 @@ struct run {
     size_t nguessed; // regions that begin in it, as hugepages_guess_locked says
 };
 
-// enum run_source says where the pages of a run may come from, each also from where
-// those before it do.
+// enum run_source says where the pages of a run may come from; each includes
+// those before it.
 enum run_source {
     RUN_BACKED,   // free pages with memory, at least one of them
     RUN_FRESH,    // any that are free, and what the heap can commit
@@ -31,9 +31,9 @@ enum run_source {
 bool run_find_locked(struct mheap *h, size_t npages, size_t align,
                      enum run_source source, bool large, struct run *ret);
 
-// run_shorten_locked gives all but the first npages back. It is for runs that are not
-// planned yet. What of the rest had no memory is forgotten: it counts as backed, at
-// the price of one needless madvise.
+// run_shorten_locked frees all but the first npages of a run that is not
+// planned yet. The freed pages count as backed, even those without memory: that
+// costs one needless madvise.
 void run_shorten_locked(struct mheap *h, struct run *run, size_t npages);
 
 #endif // MOUND_HEAP_RUN_H

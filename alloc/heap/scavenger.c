@@ -1,7 +1,7 @@
-// scavenger.c: see scavenger.h. Slow paths do this work. When a program has threads
-// they may all go to sleep after the last free, so that free starts a helper
-// (scavenger_help.c), which looks every 100 ms and ends after a second with nothing to
-// do. A program with one thread, or of which one is left, gets no helper.
+// scavenger.c: see scavenger.h. Slow paths do this work. All threads of a
+// program may go to sleep after the last free, so that free starts a helper
+// (scavenger_help.c), which checks every 100 ms and ends after a second with
+// nothing to do. A program with one thread, or with one left, gets no helper.
 #include "heap/scavenger.h"
 
 #include "heap/keptspans.h"
@@ -14,16 +14,16 @@
 enum {
     TICK_NS = PAGECURSOR_AGE_NS,
     TICK_PAGES = 4 * CHUNK_PAGES,      // what one tick releases at most
-    HELPER_TICKS = SYS_TICKS_STEP / 4, // of a thread that nobody waits for
-    AGE_TICKS = 10, // of TICK_NS: a chunk not taken from for so long
+    HELPER_TICKS = SYS_TICKS_STEP / 4, // of the helper
+    AGE_TICKS = 10, // of TICK_NS: minimum age of a chunk's last use
     // When a walk over holes goes on in a tick: by so many ticks, and ns.
     SOON_TICKS = SYS_TICKS_STEP / 4,
     SOON_NS = 4 * 1000 * 1000,
 };
 
-// collect_idle makes free pages of what classes and the heap keep and nobody asked
-// for since the last time, for as long as a visit may take. The next one goes on
-// with the class where this one ended.
+// collect_idle frees pages that classes and the heap keep and that were not
+// used since the last call, for as long as a visit may take. The next call
+// continues with the class where this one ended.
 static void collect_idle(struct mheap *h) {
     uint64_t begin = sys_ticks();
     unsigned n = mheap_ncentrals(h);
@@ -68,8 +68,8 @@ static uint64_t give_back(struct mheap *h, uint64_t now_ns, uint64_t goal,
     return nbacked;
 }
 
-// look does what is due at now_ns, and says whether there is more than what a heap
-// at rest keeps.
+// look does what is due at now_ns, and says whether more is left than a heap at
+// rest keeps.
 static bool look(struct mheap *h, uint64_t now_ns, uint64_t budget_ticks) {
     collect_idle(h);
     mutex_lock(&h->lock);
@@ -99,7 +99,7 @@ void scavenger_tick(struct mheap *h) {
     uint64_t due = atomic_load_explicit(&h->tick_ns, memory_order_relaxed);
     if (now < due)
         return;
-    // Two threads may both find it due; both then look, and no harm is done.
+    // Two threads may both find it due; both then run, which is harmless.
     atomic_store_explicit(&h->tick_ns, now + TICK_NS, memory_order_relaxed);
     if (atomic_load_explicit(&h->quiet_pages, memory_order_relaxed) > 0)
         return;

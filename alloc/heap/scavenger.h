@@ -7,18 +7,18 @@
 #include "heap/holes.h"
 #include "heap/mheap.h"
 
-// scavenger_init hands the work of a helper thread to a heap (mheap.help), once, before
-// it is in use.
+// scavenger_init sets the function of a heap's helper thread (mheap.help). Call
+// it once, before the heap is in use.
 void scavenger_init(struct mheap *h);
 
-// scavenger_walking says whether a walk over holes is not at its end.
+// scavenger_walking says whether a walk over holes is in progress.
 static inline bool scavenger_walking(const struct mheap *h) {
     return atomic_load_explicit(&h->holes_left, memory_order_relaxed) ==
            HOLES_NOW;
 }
 
-// scavenger_tick lets a slow path do what is due, within a budget of time.
-// Cheap when nothing is: one reading of a coarse clock. Without locks.
+// scavenger_tick, in a slow path, does the work that is due, within a time
+// budget. If nothing is due it only reads a coarse clock. Without locks.
 void scavenger_tick(struct mheap *h);
 
 // scavenger_help_look is a look of the helper, which comes every SCAVENGER_HELP_NS, and

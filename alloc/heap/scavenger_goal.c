@@ -1,28 +1,28 @@
-// scavenger_goal.c: see scavenger_goal.h. After Go 1.19 runtime/mgcscavenge.go, with its
-// goal replaced: Go keeps what its next heap goal will need, but malloc does not
-// know the heap's future. Instead the peak of pages in use decays:
+// scavenger_goal.c: see scavenger_goal.h. After Go 1.19 runtime/mgcscavenge.go,
+// with another goal: Go keeps what its next heap goal will need, but malloc
+// does not know the heap's future. Instead the peak of pages in use decays:
 //
 //   keep = max(FLOOR, peak + peak / 16 - inuse),  peak halves every second
 //
-// so that what was freed is kept for a while (the second use of a page must not
-// fault again), and goes when it stays unused. A chunk of 4 MiB from which pages
-// were taken in the last half second gives none back: what a program frees and
-// takes in turn stays where it is.
+// Freed memory is thus kept for a while, because reusing a released page faults
+// again, and released when it stays unused. A chunk of 4 MiB from which pages
+// were taken in the last half second is not released: it serves programs that
+// free and allocate in turns.
 //
-// A free that leaves more than max(64 MiB, peak / 12) unused, or than max(4 MiB,
-// peak / 64) if no unused page was used again in the last second, releases the excess
-// at once, and 1/16 more, so that not each free has to: 1/12, so that a process
-// that frees its whole heap and then only sleeps is within 10 % of the peak of
-// where it was. But memory that is in use again a moment later is no excess: as
-// many pages are kept as were taken of the free ones in the last 50 to 150 ms, as
-// long as all memory is at most 5/4 of the peak in use; pages that were given back a
-// moment before they were taken count as well. Twenty buffers of 5 to
-// 25 MiB, replaced in turn and filled: 295 000 page faults before, 125 000 to 193 000
-// since, of them 105 000 the first of a page; 423 to 429 MiB instead of 384.
+// A free that leaves more than max(64 MiB, peak / 12) unused, or more than
+// max(4 MiB, peak / 64) if no unused page was reused in the last second,
+// releases the excess at once, plus 1/16, so that not every free must. 1/12, so
+// that a process that frees its whole heap and then sleeps is within 10 % of
+// the peak above its size before. Memory that is soon reused is no excess: as
+// many pages are kept as were taken from the free ones in the last 50 to 150
+// ms, as long as all memory is at most 5/4 of the peak in use; pages released
+// shortly before they were needed count too. Twenty buffers of 5 to 25 MiB,
+// replaced in turn and filled: 295 000 page faults before, 125 000 to 193 000
+// since, 105 000 of them first touches; 423 to 429 MiB instead of 384.
 //
-// A large object that takes memory from the system pays with free pages that have
-// some and were of no use to it, as far as they were not used again lately: an
-// array that grows leaves shorter ones behind that nobody needs.
+// When a large object takes memory from the system, free pages with memory that
+// it could not use are released in exchange, except those reused lately: an
+// array that grows leaves shorter runs that nothing needs.
 #include "heap/scavenger_goal.h"
 
 #include "heap/memlimit.h"
@@ -43,9 +43,9 @@ enum {
     REST_PAGES = (4 << 20) / PAGE_SIZE,
 };
 
-// reused_locked returns how many pages with memory were taken of the free ones in
-// the last one to two windows, or would have had it if they had not been given back. It
-// reads a counter, no clock: see sys_ticks.
+// reused_locked returns how many pages with memory were taken from the free
+// ones in the last one to two windows, including pages that lost their memory
+// by a release. It reads a counter, not a clock: see sys_ticks.
 static uint64_t reused_locked(struct mheap *h) {
     const uint64_t window = REUSE_STEPS * (uint64_t)SYS_TICKS_STEP;
     uint64_t now = sys_ticks();

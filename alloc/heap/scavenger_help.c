@@ -6,25 +6,26 @@
 #include "os/memwatch.h"
 #include "os/sys.h"
 
-// alone_locked says whether no other thread uses the heap now: the C library's word
-// stays at "several" when they have ended. So threads that never allocated count as
-// gone, and get no helper: the C library tells nobody that they are there, and one that
-// is wrongly started makes setns of a program with one thread left fail. Where no thread
-// has a cache (hardened mode) that word is all there is.
+// alone_locked says whether no other thread uses the heap now.
+// __libc_single_threaded stays false after other threads ended, so the threads
+// with caches are counted; threads that never allocated do not count and get no
+// helper. A needless helper would make setns fail in a program with one thread
+// left. If no thread has a cache (hardened mode), only the C library's flag is
+// used.
 static bool alone_locked(const struct mheap *h) {
     size_t norphans = __atomic_load_n(&h->stats->norphans, __ATOMIC_RELAXED);
     return !h->help_always &&
            (sys_single_threaded() || h->caches.ninuse - norphans == 1);
 }
 
-// away says whether no helper is at work: it is not there, or rests (see helper.h).
+// away says whether no helper is working: none runs, or it rests (helper.h).
 static bool away(const struct mheap *h) {
     return atomic_load_explicit(&h->helper.tid, memory_order_relaxed) == 0 ||
            atomic_load_explicit(&h->helper.resting, memory_order_relaxed);
 }
 
-// may_help says whether a helper may be started that is not there, if this program
-// has other threads.
+// may_help says whether a helper may be started, if the program has other
+// threads.
 static bool may_help(struct mheap *h) {
     return (h->help_always || !sys_single_threaded()) && !memwatch_watched() &&
            away(h) &&

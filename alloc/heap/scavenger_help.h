@@ -1,6 +1,6 @@
-// scavenger_help.h: a free starts a helper thread if memory is idle, so that the memory goes
-// back when all threads sleep. The function that the helper runs is handed in (mheap.help),
-// because the scavenger is above this file.
+// scavenger_help.h: a free starts a helper thread if memory is idle, so that
+// the memory is returned when all threads sleep. The helper's function is
+// mheap.help, because the scavenger is above this file.
 #ifndef MOUND_HEAP_SCAVENGER_HELP_H
 #define MOUND_HEAP_SCAVENGER_HELP_H
 

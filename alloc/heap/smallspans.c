@@ -19,8 +19,7 @@ struct making {
     struct run run;  // their pages
 };
 
-// find_halving_locked takes a run for n spans, or for half as many, and so on, where so
-// long a run is not to be had.
+// find_halving_locked finds a run for n spans, or for half as many, and so on.
 static bool find_halving_locked(struct mheap *h, struct making *m,
                                 enum run_source source) {
     for (size_t n = m->n; n > 0; n /= 2)
@@ -32,9 +31,9 @@ static bool find_halving_locked(struct mheap *h, struct making *m,
     return false;
 }
 
-// find_pages_locked takes a run for up to n spans: of pages with memory, once more when
-// classes have given up what they hold back, which is done without the lock, and last of
-// fresh ones. It returns false, with no run, if there is no memory.
+// find_pages_locked finds a run for up to n spans: pages with memory; again,
+// after classes have given up what they hold back (without the lock); then
+// fresh pages. It returns false, with no run, if there is no memory.
 static bool find_pages_locked(struct mheap *h, struct making *m) {
     if (find_halving_locked(h, m, RUN_BACKED))
         return true;
@@ -45,8 +44,8 @@ static bool find_pages_locked(struct mheap *h, struct making *m) {
            find_halving_locked(h, m, RUN_RESERVED);
 }
 
-// make_records_locked makes a record for each span. Where there is no memory for them
-// all, there are fewer spans, and the pages of the others go back.
+// make_records_locked makes a record for each span. If memory for records runs
+// out, there are fewer spans, and the pages of the others are freed.
 static void make_records_locked(struct mheap *h, struct making *m,
                                 struct mspan **ret) {
     size_t n = 0;

@@ -1,5 +1,4 @@
-// smallspans.h: spans of small objects: pages to spans of a class. spanfree.h is the way
-// back.
+// smallspans.h: makes pages into spans of a class. spanfree.h is the reverse.
 #ifndef MOUND_HEAP_SMALLSPANS_H
 #define MOUND_HEAP_SMALLSPANS_H
 
@@ -11,7 +10,8 @@
 size_t mheap_alloc_spans(struct mheap *h, unsigned sizeclass, size_t npages,
                          size_t want, struct mspan **ret);
 
-// mheap_publish_small lets frees find a span. Caller holds the class's lock.
+// mheap_publish_small makes a span visible to frees. Caller holds the class's
+// lock.
 void mheap_publish_small(struct mheap *h, struct mspan *s,
                          struct mcentral *home);
 

@@ -1,6 +1,6 @@
-// spanfree.h: the pages of a span back to the heap, and what that leaves to be done once
-// the lock is free: idle pages beyond what may be kept go back to the system, now or by
-// a helper thread.
+// spanfree.h: returns the pages of a span to the heap. Idle pages beyond what
+// may be kept go to the system afterwards, without the lock, now or by a helper
+// thread.
 #ifndef MOUND_HEAP_SPANFREE_H
 #define MOUND_HEAP_SPANFREE_H
 
@@ -15,7 +15,7 @@ struct leftover {
     bool help;     // a helper should see to the rest
 };
 
-// leftover_locked says what a free of so many pages leaves.
+// leftover_locked returns what is to be done after a free of npages.
 static inline struct leftover leftover_locked(struct mheap *h, size_t freed) {
     scavenger_look_after_locked(h);
     return (struct leftover){scavenger_excess_locked(h), freed,
@@ -30,8 +30,8 @@ static inline void leftover_do(struct mheap *h, struct leftover left) {
         scavenger_help(h);
 }
 
-// mheap_free_span returns the pages and the record of a span whose state is
-// MSPAN_DEAD already. Pages above the keep go back to the system at once. Without locks.
+// mheap_free_span frees the pages and the record of a span whose state is
+// MSPAN_DEAD. Excess pages are released at once. Without locks.
 void mheap_free_span(struct mheap *h, struct mspan *s);
 
 #endif // MOUND_HEAP_SPANFREE_H

@@ -1,6 +1,6 @@
-// spanlists.h: the spans of one class in lists by how many slots of them are free, so
-// that a refill draws from the fullest, and the others can drain and become free whole.
-// No lock of its own: that of the class.
+// spanlists.h: the spans of one class, in lists by their number of free slots,
+// so that a refill takes from the fullest spans and the others can become
+// empty. Guarded by the lock of the class.
 #ifndef MOUND_HEAP_SPANLISTS_H
 #define MOUND_HEAP_SPANLISTS_H
 
@@ -8,10 +8,10 @@
 #include "heap/mspan.h"
 
 enum {
-    // List i of partial has spans with 2^i to 2^(i+1) - 1 slots that are free and have
-    // memory, and of MAX_SLOTS at most all but one are.
+    // List i of partial has spans with 2^i to 2^(i+1) - 1 free slots with
+    // memory. A partial span has at most MAX_SLOTS - 1.
     PARTIAL_LISTS = 10,
-    // Where else a span can be: mspan.bucket says.
+    // Other values of mspan.bucket:
     SPANLISTS_EMPTY = PARTIAL_LISTS, // all slots free
     SPANLISTS_HOLLOW,                // some free, all of them on released pages
     SPANLISTS_NONE,                  // none free
@@ -33,9 +33,9 @@ static inline struct mspan *spanlists_span(struct list *link) {
     return list_entry(link, struct mspan, link);
 }
 
-// spanlists_put puts a span whose slots came or went into the list that is right for
-// it: mostly the one it is in. One in hands stays there. spanlists_add adds a span that
-// is in no list.
+// spanlists_put moves a span whose slots were taken or freed to its right list,
+// usually the one it is in; a span held by spanlists_hold stays out.
+// spanlists_add adds a span that is in no list.
 void spanlists_put_slow(struct spanlists *ls, struct mspan *s);
 static inline void spanlists_put(struct spanlists *ls, struct mspan *s) {
     unsigned nbacked = s->nfree - s->nhollow;
@@ -52,8 +52,8 @@ static inline void spanlists_add(struct spanlists *ls, struct mspan *s) {
 // spanlists_hold takes a span out of its list, until spanlists_add.
 void spanlists_hold(struct spanlists *ls, struct mspan *s);
 
-// spanlists_take_empty takes the empty span that is so for the longest time; there is
-// one.
+// spanlists_take_empty takes the span that has been empty the longest; there
+// must be one.
 static inline struct mspan *spanlists_take_empty(struct spanlists *ls) {
     struct mspan *s = spanlists_span(ls->empty.prev);
     list_remove(&s->link);
@@ -61,9 +61,9 @@ static inline struct mspan *spanlists_take_empty(struct spanlists *ls) {
     return s;
 }
 
-// spanlists_fullest returns the span with the fewest slots that are free and have
-// memory, within a factor of two; an empty one if there is no such, and one whose slots
-// have none last. Or NULL.
+// spanlists_fullest returns the span with the fewest free slots with memory,
+// within a factor of two; else an empty span; else one whose free slots have no
+// memory; or NULL.
 static inline struct mspan *spanlists_fullest(struct spanlists *ls) {
     if (ls->partial_mask != 0)
         return spanlists_span(
@@ -75,8 +75,8 @@ static inline struct mspan *spanlists_fullest(struct spanlists *ls) {
     return NULL;
 }
 
-// spanlists_fullest_of_lines is the same of those with 8 or more slots, for whole cache
-// lines of them.
+// spanlists_fullest_of_lines is the same among spans with 8 or more such slots,
+// for whole cache lines of slots.
 struct mspan *spanlists_fullest_of_lines(struct spanlists *ls);
 
 // spanlists_verify returns the number of contradictions.

@@ -10,9 +10,9 @@ static struct fixalloc *records_for(struct mheap *h, unsigned nelems) {
                                                    : &h->large_spans;
 }
 
-// feed_records_locked turns free pages of the heap into memory for records. At a
-// limit (RLIMIT_AS, RLIMIT_DATA) the heap may have taken all there was; without
-// a record its free pages could serve nobody.
+// feed_records_locked turns free pages of the heap into memory for records. At
+// a limit (RLIMIT_AS, RLIMIT_DATA) the heap may hold all memory there is, and
+// without a record its free pages could not be used.
 static bool feed_records_locked(struct mheap *h) {
     enum { FEED_PAGES = 4 }; // two chunks of records
     size_t nscavenged;

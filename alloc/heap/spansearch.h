@@ -1,6 +1,6 @@
-// spansearch.h: whose an address is, found by a walk over all spans, where the page map
-// does not know: inside a large object, or in free memory. For reports; the cost is one
-// step for each span, under the lock.
+// spansearch.h: finds the span of an address by a walk over all spans, for
+// addresses that the page map does not have: inside a large object, or in free
+// memory. For reports; one step for each span, under the lock.
 #ifndef MOUND_HEAP_SPANSEARCH_H
 #define MOUND_HEAP_SPANSEARCH_H
 

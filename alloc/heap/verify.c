@@ -70,8 +70,8 @@ unsigned mheap_verify(struct mheap *h) {
     const struct largestats *large = &h->stats->large;
     nwrong += r->nlarge != large->nmallocs - large->nfrees;
     nwrong += r->large_bytes != large->alloc_bytes;
-    // Pages between pagealloc and a span (being populated or released, or in
-    // a span that its class does not know yet) are in use for the counters.
+    // Pages between pagealloc and a span (being populated or released, or in a
+    // span that its class does not have yet) count as in use.
     nwrong += r->inuse_pages > h->stats->inuse_pages;
     nwrong += h->stats->inuse_pages + h->pages.nfree > h->stats->sys_pages;
     nwrong += pagealloc_verify(&h->pages);

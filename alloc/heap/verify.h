@@ -1,4 +1,4 @@
-// verify.h: what must be true of a heap, as a walk over all of it.
+// verify.h: checks the invariants of a heap by a walk over all of it.
 #ifndef MOUND_HEAP_VERIFY_H
 #define MOUND_HEAP_VERIFY_H
 
