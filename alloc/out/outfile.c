@@ -1,8 +1,9 @@
 // outfile.c: see outfile.h.
 //
-// A folder is opened once, and all is done by names in it. After a system call that
-// failed another way is tried only if there may be an ordinary cause, as a file system
-// that can do less: a filter that refused the first may kill the process at the next.
+// A directory is opened once, and everything is done by names in it. After a
+// failed system call another is tried only if the cause may be ordinary, such
+// as a filesystem with fewer features: a filter that refused the first may kill
+// for the next.
 #include "out/outfile.h"
 
 #include <errno.h>
@@ -23,7 +24,7 @@ enum {
 
 static const char own_name[] = ".mound-";
 
-// struct placing is a file on its way to its name.
+// struct placing is a file before it has its final name.
 struct placing {
     int dir;
     int fd; // without a name; or -1: it has the name own
@@ -35,8 +36,8 @@ struct placing {
 static struct turn turn;
 static struct placing placing; // whose turn it is
 
-// random_name makes a name that no other process should have: pids are the same in
-// other pid namespaces. Who guesses it can only make us take another.
+// random_name makes a name that no other process should use: other pid
+// namespaces have the same PIDs. Guessing it only makes us choose another.
 static void random_name(char ret_name[sizeof placing.own]) {
     static uint64_t counter;
     uint64_t x = sys_secret() + ++counter;
@@ -152,8 +153,8 @@ static int write_file(struct placing *p, const struct outfile *out) {
     return error;
 }
 
-// write_stream opens what outtarget found to be a pipe or a device. It may be
-// another thing by now.
+// write_stream opens what outtarget found to be a pipe or a device. It may have
+// been replaced by now.
 static int write_stream(const struct placing *p, const struct outfile *out) {
     struct file_status there;
     int fd = file_open_stream(p->dir, p->name.text);
@@ -175,8 +176,8 @@ static int write_descriptor(int fd, const struct outfile *out) {
     return fd >= 0 && sys_file_of(fd, &there) ? out->write(fd) : -EBADF;
 }
 
-// write_there writes to what the name stands for that is no file; *ret_done: there
-// was such a thing, or it cannot be known.
+// write_there writes to a name that is not a regular file; *ret_done: it was
+// not one, or that cannot be known.
 static int write_there(struct placing *p, const struct outfile *out,
                        bool *ret_done) {
     struct outtarget target;
@@ -240,7 +241,7 @@ static void complain(const char *variable, const struct outname *name,
     print_flush(&out);
 }
 
-// look returns what would go wrong, as far as it can be known.
+// look returns the error that would occur, as far as it can be known.
 static int look(struct placing *p) {
     struct outtarget target = {OUTTARGET_FILE, -1};
     int error = 0;
@@ -277,7 +278,7 @@ int outfile_write(const struct outfile *out, uint64_t number) {
     bool last = number == 0;
     int error = turn_take(&turn, last ? OUTFILE_WAIT_NS : 0);
     if (error == -EDEADLK && last) {
-        // Our own writer will never go on.
+        // Our own writer, which we interrupted, will never continue.
         outfile_abandon();
         error = 0;
     }

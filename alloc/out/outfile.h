@@ -1,6 +1,6 @@
-// outfile.h: files that this process writes about itself, and how they are
-// written. All by raw system calls, since stdio may be closed, locked or replaced
-// by then; nothing here allocates.
+// outfile.h: writes the output files of this process, by raw system calls,
+// since stdio may be closed, locked or replaced by then. Nothing here
+// allocates.
 #ifndef MOUND_OUTFILE_H
 #define MOUND_OUTFILE_H
 
@@ -8,29 +8,30 @@
 #include "out/outname.h"
 
 enum {
-    // What the end of the process waits for a file that another thread writes.
+    // How long the end of the process waits for another thread that is writing.
     OUTFILE_WAIT_S = 10,
 };
 #define OUTFILE_WAIT_NS ((uint64_t)OUTFILE_WAIT_S * 1000000000u)
 
 // struct outfile is the file that one environment variable names.
 struct outfile {
-    const char *variable; // for complaints; NULL: none, nor said
+    const char *variable; // for error messages; NULL: none are printed
     const char *path;     // see outname.h
     // Writes the contents to fd; 0 or -errno. It may be called a second time, for
     // another file.
     int (*write)(int fd);
     int *said;       // the error that outfile_look has complained of
     const char *tag; // behind the stem of the name, as the number; or NULL
-    // Of a file that this process writes again and again: which of the names that a file
-    // may have it got the first time, 0 before that. NULL: each is new.
+    // For a file that this process writes again and again: the number of the
+    // name that it got the first time; 0 before that. NULL: each write makes a
+    // new file.
     uint64_t *which;
 };
 
-// outfile_look, in the constructor, says at once if the file cannot be written as
-// things are now, since at the end there may be no stderr to say it to. A copy of
-// standard error is kept for what is found then, unless it is a pipe; if the file is
-// standard output or standard error, a copy of that in any case.
+// outfile_look, in the constructor, reports at once if the file cannot be
+// written as things are now, since there may be no stderr at the end. It keeps
+// a copy of standard error for later errors, unless that is a pipe; if the file
+// is standard output or standard error, a copy of that in any case.
 void outfile_look(const struct outfile *out);
 
 // outfile_write writes the file without a name, or under one of its own, and then
@@ -49,9 +50,9 @@ void outfile_look(const struct outfile *out);
 // exit; others stand in the place of %n, or before the name's ending (heap.pb.gz:
 // heap.2.pb.gz).
 //
-// One thread at a time: -EBUSY while another is at it; the one at exit waits
-// OUTFILE_WAIT_S seconds for it, and takes over from a writer that it interrupted.
-// Else 0 or -errno.
+// One thread at a time: -EBUSY while another is writing; the call at exit waits
+// OUTFILE_WAIT_S seconds for it, and takes over from a writer that it
+// interrupted. Otherwise 0 or -errno.
 int outfile_write(const struct outfile *out, uint64_t number);
 
 // outfile_abandon removes what a writer that was interrupted for good, in this

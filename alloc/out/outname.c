@@ -32,8 +32,8 @@ const char *outname_set(char *ret_path, const char *value) {
 }
 
 void outname_init(void) {
-    // By the name that a user knows: of redis-server, which may be a link to a program
-    // that has several, and of a script.
+    // The name that a user knows: redis-server may be a link to a program with
+    // several names; a script has its own.
     size_t n = str_len(sys_started_as());
     if (n > 0 && n < sizeof program_path) {
         memcpy(program_path, sys_started_as(), n + 1);
@@ -149,8 +149,8 @@ void outname_start(struct outname *name, const char *template,
     name->too_long = folder.too_long;
 }
 
-// make fills in the last part. Numbers stand before its ending, that is, all from
-// its first dot on; the number of a forked process stands at its end.
+// make fills in the last part. Numbers go before its ending, which begins at
+// its first dot; the PID of a forked process goes at its end.
 static void make(struct outname *name, bool tagged, uint64_t counter,
                  uint64_t number, uint64_t other, uint64_t pid) {
     const char *last = last_part(name->template);

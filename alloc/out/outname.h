@@ -1,5 +1,5 @@
-// outname.h: the names of files that this process writes about itself: what the
-// user wrote, and what stands for % in it.
+// outname.h: makes the names of output files from what the user wrote,
+// replacing the % sequences.
 #ifndef MOUND_OUTNAME_H
 #define MOUND_OUTNAME_H
 
@@ -11,7 +11,8 @@ enum { OUTNAME_PATH_MAX = 4096, OUTNAME_MAX = 512 };
 // for OUTNAME_PATH_MAX bytes, and returns NULL; or why it cannot.
 const char *outname_set(char *ret_path, const char *value);
 
-// outname_init finds out the program's name, while the process still sees /proc.
+// outname_init determines the program's name, while the process can still read
+// /proc.
 void outname_init(void);
 const char *outname_program(void);
 

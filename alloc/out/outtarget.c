@@ -1,9 +1,9 @@
 // outtarget.c: see outtarget.h.
 //
-// A file is replaced by a rename, which does not follow links: nobody can lead us
-// to another file by a link. But a rename in the place of /dev/stdout or /dev/null
-// would take it away from every program. So links are followed here, only to see
-// whether a device, a pipe or a descriptor is at their end.
+// A file is replaced by a rename, which does not follow links: no link can
+// redirect us to another file. But renaming over /dev/stdout or /dev/null would
+// remove it for every program. So links are followed here, only to see whether
+// a device, a pipe or a descriptor is at their end.
 #include "out/outtarget.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-// outtarget.h: what stands under a name that the user gave: the place for a file,
-// or something to print to. By what it is, not by how it is spelled.
+// outtarget.h: determines what exists under a name that the user gave: a place
+// for a file, or something to print to. By its type, not by its spelling.
 #ifndef MOUND_OUTTARGET_H
 #define MOUND_OUTTARGET_H
 
@@ -16,9 +16,9 @@ struct outtarget {
     int fd; // of OUTTARGET_DESCRIPTOR
 };
 
-// outtarget_find fills *ret_target for name in the folder dir and returns 0, or
-// -errno: there is something that is neither, or cannot be looked at. It opens
-// nothing but folders. One thread at a time.
+// outtarget_find fills *ret_target for name in the directory dir and returns 0,
+// or -errno: it is of another type, or cannot be examined. It opens only
+// directories. One thread at a time.
 int outtarget_find(int dir, const char *name, struct outtarget *ret_target);
 
 #endif // MOUND_OUTTARGET_H

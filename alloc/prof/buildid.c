@@ -70,7 +70,7 @@ static size_t find_in_file(int fd, char ret_text[BUILDID_TEXT]) {
 }
 
 size_t buildid_of_file(const char *path, char ret_text[BUILDID_TEXT]) {
-    // To open a pipe may wait for ever, and a device may do anything.
+    // Opening a pipe may block, and opening a device may have any effect.
     if (sys_is_special(path))
         return 0;
     int fd = sys_open_read(path);

@@ -1,5 +1,5 @@
-// buildid.h: the GNU build id of a file, by which readers tell whether they have the
-// same one.
+// buildid.h: the GNU build ID of a file, by which readers recognise the same
+// file.
 #ifndef MOUND_PROF_BUILDID_H
 #define MOUND_PROF_BUILDID_H
 
@@ -15,8 +15,8 @@ enum {
 size_t buildid_write(const uint8_t *bytes, size_t n,
                      char ret_text[BUILDID_TEXT]);
 
-// buildid_of_file writes that of a file in hexadecimal and returns its length; 0 if it
-// has none or can't be read.
+// buildid_of_file writes the build ID of a file in hexadecimal and returns its
+// length; 0 if it has none or cannot be read.
 size_t buildid_of_file(const char *path, char ret_text[BUILDID_TEXT]);
 
 #endif // MOUND_PROF_BUILDID_H

@@ -15,7 +15,8 @@ enum {
     WORD = sizeof(uint64_t),
 };
 static const uint64_t MARK = ((uint64_t)1 << FILLED_SHIFT) - 1;
-// No byte of a mark is zero: a NUL one byte too far would go unseen.
+// No byte of a mark is zero: otherwise a NUL written one byte too far would go
+// unseen.
 static const uint64_t NO_ZERO = 0x0101010101010101;
 
 enum state { LIVE = 1, FREED = 2 };
@@ -27,7 +28,7 @@ COLD void canary_init(uint64_t new_secret) {
     secret = new_secret;
 }
 
-// struct place is where an object may be, and a number that nobody can guess from it.
+// struct place is a place for an object, and a secret number derived from it.
 struct place {
     char *base;
     size_t room;
@@ -80,7 +81,7 @@ static char *end_at(const struct place *at) {
     return at->base + at->room - CANARY_END_BYTES;
 }
 
-// size_most is how long an object there can be.
+// size_most returns the largest size of an object in that place.
 static size_t size_most(const struct place *at) {
     return at->room - at->front - CANARY_END_BYTES;
 }
@@ -102,8 +103,8 @@ void *canary_set(void *base, size_t room, size_t front, size_t size) {
     return p;
 }
 
-// written_behind returns how far behind an object of size bytes something was
-// written: 0 for nowhere.
+// written_behind returns how far after the end of an object of size bytes
+// something was written: 0 if nothing.
 static size_t written_behind(const struct place *at, size_t size) {
     const unsigned char *behind = (unsigned char *)object_of(at) + size;
     size_t nfilled = size_most(at) - size;
@@ -116,7 +117,7 @@ static size_t written_behind(const struct place *at, size_t size) {
     return nfilled;
 }
 
-// written_before returns how far before it.
+// written_before returns how far before its beginning.
 static size_t written_before(const struct place *at, size_t size) {
     uint64_t want = head_of(at, size, LIVE);
     uint64_t got = load(object_of(at) - CANARY_HEAD_BYTES);
@@ -134,7 +135,8 @@ static bool may_be(const struct place *at) {
              at->front <= CANARY_FRONT_MAX));
 }
 
-// size_by_head returns the size that the head says, and its state; 0: it says none.
+// size_by_head returns the size in the head, and the state; 0 if the head is
+// invalid.
 static enum state size_by_head(const struct place *at, size_t *ret_size) {
     uint64_t head = load(object_of(at) - CANARY_HEAD_BYTES);
     size_t size = (head ^ mix(at, KIND_STREAM, 0)) & CANARY_SIZE_MAX;

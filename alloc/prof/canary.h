@@ -1,6 +1,6 @@
-// canary.h: marks before and behind each object of MOUND_HARDENED=2, which say how
-// long the object is, whether it is live, and whether somebody wrote past its end or
-// before its beginning.
+// canary.h: marks before and after each object of MOUND_HARDENED=2. They hold
+// its length and whether it is live, and show writes past its end or before its
+// beginning.
 //
 //   base      base + front - 16        base + front             base + room
 //   | nothing | head, 8 | front, 8     | object | filled bytes | end, 8 |
@@ -10,8 +10,9 @@
 // depend on both. Above 4096 bytes of alignment there is no head and no front
 // canary (front is 0): the state is in the end.
 //
-// The head is written last and atomically, and changed first, so that a walk over
-// objects that others make and free meanwhile can tell what is no object yet.
+// The head is written last and atomically, and changed first, so that a walk
+// over objects that other threads allocate and free recognises what is not yet
+// an object.
 #ifndef MOUND_PROF_CANARY_H
 #define MOUND_PROF_CANARY_H
 
@@ -23,7 +24,7 @@ enum { CANARY_HEAD_BYTES = 16, CANARY_END_BYTES = 8, CANARY_FRONT_MAX = 4096 };
 // canary_init draws the secret, once, before any other call.
 void canary_init(uint64_t secret);
 
-// canary_front returns how far behind its base an object of an alignment begins.
+// canary_front returns the distance from the base to an object of an alignment.
 static inline size_t canary_front(size_t align) {
     return align <= CANARY_HEAD_BYTES  ? (size_t)CANARY_HEAD_BYTES
            : align <= CANARY_FRONT_MAX ? align
@@ -38,9 +39,9 @@ void *canary_set(void *base, size_t room, size_t front, size_t size);
 enum canary {
     CANARY_LIVE,
     CANARY_FREED,
-    CANARY_OVER,   // live, and what is behind it was written
-    CANARY_UNDER,  // live, and what is before it was written
-    CANARY_BROKEN, // there are traces of an object
+    CANARY_OVER,   // live, and bytes after it were written
+    CANARY_UNDER,  // live, and bytes before it were written
+    CANARY_BROKEN, // both, or the marks are damaged
     CANARY_NONE,   // no object begins there
 };
 
@@ -55,8 +56,8 @@ struct canary_object {
 enum canary canary_look(void *base, size_t room, const void *p,
                         struct canary_object *ret);
 
-// canary_find looks for an object, and for one that nobody else is about to make or
-// to free in this moment.
+// canary_find looks for an object, including one that other threads may be
+// allocating or freeing at this moment.
 enum canary canary_find(void *base, size_t room, struct canary_object *ret);
 
 // canary_free makes a live object a freed one, once: false if it is none.

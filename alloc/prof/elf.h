@@ -1,5 +1,5 @@
-// elf.h: what we read of ELF files of 64 bits, in files and in memory. Every number in
-// one may be anything: nothing is done with it but to read there, or not.
+// elf.h: what we read of 64-bit ELF files, in files and in memory. Every number
+// in one may be wrong: each is checked before anything is read by it.
 #ifndef MOUND_PROF_ELF_H
 #define MOUND_PROF_ELF_H
 

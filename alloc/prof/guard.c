@@ -1,8 +1,8 @@
 // guard.c: see guard.h.
 //
-// A slot is in the queue, in the hand of one thread, or live. It changes hands
-// under the lock (out of the queue and into it) or by its state (from live into
-// the hand of the thread that frees it), so the work on it needs no lock.
+// A slot is in the queue, owned by one thread, or live. It changes owner under
+// the lock (out of and into the queue) or by its state (from live to the thread
+// that frees it), so the work on it needs no lock.
 #include "prof/guard.h"
 
 #include <string.h>
@@ -53,7 +53,7 @@ static void push(struct guard_pool *g, uint32_t slot) {
     mutex_unlock(&g->lock);
 }
 
-// pop takes the slot that rested longest, and a random number along with it.
+// pop takes the slot that was free the longest, and a random number.
 static uint32_t pop(struct guard_pool *g, uint64_t *ret_random) {
     mutex_lock(&g->lock);
     uint32_t slot = g->first;
@@ -120,7 +120,8 @@ static uintptr_t damaged(uintptr_t from, uintptr_t to) {
     return 0;
 }
 
-// find_damage looks behind the object first: that is where it is likely.
+// find_damage checks the bytes after the object first: overflows are the
+// likelier.
 static uintptr_t find_damage(const struct guard_pool *g,
                              const struct guard_slot *s, uintptr_t page) {
     uintptr_t found = damaged(s->addr + s->size, page + g->page_size);
@@ -195,7 +196,7 @@ enum guard_verdict guard_free(struct guard_pool *g, void *p,
     if (verdict != GUARD_OK)
         return verdict;
     uint32_t live = GUARD_LIVE;
-    // acquire, release: the slot is in our hand; partner: state_of
+    // acquire, release: this thread now owns the slot; partner: state_of
     if (!atomic_compare_exchange_strong_explicit(&s->state, &live, GUARD_FREED,
                                                  memory_order_acq_rel,
                                                  memory_order_relaxed))
@@ -213,7 +214,7 @@ enum guard_verdict guard_free(struct guard_pool *g, void *p,
     return verdict;
 }
 
-// print_place prints where addr is, seen from the object of a slot.
+// print_place prints where addr is relative to the object of a slot.
 static void print_place(struct print *out, const struct guard_slot *s,
                         uintptr_t addr) {
     bool before = addr < s->addr;
@@ -307,9 +308,9 @@ static size_t distance(const struct guard_slot *s, uintptr_t addr) {
     return addr < s->addr + s->size ? 0 : addr - s->addr - s->size;
 }
 
-// nearest_slot returns the slot that a fault has to do with: that of its page,
-// or beside the guard the one whose object is nearer. NULL if no object was
-// there ever.
+// nearest_slot returns the slot that a fault belongs to: that of its page; for
+// a guard page, the neighbour whose object is nearer. NULL if there never was
+// one.
 static struct guard_slot *nearest_slot(const struct guard_pool *g,
                                        uintptr_t addr) {
     size_t page = (addr - g->start) / g->page_size;

@@ -1,16 +1,16 @@
-// guard.h: objects that stand alone, between pages that may not be touched. A
-// few allocations are put here; what then runs over the end of its object, or
-// uses it after its free, faults at that very instruction, and the report names
-// the stacks. The idea is that of GWP-ASan.
+// guard.h: objects between inaccessible pages. A few allocations are placed
+// here; code that runs over the end of its object, or uses it after its free,
+// faults at that very instruction, and the report has the stacks. The idea is
+// that of GWP-ASan.
 //
 //   | guard |      object 0 | guard |object 1 .......| guard |  ...  | guard |
 //           '---- slot 0 ---'       '---- slot 1 ----'
 //
-// Each slot and each guard is one page of the system. An object stands at the
-// right end of its slot or at the left end. What is left of the page holds a
-// pattern, which is looked at when the object is freed: that finds what is
-// written too near to fault. A free slot cannot be touched, and rests until all
-// that were freed before it have been used again.
+// Each slot and each guard is one system page. An object is at the right end of
+// its slot or at the left end. The rest of the page holds a pattern that is
+// checked when the object is freed: that finds writes too close to fault. A
+// free slot is inaccessible, and is not reused until all slots freed before it
+// were.
 //
 // Costs a page of memory for each live object, about 600 bytes a slot for
 // records, and two system calls an object.
@@ -31,8 +31,8 @@ enum guard_verdict {
     GUARD_OK,          // freed
     GUARD_OVERWRITTEN, // freed; the pattern around it was no longer whole
     GUARD_DOUBLE_FREE, // the object that was there is freed
-    GUARD_INTERIOR,    // in an object, or beside one: freed or not
-    GUARD_NEVER,       // no object was there ever
+    GUARD_INTERIOR,    // inside an object, or beside one: freed or not
+    GUARD_NEVER,       // no object was ever there
 };
 
 enum guard_state {
@@ -41,22 +41,22 @@ enum guard_state {
     GUARD_FREED,
 };
 
-// struct guard_trace says who did something. Written by one thread at a time,
-// read by reports at any time.
+// struct guard_trace says which thread did something, and its stack. Written by
+// one thread at a time, read by reports at any time.
 struct guard_trace {
     int tid;
     _Atomic uint32_t npcs;
     uintptr_t pcs[GUARD_PCS];
 };
 
-// struct guard_slot is what is known of the object in a slot, or of the last.
-//   (o) written by the thread that has the slot in hand
+// struct guard_slot is the record of the object in a slot, or of its last one.
+//   (o) written by the thread that owns the slot
 struct guard_slot {
-    _Atomic uint32_t state; // enum guard_state; to make it FREED is to take it
+    _Atomic uint32_t state; // enum guard_state; setting FREED takes it
     _Atomic uint32_t told;  // the state that a fault was reported in, or FRESH
     uint32_t next;          // (l) in the queue
     uintptr_t addr;         // (o)
-    size_t size;            // (o) as asked for
+    size_t size;            // (o) as requested
     uintptr_t damage;       // (o) the byte found overwritten at the free, or 0
     struct guard_trace allocated; // (o)
     struct guard_trace freed;     // (o)
@@ -80,8 +80,8 @@ struct guard_pool {
 
     _Atomic uint64_t nmallocs;    // (a)
     _Atomic uint64_t nfrees;      // (a)
-    _Atomic uint64_t live_bytes;  // (a) as asked for
-    _Atomic uint64_t total_bytes; // (a) as asked for, of all ever
+    _Atomic uint64_t live_bytes;  // (a) as requested
+    _Atomic uint64_t total_bytes; // (a) as requested, of all objects ever
     _Atomic uint64_t nlost;       // (a) slots that could not be protected again
 
     // Of the report of a fault: a signal stack may be small.
@@ -103,14 +103,14 @@ bool guard_init(struct guard_pool *g, unsigned nslots);
 void *guard_alloc(struct guard_pool *g, size_t size, size_t align,
                   const uintptr_t *pcs, unsigned npcs);
 
-// guard_owns says whether p lies in the pool, be it an object or not.
+// guard_owns says whether p is in the pool, whether it is an object or not.
 ALWAYS_INLINE bool guard_owns(const struct guard_pool *g, const void *p) {
-    // relaxed: who got p from the pool has seen the pool made
+    // relaxed: a thread that got p from the pool sees the pool
     return (uintptr_t)p - g->start <
            atomic_load_explicit(&g->nbytes, memory_order_relaxed);
 }
 
-// guard_usable_size returns the size that the object at p was asked for with; 0
+// guard_usable_size returns the size that was requested for the object at p; 0
 // if p is no live object. p is owned.
 size_t guard_usable_size(const struct guard_pool *g, const void *p);
 
@@ -138,22 +138,23 @@ void guard_describe_free(const struct guard_pool *g, enum guard_verdict verdict,
 
 // guard_describe prints what a fault at addr, which is owned, was: in the same
 // form, "mound: heap overflow: ...", "heap underflow", "use after free" or
-// "wild access". pcs is the stack that faulted, access what it wanted. Takes no
-// lock.
+// "wild access". pcs is the stack that faulted, access the kind of access.
+// Takes no lock.
 void guard_describe(const struct guard_pool *g, uintptr_t addr,
                     enum fault_access access, const uintptr_t *pcs,
                     unsigned npcs, struct print *out);
 
 // guard_fault is for the function that fault_watch calls: if addr is owned, it
-// writes the report to descriptor 2 and returns true. An object has one while it
-// lives and one after its free: who handles the fault by doing nothing has it
-// again for ever. While another thread writes one it waits, up to a second, so
-// that the process does not end in the middle of it. Taking the stack may call
-// malloc (libunwind does): the caller guards against that.
+// writes the report to descriptor 2 and returns true. An object gets one report
+// while it is live and one after its free: a program that handles the fault by
+// doing nothing repeats it for ever. While another thread writes a report it
+// waits, up to a second, so that the process does not end in the middle of
+// that. Taking the stack may call malloc (libunwind does): the caller guards
+// against that.
 bool guard_fault(struct guard_pool *g, uintptr_t addr, const void *context);
 
-// guard_forked_bare is for a child made without handlers. If the lock was held
-// the pool hands out nothing more; what is live can be used and freed.
+// guard_forked_bare is for a child made without handlers. If the lock was held,
+// the pool makes no new objects; live ones can be used and freed.
 void guard_forked_bare(struct guard_pool *g);
 
 #endif // MOUND_PROF_GUARD_H

@@ -107,8 +107,8 @@ static uint32_t word_at(const uint8_t *p) {
     return word;
 }
 
-// find_match returns where the four bytes at i stood last, within reach, or i;
-// and notes that they stand at i now.
+// find_match returns where the four bytes at i occurred last, within reach, or
+// i; and notes them at i.
 static size_t find_match(struct gzip *z, size_t i) {
     uint32_t word = word_at(z->in + i);
     uint16_t *head = &z->heads[word * HASH_FACTOR >> (32 - GZIP_HASH_BITS)];

@@ -1,10 +1,9 @@
 // gzip.h: bytes on their way to a descriptor, packed as a gzip file or as they
 // are. It allocates nothing and calls only write.
 //
-// A file is cut into blocks that know nothing of each other. Repeats within a
-// block are found by a hash of four bytes and written with deflate's fixed
-// codes: far from the best, but a profile is mostly repeats of the stack
-// before.
+// A file is cut into independent blocks. Repeats within a block are found by a
+// hash of four bytes and written with deflate's fixed codes: not the best
+// compression, but most of a profile repeats the stack before.
 #ifndef MOUND_PROF_GZIP_H
 #define MOUND_PROF_GZIP_H
 
@@ -14,7 +13,7 @@ enum {
     GZIP_BLOCK = 1 << 16,
     GZIP_HASH_BITS = 13,
     GZIP_SYMBOLS = 286, // bytes, the end of a block, lengths
-    // The longest that a block can become, with what stands before and after.
+    // The longest block, with what precedes and follows it.
     GZIP_OUT = GZIP_BLOCK + GZIP_BLOCK / 8 + 64,
 };
 

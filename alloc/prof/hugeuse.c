@@ -5,19 +5,19 @@
 
 enum { STEPS_LOCKED = 512 }; // spans or free pages looked at under one lock
 
-// struct walk is how far it has come, and what it found.
+// struct walk is the position of the walk and its results.
 struct walk {
     struct mheap *h;
     uintptr_t at;
     uintptr_t large_end; // of the large object that at is in; or lower
-    bool large_live;     // and whether anybody uses that
-    uintptr_t region;    // the last that was looked at
+    bool large_live;     // and whether that is in use
+    uintptr_t region;    // the last region examined
     bool region_is_huge;
     struct hugeuse use;
 };
 
-// has_released says whether a page of the region at start was given back, or moved
-// elsewhere, or never touched. It is no huge page then, whatever was asked for.
+// has_released says whether a page of the region at start was released, moved
+// away or never touched: it cannot be a huge page then.
 static bool has_released(const struct arena *a, uintptr_t start) {
     size_t page = arena_page(start);
     const uint64_t *bits = a->chunks[page / CHUNK_PAGES].scavenged;
@@ -38,7 +38,7 @@ static bool is_huge(struct walk *w, uintptr_t addr) {
     return w->region_is_huge;
 }
 
-// add counts [w->at, to), which is within one region and has so much of live
+// add counts [w->at, to), which is within one region and has live bytes of live
 // objects.
 static void add(struct walk *w, uintptr_t to, size_t live) {
     if (is_huge(w, w->at)) {
@@ -48,7 +48,7 @@ static void add(struct walk *w, uintptr_t to, size_t live) {
     w->at = to;
 }
 
-// live_between adds up what the slots that are not free have of [from, to).
+// live_between returns the bytes in [from, to) of slots that are not free.
 static size_t live_between(const struct mspan *s, uintptr_t from,
                            uintptr_t to) {
     size_t live = 0;
@@ -61,8 +61,8 @@ static size_t live_between(const struct mspan *s, uintptr_t from,
     return live;
 }
 
-// live_of is live_between for the whole span, from the count that others may be
-// changing under the lock of the class.
+// live_of is live_between for the whole span, by its count, which other threads
+// may be changing under the lock of the class.
 __attribute__((no_sanitize("thread"))) static size_t
 live_of(const struct mspan *s) {
     unsigned nfree = *(const volatile uint16_t *)&s->nfree;
@@ -115,7 +115,7 @@ static bool any_huge_locked(const struct mheap *h) {
     return false;
 }
 
-// steps_locked goes on from w->at, and returns false at the end of the heap.
+// steps_locked continues at w->at, and returns false at the end of the heap.
 static bool steps_locked(struct walk *w) {
     for (unsigned n = 0; n < STEPS_LOCKED; n++) {
         const struct arena *a = pagealloc_arena_from(&w->h->pages, w->at);

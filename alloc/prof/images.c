@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "os/sys.h"
 
-// What comes when there are no more numbers.
+// For images beyond the last number.
 static const struct image one_too_many = {
     .code = {.limit = UINTPTR_MAX}, .number = IMAGES_MAX, .name = ""};
 
@@ -15,7 +15,7 @@ static struct image *_Atomic *chain_of(struct images *is, uint64_t sum) {
     return &is->chains[sum % IMAGES_CHAINS];
 }
 
-// look_up finds the image of an object by what is in memory at its place.
+// look_up finds the image of an object by the memory at its address.
 static const struct image *look_up(struct images *is,
                                    const struct loaded *object, uint64_t sum) {
     // acquire: sees it filled in; partner: release in images_add_locked
@@ -40,12 +40,12 @@ enum image_found images_find(struct images *is, struct image_finder *f,
         else if (!f->object.stays)
             f->image = look_up(is, &f->object, loaded_sum(&f->object));
     }
-    // One that is not in a file, as the kernel's, has no path.
+    // Code that is not in a file, such as the vDSO, has no path.
     if (f->object.stays || str_find(f->object.name, '/') == NULL)
         return IMAGE_NONE;
     if (f->image == NULL)
         return IMAGE_NEW;
-    // Frame pointers may lead to what is no code.
+    // Frame pointers may lead to an address that is no code.
     return pc >= f->image->code.start && pc < f->image->code.limit ? IMAGE_KNOWN
                                                                    : IMAGE_NONE;
 }

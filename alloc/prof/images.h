@@ -1,10 +1,10 @@
-// images.h: which library an address in a profile was in when the sample was taken.
-// Libraries are unloaded, and others come to their place: what is mapped there when
-// the profile is written may be another one.
+// images.h: which library an address in a profile was in when the sample was
+// taken. Libraries are unloaded and others loaded at the same address: the
+// mapping there may be another one when the profile is written.
 //
-// Images are numbered from 1 in order of their first sample, and never forgotten.
-// Number 0 is for what stays where it is (the program, the C library, mound), and for
-// code that the loader does not know.
+// Images are numbered from 1 in the order of their first samples, and never
+// removed. Number 0 is for code that is never unloaded (the program, the C
+// library, mound), and for code that the loader does not know.
 #ifndef MOUND_PROF_IMAGES_H
 #define MOUND_PROF_IMAGES_H
 
@@ -68,8 +68,8 @@ void images_add_locked(struct images *is, struct image_finder *f, uintptr_t pc,
 // image_build_id writes an image's build ID in hexadecimal and returns its length.
 size_t image_build_id(const struct image *i, char ret_text[BUILDID_TEXT]);
 
-// image_is_at says whether a mapping is what an image's code was in: the same place
-// and the same build ID. Of one without build ID that is never sure.
+// image_is_at says whether a mapping is that of an image's code: the same
+// address and the same build ID. Without a build ID it returns false.
 bool image_is_at(const struct image *i, const struct mapping *m);
 
 static inline const struct image *images_newest(const struct images *is) {

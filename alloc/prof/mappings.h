@@ -11,11 +11,11 @@ enum { MAPPINGS_BUFFER = 8 << 10 }; // at least a line: a path and 80 characters
 // struct mapping is one of them.
 struct mapping {
     uint64_t start;
-    uint64_t limit; // the first address behind it
+    uint64_t limit; // the first address after it
     uint64_t offset;
     // A path; or [vdso] and the like; or "". " (deleted)" is cut.
     const char *name;
-    bool deleted; // there is no such file any more, or it is another
+    bool deleted; // the file was removed or replaced
 };
 
 // struct mappings is the list being read. 8 KiB: static, not on a stack.
@@ -27,9 +27,9 @@ struct mappings {
 // mappings_open opens the list; if it can't, there are none to read.
 void mappings_open(struct mappings *list);
 
-// mappings_next gives the next executable mapping, in order of addresses, and
-// false after the last. The name stays until the next call. Mappings of no file
-// and no name are left out: nobody could look anything up in them.
+// mappings_next returns the next executable mapping, by ascending address, and
+// false after the last. The name is valid until the next call. Mappings without
+// file and name are skipped: no reader could look anything up in them.
 bool mappings_next(struct mappings *list, struct mapping *ret_mapping);
 
 // mappings_next_text gives the next piece of the list as the kernel writes it,

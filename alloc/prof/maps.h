@@ -1,7 +1,8 @@
-// maps.h: what is mapped where, by the kernel's list (/proc/self/maps), line by line.
+// maps.h: the mappings of the process, from the kernel's list
+// (/proc/self/maps), line by line.
 //
-// The loader is not called: its lists are changed under a lock that the thread we run
-// on may hold.
+// The loader is not called: it changes its lists under a lock that the calling
+// thread may hold.
 #ifndef MOUND_PROF_MAPS_H
 #define MOUND_PROF_MAPS_H
 
@@ -21,13 +22,13 @@ struct maps {
 // struct maps_line is one mapping.
 struct maps_line {
     uint64_t start;
-    uint64_t limit;  // the first address behind it
+    uint64_t limit;  // the first address after it
     uint64_t offset; // in the file
     bool executable;
     bool no_file;
-    // A path, with " (deleted)" behind it if that is gone; or [vdso] and the like; or
-    // "". Cut to what fits into the buffer, which also has some 73 bytes of numbers. It
-    // stays until the next call.
+    // A path, followed by " (deleted)" if the file is gone; or a name like
+    // [vdso]; or "". Cut to what fits into the buffer, which also holds about
+    // 73 bytes of numbers. Valid until the next call.
     char *name;
 };
 

@@ -5,8 +5,8 @@
 
 #include "prof/sums.h"
 
-// What was last said, so that nothing that only rises is seen to fall while
-// calls are in flight. Guarded by the lock of the list of caches.
+// The last results, so that no counter that only rises is seen to fall while
+// calls are in progress. Guarded by the lock of the list of caches.
 static struct {
     uint64_t mallocs[NUM_SIZECLASSES];
     uint64_t frees[NUM_SIZECLASSES];
@@ -90,8 +90,8 @@ static void read_heap_locked(struct mheap *h, struct mound_memstats *ret) {
         atomic_load_explicit(&h->release_refused, memory_order_relaxed);
 }
 
-// add_beside adds what lies in no span: it counts with large objects, and as so much
-// memory in use.
+// add_beside adds blocks that are in no span: they count as large objects, and
+// as in use.
 static void add_beside(const struct heapstats *st, struct mound_memstats *ret) {
     struct sums_beside beside = sums_read_beside(st);
     ret->heap_inuse += beside.bytes;
@@ -114,7 +114,8 @@ void memstats_read_locked(struct mheap *h, struct list *caches, size_t ncaches,
     mutex_unlock(&h->lock);
     ret->buckhash_sys = mheap_profile_bytes(h);
     mutex_lock(&h->persistent.lock);
-    // What persistentalloc mapped and has not handed out yet belongs to nobody.
+    // What persistentalloc mapped and has not handed out yet counts for none of
+    // these.
     uint64_t handed_out = ret->mspan_sys + ret->mcache_sys + ret->other_sys +
                           ret->buckhash_sys +
                           (ret->gc_sys - load(&h->pages.arena_bytes));

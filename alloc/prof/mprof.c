@@ -6,7 +6,7 @@
 #include "base/bits.h"
 #include "prof/sample.h"
 
-// struct key is what makes a bucket the one it is.
+// struct key identifies a bucket.
 struct key {
     uint64_t hash;
     size_t size;
@@ -156,7 +156,7 @@ void mprof_init(struct mprof *mp, struct persistent *persistent) {
 
 struct mbucket *mprof_bucket(struct mprof *mp, size_t size,
                              const uintptr_t *pcs, unsigned npcs) {
-    // Of size 0 are stacks of frees, which are not counted.
+    // Size 0 is for stacks of frees, which are not counted.
     uint64_t rate =
         size == 0 ? 0 : atomic_load_explicit(&mp->rate, memory_order_relaxed);
     uint32_t n = (uint32_t)min_size(npcs, UNWIND_MAX);

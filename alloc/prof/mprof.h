@@ -1,11 +1,11 @@
 // mprof.h: the heap profile: which stacks allocated how much, by samples. After
 // Go 1.19 runtime/mprof.go.
 //
-// A bucket stands for all sampled objects of one size that were allocated by
-// one stack. The size is part of it, since the probability that an object was
-// sampled depends on its size alone: so each bucket is scaled up exactly.
-// Buckets are never freed and their chains only grow at the head, so readers
-// (a dump, a signal handler) take no lock.
+// A bucket is for all sampled objects of one size that one stack allocated. The
+// size is part of it because the probability that an object is sampled depends
+// on its size alone: so each bucket is scaled exactly. Buckets are never freed
+// and their chains only grow at the head, so readers (a dump, a signal handler)
+// take no lock.
 #ifndef MOUND_PROF_MPROF_H
 #define MOUND_PROF_MPROF_H
 
@@ -17,8 +17,8 @@
 
 enum {
     MPROF_CHAINS = 1 << 15,
-    // No more buckets than this: a program whose stacks never repeat (jitted
-    // code) would fill memory with them. Later stacks share one bucket a size,
+    // Limit of buckets: a program whose stacks never repeat (jitted code) would
+    // fill memory with them. Beyond it, stacks share one bucket for each size,
     // without addresses.
     MPROF_BUCKETS_MAX = 1 << 18,
 };
@@ -47,16 +47,17 @@ static inline uint16_t mbucket_image(const struct mbucket *b, uint32_t i) {
     return b->images_hash == 0 ? 0 : ((const uint16_t *)&b->pcs[b->npcs])[i];
 }
 
-// struct mprof_counts is what a bucket says, by objects or by bytes.
+// struct mprof_counts is the counts of a bucket, in objects or in bytes.
 struct mprof_counts {
     uint64_t nallocs;
     uint64_t ninuse;
 };
 
 static inline struct mprof_counts mprof_counts(const struct mbucket *b) {
-    // Frees first: those that come in between make in-use too large, not
-    // negative. acquire: nallocs is read after it; where the hardware shows
-    // what others counted in another order, the last line helps.
+    // Frees first: frees counted between the two reads then make in-use too
+    // large, not negative. acquire: nallocs is read after it. The hardware may
+    // show the counts of other threads in another order; the last line covers
+    // that.
     uint64_t nfrees = atomic_load_explicit(&b->nfrees, memory_order_acquire);
     uint64_t nallocs = atomic_load_explicit(&b->nallocs, memory_order_relaxed);
     return (struct mprof_counts){nallocs,
@@ -91,9 +92,9 @@ struct mprof {
 
 void mprof_init(struct mprof *mp, struct persistent *persistent);
 
-// mprof_bucket returns the bucket of a size and a stack, the caller's, of which the innermost
-// UNWIND_MAX addresses count, made when it is not there; NULL when there is no
-// memory for it. One that is there is found without a lock.
+// mprof_bucket returns the bucket of a size and the caller's stack, of which
+// the innermost UNWIND_MAX addresses count. It makes the bucket if there is
+// none; NULL when there is no memory. An existing one is found without a lock.
 struct mbucket *mprof_bucket(struct mprof *mp, size_t size,
                              const uintptr_t *pcs, unsigned npcs);
 

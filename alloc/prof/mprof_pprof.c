@@ -124,8 +124,8 @@ static void write_value_type(struct pprof *p, unsigned field, uint32_t type,
     write_message(p, field);
 }
 
-// write_about writes what is to be known of all samples. The last type is the
-// one that readers show unless asked: there is no need to name a default.
+// write_about writes what applies to all samples. Readers show the last type by
+// default, so no default is named.
 static void write_about(struct pprof *p) {
     static const unsigned type = PROFILE_SAMPLE_TYPE;
     write_strings(p);
@@ -198,7 +198,7 @@ static void write_mapping(struct pprof *p, const struct mapping *m,
 }
 
 // write_images writes the images that are in none of these mappings: they were
-// unloaded, or it cannot be told.
+// unloaded, or may have been.
 static void write_images(struct pprof *p, uint32_t id) {
     for (const struct image *i = p->out->newest_image; i != NULL;
          i = i->older) {
@@ -271,7 +271,7 @@ static bool add_all_locations(struct pprof *p) {
     return true;
 }
 
-// stackless_number is the number of a location that stands for no address.
+// stackless_number is the number of the location for samples without addresses.
 static uint32_t stackless_number(const struct pprof *p) {
     return p->locations.n + 1;
 }
@@ -341,8 +341,8 @@ static void write_sample(struct pprof *p, const struct mbucket *b) {
     write_message(p, PROFILE_SAMPLE);
 }
 
-// prepare gets all memory that will be needed, so that nothing is written when
-// it is refused.
+// prepare gets all memory that will be needed, so that nothing has been written
+// if it is refused.
 static bool prepare(struct pprof *p) {
     // Between counting and reading again libraries may be loaded.
     enum { MORE = 64 };

@@ -1,8 +1,8 @@
 // mprof_write.c: see mprof_write.h. Here the text of gperftools; the other form
 // is in mprof_pprof.c.
 //
-// All that is large is static, since a signal handler on a small stack may come
-// here.
+// All large data is static, since this may run in a signal handler on a small
+// stack.
 #include "prof/mprof_write.h"
 
 #include <errno.h>
@@ -16,8 +16,8 @@
 
 enum { DIGITS = 24 }; // of a number of 64 bits, and a few characters
 
-// What stands for a stack without addresses: google-pprof passes over lines
-// that have none. It is nobody's address, and not negative: near 0 google-pprof
+// The address written for a stack without addresses: google-pprof skips lines
+// that have none. No code is there, and it is not negative: near 0 google-pprof
 // finds some symbol, and at the very top it counts the line in the total only.
 static const uintptr_t NO_STACK = INTPTR_MAX;
 
@@ -82,10 +82,10 @@ static struct mprof_counts bytes_of(struct mprof_counts objects, size_t size) {
     return (struct mprof_counts){objects.nallocs * size, objects.ninuse * size};
 }
 
-// write_header writes the sums. Where both pairs have the same text, pprof
-// takes it that allocations were not counted, and names its two types
-// otherwise: a profile would change its types with its first free. So a 0
-// stands before one of them then, which no reader takes for another number.
+// write_header writes the sums. If both pairs have the same text, pprof assumes
+// that allocations were not counted and names its two types differently: a
+// profile would change its types with its first free. So one of them then has a
+// leading 0, which no reader takes for another number.
 static void write_header(struct mprof_output *out) {
     struct mprof_counts objects = {0, 0};
     struct mprof_counts bytes = {0, 0};
@@ -177,8 +177,8 @@ static void write_mappings(struct mprof_output *out) {
     write_images(out);
 }
 
-// write_heap_v2 needs no memory: it reads the counters twice rather than keep
-// them, so its first line may be behind the others.
+// write_heap_v2 needs no memory: it reads the counters twice instead of storing
+// them, so its first line may be older than the others.
 static int write_heap_v2(struct mprof_output *out, int fd) {
     find_images_there(out);
     gzip_start(&out->file, fd, GZIP_PLAIN);
@@ -192,7 +192,7 @@ static int write_heap_v2(struct mprof_output *out, int fd) {
 // write_output writes a profile as of now, or as of the peak of with_peak.
 static int write_output(const struct mprof *mp, struct mprof *with_peak,
                         enum mprof_format format, int fd, uint64_t wait_ns) {
-    static struct mprof_output out; // whose turn it is
+    static struct mprof_output out; // guarded by the turn
     static struct turn turn;
     int taken = turn_take(&turn, wait_ns);
     if (taken == -EBUSY || (taken != 0 && wait_ns == 0))

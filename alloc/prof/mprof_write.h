@@ -25,8 +25,9 @@ enum mprof_format {
 // another returns -EBUSY. Not for a child of vfork.
 int mprof_write(const struct mprof *mp, enum mprof_format format, int fd);
 
-// mprof_write_waiting, for the end of the process, waits so long for another call.
-// One of its own thread, which it interrupted, must never go on: it takes over.
+// mprof_write_waiting, for the end of the process, waits for another call for a
+// limited time. If it interrupted a call of its own thread, it takes over: that
+// call must never continue.
 int mprof_write_waiting(const struct mprof *mp, enum mprof_format format,
                         int fd, uint64_t wait_ns);
 

@@ -48,7 +48,8 @@ static void split_resident(const struct mound_page_stats *st, struct parts *p) {
     uint64_t large = least(capped(st->classes[0].live_bytes), p->live);
     uint64_t there_large = capped(st->resident_large);
     uint64_t there_small = capped(st->resident_small);
-    // Of large objects what is missing was never touched by who has them.
+    // The part of large objects without memory was never touched by the
+    // program.
     uint64_t absent = less(large, there_large);
     absent -= take(&p->live, absent);
     p->untouched = absent;

@@ -11,14 +11,14 @@ struct mound_page;
 //
 //   live + rounding + holes + caches + idle + records + other - absent == rss
 //
-// Where the reading says which pages have memory (resident_ns), each part is what of
-// it has memory, untouched is what of live has none, and absent is mostly 0. Where it
-// does not, each part is what mound counts, of which absent has no memory: never
-// touched, or swapped out. other is then a lower bound: the files and shared memory
-// that are mapped, and what exceeds all that mound counts.
+// If the page says which pages have memory (resident_ns), each part is what has
+// memory, untouched is what of live has none, and absent is usually 0. If it
+// does not, each part is what mound counts, and absent is how much of that has
+// no memory: never touched, or swapped out. other is then a lower bound: mapped
+// files and shared memory, and what exceeds everything mound counts.
 struct parts {
-    uint64_t live;     // objects in use, as large as was asked for
-    uint64_t rounding; // what their slots are larger; 0 if not known
+    uint64_t live;     // objects in use, as requested
+    uint64_t rounding; // by how much their slots are larger; 0 if not known
     uint64_t holes;    // free slots of spans in use, in no cache
     uint64_t caches;   // free slots and large objects that threads hold
     uint64_t idle;     // pages in no span
@@ -32,8 +32,8 @@ struct parts {
     bool resident_known;
 };
 
-// parts_of computes them from page->stats. A page is a user's file: whatever it
-// says, the sum above holds. No figure is taken for more than 2^56.
+// parts_of computes them from page->stats. The page is a user's file: whatever
+// it contains, the sum above holds. Figures are limited to 2^56.
 void parts_of(const struct mound_page *page, struct parts *ret);
 
 // Of class c, from 0 to MOUND_PAGE_CLASSES - 1, with the same limits:

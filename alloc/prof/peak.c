@@ -15,12 +15,12 @@ void peak_keep(struct mprof *mp) {
     atomic_store_explicit(&mp->peak.kept, true, memory_order_relaxed);
 }
 
-// bytes_of returns for how many bytes a sample of the bucket stands.
+// bytes_of returns how many bytes a sample of the bucket represents.
 static uint64_t bytes_of(const struct mbucket *b) {
     return mprof_scale(b->size, b->size, b->rate);
 }
 
-// keep_locked is for who counts in b next.
+// keep_locked stores a bucket's counts at the peak before they change.
 static void keep_locked(struct mprof *mp, struct mbucket *b) {
     uint64_t number = load(&mp->peak.number);
     if (load(&b->peak_number) == number)
@@ -51,7 +51,7 @@ void peak_count_out(struct mprof *mp, struct mbucket *b) {
     keep_locked(mp, b);
     atomic_fetch_add_explicit(&b->nfrees, 1, memory_order_relaxed);
     uint64_t nbytes = bytes_of(b);
-    // Of an object from before it was kept nothing is known.
+    // Objects allocated before peaks were kept are not in the sum.
     peak->inuse -= nbytes < peak->inuse ? nbytes : peak->inuse;
     mutex_unlock(&mp->lock);
 }
@@ -81,7 +81,7 @@ struct mprof_counts peak_counts(const struct mprof *mp,
     // acquire: partner: release in keep_locked
     uint64_t kept = atomic_load_explicit(&b->peak_number, memory_order_acquire);
     if (kept != load(&mp->peak.number))
-        return mprof_counts(b); // nobody has counted in it since
+        return mprof_counts(b); // unchanged since the peak
     uint64_t nallocs = load(&b->peak_nallocs), nfrees = load(&b->peak_nfrees);
     return (struct mprof_counts){nallocs,
                                  nallocs > nfrees ? nallocs - nfrees : 0};

@@ -1,5 +1,5 @@
-// pprof_fields.h: the numbers of the fields of profile.proto, for those who write and who
-// read it.
+// pprof_fields.h: the field numbers of profile.proto, for its writer and its
+// reader.
 #ifndef MOUND_PROF_PPROF_FIELDS_H
 #define MOUND_PROF_PPROF_FIELDS_H
 

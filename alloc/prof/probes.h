@@ -1,8 +1,8 @@
 // probes.h: the probes that tracers may attach to (USDT, .note.stapsdt): one
-// instruction that does nothing, and only on the way of sampled objects. Names
-// and arguments are those of OpenTelemetry's eBPF profiler. Each has a semaphore, a word
-// that the kernel counts up in the process when a tracer attaches, and down when it
-// leaves.
+// instruction without effect, executed for sampled objects only. Names and
+// arguments are those of OpenTelemetry's eBPF profiler. Each has a semaphore, a
+// word in the process that the kernel increments when a tracer attaches and
+// decrements when it detaches.
 #ifndef MOUND_PROF_PROBES_H
 #define MOUND_PROF_PROBES_H
 
@@ -19,8 +19,8 @@ ALWAYS_INLINE bool probes_attached(void) {
            0;
 }
 
-// otel_memory:alloc(ptr, size, weighted_bytes): a sampled object, its bytes, and
-// how many bytes it stands for.
+// otel_memory:alloc(ptr, size, weighted_bytes): a sampled object, its bytes,
+// and how many bytes it represents.
 void probe_alloc(const void *p, uint64_t size, uint64_t weighted_bytes);
 
 // otel_memory:free(ptr): a sampled object is freed.

@@ -11,7 +11,8 @@ bool quarantine_put(struct quarantine *q, const struct quarantined *o) {
     if (o->room > q->most_bytes)
         return false;
     mutex_lock(&q->lock);
-    // Who puts takes until there are not too many; others may be between the two.
+    // A thread that puts an object then takes until there are not too many;
+    // other threads may run between the two.
     bool room_for_it = q->n < q->most;
     if (room_for_it) {
         uint32_t at = (q->first + q->n) % q->most;

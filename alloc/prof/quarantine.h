@@ -1,7 +1,7 @@
-// quarantine.h: objects that were freed under MOUND_HARDENED=2 and wait before their
-// memory serves again, filled with a pattern: who still writes to one is found when it
-// leaves, and who still reads finds no pointer and no old data. Each word of the
-// pattern depends on its address and on a secret, no byte of it is zero, and it is no
+// quarantine.h: objects freed under MOUND_HARDENED=2 that wait, filled with a
+// pattern, before their memory is reused. A write to one is found when it
+// leaves, and a read finds no pointer and no old data. Each word of the pattern
+// depends on its address and on a secret, has no zero byte, and is not a valid
 // address.
 #ifndef MOUND_PROF_QUARANTINE_H
 #define MOUND_PROF_QUARANTINE_H
@@ -34,19 +34,20 @@ struct quarantine {
 // quarantine_set_secret is for the start.
 void quarantine_set_secret(uint64_t secret);
 
-// quarantine_init: at most so many objects, at most QUARANTINE_SLOTS, and bytes.
+// quarantine_init sets the limits: most objects, at most QUARANTINE_SLOTS, and
+// most_bytes.
 void quarantine_init(struct quarantine *q, uint32_t most, size_t most_bytes);
 
-// quarantine_put takes an object in. It returns false when it does not wait, and
-// is to be freed now.
+// quarantine_put adds an object. It returns false if the object does not wait
+// and must be freed now.
 bool quarantine_put(struct quarantine *q, const struct quarantined *o);
 
-// quarantine_take takes the oldest out if there are too many, or with all set if
-// there is any; false: none.
+// quarantine_take removes the oldest object if there are too many, or with all
+// set if there is any; false: none.
 bool quarantine_take(struct quarantine *q, bool all, struct quarantined *ret);
 
-// quarantine_reset frees a lock whose owner ceased to exist. What it had half
-// changed stays there for good.
+// quarantine_reset frees a lock whose owner ceased to exist. A half-made change
+// remains.
 void quarantine_reset(struct quarantine *q);
 
 // quarantine_fill fills an object with the pattern, and quarantine_intact says

@@ -2,13 +2,13 @@
 #include "prof/ranges.h"
 
 uint64_t ranges_version_locked(const struct mheap *h) {
-    // Arenas and pieces of records only become more.
+    // Arenas and pieces of records are never removed.
     return (uint64_t)h->reservations.nchanges + h->pages.narenas +
            ((uint64_t)__atomic_load_n(&h->persistent.npieces, __ATOMIC_RELAXED)
             << 32);
 }
 
-// add puts a range in its place by address, or makes the one beside it longer.
+// add inserts a range by address, or extends an adjacent one.
 static unsigned add(struct mound_page_ranges *to, unsigned n, uint64_t begin,
                     uint64_t nbytes, enum mound_page_range_kind kind) {
     struct mound_page_range *r = to->ranges;

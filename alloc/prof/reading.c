@@ -33,8 +33,8 @@ static bool read_class(struct mheap *h, struct list *caches, unsigned sizeclass,
     return true;
 }
 
-// next_class returns the next class that somebody has used: others are not touched,
-// and there is nothing to be read. With samples all may be.
+// next_class returns the next class that was used; the others are not touched,
+// since they have no counts. With samples all may be used.
 static unsigned next_class(const struct mheap *h, unsigned sizeclass) {
     return mheap_sampled(h) != NULL ? sizeclass + 1
                                     : mheap_next_used(h, sizeclass + 1);
@@ -127,7 +127,7 @@ bool reading_end_locked(struct reading *r, struct mheap *h, struct list *caches,
     read_heap_locked(h, ret);
     add_large_locked(h, ret);
     mutex_unlock(&h->lock);
-    // This one is held for moments, and never while another is waited for.
+    // This lock is held briefly, and never while waiting for another.
     mutex_lock(&h->persistent.lock);
     ret->records = h->persistent.sys_bytes + load(&h->pages.arena_bytes);
     mutex_unlock(&h->persistent.lock);

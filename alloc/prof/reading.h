@@ -1,5 +1,5 @@
-// reading.h: one reading of all counters for a page (mound_page.h), a class at a time,
-// so that a slow path can do a part of it and leave the rest to the next. The
+// reading.h: reads all counters for a page (mound_page.h), class by class, so
+// that a slow path can do a part of it and leave the rest to the next. The
 // arithmetic is in heap/heapstats.h.
 #ifndef MOUND_PROF_READING_H
 #define MOUND_PROF_READING_H
@@ -8,10 +8,10 @@
 #include "mound_page.h"
 #include "prof/sums.h"
 
-// struct reading: all zero is one that has not begun. The figures that only rise are
-// kept from one reading to the next, and are never less than they were.
+// struct reading: all zero has not begun. Counters that only rise are kept from
+// one reading to the next and never decrease.
 struct reading {
-    unsigned next;          // the class to go on with; 0: none was read
+    unsigned next;          // the next class; 0: none was read
     struct sums_large kept; // of large objects in caches
     struct mound_page_stats stats;
 };
@@ -22,9 +22,9 @@ struct reading {
 // us for 1 000 caches. So slow paths do not read where there are more than
 // READING_CACHES_MAX.
 //
-// It stops, and returns false, at a lock of the heap that another thread
-// has: that thread may be in a signal handler that forks, and wait for the lock of the
-// list.
+// It stops, and returns false, at a lock of the heap that another thread holds:
+// that thread may be in a signal handler that forks and waits for the lock of
+// the list.
 enum { READING_CACHES_MAX = 1024 };
 bool reading_step_locked(struct reading *r, struct mheap *h,
                          struct list *caches, uint64_t until);

@@ -1,4 +1,4 @@
-// report.h: what is printed when the heap was misused.
+// report.h: prints reports of misuse of the heap.
 #ifndef MOUND_PROF_REPORT_H
 #define MOUND_PROF_REPORT_H
 
@@ -8,13 +8,13 @@ enum misuse {
     MISUSE_NONE,
     MISUSE_DOUBLE_FREE, // the slot is free
     MISUSE_INTERIOR,    // inside an object or between two
-    MISUSE_FREED_SPAN,  // in pages that were an object's once
+    MISUSE_FREED_SPAN,  // in pages that were once an object's
     MISUSE_FOREIGN,     // never handed out
-    MISUSE_SIZE,        // another size than it was asked for with
-    MISUSE_OVERFLOW,    // somebody wrote past its end
-    MISUSE_UNDERFLOW,   // somebody wrote before its beginning
-    MISUSE_BROKEN,      // somebody did both
-    MISUSE_WRITTEN,     // somebody wrote to it after it was freed
+    MISUSE_SIZE,        // another size than was requested
+    MISUSE_OVERFLOW,    // bytes past its end were written
+    MISUSE_UNDERFLOW,   // bytes before its beginning were written
+    MISUSE_BROKEN,      // both
+    MISUSE_WRITTEN,     // written after it was freed
 };
 
 enum report_action { REPORT_ABORT, REPORT_GO_ON, REPORT_IGNORE };
@@ -22,13 +22,13 @@ enum report_action { REPORT_ABORT, REPORT_GO_ON, REPORT_IGNORE };
 // report_set_action says what a report does; at first it aborts.
 void report_set_action(enum report_action action);
 
-// report_set_describe hands in what prints, for a report, where an object was
+// report_set_describe sets the function that prints where an object was
 // allocated and freed, if that is known.
 struct print;
 void report_set_describe(void (*describe)(struct print *out, const void *p));
 
-// report_begin says whether reports are wanted, and report_end ends the process if
-// they are to: for callers that write a report of their own.
+// report_begin says whether reports are enabled, and report_end ends the
+// process if they abort: for callers that write a report of their own.
 bool report_begin(void);
 void report_end(void);
 
@@ -39,9 +39,9 @@ struct report {
     const void *p;     // what was misused
     const void *block; // where its slot begins, for describe; NULL: at p
     size_t given;      // of a sized free; or the byte that was written since
-    size_t size;       // of the object, as asked for
+    size_t size;       // of the object, as requested
     size_t nbytes;     // written past its end, or before its beginning
-    bool goes_on;      // no harm came of it: the process is not ended for it
+    bool goes_on;      // harmless: the process continues
 };
 
 // report_block writes to descriptor 2 one line and the stack of the call:

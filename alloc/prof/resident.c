@@ -16,15 +16,15 @@ enum {
     ARENA_WORDS = (sizeof(struct arena) >> LEAST_PAGE_LOG2) / WORD_BITS + 2,
 };
 
-// struct walk is how far it has come, and what it found.
+// struct walk is the position of the walk and its results.
 struct walk {
     struct mheap *h;
     int fd;
     size_t os_page;
     uintptr_t at;
     uintptr_t large_end; // of the large span that at is in; or lower
-    // Which pages of the system have memory of the metadata of the arena that at is in.
-    // The others were never written, and are not to be read: that would map them.
+    // Which system pages of the arena's metadata have memory. The others were
+    // never written and must not be read: that would map them.
     uint64_t known[ARENA_WORDS];
     struct resident found;
     bool failed;
@@ -60,8 +60,8 @@ static bool any_there(const struct piece *p) {
     return any >> PRESENT_BIT;
 }
 
-// there_of returns the bytes with memory of the heap's page at addr, where a page of the
-// system that is larger counts with that part.
+// there_of returns the bytes of the heap's page at addr that have memory; a
+// larger system page counts for that part of it.
 static uint64_t there_of(const struct walk *w, const struct piece *p,
                          uintptr_t addr) {
     uint64_t nbytes = 0;
@@ -72,7 +72,7 @@ static uint64_t there_of(const struct walk *w, const struct piece *p,
     return nbytes;
 }
 
-// is_known says whether something was ever written where p points to, in a.
+// is_known says whether the metadata that p points to was ever written.
 static bool is_known(const struct walk *w, const struct arena *a,
                      const void *p) {
     size_t i = (uintptr_t)p / w->os_page - (uintptr_t)a / w->os_page;
@@ -86,8 +86,8 @@ static bool is_free_page(const struct walk *w, const struct arena *a,
     return is_known(w, a, word) && (*word >> (page % WORD_BITS) & 1);
 }
 
-// kind_of returns what the page at w->at counts to, or NULL: an arena is address space,
-// of which others may have some.
+// kind_of returns what the page at w->at counts for, or NULL: other mappings
+// may be in the arena's address space.
 static uint64_t *kind_of(struct walk *w, const struct arena *a) {
     size_t page = arena_page(w->at);
     if (w->at < w->large_end)
@@ -156,8 +156,8 @@ static void count_persistent(struct walk *w) {
         count_records(w, pa->pieces[i].begin, pa->pieces[i].nbytes, NULL);
 }
 
-// count_arena counts the pages of an arena, a piece after the other: which are there is
-// read without the lock.
+// count_arena counts the pages of an arena piece by piece; pagemap is read
+// without the lock.
 static void count_arena(struct walk *w, const struct arena *a) {
     struct piece p;
     memset(w->known, 0, sizeof w->known);

@@ -1,5 +1,5 @@
-// resident.h: how much of a heap has memory behind it, counted page by page by what
-// /proc/self/pagemap says.
+// resident.h: how much memory a heap has resident, page by page from
+// /proc/self/pagemap.
 #ifndef MOUND_PROF_RESIDENT_H
 #define MOUND_PROF_RESIDENT_H
 
@@ -14,10 +14,10 @@ struct resident {
                              // persistent.pieces
 };
 
-// resident_read is exact when nobody allocates, else off by the calls in flight. It
-// returns false where /proc cannot be read. It takes mheap.lock for some microseconds
-// at a time, allocates nothing and opens one file. Cost: 3 ms a GiB of address space
-// that the heap has ever used.
+// resident_read is exact while no thread allocates, else off by the calls in
+// progress. It returns false if /proc cannot be read. It takes mheap.lock for
+// some microseconds at a time, allocates nothing and opens one file. Cost: 3 ms
+// for each GiB of address space that the heap has ever used.
 bool resident_read(struct mheap *h, struct resident *ret);
 
 #endif // MOUND_PROF_RESIDENT_H

@@ -5,9 +5,9 @@
 
 #include "base/fastrand.h"
 
-// Gaps are uniform in [LEAST, MOST], in sums of chances, with mean 1. No object
-// with a chance of up to LEAST can have two samples then, and so each has exactly
-// its chance of one.
+// Gaps are uniform in [LEAST, MOST], in sums of probabilities, with mean 1. An
+// object with a probability of at most LEAST can then have no two samples, and
+// has one with exactly its probability.
 static const double LEAST = 0.5, MOST = 1.5;
 
 double sample_chance(uint64_t size, uint64_t rate) {
@@ -51,7 +51,8 @@ static double first(uint64_t *random) {
     }
 }
 
-// roll returns how many objects it takes, each with this chance by itself.
+// roll returns after how many objects one is chosen, each independently with
+// this probability.
 static uint64_t roll(uint64_t *random, double chance) {
     uint64_t n = 1;
     while (uniform(random) >= chance)
@@ -61,7 +62,8 @@ static uint64_t roll(uint64_t *random, double chance) {
 
 static const double OBJECTS_MAX = (double)((uint64_t)1 << 60);
 
-// A number of objects, rounded up or down so that its mean stays what it was.
+// Rounds to a whole number of objects, up or down at random, preserving the
+// mean.
 static uint64_t whole(uint64_t *random, double nobjects) {
     return nobjects < OBJECTS_MAX ? (uint64_t)(nobjects + uniform(random))
                                   : (uint64_t)OBJECTS_MAX;

@@ -1,4 +1,4 @@
-// scratch.h: memory for the time of one dump, given back at its end.
+// scratch.h: temporary memory for one dump, returned at its end.
 #ifndef MOUND_PROF_SCRATCH_H
 #define MOUND_PROF_SCRATCH_H
 

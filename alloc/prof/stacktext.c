@@ -1,11 +1,10 @@
 // stacktext.c: see stacktext.h. The list of mappings is read once, and each module of
 // a frame is found on the way.
 //
-// A module is one ELF image in memory, made of several mappings. Where it ends,
-// and what its addresses are, stands in its headers, which the loader maps with
-// its first page. Names and offsets in the file alone would not do: two
-// mappings of one module may show the same part of the file, and two images of
-// the same file may lie side by side.
+// A module is one ELF image in memory, made of several mappings. Its end and
+// its addresses are in its headers, which the loader maps with its first page.
+// File names and offsets are not enough: two mappings of one module may map the
+// same part of the file, and two images of the same file may be adjacent.
 #include "prof/stacktext.h"
 
 #include <string.h>
@@ -37,7 +36,7 @@ struct module {
     unsigned name; // in names, or NAME_NONE until a frame is in it
 };
 
-// peek reads memory that may not be there.
+// peek reads memory that may not be mapped.
 static bool peek(uintptr_t addr, void *ret, size_t n) {
     uint64_t word;
     for (size_t at = 0; at < n; at += sizeof word) {
@@ -48,7 +47,7 @@ static bool peek(uintptr_t addr, void *ret, size_t n) {
     return true;
 }
 
-// add_segment makes a module reach as far as a segment of it does.
+// add_segment extends a module to the end of one of its segments.
 static void add_segment(struct module *m, const struct elf_segment *s,
                         bool first) {
     if (first)
@@ -91,7 +90,8 @@ struct frames {
     char names[NAMES_BYTES];
 };
 
-// add_name keeps a path, or its last part, or nothing, as there is room.
+// add_name stores a path, or its last component, or nothing, depending on the
+// room left.
 static unsigned add_name(struct frames *f, const char *path) {
     size_t room = NAMES_BYTES - f->nnames;
     if (str_len(path) >= room) {
@@ -150,8 +150,8 @@ static void read_maps(struct frames *f) {
     maps_close(&list);
 }
 
-// What looks names up is too large for a small stack. Who finds it in use, as a
-// signal handler does that came in between, prints none.
+// The symbol reader is too large for a small stack. If it is in use, as for a
+// signal handler that interrupted it, no names are printed.
 static struct {
     struct turn turn;
     struct symbols symbols;
@@ -176,8 +176,8 @@ static bool is_first(const struct frames *f, unsigned i) {
     return in_file(f, i, f->name[i]);
 }
 
-// call_of returns the place of the call that a return address stands behind, which
-// may be the last instruction of its function.
+// call_of returns the address of the call before a return address; the call may
+// be the last instruction of its function.
 static uintptr_t call_of(const struct frames *f, unsigned i) {
     return f->offset[i] - 1;
 }

@@ -10,11 +10,11 @@ enum { STACKTEXT_MAX = 64 }; // frames; more are left out
 //
 //       #0 0x55d0c0de1234 /usr/bin/prog+0x1234 (main+0x14)
 //
-// The number behind the file is the address that the linker gave, for a program at
-// a fixed place the address itself. In a mapping of a file that is no ELF it is the
-// place in the file. The address stands alone where nothing is known: it is in no
-// mapping or in one without a name, or /proc is not there. The function stands there
-// if the file has a symbol for it; of C++ as it is mangled.
+// The number after the file is the address as linked: for a program at a fixed
+// address the address itself, and for a mapping of a file that is not ELF the
+// offset in it. The address is alone if nothing is known: no mapping, one
+// without a name, or no /proc. The function is printed if the file has a symbol
+// for it; C++ names are mangled.
 //
 // Then, for each file, the command that names functions and lines of the calls, to be
 // pasted into a shell; and how to get more of a stack that is short:
@@ -24,10 +24,10 @@ enum { STACKTEXT_MAX = 64 }; // frames; more are left out
 // Return addresses are printed as they are; the command has those of the calls, one
 // less.
 //
-// Needs 2 KiB of stack, so paths are cut to 300 characters and, of a stack with
-// many of them, to their last part. Takes no lock and allocates nothing: for
-// any state of the process. No file but /proc/self/maps is read once a filter came,
-// see os/filter.h.
+// Needs 2 KiB of stack, so paths are cut to 300 characters, or to their last
+// component on a stack with many of them. Takes no lock and allocates nothing:
+// works in any state of the process. Once a filter is noted (os/filter.h) it
+// reads no file but /proc/self/maps.
 void stacktext_print(struct print *out, const uintptr_t *pcs, unsigned npcs);
 
 #endif // MOUND_PROF_STACKTEXT_H

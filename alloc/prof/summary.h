@@ -1,6 +1,6 @@
-// summary.h: the statistics of a process as text for a person, and as JSON, from a
-// page (mound_page.h): in the process itself, in the mound command, of a process that
-// is dead. Nothing here allocates, locks or reads a global.
+// summary.h: the statistics of a process as text for people and as JSON, from a
+// page (mound_page.h): in the process itself, or in the mound command, also for
+// a process that has ended. Nothing here allocates, locks or reads a global.
 #ifndef MOUND_PROF_SUMMARY_H
 #define MOUND_PROF_SUMMARY_H
 

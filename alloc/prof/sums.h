@@ -1,13 +1,13 @@
-// sums.h: what the stores of a class and the magazines of all caches make together, and
-// what caches keep of large objects: for memstats and for pages (reading.h). The
+// sums.h: sums of the stores of a class and the magazines of all caches, and of
+// large objects in caches: for memstats and for pages (reading.h). The
 // arithmetic is in heap/heapstats.h.
 #ifndef MOUND_PROF_SUMS_H
 #define MOUND_PROF_SUMS_H
 
 #include "heap/mheap.h"
 
-// struct sums is of one class, sampled objects too. Hits that are in flight may have
-// taken a slot from a magazine and not counted it yet, or the other way round.
+// struct sums is of one class, including sampled objects. A hit in progress may
+// have taken a slot from a magazine and not counted it yet, or the reverse.
 struct sums {
     uint64_t nslots, nfree, ntransfer, ncached, nmallocs, nspans, hole_bytes;
 };
@@ -24,8 +24,8 @@ struct sums_large {
 };
 struct sums_large sums_read_large(struct list *caches);
 
-// struct sums_beside is of blocks of signal handlers and of guarded objects, which belong
-// to no class and lie in no span.
+// struct sums_beside is of blocks of signal handlers and of guarded objects,
+// which are in no class and no span.
 struct sums_beside {
     uint64_t nmallocs, nfrees, bytes, total_bytes;
 };

@@ -34,8 +34,8 @@ static bool find_tables(int fd, struct elf_section *ret_symbols,
                        ret_names, sizeof *ret_names);
 }
 
-// take notes a symbol for the addresses that it holds. Of several the smallest
-// counts, for a part of a function may have a name of its own.
+// take notes a symbol for the addresses in it. Of several the smallest is used,
+// because a part of a function may have its own name.
 static void take(const struct elf_symbol *symbol, uint64_t names_at,
                  struct symbol *found, unsigned n) {
     unsigned type = symbol->info & 15;
@@ -77,7 +77,7 @@ bool symbols_open(struct symbols *s, const char *path, struct symbol *found,
                   unsigned n) {
     struct elf_section symbols;
     struct elf_section names;
-    // To open a pipe may wait for ever, and a device may do anything.
+    // Opening a pipe may block, and opening a device may have any effect.
     if (sys_is_special(path))
         return false;
     s->fd = sys_open_read(path);

@@ -1,6 +1,6 @@
-// symbols.h: names of functions, from the table of symbols in a file: for reports,
-// in any state of the process. Nothing here allocates or takes a lock, and neither
-// dladdr nor the loader is called.
+// symbols.h: function names from a file's symbol table: for reports, in any
+// state of the process. Nothing here allocates, takes a lock, or calls dladdr
+// or the loader.
 #ifndef MOUND_PROF_SYMBOLS_H
 #define MOUND_PROF_SYMBOLS_H
 
