@@ -37,6 +37,31 @@ WORDING = re.compile(r"\b(stands? aside|holds nobody up|(is )?made to come by|"
                      r"(answers|sees|can)|deserves?|whoever|who makes|be it|(wait|"
                      r"sample|shows?) (for )?so (long|many|much))\b", re.I)
 
+# Wording that the comments of the lower floors do not use: threads and functions
+# as people, and riddles about memory.
+COMMENTED = ["alloc/%s/*.[ch]" % floor
+             for floor in ("os", "base", "heap", "prof", "out")]
+COMMENT_WORDING = re.compile(
+    r"\b(whoever|nobody|somebody|comes? by|in the place of|an eye on|the slow way|"
+    r"in hands?|(is|are|be|was) told of|stands? (behind|beside|there|aside)|memory "
+    r"(stands )?behind|goes on with|melts?|that is no matter|does no harm|looked at|"
+    r"as many as (it|there)|who (has|is|makes|counts|reads|hears)|be it)\b", re.I)
+
+
+def comments(text):
+    """The // comments of a C text, each run of lines as one line."""
+    lines = [re.sub(r"^(?:[^\"/]|\"(?:\\.|[^\"\\])*\"|/(?!/))*//", "", line)
+             if "//" in line else "\n" for line in text.split("\n")]
+    return " ".join(lines)
+
+
+def unplain(name, text):
+    """The words of a document, or of the comments of a C file, that are to be
+    replaced by plain ones."""
+    if name.endswith((".c", ".h")):
+        return [m.group() for m in COMMENT_WORDING.finditer(comments(text))]
+    return [m.group() for m in WORDING.finditer(" ".join(text.split()))]
+
 
 def headings(text):
     """The anchors of the headings of a Markdown text, as GitHub makes them: of a link

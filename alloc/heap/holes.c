@@ -104,7 +104,7 @@ struct walk {
     struct mheap *h;
     struct holes *o;
     struct mcentral *locked; // the class whose lock is held, or NULL
-    unsigned nlocked;        // spans looked at under it
+    unsigned nlocked;        // spans examined under it
     unsigned nlooked;
     enum mcentral_hold kind;
     uintptr_t *at;

@@ -13,13 +13,13 @@ struct mspan *mheap_alloc_large(struct mheap *h, size_t npages, size_t align,
                                 bool may_reserve);
 
 // mheap_alloc_large_moved is the same for an object that is about to be moved
-// there with the memory behind its nmoved pages.
+// there with the memory of its nmoved pages.
 struct mspan *mheap_alloc_large_moved(struct mheap *h, size_t npages,
                                       size_t nmoved);
 
 // mheap_free_large gives a large object back. It returns false, with nothing
 // changed, if s is not a live large span that begins at addr (a double free
-// that lost a race, say). scavenged says that no memory stands behind it.
+// that lost a race, say). scavenged says that it has no memory.
 // *ret_sample, unless NULL, is prof/'s record of the object.
 bool mheap_free_large(struct mheap *h, struct mspan *s, uintptr_t addr,
                       bool scavenged, void **ret_sample);

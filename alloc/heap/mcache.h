@@ -48,7 +48,7 @@ struct mcache {
     uint32_t nfresh;        // (o) mheap.nfresh when idle classes were trimmed
     uint32_t trim_at;       // (o) the class to go on with; 0: it is done
     bool armed;             // (o) see duemalloc_arm
-    bool sized;             // (o) sizes are looked at: armed for good
+    bool sized;             // (o) sizes are sampled: always armed
     struct magazine_shape shapes[NUM_SIZECLASSES]; // (o)
     struct largecache large;                       // (o)
 };

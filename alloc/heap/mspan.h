@@ -81,7 +81,7 @@ static inline struct mcentral *mspan_home(const struct mspan *s) {
 }
 
 // mspan_class_byte returns what the page map says of the span's pages: 0 sends a
-// free the slow way.
+// free to the slow path.
 static inline uint8_t mspan_class_byte(const struct mspan *s) {
     return s->samples != NULL ? 0 : s->sizeclass;
 }

@@ -4,7 +4,7 @@
 //
 //   free  scavenged
 //    0       0       in use
-//    1       0       free, with memory behind it ("backed")
+//    1       0       free, with memory ("backed")
 //    1       1       free, and reads as zero
 //
 // All calls need mheap.lock.
@@ -29,7 +29,7 @@ struct pagealloc {
     struct pagetree tree;       // of heaps of many arenas
     uint64_t nfree;             // free pages, backed or not
     uint32_t now;               // the time that chunks are marked with
-    uint64_t nbacked;           // those with memory behind them
+    uint64_t nbacked;           // those with memory
     _Atomic uint64_t sys_bytes; // of arenas, of the array of them, of the tree
     _Atomic uint64_t arena_bytes; // of arenas
 };

@@ -148,7 +148,7 @@ static bool can_release(const struct mheap *h) {
 
 // enter makes the calling thread the one that returns memory, or returns false: for
 // another there is nothing to do. Fork waits for it, or the child would lose what
-// is on its way; but not where functions of the program are told of a release,
+// is on its way; but not where functions of the program watch releases,
 // which take no time that we know of.
 static bool enter(struct mheap *h, bool *ret_quick) {
     // acquire: sees what the last one left; partner: release in leave
@@ -236,7 +236,7 @@ void scavenger_trade_holes(struct mheap *h, size_t nfresh) {
                                                    memory_order_relaxed);
     if (LIKELY(!atomic_load_explicit(&h->trades, memory_order_relaxed)))
         return;
-    // Threads that meet here lose some of it: that is no matter.
+    // Threads that race here lose a part of it, which is harmless.
     size_t owed =
         nfresh + atomic_load_explicit(&h->trade_owed, memory_order_relaxed);
     uint64_t past =

@@ -67,7 +67,7 @@ bool helper_start(struct helper *h, void (*run)(void *arg), void *arg);
 // helper_sleep_ns, for run, sleeps; it returns false if run is to return.
 bool helper_sleep_ns(struct helper *h, uint64_t delay_ns);
 
-// helper_wait, for run, sleeps until somebody rings after helper_listen, or for
+// helper_wait, for run, sleeps until another thread rings after helper_listen, or for
 // delay_ns. Call helper_listen before looking for work. It returns false if run
 // is to return. A helper that waits HELPER_REST_NS or longer is resting.
 #define HELPER_REST_NS ((uint64_t)4 * 1000 * 1000 * 1000)

@@ -1,4 +1,4 @@
-// mem.h: address space and the memory behind it. The states are named after Go's:
+// mem.h: address space and the memory in it. The states are named after Go's:
 //
 //   Reserved   ours, but an access faults (PROT_NONE, not charged)
 //   Prepared   accessible, without memory until touched; reads as zero

@@ -47,7 +47,7 @@ void outfile_look(const struct outfile *out);
 //
 // Where it cannot be written one line on the stderr of the start says so. In a child
 // of a fork the process number is added to a name without %p. number 0 is the one at
-// exit; others stand in the place of %n, or before the name's ending (heap.pb.gz:
+// exit; others replace %n, or before the name's ending (heap.pb.gz:
 // heap.2.pb.gz).
 //
 // One thread at a time: -EBUSY while another is writing; the call at exit waits

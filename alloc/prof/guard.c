@@ -330,7 +330,7 @@ static const char *fault_text(const struct guard_slot *s, uintptr_t addr) {
     if (state_of(s) == GUARD_FREED)
         return "use after free";
     if (distance(s, addr) == 0 && addr < s->addr + s->size)
-        return "fault"; // its page was protected by somebody else
+        return "fault"; // the program protected its page
     return addr < s->addr ? "heap underflow" : "heap overflow";
 }
 

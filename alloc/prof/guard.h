@@ -66,14 +66,14 @@ struct guard_slot {
 //   (c) constant after guard_init   (l) lock   (a) atomic, relaxed
 struct guard_pool {
     struct mutex lock; // rank LOCKRANK_SPECIAL; held for a few steps only, and
-                       // by fork: a slot that another thread had in hand is
+                       // by fork: a slot that another thread owned is
                        // lost to the child
     uintptr_t start;   // (c) of the first guard
     _Atomic size_t nbytes;    // (c) 0 until the pool is made
     size_t page_size;         // (c)
     struct guard_slot *slots; // (c)
     uint32_t nslots;          // (c)
-    size_t record_bytes;      // (c) of memory behind slots
+    size_t record_bytes;      // (c) of the memory for slots
     uint32_t first;           // (l) of the queue of free slots
     uint32_t last;            // (l)
     uint64_t random;          // (l)

@@ -3,7 +3,7 @@
 
 #include "heap/hugepages.h"
 
-enum { STEPS_LOCKED = 512 }; // spans or free pages looked at under one lock
+enum { STEPS_LOCKED = 512 }; // spans or free pages under one lock
 
 // struct walk is the position of the walk and its results.
 struct walk {

@@ -308,7 +308,7 @@ static void write_locations(struct pprof *p) {
 
 // Samples.
 
-// put_scaled puts objects and bytes, as many as there were.
+// put_scaled puts objects and bytes, scaled up.
 static void put_scaled(struct message *m, uint64_t n, size_t size,
                        uint64_t rate) {
     put_varint(m, mprof_scale(n, size, rate));

@@ -12,7 +12,7 @@ struct sums {
     uint64_t nslots, nfree, ntransfer, ncached, nmallocs, nspans, hole_bytes;
 };
 
-// sums_read adds a class to *ret, which is all zero. A store that nobody has used is not
+// sums_read adds a class to *ret, which is all zero. A store that was never used is not
 // made for that. Caller holds the lock of the list of caches. It takes those of the
 // class; with wait unset it does not wait for them, and returns false then.
 bool sums_read(struct mheap *h, struct list *caches, unsigned sizeclass,
