@@ -98,9 +98,9 @@ mound_swiss_look_(const struct mound_map_type *t, const struct mound_swiss *m,
     uint64_t hash = *ret_hash = mound_swiss_hash_(t, m, key);
     if (MOUND_MAP_UNLIKELY_(m->flags_ != 0))
         return MOUND_MAP_UNSURE_;
-    const struct mound_swiss_ref_ *ref = mound_swiss_ref_of_(m, hash);
-    char *base = ref->base;
-    uint64_t offset = mound_swiss_home_(hash, ref->mask);
+    struct mound_swiss_ref_ ref = mound_swiss_near_of_(m, hash);
+    char *base = ref.base;
+    uint64_t offset = mound_swiss_home_(hash, ref.mask);
     const uint8_t *group = mound_swiss_group_(t, base, offset);
     mound_swiss_tags_ tags = mound_swiss_tags_at_(group);
     mound_swiss_each_match_(slot, place, t, base, offset, tags, hash) {
@@ -255,9 +255,9 @@ MOUND_MAP_INLINE_ bool mound_swiss_insert_(const struct mound_map_type *t,
     uint64_t hash = *ret_hash = mound_swiss_hash_(t, m, key);
     if (MOUND_MAP_UNLIKELY_(mound_swiss_flags_(m) != 0))
         return false;
-    const struct mound_swiss_ref_ *ref = mound_swiss_ref_of_(m, hash);
-    char *base = ref->base;
-    uint64_t offset = mound_swiss_home_(hash, ref->mask);
+    struct mound_swiss_ref_ ref = mound_swiss_near_of_(m, hash);
+    char *base = ref.base;
+    uint64_t offset = mound_swiss_home_(hash, ref.mask);
     uint8_t *group = mound_swiss_group_(t, base, offset);
     mound_swiss_tags_ tags = mound_swiss_tags_at_(group);
     mound_swiss_setflags_(m, MOUND_SWISS_WRITING);
@@ -359,9 +359,9 @@ mound_swiss_remove_(const struct mound_map_type *t, struct mound_swiss *m,
         mound_map_key_apart_(t) || mound_map_elem_apart_(t) ||
         mound_swiss_watched_(t, m))
         return MOUND_MAP_UNSURE_;
-    const struct mound_swiss_ref_ *ref = mound_swiss_ref_of_(m, hash);
-    char *base = ref->base;
-    uint64_t offset = mound_swiss_home_(hash, ref->mask);
+    struct mound_swiss_ref_ ref = mound_swiss_near_of_(m, hash);
+    char *base = ref.base;
+    uint64_t offset = mound_swiss_home_(hash, ref.mask);
     uint8_t *group = mound_swiss_group_(t, base, offset);
     mound_swiss_tags_ tags = mound_swiss_tags_at_(group);
     mound_swiss_setflags_(m, MOUND_SWISS_WRITING);

@@ -99,11 +99,18 @@ struct mound_swiss_ref_ {
     uint64_t mask;
 };
 
-// A directory of depth 0 is the two entries in the header, which are alike, so that it is
-// read as all others are.
+// The directory has its entries twice. dir_ is for all that may take its time. near_ is
+// what a search of the home group reads: bases only, which are found in a step less, of
+// tables that have one mask, one_.mask. That is the mask of the only table, or of the
+// largest that split. Tables of another, which are rare, have another in their
+// place, whose groups send every search the long way.
+//
+// A directory of depth 0 is the entry in the header. near_ is twin_ and one_.base then,
+// which are alike, so that it is read as all others are.
 struct mound_swiss {
     size_t count_;
     struct mound_swiss_ref_ *dir_;
+    char **near_;
     uint32_t hash0_;
     uint32_t epoch_;    // counts tables that were replaced, and reseeding
     uint32_t clearseq_; // counts what ended all iterators at once
@@ -112,13 +119,17 @@ struct mound_swiss {
     // one has just written.
     uint8_t flags_;
     uint8_t shift_; // of a hash to the right, to its entry in the directory
+    char *twin_;
+    struct mound_swiss_ref_ one_;
     struct mound_swiss_table *old_; // replaced, waiting for iterators
-    struct mound_swiss_ref_ one_[2];
 };
 
 MOUND_MAP_STATIC_ASSERT_(sizeof(struct mound_swiss_table) == 32,
                          "a multiple of the metadata's alignment");
 MOUND_MAP_STATIC_ASSERT_(sizeof(struct mound_swiss) == 72, "nine words");
+MOUND_MAP_STATIC_ASSERT_(offsetof(struct mound_swiss, twin_) + sizeof(char *) ==
+                             offsetof(struct mound_swiss, one_),
+                         "near_ is both");
 
 // get reads flags as it reads all else, so that a loop of lookups need not do it again
 // and again. A write that goes on where none should is found by the others.
@@ -236,7 +247,18 @@ MOUND_MAP_INLINE_ uint64_t mound_swiss_home_(uint64_t hash, uint64_t mask) {
 
 MOUND_MAP_INLINE_ struct mound_swiss_ref_ *
 mound_swiss_ref_of_(const struct mound_swiss *m, uint64_t hash) {
-    return m->dir_ + (hash >> (m->shift_ & MOUND_SWISS_SHIFT_MAX));
+    return m->dir_ + (m->dir_ == &m->one_
+                          ? 0
+                          : hash >> (m->shift_ & MOUND_SWISS_SHIFT_MAX));
+}
+
+// mound_swiss_near_of_ is mound_swiss_ref_of_, or a table that sends searches there.
+MOUND_MAP_INLINE_ struct mound_swiss_ref_
+mound_swiss_near_of_(const struct mound_swiss *m, uint64_t hash) {
+    struct mound_swiss_ref_ ref;
+    ref.base = m->near_[hash >> (m->shift_ & MOUND_SWISS_SHIFT_MAX)];
+    ref.mask = m->one_.mask;
+    return ref;
 }
 
 // Steps of a search double their distance's growth by one group each: all groups of a

@@ -68,9 +68,12 @@ static const char *verify_dir(const struct mound_map_type *t,
         for (size_t i = 0; i < (size_t)1 << (depth - table->depth_); i++)
             if (ref[i].base != ref->base || ref[i].mask != ref->mask)
                 return "entries of the directory that should be alike are not";
+        for (size_t i = 0; i < (size_t)1 << (depth - table->depth_); i++)
+            if (m->near_[ref - m->dir_ + (ptrdiff_t)i] != dir_near(t, m, *ref))
+                return "an entry of the directory for searches near is wrong";
         prefix = table_end(table);
     }
-    if (depth == 0 && m->one_[0].base != m->one_[1].base)
+    if (depth == 0 && m->twin_ != m->one_.base)
         return "the two entries in the header are not alike";
     return prefix == 0 ? NULL : "the directory has an end of its own";
 }

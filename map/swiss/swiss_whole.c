@@ -150,6 +150,16 @@ static bool any_pinned(const struct mound_map_type *t,
     return false;
 }
 
+// share_fit is table_fit for a table of that depth. One of several is not smaller than
+// they are when they split, so that it is found as they are.
+static struct table_size share_fit(const struct mound_map_type *t, size_t n,
+                                   unsigned depth) {
+    struct table_size size = table_fit(t, n);
+    if (depth > 0 && size.ngroups < MOUND_SWISS_GROUPS_MAX)
+        size = (struct table_size){MOUND_SWISS_GROUPS_MAX, MOUND_SWISS_SLOTS};
+    return size;
+}
+
 // join_below joins the tables of hashes that begin with the depth bits of prefix, wherever
 // two fit into one. *ret_count is how many entries they have; false: out of memory.
 static bool join_below(const struct mound_map_type *t, struct mound_swiss *m,
@@ -170,7 +180,7 @@ static bool join_below(const struct mound_map_type *t, struct mound_swiss *m,
     if (left->depth_ != depth + 1 || right->depth_ != depth + 1 ||
         *ret_count > table_limit(t, max_mask, 0))
         return true;
-    return swiss_join(t, m, left, right, table_fit(t, *ret_count));
+    return swiss_join(t, m, left, right, share_fit(t, *ret_count, depth));
 }
 
 static bool shrink(const struct mound_map_type *t, struct mound_swiss *m) {
@@ -191,7 +201,8 @@ static bool shrink(const struct mound_map_type *t, struct mound_swiss *m) {
     }
     dir_walk(t, ref, m) {
         struct mound_swiss_table *table = table_of(t, *ref);
-        struct table_size size = table_fit(t, table_count(t, *ref));
+        struct table_size size =
+            share_fit(t, table_count(t, *ref), table->depth_);
         if (table_nslots(t, MOUND_SWISS_GROUP * (size.ngroups - 1),
                          size.nslots) <
                 table_nslots(t, table_mask(table), table->nslots_) &&
@@ -227,8 +238,8 @@ size_t mound_swiss_evacuate(const struct mound_map_type *t,
 }
 
 void swiss_free_tables(const struct mound_map_type *t, struct mound_swiss *m) {
-    if (m->dir_ == m->one_) {
-        table_free(t, table_of(t, m->one_[0]));
+    if (m->dir_ == &m->one_) {
+        table_free(t, table_of(t, m->one_));
         return;
     }
     for (struct mound_swiss_ref_ *ref = m->dir_, *next; ref != NULL;

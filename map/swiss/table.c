@@ -19,6 +19,17 @@ char *table_none(const struct mound_map_type *t) {
     return (char *)&none - mound_swiss_slotsize_(t);
 }
 
+// Without a slot and with all overflow bits: every search goes on elsewhere.
+static const struct {
+    struct mound_swiss_table table;
+    uint8_t groups[MOUND_SWISS_GROUPS_MAX][MOUND_SWISS_GROUP];
+} far __attribute__((aligned(MOUND_MAP_ALIGN_MAX))) = {
+    .groups = {[0 ... MOUND_SWISS_GROUPS_MAX - 1] = {1, 1, 1, 1, 1, 1, 1, 1, 1,
+                                                     1, 1, 1, 1, 1, 1, 0xff}}};
+char *table_far(const struct mound_map_type *t) {
+    return (char *)(uintptr_t)&far - mound_swiss_slotsize_(t);
+}
+
 // Tags 0 and 1 mean something else: their hashes have the tags 8 and 9, of the same
 // overflow bits.
 #define FOUR(tag) ((tag)*0x01010101u)
@@ -210,7 +221,7 @@ void table_set_count(const struct mound_map_type *t,
 // The directory.
 
 static size_t dir_length(const struct mound_swiss *m) {
-    return m->dir_ == m->one_ ? 1 : (size_t)1 << dir_depth(m);
+    return (size_t)1 << dir_depth(m);
 }
 
 struct mound_swiss_ref_ *dir_first(const struct mound_map_type *t,
@@ -233,34 +244,53 @@ struct mound_swiss_ref_ *dir_next(const struct mound_map_type *t,
 
 void dir_set(const struct mound_map_type *t, struct mound_swiss *m,
              struct mound_swiss_ref_ ref) {
-    if (m->dir_ == m->one_) {
-        m->one_[0] = m->one_[1] = ref;
+    if (m->dir_ == &m->one_) {
+        m->one_ = ref;
+        m->twin_ = ref.base;
         return;
     }
     const struct mound_swiss_table *table = table_of(t, ref);
     struct mound_swiss_ref_ *at = dir_ref(m, table->prefix_);
-    for (size_t n = dir_span(table, dir_depth(m)); n > 0; n--)
+    char **near = m->near_ + (at - m->dir_), *base = dir_near(t, m, ref);
+    for (size_t n = dir_span(table, dir_depth(m)); n > 0; n--) {
         *at++ = ref;
+        *near++ = base;
+    }
 }
 
-static void dir_install(struct mound_swiss *m, struct mound_swiss_ref_ *dir,
-                        unsigned shift) {
+// dir_install makes dir the directory: the header's entry, or a block of dir_bytes_of.
+static void dir_install(const struct mound_map_type *t, struct mound_swiss *m,
+                        struct mound_swiss_ref_ *dir, unsigned depth) {
+    unsigned shift = depth == 0 ? MOUND_SWISS_SHIFT_MAX : 64 - depth;
+    size_t n = (size_t)1 << depth;
     m->dir_ = dir;
     m->shift_ = (uint8_t)shift;
+    if (dir == &m->one_) {
+        m->near_ = &m->twin_;
+        m->twin_ = m->one_.base;
+        return;
+    }
+    m->near_ = (char **)(void *)(dir + n);
+    m->one_.mask = MOUND_SWISS_GROUP * (MOUND_SWISS_GROUPS_MAX - 1);
+    for (size_t i = 0; i < n; i++)
+        m->near_[i] = dir_near(t, m, dir[i]);
+}
+
+static size_t dir_bytes_of(size_t n) {
+    return n * (sizeof(struct mound_swiss_ref_) + sizeof(char *));
 }
 
 void dir_none(const struct mound_map_type *t, struct mound_swiss *m) {
-    dir_install(m, m->one_, MOUND_SWISS_SHIFT_MAX);
-    m->one_[0] = m->one_[1] = (struct mound_swiss_ref_){table_none(t), 0};
+    m->one_ = (struct mound_swiss_ref_){table_none(t), 0};
+    dir_install(t, m, &m->one_, 0);
 }
 
 size_t dir_bytes(const struct mound_swiss *m) {
-    return m->dir_ == m->one_ ? 0
-                              : dir_length(m) * sizeof(struct mound_swiss_ref_);
+    return m->dir_ == &m->one_ ? 0 : dir_bytes_of(dir_length(m));
 }
 
 void dir_free(const struct mound_map_type *t, struct mound_swiss *m) {
-    if (m->dir_ != m->one_)
+    if (m->dir_ != &m->one_)
         memory_free(t, m->dir_, dir_bytes(m));
 }
 
@@ -268,13 +298,13 @@ bool dir_double(const struct mound_map_type *t, struct mound_swiss *m) {
     size_t n = dir_length(m);
     unsigned depth = dir_depth(m);
     struct mound_swiss_ref_ *dir = (struct mound_swiss_ref_ *)memory_new(
-        t, 2 * n * sizeof *dir, MEMORY_ALIGN);
+        t, dir_bytes_of(2 * n), MEMORY_ALIGN);
     if (dir == NULL)
         return false;
     for (size_t i = 0; i < n; i++)
         dir[2 * i] = dir[2 * i + 1] = m->dir_[i];
     dir_free(t, m);
-    dir_install(m, dir, 64 - (depth + 1));
+    dir_install(t, m, dir, depth + 1);
     return true;
 }
 
@@ -287,18 +317,16 @@ void dir_halve(const struct mound_map_type *t, struct mound_swiss *m) {
     unsigned now = dir_depth(m);
     if (depth == now)
         return;
-    struct mound_swiss_ref_ *dir = m->one_;
+    struct mound_swiss_ref_ *dir = &m->one_;
     size_t n = (size_t)1 << depth;
     if (depth > 0) {
-        dir = (struct mound_swiss_ref_ *)memory_new(t, n * sizeof *dir,
+        dir = (struct mound_swiss_ref_ *)memory_new(t, dir_bytes_of(n),
                                                     MEMORY_ALIGN);
         if (dir == NULL)
             return;
     }
     for (size_t i = 0; i < n; i++)
         dir[i] = m->dir_[i << (now - depth)];
-    if (depth == 0)
-        dir[1] = dir[0];
     dir_free(t, m);
-    dir_install(m, dir, depth == 0 ? MOUND_SWISS_SHIFT_MAX : 64 - depth);
+    dir_install(t, m, dir, depth);
 }

@@ -10,8 +10,10 @@ enum {
         2, // the part of a table's groups that may have overflow bits
 };
 
-// A map without a table has this one: no entry, no slot.
+// A map without a table has this one: no entry, no slot. table_far is what near_ has
+// in the place of tables that searches take the long way to.
 char *table_none(const struct mound_map_type *t);
+char *table_far(const struct mound_map_type *t);
 
 // Groups of a table; how many entries one of so many may have before it grows; how many
 // slots it has.
@@ -72,13 +74,20 @@ static inline bool table_pinned(const struct mound_swiss_table *table) {
 // The directory.
 
 static inline unsigned dir_depth(const struct mound_swiss *m) {
-    return m->dir_ == m->one_ ? 0 : 64u - m->shift_;
+    return m->dir_ == &m->one_ ? 0 : 64u - m->shift_;
 }
 
 // dir_ref returns the entry for hashes that begin with prefix.
 static inline struct mound_swiss_ref_ *dir_ref(const struct mound_swiss *m,
                                                uint64_t prefix) {
     return mound_swiss_ref_of_(m, prefix);
+}
+
+// dir_near returns what near_ has of a table.
+static inline char *dir_near(const struct mound_map_type *t,
+                             const struct mound_swiss *m,
+                             struct mound_swiss_ref_ ref) {
+    return ref.mask == m->one_.mask ? ref.base : table_far(t);
 }
 
 // The first hash after those of a table; 0 after the last.
