@@ -78,8 +78,8 @@ static uint64_t keep_now_locked(struct mheap *h, uint64_t idle) {
     uint64_t room = UINT64_MAX; // that a limit leaves
     if (memlimit_near_locked(h) && memlimit_may_spend(h))
         room = max_size(memlimit_idle_locked(h), h->kept_pages);
-    // A shorter half-life keeps as much less at once, also where a limit leaves room
-    // for more: with 0 only what a heap at rest does.
+    // A shorter half-life keeps proportionally less at once, even if a limit
+    // leaves room for more; with 0 only what a heap at rest keeps.
     if (h->half_life_ns < SCAVENGE_HALF_LIFE_NS) {
         uint64_t rest = scavenger_rest_pages(h);
         uint64_t more = keep > rest ? keep - rest : 0;
@@ -92,9 +92,9 @@ static uint64_t keep_now_locked(struct mheap *h, uint64_t idle) {
     uint64_t reused = reused_locked(h);
     if (reused > SCAVENGER_FLOOR_PAGES)
         h->reuse_seen = sys_ticks();
-    // Where nothing was taken for long, nothing is going to be soon.
+    // If nothing was reused for a second, little will be soon.
     else if (!scavenger_reuses_locked(h))
-        // Kept spans go by a tick: a free would release its own pages for them.
+        // Kept spans are released by a tick: a free would release its own pages.
         return max_size(h->peak_pages / REST_SHARE, REST_PAGES) + h->kept_pages;
     if (idle <= keep)
         return keep;

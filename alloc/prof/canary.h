@@ -41,7 +41,7 @@ enum canary {
     CANARY_FREED,
     CANARY_OVER,   // live, and bytes after it were written
     CANARY_UNDER,  // live, and bytes before it were written
-    CANARY_BROKEN, // both, or the marks are damaged
+    CANARY_BROKEN, // head and end are damaged, the front mark is not
     CANARY_NONE,   // no object begins there
 };
 

@@ -373,8 +373,8 @@ void guard_describe(const struct guard_pool *g, uintptr_t addr,
     print_stacks(out, s, access, pcs, npcs);
 }
 
-// begin_report waits for its turn; false: it did not come. It is no part of
-// guard_fault since the print that it makes lies on the stack for a moment.
+// begin_report waits until no other thread writes a report; false: one still
+// does. Separate from guard_fault, to keep its print buffer off that stack.
 static NOINLINE bool begin_report(struct guard_pool *g) {
     for (int i = 0; i < WAIT_MS; i++) {
         // acquire: what reports share is ours; partner: release in guard_fault
@@ -388,8 +388,8 @@ static NOINLINE bool begin_report(struct guard_pool *g) {
     return false;
 }
 
-// told_before says whether a fault like this has been reported, which it has
-// from now on.
+// told_before says whether such a fault has been reported, and notes that it now
+// is.
 static bool told_before(struct guard_pool *g, struct guard_slot *s) {
     if (s == NULL)
         return atomic_exchange_explicit(&g->told_wild, 1,
@@ -406,8 +406,8 @@ bool guard_fault(struct guard_pool *g, uintptr_t addr, const void *context) {
         return true;
     struct guard_slot *s = nearest_slot(g, addr);
     if (!told_before(g, s)) {
-        // The stack may be wrecked, and an unwinder may crash on it:
-        // what is known without it is printed first.
+        // The stack may be corrupted, and an unwinder may crash on it: what
+        // is known without a stack is printed first.
         print_fault(&g->out, s, addr);
         print_flush(&g->out);
         unsigned npcs = fault_stack(context, g->pcs, GUARD_FAULT_PCS);

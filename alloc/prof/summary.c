@@ -284,7 +284,7 @@ static void print_rate(struct print *out, uint64_t n, uint64_t ns) {
 
 static void write_calls(struct print *out, const struct mound_page *page) {
     const struct mound_page_stats *st = &page->stats;
-    // The counters of a child of fork began with those of its parent.
+    // The counters of a child of fork include its parent's.
     uint64_t ns = page->identity.parent_page ? 0 : parts_duration(page);
     name(out, "mallocs");
     print_u64(out, st->mallocs);
@@ -295,8 +295,8 @@ static void write_calls(struct print *out, const struct mound_page *page) {
     print_char(out, '\n');
 }
 
-// by_waste fills order with the classes that were used, that with the most waste
-// first, and returns how many.
+// by_waste fills order with the classes that were used, the one with the most
+// waste first, and returns how many.
 static unsigned by_waste(const struct mound_page *page,
                          unsigned char order[MOUND_PAGE_CLASSES]) {
     unsigned n = 0;
@@ -334,7 +334,7 @@ static void write_worst(struct print *out, const struct mound_page *page) {
     print_str(out, shown == 0 ? "none\n" : "\n");
 }
 
-// write_limits adds a line for each thing that is only there at times.
+// write_limits adds a line for each item that is not always present.
 static void write_limits(struct print *out, const struct mound_page *page) {
     const struct mound_page_stats *st = &page->stats;
     if (st->memlimit != 0) {
