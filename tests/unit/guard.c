@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/bits.h"
 #include "mem_fake.h"
 
 enum { SLOTS = 8, TEXT = 1 << 14, LEFT = 0, RIGHT = 1 };
