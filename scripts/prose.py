@@ -36,7 +36,7 @@ WORDING = re.compile(r"\b(stands? aside|holds nobody up|(is )?made to come by|"
                      r"(is|are|be|was) looked at|in the place of|comes? by|nobody "
                      r"(answers|sees|can)|deserves?|whoever|who makes|be it|(wait|"
                      r"sample|shows?) (for )?so (long|many|much)|grow by so much|"
-                     r"at the begin|tells who|tells whether|the way round|(?<![.])1 (bytes|objects|"
+                     r"at the begin|tells who|stands? in for|tells whether|the way round|(?<![.])1 (bytes|objects|"
                      r"threads|times|pages|mallocs))\b", re.I)
 
 # Wording that the comments of the lower floors do not use: threads and functions

@@ -184,7 +184,7 @@ size_t scavenger_visit(struct mheap *h, struct scavenger_visit v) {
     if (UNLIKELY(h->memlimit.pages != 0))
         memlimit_spent(h, sys_ticks() - v.begin_ticks, v.released);
     scavtrace_print(h,
-                    &(struct scavtrace){"runs", v.who, begin_ns,
+                    &(struct scavtrace){"run", v.who, begin_ns,
                                         v.released << PAGE_SHIFT, v.nranges});
     return v.released;
 }

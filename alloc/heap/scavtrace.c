@@ -26,11 +26,10 @@ void scavtrace_print(struct mheap *h, const struct scavtrace *t) {
     print_str(&out, "mound: scav ");
     print_kib(&out, t->nbytes);
     print_str(&out, " in ");
-    if (t->nruns > 0) {
-        print_u64(&out, t->nruns);
-        print_str(&out, " ");
-    }
-    print_str(&out, t->what);
+    if (t->nruns > 0)
+        print_count(&out, t->nruns, t->what);
+    else
+        print_str(&out, t->what);
     print_str(&out, " (");
     print_str(&out, helper_here() ? "helper" : t->who);
     print_str(&out, "), ");

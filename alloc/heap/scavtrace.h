@@ -7,7 +7,7 @@
 
 // struct scavtrace is what one visit did.
 struct scavtrace {
-    const char *what;     // "runs" or "holes"
+    const char *what;     // "run", which is counted, or "holes"
     const char *who;      // "free", "tick", "fresh" or "trim"; or the helper
     uint64_t begin_ns;    // by scavtrace_now_ns
     size_t nbytes, nruns; // nruns 0: not counted
