@@ -80,13 +80,26 @@ MOUND_MAP_INLINE_ void *mound_swiss_seek_(const struct mound_map_type *t,
         mound_swiss_misuse_(t, m, "concurrent map read and map write");
         return NULL;
     }
-    struct mound_swiss_place_ p;
-    if (!mound_swiss_search_(t, m, key, hash, &p))
-        return NULL;
-    char *place = mound_swiss_place_slot_(t, &p);
-    if (ret_key != NULL)
-        *ret_key = mound_swiss_key_(t, place);
-    return mound_swiss_elem_(t, place);
+    // Not mound_swiss_search_: it would look for a free slot as well.
+    const struct mound_swiss_ref_ *ref = mound_swiss_ref_of_(m, hash);
+    char *base = ref->base;
+    uint64_t step = 0, mask = ref->mask, offset = mound_swiss_home_(hash, mask);
+    do {
+        const uint8_t *group = mound_swiss_group_(t, base, offset);
+        mound_swiss_tags_ tags = mound_swiss_tags_at_(group);
+        mound_swiss_each_match_(slot, place, t, base, offset, tags, hash) {
+            if (MOUND_MAP_UNLIKELY_(
+                    !t->equal(key, mound_swiss_key_(t, place), t->user)))
+                continue;
+            if (ret_key != NULL)
+                *ret_key = mound_swiss_key_(t, place);
+            return mound_swiss_elem_(t, place);
+        }
+        if (!(mound_swiss_overflow_(group) & mound_swiss_bit_(hash)))
+            return NULL;
+        offset = mound_swiss_next_group_(offset, &step, mask);
+    } while (step <= mask);
+    return NULL;
 }
 
 // mound_swiss_look_ is the hot part of get: the home group.
