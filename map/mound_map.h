@@ -72,7 +72,7 @@
 // declares the type: the address of a struct mound_map_memory, below.
 //
 // A map variable is one pointer. A NULL map reads as empty, deleting from it does
-// nothing, putting into it fails with EINVAL.
+// nothing, putting into it and reserving fail with EINVAL.
 //
 // What holds a slot: the pointer from get, put or an iterator is good until the
 // next put, set, delete, clear, reserve, shrink, evacuate or free of that map. It
@@ -116,6 +116,16 @@
 // deletion. mound_map_hmap.h draws it.
 #ifndef MOUND_MAP_H
 #define MOUND_MAP_H
+
+#ifdef __cplusplus
+// The inline functions are written in C.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+#pragma GCC diagnostic ignored "-Wzero-as-null-pointer-constant"
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wuseless-cast"
+#endif
+#endif
 
 #include "mound_map_type.h"
 
@@ -267,6 +277,10 @@ MOUND_MAP_API const char *mound_map_verify(const struct mound_map_type *t,
 #include "mound_map_typed.h"
 #include "mound_map_kinds.h"
 // clang-format on
+
+#ifdef __cplusplus
+#pragma GCC diagnostic pop
+#endif
 
 // mound_map_foreach walks a map or set declared as NAME: it.key and it.elem point to
 // the entry. break, return and goto out of it are fine, longjmp leaves it un-ended.

@@ -98,11 +98,18 @@ enum {
 #endif
 #define MOUND_MAP_IN_ORDER_(x) __asm__("" : "+r"(x))
 
+// What differs between C and C++. The lines that declare types are expanded in users' files,
+// which may be compiled with -Wold-style-cast and -Wzero-as-null-pointer-constant.
 #ifdef __cplusplus
 #define MOUND_MAP_STATIC_ASSERT_ static_assert
+#define MOUND_MAP_CAST_(T, pointer) reinterpret_cast<T>(pointer)
+#define MOUND_MAP_NULL_ nullptr
 #else
 #define MOUND_MAP_STATIC_ASSERT_ _Static_assert
+#define MOUND_MAP_CAST_(T, pointer) ((T)(pointer))
+#define MOUND_MAP_NULL_ NULL
 #endif
+
 enum {
     MOUND_MAP_INLINE_MAX = 128, // larger keys and elements are stored apart
 };

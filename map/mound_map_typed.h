@@ -16,7 +16,7 @@
 // MOUND_MAP_MEMORY is the address of the struct mound_map_memory that types get which
 // are declared from here on; a file may define it anew, between types too.
 #ifndef MOUND_MAP_MEMORY
-#define MOUND_MAP_MEMORY NULL
+#define MOUND_MAP_MEMORY MOUND_MAP_NULL_
 #endif
 
 // foreach: see mound_map_foreach.
@@ -53,12 +53,13 @@
     MOUND_MAP_INLINE_ uint64_t NAME##_hash_(const void *key, uint64_t seed,    \
                                             void *user) {                      \
         (void)user;                                                            \
-        return hash_fn(*(K const *)key, seed);                                 \
+        return hash_fn(*MOUND_MAP_CAST_(K const *, key), seed);                \
     }                                                                          \
     MOUND_MAP_INLINE_ bool NAME##_equal_(const void *a, const void *b,         \
                                          void *user) {                         \
         (void)user;                                                            \
-        return eq_fn(*(K const *)a, *(K const *)b);                            \
+        return eq_fn(*MOUND_MAP_CAST_(K const *, a),                           \
+                     *MOUND_MAP_CAST_(K const *, b));                          \
     }                                                                          \
     MOUND_MAP_STATIC_ void NAME##_move_(const struct mound_map_type *t,        \
                                         void *map, uintptr_t what);
@@ -67,17 +68,17 @@
     MOUND_MAP_STATIC_ void NAME##_move_(const struct mound_map_type *t,        \
                                         void *map, uintptr_t what) {           \
         (void)t;                                                               \
-        P##_move_(&NAME##_type_, (struct P *)map, what);                       \
+        P##_move_(&NAME##_type_, MOUND_MAP_CAST_(struct P *, map), what);      \
     }                                                                          \
     MOUND_MAP_STATIC_ const struct mound_map_type *NAME##_type(void) {         \
         return &NAME##_type_;                                                  \
     }                                                                          \
     MOUND_MAP_STATIC_ struct P *NAME##_untyped(const NAME *m) {                \
         /* Not a cast of pointers: users may have -Wcast-qual. */              \
-        return (struct P *)(uintptr_t)m;                                       \
+        return MOUND_MAP_CAST_(struct P *, MOUND_MAP_CAST_(uintptr_t, m));     \
     }                                                                          \
     MOUND_MAP_STATIC_ NAME *NAME##_make(size_t hint) {                         \
-        return (NAME *)P##_make(&NAME##_type_, hint);                          \
+        return MOUND_MAP_CAST_(NAME *, P##_make(&NAME##_type_, hint));         \
     }                                                                          \
     MOUND_MAP_STATIC_ void NAME##_free(NAME *m) {                              \
         P##_free(&NAME##_type_, NAME##_untyped(m));                            \
@@ -92,7 +93,7 @@
         P##_deinit(&NAME##_type_, &m->u_.map_);                                \
     }                                                                          \
     MOUND_MAP_STATIC_ size_t NAME##_len(const NAME *m) {                       \
-        return m == NULL ? 0 : P##_len(&m->u_.map_);                           \
+        return m == MOUND_MAP_NULL_ ? 0 : P##_len(&m->u_.map_);                \
     }                                                                          \
     MOUND_MAP_COLD_ void *NAME##_put_slow_(NAME *m, K key, uint64_t hash,      \
                                            bool *ret_new) {                    \
@@ -113,11 +114,11 @@
     }                                                                          \
     MOUND_MAP_COLD_ void *NAME##_seek_(const struct P *m, K key,               \
                                        uint64_t hash) {                        \
-        return P##_seek_(&NAME##_type_, m, &key, hash, true, NULL);            \
+        return P##_seek_(&NAME##_type_, m, &key, hash, true, MOUND_MAP_NULL_); \
     }                                                                          \
     MOUND_MAP_INLINE_ void *NAME##_find_(const NAME *m, K key) {               \
         uint64_t hash;                                                         \
-        void *elem = NULL;                                                     \
+        void *elem = MOUND_MAP_NULL_;                                          \
         const struct P *map = NAME##_untyped(m);                               \
         if (MOUND_MAP_UNLIKELY_(P##_look_(&NAME##_type_, map, &key, &hash,     \
                                           &elem) == MOUND_MAP_UNSURE_))        \
@@ -125,7 +126,7 @@
         return elem;                                                           \
     }                                                                          \
     MOUND_MAP_INLINE_ bool NAME##_has(const NAME *m, K key) {                  \
-        return NAME##_find_(m, key) != NULL;                                   \
+        return NAME##_find_(m, key) != MOUND_MAP_NULL_;                        \
     }                                                                          \
     MOUND_MAP_STATIC_ bool NAME##_delete(NAME *m, K key) {                     \
         uint64_t hash;                                                         \
@@ -139,7 +140,8 @@
         P##_clear(&NAME##_type_, NAME##_untyped(m));                           \
     }                                                                          \
     MOUND_MAP_STATIC_ NAME *NAME##_clone(const NAME *m) {                      \
-        return (NAME *)P##_clone(&NAME##_type_, NAME##_untyped(m));            \
+        return MOUND_MAP_CAST_(NAME *,                                         \
+                               P##_clone(&NAME##_type_, NAME##_untyped(m)));   \
     }                                                                          \
     MOUND_MAP_STATIC_ bool NAME##_reserve(NAME *m, size_t n) {                 \
         return P##_reserve(&NAME##_type_, NAME##_untyped(m), n);               \
@@ -153,13 +155,13 @@
     MOUND_MAP_INLINE_ NAME##_iter NAME##_begin(const NAME *m) {                \
         NAME##_iter it;                                                        \
         P##_begin(&NAME##_type_, NAME##_untyped(m), &it.it_);                  \
-        it.key = NULL;                                                         \
+        it.key = MOUND_MAP_NULL_;                                              \
         return it;                                                             \
     }                                                                          \
     MOUND_MAP_INLINE_ NAME##_iter NAME##_start_(const NAME *m) {               \
         NAME##_iter it;                                                        \
         P##_start_(&NAME##_type_, NAME##_untyped(m), &it.it_);                 \
-        it.key = NULL;                                                         \
+        it.key = MOUND_MAP_NULL_;                                              \
         return it;                                                             \
     }                                                                          \
     MOUND_MAP_INLINE_ bool NAME##_refill_(NAME##_iter *it) {                   \
@@ -192,17 +194,17 @@
 
 #define MOUND_TYPED_ELEM_FUNCTIONS_(P, NAME, K, V)                             \
     MOUND_MAP_INLINE_ V *NAME##_get(const NAME *m, K key) {                    \
-        return (V *)NAME##_find_(m, key);                                      \
+        return MOUND_MAP_CAST_(V *, NAME##_find_(m, key));                     \
     }                                                                          \
     MOUND_MAP_STATIC_ V *NAME##_put(NAME *m, K key, bool *ret_new) {           \
-        return (V *)NAME##_insert_(m, key, ret_new);                           \
+        return MOUND_MAP_CAST_(V *, NAME##_insert_(m, key, ret_new));          \
     }                                                                          \
     MOUND_MAP_INLINE_ bool NAME##_store_(void *slot, bool is_new, V elem) {    \
-        if (slot == NULL)                                                      \
+        if (slot == MOUND_MAP_NULL_)                                           \
             return false;                                                      \
-        if (!is_new && NAME##_type_.elem_drop != NULL)                         \
-            NAME##_type_.elem_drop(slot, NULL);                                \
-        *(V *)slot = elem;                                                     \
+        if (!is_new && NAME##_type_.elem_drop != MOUND_MAP_NULL_)              \
+            NAME##_type_.elem_drop(slot, MOUND_MAP_NULL_);                     \
+        *MOUND_MAP_CAST_(V *, slot) = elem;                                    \
         return true;                                                           \
     }                                                                          \
     MOUND_MAP_COLD_ bool NAME##_set_slow_(NAME *m, K key, uint64_t hash,       \
@@ -222,23 +224,23 @@
     }                                                                          \
     MOUND_MAP_INLINE_ bool NAME##_next(NAME##_iter *it) {                      \
         bool more = P##_advance_(&NAME##_type_, &it->it_);                     \
-        it->key = (K const *)it->it_.key;                                      \
-        it->elem = (V *)it->it_.elem;                                          \
+        it->key = MOUND_MAP_CAST_(K const *, it->it_.key);                     \
+        it->elem = MOUND_MAP_CAST_(V *, it->it_.elem);                         \
         return more;                                                           \
     }                                                                          \
     MOUND_MAP_INLINE_ struct NAME##_cursor_ NAME##_cursor_of_(                 \
         const NAME##_iter *it) {                                               \
         struct NAME##_cursor_ c;                                               \
         c.c_ = P##_cursor_of_(&it->it_);                                       \
-        c.key = NULL;                                                          \
-        c.elem = NULL;                                                         \
+        c.key = MOUND_MAP_NULL_;                                               \
+        c.elem = MOUND_MAP_NULL_;                                              \
         return c;                                                              \
     }                                                                          \
     MOUND_MAP_INLINE_ bool NAME##_step_(NAME##_iter *it,                       \
                                         struct NAME##_cursor_ *c) {            \
         bool more = P##_step_(&NAME##_type_, &it->it_, &c->c_);                \
-        c->key = (K const *)c->c_.key;                                         \
-        c->elem = (V *)c->c_.elem;                                             \
+        c->key = MOUND_MAP_CAST_(K const *, c->c_.key);                        \
+        c->elem = MOUND_MAP_CAST_(V *, c->c_.elem);                            \
         return more;                                                           \
     }
 
@@ -246,39 +248,42 @@
 #define MOUND_TYPED_TYPE_(NAME, K, elem_size, elem_align, key_copy, key_drop,  \
                           elem_copy, elem_drop, flags)                         \
     static const struct mound_map_type NAME##_type_ = {                        \
-        sizeof(K),    __alignof__(K),   elem_size,   elem_align,               \
-        NAME##_hash_, NAME##_equal_,    key_copy,    key_drop,                 \
-        elem_copy,    elem_drop,        NULL,        NULL,                     \
+        sizeof(K),    __alignof__(K),   elem_size,       elem_align,           \
+        NAME##_hash_, NAME##_equal_,    key_copy,        key_drop,             \
+        elem_copy,    elem_drop,        MOUND_MAP_NULL_, MOUND_MAP_NULL_,      \
         flags,        MOUND_MAP_MEMORY, NAME##_move_};
 
 #define MOUND_TYPED_KEY_OWNED_(NAME, K, key_copy, key_drop)                    \
     MOUND_MAP_INLINE_ bool NAME##_key_copy_(void *dst, const void *src,        \
                                             void *user) {                      \
         (void)user;                                                            \
-        return key_copy((K *)dst, *(K const *)src);                            \
+        return key_copy(MOUND_MAP_CAST_(K *, dst),                             \
+                        *MOUND_MAP_CAST_(K const *, src));                     \
     }                                                                          \
     MOUND_MAP_INLINE_ void NAME##_key_drop_(void *key, void *user) {           \
         (void)user;                                                            \
-        key_drop(*(K *)key);                                                   \
+        key_drop(*MOUND_MAP_CAST_(K *, key));                                  \
     }
 
 #define MOUND_TYPED_ELEM_OWNED_(NAME, V, elem_copy, elem_drop)                 \
     MOUND_MAP_INLINE_ bool NAME##_elem_copy_(void *dst, const void *src,       \
                                              void *user) {                     \
         (void)user;                                                            \
-        return elem_copy((V *)dst, (V const *)src);                            \
+        return elem_copy(MOUND_MAP_CAST_(V *, dst),                            \
+                         MOUND_MAP_CAST_(V const *, src));                     \
     }                                                                          \
     MOUND_MAP_INLINE_ void NAME##_elem_drop_(void *elem, void *user) {         \
         (void)user;                                                            \
-        elem_drop((V *)elem);                                                  \
+        elem_drop(MOUND_MAP_CAST_(V *, elem));                                 \
     }
 
 // Maps whose keys and elements are bytes, whose keys are owned, and both.
 #define MOUND_TYPED_MAP_(P, NAME, K, V, hash, eq, flags)                       \
     MOUND_TYPED_COMMON_(P, NAME, K, hash, eq)                                  \
     MOUND_TYPED_TYPES_(P, NAME, K, V)                                          \
-    MOUND_TYPED_TYPE_(NAME, K, sizeof(V), __alignof__(V), NULL, NULL, NULL,    \
-                      NULL, flags)                                             \
+    MOUND_TYPED_TYPE_(NAME, K, sizeof(V), __alignof__(V), MOUND_MAP_NULL_,     \
+                      MOUND_MAP_NULL_, MOUND_MAP_NULL_, MOUND_MAP_NULL_,       \
+                      flags)                                                   \
     MOUND_TYPED_FUNCTIONS_(P, NAME, K)                                         \
     MOUND_TYPED_ELEM_FUNCTIONS_(P, NAME, K, V)
 
@@ -287,7 +292,7 @@
     MOUND_TYPED_TYPES_(P, NAME, K, V)                                          \
     MOUND_TYPED_KEY_OWNED_(NAME, K, key_copy, key_drop)                        \
     MOUND_TYPED_TYPE_(NAME, K, sizeof(V), __alignof__(V), NAME##_key_copy_,    \
-                      NAME##_key_drop_, NULL, NULL, 0)                         \
+                      NAME##_key_drop_, MOUND_MAP_NULL_, MOUND_MAP_NULL_, 0)   \
     MOUND_TYPED_FUNCTIONS_(P, NAME, K)                                         \
     MOUND_TYPED_ELEM_FUNCTIONS_(P, NAME, K, V)
 
@@ -307,7 +312,8 @@
 #define MOUND_TYPED_SET_(P, NAME, K, hash, eq, flags)                          \
     MOUND_TYPED_COMMON_(P, NAME, K, hash, eq)                                  \
     MOUND_TYPED_SET_TYPES_(P, NAME, K)                                         \
-    MOUND_TYPED_TYPE_(NAME, K, 0, 1, NULL, NULL, NULL, NULL, flags)            \
+    MOUND_TYPED_TYPE_(NAME, K, 0, 1, MOUND_MAP_NULL_, MOUND_MAP_NULL_,         \
+                      MOUND_MAP_NULL_, MOUND_MAP_NULL_, flags)                 \
     MOUND_TYPED_FUNCTIONS_(P, NAME, K)                                         \
     MOUND_TYPED_SET_FUNCTIONS_(P, NAME, K)
 
@@ -315,8 +321,8 @@
     MOUND_TYPED_COMMON_(P, NAME, K, hash, eq)                                  \
     MOUND_TYPED_SET_TYPES_(P, NAME, K)                                         \
     MOUND_TYPED_KEY_OWNED_(NAME, K, key_copy, key_drop)                        \
-    MOUND_TYPED_TYPE_(NAME, K, 0, 1, NAME##_key_copy_, NAME##_key_drop_, NULL, \
-                      NULL, 0)                                                 \
+    MOUND_TYPED_TYPE_(NAME, K, 0, 1, NAME##_key_copy_, NAME##_key_drop_,       \
+                      MOUND_MAP_NULL_, MOUND_MAP_NULL_, 0)                     \
     MOUND_TYPED_FUNCTIONS_(P, NAME, K)                                         \
     MOUND_TYPED_SET_FUNCTIONS_(P, NAME, K)
 
@@ -338,24 +344,24 @@
 
 #define MOUND_TYPED_SET_FUNCTIONS_(P, NAME, K)                                 \
     MOUND_MAP_STATIC_ bool NAME##_add(NAME *m, K key, bool *ret_new) {         \
-        return NAME##_insert_(m, key, ret_new) != NULL;                        \
+        return NAME##_insert_(m, key, ret_new) != MOUND_MAP_NULL_;             \
     }                                                                          \
     MOUND_MAP_INLINE_ bool NAME##_next(NAME##_iter *it) {                      \
         bool more = P##_advance_(&NAME##_type_, &it->it_);                     \
-        it->key = (K const *)it->it_.key;                                      \
+        it->key = MOUND_MAP_CAST_(K const *, it->it_.key);                     \
         return more;                                                           \
     }                                                                          \
     MOUND_MAP_INLINE_ struct NAME##_cursor_ NAME##_cursor_of_(                 \
         const NAME##_iter *it) {                                               \
         struct NAME##_cursor_ c;                                               \
         c.c_ = P##_cursor_of_(&it->it_);                                       \
-        c.key = NULL;                                                          \
+        c.key = MOUND_MAP_NULL_;                                               \
         return c;                                                              \
     }                                                                          \
     MOUND_MAP_INLINE_ bool NAME##_step_(NAME##_iter *it,                       \
                                         struct NAME##_cursor_ *c) {            \
         bool more = P##_step_(&NAME##_type_, &it->it_, &c->c_);                \
-        c->key = (K const *)c->c_.key;                                         \
+        c->key = MOUND_MAP_CAST_(K const *, c->c_.key);                        \
         return more;                                                           \
     }
 

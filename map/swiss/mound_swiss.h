@@ -54,7 +54,7 @@
 // Which of the two: this one does lookups, updates and deletions in less time and takes
 // less memory while it grows; README.md has the figures. What differs:
 //
-// - A write that finds its part of the map full replaces a table of at most 1920 slots by
+// - A write that finds its part of the map full replaces a table of at most 1918 slots by
 //   one twice as large, or by two. Nothing is left to later writes: evacuate has nothing
 //   to move, it only frees what ended iterators have left, and returns 0.
 // - A slot stays where it is as long, until the next write; but a put may move more
@@ -66,6 +66,16 @@
 // - An iterator that is in a table when shrink is called keeps it from joining tables.
 #ifndef MOUND_SWISS_H
 #define MOUND_SWISS_H
+
+#ifdef __cplusplus
+// The inline functions are written in C.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+#pragma GCC diagnostic ignored "-Wzero-as-null-pointer-constant"
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wuseless-cast"
+#endif
+#endif
 
 #include "mound_map_type.h"
 
@@ -184,6 +194,10 @@ MOUND_MAP_API const char *mound_swiss_verify(const struct mound_map_type *t,
 #include "mound_map_typed.h"
 #include "mound_map_kinds.h"
 // clang-format on
+
+#ifdef __cplusplus
+#pragma GCC diagnostic pop
+#endif
 
 // mound_swiss_foreach walks a map or set, as mound_map_foreach does.
 #define mound_swiss_foreach(NAME, it, m) MOUND_TYPED_FOREACH_(NAME, it, m)

@@ -69,7 +69,7 @@ static inline size_t map_to_move(const struct mound_map_info *info) {
 }
 
 static inline bool map_has_room(const struct mound_map_info *info, size_t n) {
-    return n <= 8 || n <= 13 * (((size_t)1 << info->B) / 2);
+    return n <= 8 || n <= 13 * ((UINT64_C(1) << info->B) / 2);
 }
 
 static inline bool map_is_tight(const struct mound_map_info *info,

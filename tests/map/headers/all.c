@@ -62,7 +62,7 @@ int use(void) {
     }
     m_u64 *u = m_u64_make(9);
     m_u64_set(u, 1, 2);
-    sum += *m_u64_get(u, 1) + (int)m_u64_len(u) + m_u64_delete(u, 1);
+    sum += *m_u64_get(u, 1) + (m_u64_len(u) == 1) + m_u64_delete(u, 1);
     m_u64_iter it = m_u64_begin(u);
     while (m_u64_next(&it))
         sum++;
@@ -70,7 +70,8 @@ int use(void) {
     m_u64_free(u);
     m_str_free(m);
     s_str *s = s_str_make(0);
-    s_str_add(s, "x", NULL);
+    bool is_new;
+    s_str_add(s, "x", &is_new);
     mound_map_foreach(s_str, e, s) sum += **e.key;
     s_str_free(s);
     m_f64 on_stack;

@@ -15,7 +15,9 @@ import tap  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WARNINGS = ('-Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wcast-qual '
-            '-pedantic').split()
+            '-pedantic -Wundef -Wcast-align').split()
+CXX_WARNINGS = ('-Wold-style-cast -Wuseless-cast '
+                '-Wzero-as-null-pointer-constant').split()
 C = ('gcc', 'clang'), ('c11', 'c17', 'c2x', 'gnu11')
 CXX = ('g++', 'clang++'), ('c++11', 'c++14', 'c++17', 'c++20', 'c++2b')
 MAPS = ((), ('-DMAP_SWISS',))
@@ -44,8 +46,11 @@ def compile(compiler, text, *options, language):
 def expect_silence(compiler, *options, language):
     with open(os.path.join(HERE, 'all.c')) as f:
         text = f.read()
+    more = CXX_WARNINGS if language == 'c++' else []
+    if compiler == 'clang++':
+        more = [w for w in more if w != '-Wuseless-cast']  # gcc's only
     for which in MAPS:
-        r = compile(compiler, text, *WARNINGS, *options, *which,
+        r = compile(compiler, text, *WARNINGS, *more, *options, *which,
                     language=language)
         tap.must(r.returncode == 0 and r.stderr == '', compiler, *options,
                  *which, '\n' + r.stderr[:2000])
