@@ -226,9 +226,9 @@ extern "C" {
 #endif
 // mound_swiss_tags_of_ has the tag of each low byte, in each byte of a word.
 MOUND_MAP_API extern const uint32_t mound_swiss_tags_of_[256];
-// here[slot] is zero but for the slot's byte.
-MOUND_MAP_API extern const uint8_t mound_swiss_here_[MOUND_SWISS_SLOTS]
-                                                    [MOUND_SWISS_GROUP];
+// The 16 bytes from here[16 * slot] on are zero but for the slot's.
+MOUND_MAP_API extern const uint8_t
+    mound_swiss_here_[MOUND_SWISS_SLOTS * MOUND_SWISS_GROUP];
 #ifdef __cplusplus
 }
 #endif
@@ -291,7 +291,7 @@ MOUND_MAP_INLINE_ unsigned mound_swiss_match_(mound_swiss_tags_ tags,
 
 MOUND_MAP_INLINE_ __m128i mound_swiss_here_at_(unsigned slot) {
     return _mm_load_si128(
-        (const __m128i *)(const void *)(mound_swiss_here_[0] +
+        (const __m128i *)(const void *)(mound_swiss_here_ +
                                         (unsigned)MOUND_SWISS_GROUP * slot));
 }
 

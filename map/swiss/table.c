@@ -44,8 +44,8 @@ char *table_far(const struct mound_map_type *t) {
 const uint32_t mound_swiss_tags_of_[256] = {TAGS_64(0), TAGS_64(64),
                                             TAGS_64(128), TAGS_64(192)};
 
-#define HERE(slot) [slot] = {[slot] = 0xff}
-const uint8_t mound_swiss_here_[MOUND_SWISS_SLOTS][MOUND_SWISS_GROUP]
+#define HERE(slot) [(slot) * (MOUND_SWISS_GROUP + 1)] = 0xff
+const uint8_t mound_swiss_here_[MOUND_SWISS_SLOTS * MOUND_SWISS_GROUP]
     __attribute__((aligned(MOUND_SWISS_GROUP))) = {
         HERE(0),  HERE(1),  HERE(2),  HERE(3),  HERE(4),
         HERE(5),  HERE(6),  HERE(7),  HERE(8),  HERE(9),
