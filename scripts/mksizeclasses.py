@@ -5,16 +5,16 @@ number of pages that mound gives a span of each.
 Usage: scripts/mksizeclasses.py > alloc/heap/sizeclasses.c
 
 The rule for the sizes is that of Go 1.19's runtime/mksizeclasses.go, restated:
-walk upwards in steps that follow the size; give each size the fewest pages that
-waste at most 1/8; melt neighbours that pages and slots cannot tell apart; at
-last enlarge every class as far as its slots allow.
+go upwards in steps that depend on the size; give each size the fewest pages that
+waste at most 1/8; merge neighbours with equal pages and slots; finally enlarge
+every class as far as its number of slots allows.
 """
 import sys
 
 PAGE = 8192
 MAX_SMALL = 32768
 LOOKUP_STEP = 8
-SLOTS_WANTED = 16     # a refill should not visit the page heap for every object
+SLOTS_WANTED = 16     # so that a refill does not take pages for every object
 SPAN_BYTES_MAX = 64 << 10
 
 
@@ -48,8 +48,8 @@ def go_classes():
 
 
 def mound_pages(size, npages):
-    """More pages than Go where Go's span holds few slots, within 64 KiB and
-    with at most 1/8 lost at the end."""
+    """The pages of a span: more than Go's if that has few slots, at most 64 KiB, and with
+    at most 1/8 lost at the end."""
     best = npages
     for n in range(npages, max(npages, SPAN_BYTES_MAX // PAGE) + 1):
         if best * PAGE // size >= SLOTS_WANTED:
@@ -71,9 +71,9 @@ def main():
     for size, _, npages in rows[1:]:
         for offset in range(npages * PAGE + 1):
             assert offset * magic(size) >> 32 == offset // size, size
-    # C wants 16 of what may hold a max_align_t, glibc gives it to all.
+    # C requires 16 for objects that can hold a max_align_t; glibc aligns all to 16.
     assert rows[2][0] == 16
-    lookup, c = [2], 2     # malloc(0) takes the smallest class of all used
+    lookup, c = [2], 2     # malloc(0) uses the smallest class
     for size in range(LOOKUP_STEP, MAX_SMALL + 1, LOOKUP_STEP):
         while rows[c][0] < size:
             c += 1

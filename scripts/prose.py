@@ -2,7 +2,7 @@
 import os
 import re
 
-# What puts us before another allocator, and the allocators.
+# Phrases that compare mound with another allocator, and the allocators.
 CLAIMS = re.compile(r"\b(ahead of|(faster|quicker|smaller|better|leaner) than|"
                     r"outperforms?|beats?|outruns?)\b", re.I)
 PEERS = re.compile(r"\b((?:jemalloc|mimalloc|tcmalloc|gperftools|glibc|"
@@ -12,9 +12,8 @@ YEAR = re.compile(r"\b20\d\d\b")
 
 
 def claims_without_release(text):
-    """The sentences of a Markdown text that put mound before a peer and do not
-    say which release of it that was and of which year. Tables and code are
-    figures, not sentences."""
+    """The sentences of a Markdown text that compare mound with a peer without its release
+    and the year. Tables and code are not sentences."""
     text = re.sub(r"^```.*?^```", "\n\n", text, flags=re.M | re.S)
     text = re.sub(r"^\|.*$", "\n", text, flags=re.M)
     wrong = []
@@ -28,7 +27,7 @@ def claims_without_release(text):
     return wrong
 
 
-# Wording that documents and man pages do not use: nouns that act like people, and
+# Phrases that documents and man pages must not have: things that act like people, and
 # promises that are not kept.
 WORDING = re.compile(r"\b(stands? aside|holds nobody up|(is )?made to come by|"
                      r"however it ends|not in it (are|is)|want(s)? (an|its|their) "
@@ -114,9 +113,9 @@ def figures_without_command(text):
 
 
 def broken_links(name, text, exists, anchors):
-    """The links of a Markdown text, and its names of files in backticks, that
-    lead nowhere. exists tells whether a path from the root is there, anchors
-    gives the headings of a file."""
+    """The links and the file names in backticks of a Markdown text that lead
+    nowhere. exists says whether a path from the root exists, anchors returns the
+    headings of a file."""
     text = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
     wrong = []
     links = re.findall(r"\]\(\s*<?([^)\s>]+)", text)
@@ -132,7 +131,7 @@ def broken_links(name, text, exists, anchors):
             wrong.append(link)
     for path in re.findall(r"`((?:alloc|map|preload|scripts|tests)/[\w./-]+)`",
                            text):
-        # A folder has files of its own name: map/ is also alloc/../map.
+        # A path may be relative to the root or to the document's folder.
         if not exists(path.rstrip("/")) and \
                 not exists(os.path.join(os.path.dirname(name), path)):
             wrong.append("`%s`" % path)

@@ -1,7 +1,7 @@
-# bounds.py: what is preloaded beside the peers and leaves numbers in a slip
-# (tests/bench/bound.h): the two bounds, an allocator that is only fast
-# (tests/bench/lifo.c) and the live bytes, which none can undercut
-# (tests/bench/live.c); and litter behind a peer (tests/bench/litter.c).
+# bounds.py: libraries that are preloaded beside the peers and write numbers to a slip
+# file (tests/bench/bound.h): two lower bounds, an allocator that is only fast
+# (tests/bench/lifo.c) and the live bytes (tests/bench/live.c); and litter, which
+# fragments a peer's heap first (tests/bench/litter.c).
 
 import os
 import shutil
@@ -12,8 +12,8 @@ from . import peers, suite, tree
 
 SLIP = '4Q'
 LIFO = 'lifo'
-# What lifo makes ready ahead, for the peak of live bytes: rounding up to
-# classes, and a batch of each class in use.
+# What lifo allocates ahead, relative to the peak of live bytes: rounding up to classes,
+# and a batch of each class in use.
 READY_MIB, READY_FACTOR, READY_MAX_MIB = 4, 1.5, 1024
 
 
@@ -30,7 +30,7 @@ class Slip:
         return [f'BENCH_SLIP={self.path}']
 
     def take(self):
-        """The numbers; the file is gone."""
+        """Reads the numbers and removes the file."""
         with open(self.path, 'rb') as f:
             words = struct.unpack(SLIP, f.read(struct.calcsize(SLIP)))
         os.remove(self.path)
@@ -51,8 +51,8 @@ def peak_live_kib(setting, workload, directory):
 
 
 def run_lifo(setting, workload, peer, live_kib, directory):
-    """A sample of lifo, without what making memory ready took, unless that is
-    before the workload takes the time itself."""
+    """A sample of lifo, minus the time for its preparation, unless that is before the
+    workload begins to measure."""
     ready = READY_MIB + int(live_kib * READY_FACTOR / 1024)
     slip = Slip(directory)
     figures = workload.run(
@@ -65,7 +65,7 @@ def run_lifo(setting, workload, peer, live_kib, directory):
 
 
 def take_off(figures, workload, wall, cpu, faults):
-    """Takes off a sample what was done before the workload began."""
+    """Subtracts from a sample what was done before the workload began."""
     operations = figures.get('operations', 1)
     figures['minor_faults'] = max(0, figures['minor_faults']
                                   - faults / operations)
@@ -76,14 +76,14 @@ def take_off(figures, workload, wall, cpu, faults):
 
 
 def copy_litter(build, directory):
-    """Where every user can read it, as the servers' are others."""
+    """Copies it to where every user can read it: servers run as other users."""
     path = shutil.copy(tree.bench_preload(build, 'litter'), directory)
     os.chmod(path, 0o755)
     return path
 
 
 def run_littered(setting, workload, peer, litter, directory):
-    """A sample of a peer whose heap was littered before."""
+    """A sample of a peer whose heap was fragmented first."""
     slip = Slip(directory)
     figures = workload.run(
         setting, f'{workload.name} under {peer.name}',

@@ -1,5 +1,5 @@
-# inputs.py: what the real programs of scripts/bench malloc are given, the same
-# bytes each time. Each function returns the text of one file.
+# inputs.py: the inputs of the real programs of scripts/bench malloc, the same bytes each
+# time. Each function returns the text of one file.
 
 import json
 
@@ -50,7 +50,7 @@ def git_stream(count):
 
 
 def cxx_source(count):
-    """Standard headers, and templates that have to be made count times."""
+    """Standard headers, and templates that are instantiated count times."""
     return '''// Generated: what makes a C++ compiler allocate.
 #include <algorithm>
 #include <map>

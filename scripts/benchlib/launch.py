@@ -11,7 +11,7 @@ from . import tree
 
 
 class Result:
-    """What a run left: output, status, and the launcher's report."""
+    """The result of a run: output, status, and the launcher's report."""
 
     def __init__(self, report, stdout, stderr):
         self.stdout = stdout
@@ -38,14 +38,14 @@ class Result:
 
 
 def plain_environment():
-    """The environment without what would change the allocator of a run unseen:
-    Meson's tests, for one, make glibc fill all memory it hands out."""
+    """The environment without variables that would change a run's allocator unseen:
+    Meson's tests, for example, make glibc fill all memory."""
     return {name: value for name, value in os.environ.items()
             if name not in ('LD_PRELOAD', 'MALLOC_PERTURB_')}
 
 
 class Process:
-    """A program that was started; finish() waits for it."""
+    """A running program; finish() waits for it."""
 
     def __init__(self, build, argv, environment=(), cpu=None, times=1,
                  stdin=None, cwd=None, base_environment=None):
@@ -72,7 +72,7 @@ class Process:
         return self._popen.poll() is None
 
     def kill(self):
-        """Ends the program and all it started, at once."""
+        """Kills the program and all processes that it started."""
         if self.running():
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()

@@ -1,9 +1,9 @@
-# mallocreport.py: the tables of scripts/bench malloc, from the document that
-# holds what was measured.
+# mallocreport.py: the tables of scripts/bench malloc, from the document with the
+# measurements.
 #
-# Each table holds ratios to the best of the peers in that row, mound not being
-# one of them, and beside them a bound as ratio to the same: what the allocator
-# that is only fast takes, or the live bytes.
+# Each table has ratios to the best peer in the row, mound excluded, and a lower bound
+# as ratio to the same: the time of the allocator that is only fast, or the live bytes.
+#
 
 import math
 import re
@@ -31,10 +31,10 @@ def form_ratio(ratio):
 
 class Row:
     """One workload of one table. compared is mound, or without it the second
-    best, and the row concludes only if that differs enough from the best."""
+    best; the row is conclusive if that differs enough from the best."""
 
     def __init__(self, figures, mound, bound=None):
-        self.figures = figures  # of those that did not fail
+        self.figures = figures  # of the peers that did not fail
         others = [name for name in figures if name not in mound] \
             or list(figures)
         order = sorted(others, key=lambda name: figures[name].median)
@@ -61,7 +61,7 @@ class Row:
 
     @property
     def spread_text(self):
-        """The wider spread of the two compared, of the best's figure."""
+        """The wider spread of the two that are compared, relative to the best figure."""
         if math.isinf(self.spread):
             return '-'
         return f'{min(999, 100 * self.spread / self.best_median):.0f}%'
@@ -92,7 +92,7 @@ class Report:
         return statistics.median(rounds) if rounds else None
 
     def version(self, name):
-        """What a peer is, and of which release where that is not ours."""
+        """The name of a peer, and its release if it is not ours."""
         peer = self.content['peers'][name]
         if peer['mound']:
             return peer['version']
@@ -125,7 +125,7 @@ class Report:
         return found
 
     def summary(self):
-        """What is concluded, for the machine-readable result."""
+        """The conclusions, for the machine-readable result."""
         summary = {}
         for title, rows in (('time', self.time), ('cpu', self.cpu),
                             ('rss', self.rss)):
@@ -169,7 +169,7 @@ class Report:
             print(self.old)
 
     def print_figures(self, title, field, form):
-        """Medians as they are, of the workloads that have the field."""
+        """Medians as they are, of the workloads with that field."""
         lines = [['workload', *(n[:WIDEST] for n in self.names)], None]
         for name, w in self.workloads.items():
             medians = [self.median(w, n, field) for n in self.names]
@@ -187,8 +187,8 @@ class Report:
         return list(dict.fromkeys(names))
 
     def tails(self, workload):
-        """What is noted of the durations of single calls: by call, the fields of
-        its shares, in their order."""
+        """The figures for the durations of single calls: for each call the fields of
+        its shares, in order."""
         found = {}
         for field in self.notes(workload):
             match = re.fullmatch(NOTE + r'([a-z]+)_(p[0-9.]+|on-core|worst)_ns',

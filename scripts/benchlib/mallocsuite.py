@@ -1,9 +1,9 @@
 # mallocsuite.py: malloc and free under mound and other allocators.
 #
-# Each workload, a program of tests/bench or a real one, runs under each
-# allocator in a process of its own. Everything that was measured is in one
-# document, which is written after each run; an interrupted one goes on from
-# there. What is printed and drawn comes from the document alone.
+# Each workload, a program of tests/bench or a real one, runs under each allocator in a
+# process of its own. All measurements are in one document, which is written after each
+# run; an interrupted run continues from it. Tables and pictures are made from the
+# document alone.
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ from .workloads import NOTE, TIMEOUT_S, WRITTEN, Setting
 
 WORKLOADS = WRITTEN + PROGRAMS
 FORMAT = 3
-MODES = {'quick': 3, 'normal': 5, 'full': 11}  # and how many rounds
+MODES = {'quick': 3, 'normal': 5, 'full': 11}  # number of rounds
 ROUNDS = MODES['normal']
 CHECK_PAIRS = '1000'
 SAVE_EVERY_S = 5
@@ -28,7 +28,7 @@ FIELDS = ('ns', 'cpu_ns', 'rss_kib', 'minor_faults', 'major_faults', 'rate')
 
 
 def check_preload(build, peer):
-    """Refuses a peer whose malloc is not the one a program then gets."""
+    """Refuses a peer if a program with it preloaded gets another malloc."""
     argv = [tree.bench_program(build, 'pair'), '16', CHECK_PAIRS, 'first']
     result = launch.run(build, argv, timeout=TIMEOUT_S,
                         environment=peer.environment())
@@ -40,14 +40,14 @@ def check_preload(build, peer):
 
 
 def digest(peer):
-    """What tells two builds of a library apart."""
+    """A hash that distinguishes two builds of a library."""
     with open(peer.preloaded or peers.c_library(), 'rb') as f:
         return hashlib.sha256(f.read()).hexdigest()
 
 
 def copy_libraries(chosen, directory):
-    """Copies what is not from a package: readable to every user, and a build
-    under way does not change it in the middle."""
+    """Copies libraries that are not from packages: every user can read the copy, and a
+    build meanwhile does not change it."""
     os.chmod(directory, 0o755)
     for peer in chosen:
         if peer.preloaded and peer.name not in peers.DEBIAN:
@@ -60,7 +60,7 @@ def copy_libraries(chosen, directory):
 
 
 class Document:
-    """What was asked for and what was measured; path is None or a file."""
+    """The settings and the measurements; path is None or a file."""
 
     def __init__(self, content, path):
         self.content = content
@@ -109,7 +109,7 @@ class Document:
             self._saved = time.monotonic()
 
     def done(self, workload, peer):
-        """How many rounds are there."""
+        """The number of complete rounds."""
         return len(self.content['workloads'][workload]['peers'][peer]
                    .get('ns', []))
 
@@ -129,7 +129,7 @@ class Document:
 
 
 def measure(document, setting, workloads, chosen, directory):
-    """Does what the document does not hold yet."""
+    """Measures what is missing in the document."""
     content = document.content
     live = {}
     document.save()
@@ -173,8 +173,8 @@ def measure(document, setting, workloads, chosen, directory):
 
 
 def select_workloads(names, mode, littered=False):
-    """The workloads to run and those to skip, with the packages they need.
-    What is asked for by its own name is not skipped but refused."""
+    """The workloads to run and those to skip, with the packages they need. A workload
+    that is requested by its own name is refused instead of skipped."""
     known = {w.name: w for w in WORKLOADS}
     chosen = [known[name] for name in suite.select('workload', names, known)]
     if not names:
@@ -204,7 +204,7 @@ def mode_of(arguments):
 
 
 def begin(arguments):
-    """A document and what it takes to fill it."""
+    """A document and the objects needed to fill it."""
     mode = mode_of(arguments)
     workloads, skipped = select_workloads(arguments.workload, mode,
                                           arguments.littered)
@@ -274,7 +274,7 @@ def fill(document, arguments, workloads, chosen):
         for peer in [*chosen, bounds.lifo(arguments.build)]:
             check_preload(arguments.build, peer)
         lock = suite.lock_machine()
-        # From here on there is something to lose.
+        # From here on, work could be lost.
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             measure(document, setting, workloads, chosen, directory)

@@ -1,11 +1,11 @@
-# mapcases.py: what is measured of maps, and the figures that come of it.
+# mapcases.py: what is measured of maps, and the figures computed from it.
 
 import re
 
 from . import suite, tree
 from .suite import Figure
 
-LARGE_ROUNDS = 3  # of the largest maps: half of all the time is theirs
+LARGE_ROUNDS = 3  # of the largest maps, which take half of the time
 
 KINDS = {
     'u64': 'uint64_t -> uint64_t',
@@ -59,7 +59,7 @@ def parse_size(text):
 
 
 class Case:
-    """What one run of a program measures."""
+    """One run of a program."""
 
     def __init__(self, kind, size, operations):
         self.kind = kind
@@ -71,9 +71,9 @@ class Case:
         return f'{self.kind} {form_size(self.size)}'
 
     def rounds(self, rounds):
-        """How many of the rounds it takes part in."""
+        """The number of rounds that it is part of."""
         if self.is_bytes:
-            return 1  # it would be the same once more
+            return 1  # further rounds would give the same
         if self.size == SIZES[-1] and not self.is_latency:
             return min(rounds, LARGE_ROUNDS)
         return rounds
@@ -113,8 +113,8 @@ def check_memory(chosen_cases):
 
 
 class Samples:
-    """What was measured: for a kind, a size and an operation, the figures of
-    each peer's rounds, as its program wrote them."""
+    """The measurements: for a kind, a size and an operation, the figures of each peer's
+    rounds, as its program wrote them."""
 
     def __init__(self):
         self._all = {}
@@ -138,7 +138,7 @@ class Samples:
                 yield (kind, size), by_peer
 
     def rows(self):
-        """{(kind, operation, size): Row} of what is timed."""
+        """{(kind, operation, size): Row} of the timed operations."""
         return {(kind, op, size): Row(by_peer)
                 for op in TIMED for (kind, size), by_peer in self.of(op)}
 
@@ -160,14 +160,14 @@ class Row:
         return min(there, key=lambda n: self.figures[n].median, default=None)
 
     def ratio(self, other):
-        """mound's time as a ratio to the other's, None without one of them."""
+        """mound's time divided by the other's; None if one of them is missing."""
         if 'mound' not in self.figures or other not in self.figures:
             return None
         return self.figures['mound'].median / self.figures[other].median
 
     def concludes(self, other, limit=1):
-        """Whether mound's time and limit times the other's are further apart
-        than the rounds of either spread."""
+        """Whether mound's time and limit times the other's differ by more than the
+        spread of either's rounds."""
         a, b = self.figures['mound'], self.figures[other]
         return abs(a.median - limit * b.median) >= max(a.spread,
                                                        limit * b.spread)

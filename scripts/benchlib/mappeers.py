@@ -1,7 +1,7 @@
-# mappeers.py: the maps to compare, and how their programs are built. The
-# ordinary build does not know them, for most need packages that nothing else
-# does: they are built here when they are wanted, into bench-map of the build
-# directory, all with the same flags.
+# mappeers.py: the maps to compare, and how their programs are built. They are not part of
+# the ordinary build, because most need packages that nothing else does: they are built
+# here when needed, in bench-map of the build directory, all with the same flags.
+#
 
 import concurrent.futures
 import copy
@@ -20,7 +20,7 @@ CXX = ['c++', '-std=gnu++17', *FLAGS]
 GO_DIRECTORY = '/usr/lib/go-1.19/bin'
 GO_VERSION = 'go1.19'
 
-# What kind.go.in has to be told about each kind of keys and elements.
+# The parameters of kind.go.in for each kind of keys and elements.
 GO_KINDS = {
     'U64': {'KEY': 'uint64', 'ELEM': 'uint64', '.FIELD': '',
             'ROOM': '0', 'SEQUENCE': 'sequence'},
@@ -39,10 +39,10 @@ def headers_of_map():
 
 
 class Peer:
-    """A map's program. header is what has to be there to compile it, package
-    whose version it has, libraries what pkg-config knows it by. A peer without
-    a package has no version and no path of its own: it takes part when it is
-    named, mostly with a path."""
+    """A map's program. header is needed to compile it, package gives the version,
+    libraries are names for pkg-config. A peer without a package has no version and no
+    path: it is used only if it is named, usually with a path."""
+
 
     by_name_only = False
     path = None  # a folder of headers, or an unpacked package's root
@@ -61,7 +61,7 @@ class Peer:
         return False
 
     def at(self, path, name):
-        """This peer as it is below a path: another contestant."""
+        """This peer with another path, as another peer."""
         if self.is_mound or self.header is None:
             raise tree.Refusal(f'{self.name} cannot be had from a path')
         if not os.path.isdir(path):
@@ -145,7 +145,7 @@ class Peer:
         newest = max(os.path.getmtime(s) for s in self.sources(build))
         if not os.path.exists(program) or os.path.getmtime(program) < newest:
             os.makedirs(os.path.dirname(program), exist_ok=True)
-            # Renamed when it is whole: an interrupted build leaves no half one.
+            # Renamed when complete: an interrupted build leaves no partial one.
             self.compile(build, program + '.new')
             os.replace(program + '.new', program)
 
@@ -156,8 +156,8 @@ class Mound(Peer):
         return True
 
     def archive(self, build):
-        """The archive of the map. Its headers are compiled into the program, so
-        an older archive would be another map than they declare."""
+        """The archive of the map. Its headers are compiled into the program, so an
+        older archive would not match them."""
         library = tree.bench_library(build, 'moundmap')
         for path in headers_of_map():
             if os.path.getmtime(path) > os.path.getmtime(library):
@@ -181,8 +181,8 @@ class Mound(Peer):
 
 
 class Static(Peer):
-    """A peer with libraries of its own. They are linked into the program, as
-    mound's is: a call through the PLT is no property of a map."""
+    """A peer with libraries. They are linked statically, as mound's is: calls through
+    the PLT would count for the map."""
 
     def link(self, build):
         return ['-Wl,-Bstatic', *super().link(build), '-Wl,-Bdynamic']
@@ -199,9 +199,9 @@ class Counter(Peer):
 
 
 class Go(Peer):
-    """Go's map: its program has a folder of sources, most of them copied, one
-    made for each kind of keys and elements. command is the go program; without
-    it, that of the version whose map ours is."""
+    """Go's map: its program is a folder of sources, one of them generated for each kind
+    of keys and elements. command is the go program; without it, that of the version
+    whose map mound's follows."""
 
     def __init__(self, name, source, command=None):
         super().__init__(name, source)
@@ -297,7 +297,7 @@ PEERS = [
     Peer('ankerl', 'ankerl.cc', 'ankerl/unordered_dense.h', by_name_only=True),
     Peer('verstable', 'verstable.c', 'verstable.h', by_name_only=True),
 ]
-# Not maps: what an insert costs at the very least, and the counting library.
+# Not maps: the lower bound of an insert, and the counting library.
 APPEND = Peer('append', 'append.c')
 COUNTER = Counter('counted', 'counted.c')
 
@@ -312,8 +312,8 @@ def compile_with(argv, name, **options):
 
 
 def select(names, build, second_go=None):
-    """The peers of these names, in the order of the tables; without any, all
-    that have packages. A name with a path, as absl=DIR, is one more peer.
+    """The peers of these names, in the order of the tables; without names, all that have
+    packages. A name with a path, such as absl=DIR, is an additional peer.
 
     Everything that is missing is reported at once, with what installs it.
     """

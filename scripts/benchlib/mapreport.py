@@ -100,7 +100,7 @@ def peer_index(name):
     return names.index(name) if name in names else len(names)
 
 
-# Targets. Each is judged by the row that is furthest from it.
+# Targets. Each is judged by the row that is furthest from meeting it.
 
 class Verdict:
     def __init__(self, what, kind, figure='-', at='', verdict='not measured'):

@@ -1,7 +1,7 @@
-# mapsuite.py: mound's map and others. tests/bench/map has their programs; one
-# run of one of them measures all operations on maps of one size and one kind of
-# keys and elements, and says for each what the maps answered, so that it shows
-# when two peers have not done the same work.
+# mapsuite.py: mound's map and others. Their programs are in tests/bench/map. One run of a
+# program measures all operations on maps of one size and one kind of keys and elements,
+# and prints a sum of the results for each, which shows when two peers have not done the
+# same work.
 
 import json
 import os
@@ -17,12 +17,12 @@ from .mapreport import (print_bytes, print_latency, print_times,
 
 TIMEOUT_S = 300
 QUICK_ROUNDS, ROUNDS = 3, 5
-QUICK_MS, MS = 20, 100  # what one measure lasts at least
-# What could change a peer unseen.
+QUICK_MS, MS = 20, 100  # minimum duration of one measurement
+# Variables that could change a peer unseen.
 ENVIRONMENT = re.compile(r'GO[A-Z]*|G_[A-Z]+|GLIBC_TUNABLES|MALLOC_.*|MOUND_.*')
 
 
-# Nothing that was freed is given back, so that no page faults in again.
+# glibc gives nothing back to the system, so that no page faults in again.
 WARM = ('GLIBC_TUNABLES=glibc.malloc.mmap_threshold=4294967296:'
         'glibc.malloc.trim_threshold=17179869184')
 

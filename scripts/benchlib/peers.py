@@ -1,4 +1,4 @@
-# peers.py: the allocators to compare, and which versions of them these are.
+# peers.py: the allocators to compare, and their versions.
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ class Peer:
         return [f'LD_PRELOAD={self.preloaded}'] if self.preloaded else []
 
     def serves(self, malloc_path):
-        """Whether the file that malloc came from is this allocator's."""
+        """Whether malloc's file is this allocator's."""
         if self.preloaded is None:
             return os.path.basename(malloc_path).startswith('libc.so')
         return os.path.realpath(malloc_path) == os.path.realpath(self.preloaded)
@@ -71,7 +71,7 @@ def by_path(path):
     path = os.path.abspath(path)
     if not os.path.isfile(path):
         raise tree.Refusal(f'{path}: there is no such file')
-    # Two builds of mound can be told apart by the names of their files.
+    # The file names distinguish two builds of mound.
     base = os.path.basename(path)
     name = 'mound' if base.startswith('libmound.so') else base
     return Peer(name, path, path)
@@ -119,7 +119,7 @@ def select(names, build):
 
 
 def check_names(peers):
-    """Refuses two of one name, which a table could not tell apart."""
+    """Refuses two peers of one name, which tables could not distinguish."""
     seen = [p.name for p in peers]
     for name in seen:
         if seen.count(name) > 1:

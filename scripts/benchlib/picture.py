@@ -44,7 +44,7 @@ class Canvas:
 
 
 def place(ratio):
-    """How far to the right, from 0 to 1, on a scale of doublings."""
+    """The position from 0 (left) to 1 on a logarithmic scale."""
     low, high = (math.log2(limit) for limit in LIMITS)
     return (min(max(math.log2(ratio), low), high) - low) / (high - low)
 

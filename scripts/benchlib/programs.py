@@ -1,6 +1,6 @@
-# programs.py: the real programs of scripts/bench malloc. Each is given inputs
-# that are made once, in a folder of the build directory, and is a process of
-# its own, with those it starts.
+# programs.py: the real programs of scripts/bench malloc. Their inputs are made once, in a
+# folder of the build directory. Each is measured with the processes that it starts.
+#
 
 import contextlib
 import os
@@ -16,23 +16,23 @@ import time
 from . import inputs, launch, peers, suite, tree
 from .workloads import TIMEOUT_S, Workload, sample
 
-# What the programs see of the environment: nothing of the user's.
+# The environment of the programs: nothing of the user's.
 ENVIRONMENT = {
     'PATH': '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     'LC_ALL': 'C.UTF-8', 'TZ': 'UTC', 'TERM': 'dumb',
     'GIT_CONFIG_NOSYSTEM': '1', 'NO_COLOR': '1',
 }
-SCALES = {'quick': 1, 'normal': 4, 'full': 8}  # how much more there is to do
+SCALES = {'quick': 1, 'normal': 4, 'full': 8}  # the amount of work
 START_S, POLL_S = 30, 0.05
-LONG = ('normal', 'full')  # what --quick leaves out
-VERSION = 2  # of the inputs: a change of them makes them anew
+LONG = ('normal', 'full')  # not with --quick
+VERSION = 2  # of the inputs: after a change they are made again
 
 
 class Program(Workload):
     """A command that runs to its end by itself.
 
-    files: what is made in its folder, name: text by scale. make: a function
-    (folder, scale) for more than files. argv and stdin name files of it.
+    files: the files in its folder, text by scale for each name. make: a function
+    (folder, scale) for what is more than files. argv and stdin name files of it.
     """
 
     group = 'programs'
@@ -73,7 +73,7 @@ class Program(Workload):
             return
         suite.progress(f'making the inputs of {self.name}')
         os.makedirs(setting.inputs, exist_ok=True)
-        # Made beside it and renamed, so that half a folder is never used.
+        # Made beside it and renamed, so that no incomplete folder is used.
         scratch = tempfile.mkdtemp(dir=setting.inputs)
         try:
             for name, text in self._files.items():
@@ -121,8 +121,8 @@ def free_port():
 
 
 class Server(Program):
-    """A server under the allocator and a client without. start returns the
-    process, load what the client did: (operations, operations a second)."""
+    """A server with the allocator and a client without. start returns the process, load
+    what the client did: (operations, operations a second)."""
 
     def prepare(self, setting):
         pass
@@ -186,8 +186,8 @@ class Redis(Server):
 
     def start(self, setting, folder, environment):
         port = free_port()
-        # Debian's redis-server brings jemalloc along: without any preload it
-        # would not be the C library's malloc.
+        # Debian's redis-server contains jemalloc: without a preload it would not use
+        # the C library's malloc.
         if not any(e.startswith('LD_PRELOAD=') for e in environment):
             environment = [*environment, f'LD_PRELOAD={peers.c_library()}']
         return self.launch(setting, folder, [
@@ -212,7 +212,7 @@ class Redis(Server):
 
 
 class Postgres(Server):
-    """As root the server gets another user, as it insists."""
+    """If started by root, the server runs as another user, as it requires."""
 
     ending = signal.SIGINT
     SECONDS = {'quick': 2, 'normal': 3, 'full': 6}
@@ -261,7 +261,7 @@ class Postgres(Server):
         self.ask(self.as_user([self.binary('initdb'), '-D', data, '-A', 'trust',
                                '-U', 'postgres', '-N', '-E', 'UTF8',
                                '--locale=C.UTF-8']))
-        # The allocator comes after setpriv, which is not what is measured.
+        # The allocator is preloaded after setpriv, which is not measured.
         argv = ['env', *environment, self.binary('postgres'), '-D', data, '-k',
                 folder, '-c', 'listen_addresses=', '-c', 'fsync=off', '-c',
                 'shared_buffers=16MB', '-c', 'max_connections=20']

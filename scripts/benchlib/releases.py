@@ -1,7 +1,7 @@
-# releases.py: which release of which allocator a library is, and how old.
+# releases.py: the release of an allocator's library, and its age.
 #
-# The library says what it is (tests/bench/release.c), the table says when that
-# was published. What is in neither is of unknown age: never taken for new.
+# The library tells its name and version (tests/bench/release.c), the table has the date.
+# A release that is in neither is of unknown age and never counts as new.
 
 import os
 import re
@@ -13,8 +13,8 @@ OLD_MONTHS = 24
 TIMEOUT_S = 60
 LINE = 100  # characters
 
-# Month of publication, and the releases of it. From the tags of each project's
-# repository; of mimalloc from 3.4.4 on, from Debian's changelog.
+# Month of publication, and its releases. From the tags of each project's repository; for
+# mimalloc from 3.4.4 on, from Debian's changelog.
 TABLE = {
     'glibc': '''
         2018-02 2.27   2018-08 2.28   2019-02 2.29   2019-08 2.30
@@ -80,8 +80,8 @@ def parse(line):
 
 
 def find(build, peer):
-    """{'name', 'version', 'date'} of a peer, date None if that is not known;
-    None if it does not say what it is."""
+    """{'name', 'version', 'date'} of a peer, date None if not known; None if the library
+    does not tell its name."""
     result = launch.run(build, [tree.bench_program(build, 'release')],
                         timeout=TIMEOUT_S, environment=peer.environment())
     found = result and result.ok and parse(result.stdout.decode())
@@ -92,8 +92,8 @@ def find(build, peer):
 
 
 def tell(build, chosen):
-    """Gives each peer but mound its release, and those that were named by a
-    path its name: many are all called libmimalloc.so."""
+    """Sets the release of each peer but mound, and the name of those given by a path:
+    many files are called libmimalloc.so."""
     for peer in chosen:
         if peer.is_mound:
             continue
@@ -131,13 +131,13 @@ def describe(release, date):
 
 
 def version_of(peer, date):
-    """What a peer is, and of which release where that is not ours."""
+    """The name of a peer, and its release if it is not ours."""
     return peer.version if peer.is_mound else \
         f'{peer.version} ({describe(peer.release, date)})'
 
 
 def warning(releases, date):
-    """What a table has to say of the old ones among its releases, or None."""
+    """The warning about old releases among those of a table, or None."""
     old = [f'{r["name"]} {r["version"]} of {r["date"]}'
            for r in releases if is_old(r, date)]
     if not old:

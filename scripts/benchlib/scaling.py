@@ -1,10 +1,10 @@
-# scaling.py: how allocators scale: throughput of a server as its threads go
-# from 1 to 64, and mound's locks where the library was built to count them.
+# scaling.py: how allocators scale: throughput of a server with 1 to 64 threads, and
+# mound's locks if the library was built to count them.
 #
-# The work is the same for any number of threads (tests/bench/larson.c), on
-# however many cores there are; the model is the throughput of one thread for
-# each core in use. A mound that counts writes its figures into the file that
-# MOUND_LOCK_COUNTS names.
+# The work is the same for any number of threads (tests/bench/larson.c) and of cores; the
+# model is the throughput of one thread for each core in use. A mound that counts writes
+# its figures to the file that MOUND_LOCK_COUNTS names.
+#
 
 import json
 import os
@@ -15,7 +15,7 @@ from . import peers, releases, suite, table, tree
 from .suite import Figure
 
 THREADS = [1, 2, 4, 8, 16, 64]
-STEPS = 20_000                                # of a generation of threads
+STEPS = 20_000                                # in each generation of threads
 GENERATIONS = {'quick': 64, 'normal': 256}    # of all threads together
 ROUNDS = {'quick': 3, 'normal': 5}
 TIMEOUT_S = 300

@@ -1,5 +1,5 @@
-# suite.py: what the suites of scripts/bench share: rounds that are interleaved
-# and do not run beside others, figures with their spread, the machine's name.
+# suite.py: shared by the suites of scripts/bench: interleaved rounds that do not run at
+# the same time as others, figures with their spread, the machine's name.
 
 import fcntl
 import fnmatch
@@ -39,7 +39,7 @@ def rounds_of(arguments, quick, full):
 
 
 def check_json(path, option='--json'):
-    """Refuses a file that could not be written, before the work is done."""
+    """Refuses a file that cannot be written, before the work is done."""
     if path and not os.path.isdir(os.path.dirname(os.path.abspath(path))):
         raise tree.Refusal(f'{option} {path}: no such directory')
 
@@ -51,9 +51,9 @@ def write_json(path, document):
 
 
 def lock_machine():
-    """Takes the lock that keeps two runs from disturbing each other."""
+    """Takes the lock that keeps two runs from running at the same time."""
     path = os.path.join(tempfile.gettempdir(), 'mound-bench.lock')
-    # Not created anew where it is: another user's file can only be opened.
+    # Opened without O_CREAT if it exists: another user's file could not be opened so.
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except PermissionError:
@@ -67,13 +67,13 @@ def lock_machine():
 
 
 def progress(text=''):
-    """Shows on a terminal what is being done; nothing: it is done."""
+    """Shows the present step on a terminal; an empty text clears it."""
     if sys.stderr.isatty():
         print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
 
 
 def interleaved(rounds, items, peers_of):
-    """Yields (round, item, peer), the order of peers turned each time."""
+    """Yields (round, item, peer); the order of peers rotates each round."""
     for i in range(rounds):
         for j, item in enumerate(items):
             progress(f'round {i + 1} of {rounds}: {item.name}')
@@ -85,7 +85,7 @@ def interleaved(rounds, items, peers_of):
 
 
 def run(where, build, argv, timeout, quiet=True, **options):
-    """The result of a program that has to succeed and, quiet, say nothing."""
+    """The result of a program that must succeed and, if quiet, print nothing."""
     result = launch.run(build, argv, timeout=timeout, **options)
     if result is None:
         raise Failure(f'{where}: not done after {timeout} s')
@@ -96,12 +96,12 @@ def run(where, build, argv, timeout, quiet=True, **options):
 
 
 class Figure:
-    """The median of the rounds, and how far the middle half of them spreads:
-    one disturbed round of five should neither count nor hide the rest."""
+    """The median of the rounds, and the spread of their middle half, so that one disturbed
+    round of five neither counts nor hides the rest."""
 
     def __init__(self, values):
         self.median = statistics.median(values)
-        self.spread = math.inf  # one round says nothing about the next
+        self.spread = math.inf  # unknown from one round
         if len(values) > 1:
             low, _, high = statistics.quantiles(values, n=4, method='inclusive')
             self.spread = high - low
@@ -130,7 +130,7 @@ def machine():
 
 
 def print_heading(suite, versions, rounds, quick, more=(), m=None):
-    """Names the run, the machine and the peers. versions, and more to add:
+    """Prints the run, the machine and the peers. versions and the further arguments are
     pairs."""
     m = m or machine()
     print(f'{suite}: medians of {rounds} rounds' + (', short' if quick else ''))

@@ -2,7 +2,7 @@
 
 
 class Columns:
-    """Columns of fixed widths; the first left ones flush left, others right."""
+    """Columns of fixed widths; the first `left` ones are left-aligned."""
 
     def __init__(self, widths, left=1):
         self._widths = widths
@@ -18,7 +18,7 @@ class Columns:
 
 
 def print_table(rows, left=1):
-    """Prints rows of cells, columns as wide as need be; None is a rule."""
+    """Prints rows of cells in columns of the needed widths; None is a rule."""
     ncolumns = max(len(row) for row in rows if row)
     columns = Columns(
         [max(len(row[i]) for row in rows if row and i < len(row))

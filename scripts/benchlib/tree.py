@@ -1,7 +1,7 @@
-# tree.py: where things are in this checkout.
+# tree.py: the paths in this checkout.
 #
-# A script that cannot do what it was asked raises Refusal with one clear line;
-# its main function prints that line and ends with status 2.
+# A script that cannot do what was requested raises Refusal with one clear line; its main
+# function prints that line and exits with status 2.
 
 import glob
 import json
@@ -22,7 +22,7 @@ NOT_BUILT = ('%s is not built; run: meson setup build -Dtests=true && '
 
 
 def build_tests(build):
-    """Adds the tests and benchmarks to a build directory of the product alone."""
+    """Adds the tests and benchmarks to a build directory without them."""
     if os.path.isdir(os.path.join(build, 'tests')) or \
             not os.path.isfile(os.path.join(build, 'build.ninja')):
         return
@@ -87,6 +87,6 @@ def build_type(library, build):
 
 
 def is_mound(library):
-    """Whether a library is mound, whatever its file is called."""
+    """Whether a library is mound, whatever its file name is."""
     with open(library, 'rb') as f:
         return b'mound_read_memstats\0' in f.read()

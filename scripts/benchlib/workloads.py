@@ -1,5 +1,5 @@
-# workloads.py: what scripts/bench malloc runs that is written here: programs of
-# tests/bench with their arguments. The real programs are in programs.py.
+# workloads.py: the workloads of scripts/bench malloc that are programs of tests/bench,
+# with their arguments. The real programs are in programs.py.
 
 import json
 import math
@@ -8,19 +8,19 @@ from . import suite, tree
 
 KIB, MIB = 1024, 1024 * 1024
 TIMEOUT_S = 300
-THREADS = 2   # of the workloads that have several
+THREADS = 2   # of the workloads with several
 STARTS = 200  # of /bin/true in one run of startup
 COUNT = object()
 NOTE = 'note '
 IDLE_S, IDLE_FULL_S = 10, 60
 
-# A share of the operations that a long run does, by the kind of run.
+# The share of a long run's operations, by the kind of run.
 SHARES = {'quick': 20, 'normal': 2, 'full': 1}
 
 
 class Setting:
-    """Where and how a workload runs once: build directory, peer, kind of run,
-    the processor for one thread, a directory of its own for the inputs."""
+    """The circumstances of one run of a workload: build directory, peer, kind of run, the
+    processor for one thread, a directory of its own for the inputs."""
 
     def __init__(self, build, mode, cpu, inputs):
         self.build = build
@@ -30,9 +30,9 @@ class Setting:
 
 
 def sample(ns, cpu_ns, result, operations=1, rate=None):
-    """The figures of one run. ns and cpu_ns are of one operation; the rest is
-    of the process, or the largest of its processes. What a program notes beside
-    them (bench_note) is under its name behind NOTE."""
+    """The figures of one run. ns and cpu_ns are of one operation; the rest is of the
+    process, or of the largest of its processes. Figures that the program notes itself
+    (bench_note) have their name after NOTE."""
     figures = {'ns': ns, 'cpu_ns': cpu_ns, 'rss_kib': result.maxrss_kib,
                'minor_faults': result.minor_faults / operations,
                'major_faults': result.major_faults / operations}
@@ -42,12 +42,12 @@ def sample(ns, cpu_ns, result, operations=1, rate=None):
 
 
 class Workload:
-    """One program with its arguments. count is the number of repetitions, which
-    stands at the place of COUNT in the arguments; a short run does fewer, but
-    not fewer than least, and all if what is measured depends on it (whole)."""
+    """One program with its arguments. count is the number of repetitions, which replaces
+    COUNT in the arguments; a short run does fewer, but at least `least`, or all if the
+    result depends on it (whole)."""
 
     group = 'written'
-    timed_inside = True  # what a process does before that is not measured
+    timed_inside = True  # the process's preparation is not measured
     most_rounds = math.inf
     can_be_littered = True
 
@@ -61,7 +61,7 @@ class Workload:
         self.threads = threads
         self.whole = whole
         self.least = least
-        self.modes = modes  # of run that have it, if it is not named
+        self.modes = modes  # kinds of run that include it without being named
 
     def missing(self):
         return []
@@ -94,7 +94,7 @@ class Workload:
 
 
 class Idle(Workload):
-    """Most of it is sleep, and one round is like the next."""
+    """Most of its time is sleep, and all rounds are alike."""
 
     most_rounds = 2
 
@@ -112,7 +112,7 @@ class Idle(Workload):
 
 class Startup(Workload):
     timed_inside = False
-    can_be_littered = False  # it would be nothing but the litter
+    can_be_littered = False  # it would measure the litter only
 
     def __init__(self):
         super().__init__('startup', '/bin/true from start to end', None, [],
@@ -126,7 +126,7 @@ class Startup(Workload):
         result = suite.run(where, setting.build, ['/bin/true'], TIMEOUT_S,
                            environment=environment, times=times,
                            cpu=setting.cpu)
-        # What was done ahead (see bounds) is told of all starts together.
+        # What was done ahead (see bounds) is a sum over all starts.
         figures = sample(result.wall_ns / times, result.cpu_ns / times, result,
                          times)
         figures['operations'] = times
