@@ -30,7 +30,7 @@ static void *lock_and_allocate(void *arg) {
         probe_workout();
         pthread_mutex_unlock(&lock);
         nlocked++;
-        // The lock is not fair; the forking thread wants it too.
+        // The lock is not fair; the forking thread needs it too.
         usleep(50);
     }
     return arg;

@@ -1,6 +1,6 @@
-// Probes traps 2, 3 and 48: other preloaded libraries stand in for mmap, write,
-// open, clock_gettime, getenv, strcmp and so on, and allocate inside. The allocator
-// must call none of them, with a dump asked for too.
+// Probes traps 2, 3 and 48: other preloaded libraries interpose mmap, write, open,
+// clock_gettime, getenv, strcmp and so on, and allocate inside. The allocator must
+// call none of them, also if a dump is requested.
 #include "expect.h"
 
 #include <malloc.h>

@@ -1,6 +1,6 @@
-// Probes trap 21: no function of the family is a cancellation point, nor is
-// writing the statistics. A thread with a pending cancellation calls them all
-// and is cancelled only where it asks for it.
+// Probes trap 21: no function of the family is a cancellation point, nor is writing the
+// statistics. A thread with a pending cancellation calls them all and is cancelled only
+// where it calls pthread_testcancel.
 #include "expect.h"
 
 #include <malloc.h>
@@ -44,8 +44,8 @@ static void *run(void *arg) {
     return arg;
 }
 
-// Threads that only allocate are cancelled at the one place they offer, while
-// their blocks stay owned by cleanup handlers.
+// Threads that only allocate are cancelled at their one cancellation point, while
+// cleanup handlers still own their blocks.
 static void *loop(void *arg) {
     void *volatile p = NULL;
     for (;;) {

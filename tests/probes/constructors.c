@@ -42,8 +42,7 @@ int main(void) {
     fill(for_destructor, 99999, 3);
     atexit(at_exit);
     on_exit(at_exit_with, strdup("freed at exit"));
-    // A buffer of ours under a stream that is flushed and closed after all
-    // destructors.
+    // A stream with a buffer of ours is flushed and closed after all destructors.
     setvbuf(stdout, malloc(8192), _IOFBF, 8192);
     printf("written through a buffer of ours\n");
     probe_workout();

@@ -1,14 +1,14 @@
-// Probes trap 31: after fork, freeing does not write to the objects, so the
-// pages stay shared: the private dirty memory of a child that frees 64 MiB of
-// small objects stays a small part of that. With bits or links inside the
-// objects, or with a child that purges, every page would be copied.
+// Probes trap 31: after fork, freeing does not write to the objects, so their pages stay
+// shared: the private dirty memory of a child that frees 64 MiB of small objects is a
+// small part of that. With bits or links inside the objects, or if the child returned
+// memory to the system, every page would be copied.
 #include "expect.h"
 
 enum { NBLOCKS = 64 * KIB, SIZE = 1 * KIB };
 
 static void *blocks[NBLOCKS];
 
-// private_dirty returns the bytes that this process has to itself.
+// private_dirty returns the private dirty bytes of this process.
 static size_t private_dirty(void) {
     static char text[8000];
     int fd = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);

@@ -1,7 +1,7 @@
-// Probes the counters: 10^6 pairs raise Mallocs and Frees by exactly 10^6, in
-// one thread and in joined ones, small, large and mixed, whoever frees; and
-// TotalAlloc by the size of the slots. Each figure is read before and after at
-// a quiet moment.
+// Probes the counters: 10^6 pairs raise Mallocs and Frees by exactly 10^6, in one thread
+// and in joined ones, for small, large and mixed sizes, whichever thread frees; and
+// TotalAlloc by the size of the slots. Each figure is read before and after, while no
+// other call is in flight.
 #include "expect.h"
 
 #include <malloc.h>
@@ -87,8 +87,8 @@ static uint64_t slots_of(void) {
     return nbytes;
 }
 
-// run_four runs f in four threads at once and waits for them. What libc
-// allocates for threads it allocates at the first call and keeps.
+// run_four runs f in four threads at once and waits for them. What libc allocates for
+// threads it allocates at the first call and keeps.
 static void run_four(void *(*f)(void *), void *args[4]) {
     pthread_t threads[4];
     for (int i = 0; i < 4; i++) {
@@ -124,7 +124,8 @@ int main(void) {
     void *large = malloc(100000);
     size_t slot = malloc_usable_size(large);
     free(large);
-    // In hardened modes the last ones wait, and count as freed when they leave.
+    // In hardened modes the last ones are quarantined, and count as freed when they
+    // leave.
     for (int i = 0; i < 256; i++) {
         large = malloc(100000);
         free(large);
@@ -146,8 +147,8 @@ int main(void) {
     free(q);
     check_grew("calloc and memalign", 2, 2, nbytes);
 
-    // realloc that moves counts as one malloc and one free; nothing may stay
-    // behind in spans. 200 bytes grow eight times to 51200.
+    // A realloc that moves counts as one malloc and one free; no slot may be lost in
+    // spans. 200 bytes grow eight times to 51200.
     enum { NGROWN = 2000, NSTEPS = 8 };
     void *spare = malloc(100);
     uint64_t inuse = 0;
@@ -196,7 +197,7 @@ int main(void) {
         free(p);
     }
     run_four(nothing, by_size);
-    // How much libc takes for four more threads is measured, not guessed.
+    // What libc allocates for four more threads is measured.
     start();
     run_four(nothing, by_size);
     read_stats(&after, sizeof after);
@@ -209,7 +210,7 @@ int main(void) {
     check_grew("four threads", 4000000 + libc_mallocs, 4000000 + libc_frees,
                1000000 * all_slots + libc_bytes);
 
-    // One set of threads allocates and goes, the next one frees.
+    // One set of threads allocates and ends, the next one frees.
     void *arrays[4] = {blocks[0], blocks[1], blocks[2], blocks[3]};
     start();
     run_four(allocate_all, arrays);

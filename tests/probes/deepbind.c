@@ -1,8 +1,7 @@
-// Probes trap 9: a plugin loaded with RTLD_DEEPBIND binds free to libc's before
-// anything preloaded, while libc's strdup and getline took their memory from
-// the preloaded malloc. With argument "keep" the flag must still act as ever
-// (the runner sets MOUND_DEEPBIND=keep), and the plugin uses only its own
-// blocks.
+// Probes trap 9: a plugin loaded with RTLD_DEEPBIND binds free to libc's before anything
+// preloaded, while libc's strdup and getline got their memory from the preloaded malloc.
+// With argument "keep" the flag must have its usual effect (the runner sets
+// MOUND_DEEPBIND=keep), and the plugin uses only its own blocks.
 #include "expect.h"
 
 int main(int argc, char **argv) {

@@ -1,6 +1,6 @@
-// Probes trap 36: free keeps errno, and so does every call that succeeds, on
-// small, large and huge blocks, also when what they ask of the kernel fails
-// underneath (mlockall makes some advice fail).
+// Probes trap 36: free preserves errno, and so does every call that succeeds, on small,
+// large and huge blocks, also if a system call within fails (mlockall makes some advice
+// fail).
 #include "expect.h"
 
 #include <malloc.h>

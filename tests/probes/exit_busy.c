@@ -1,5 +1,5 @@
-// exit_busy: the process ends while other threads allocate, fill and free objects of
-// all sizes. No misuse, and so nothing may be reported, whatever the mode.
+// exit_busy: the process ends while other threads allocate, fill and free objects of all
+// sizes. It is no misuse, so no mode may report anything.
 #include "expect.h"
 
 #include <pthread.h>

@@ -23,8 +23,8 @@ static void leave_in_handler(int signal) {
 
 enum { PIPE_BYTES = 4096 };
 
-// overlap starts this program again with a small full pipe as its stderr, in which
-// the dump stays until we read; what comes out goes to our own stderr.
+// overlap starts this program again with a small full pipe as its stderr, so that the
+// dump blocks until we read; the output goes to our own stderr.
 static int overlap(char *name, char *way) {
     int fds[2];
     char buf[PIPE_BYTES] = {0};
@@ -40,7 +40,7 @@ static int overlap(char *name, char *way) {
         _exit(1);
     }
     close(fds[1]);
-    usleep(300000); // both are at their end by now
+    usleep(300000); // both are ending by now
     expect(read(fds[0], buf, PIPE_BYTES - 8) == PIPE_BYTES - 8, "drain");
     for (ssize_t n; (n = read(fds[0], buf, sizeof buf)) > 0;) {
         expect(write(2, buf, (size_t)n) == n, "write");
@@ -125,12 +125,12 @@ int main(int argc, char **argv) {
     } else if (strcmp(way, "overlap_handler") == 0) {
         return overlap(argv[0], "exit_under_exit");
     } else if (strcmp(way, "exit_beside_exit") == 0) {
-        // This thread is in the midst of its dump when another one leaves.
+        // This thread is writing its dump when another one exits.
         pthread_t thread;
         pthread_create(&thread, NULL, leave_soon, NULL);
         exit(0);
     } else if (strcmp(way, "exit_under_exit") == 0) {
-        // A handler leaves out of the dump of its own thread.
+        // A handler exits while its own thread is writing the dump.
         signal(SIGALRM, leave_in_handler);
         ualarm(50000, 0);
         exit(0);

@@ -1,7 +1,7 @@
-// Probes trap 34: handlers of deadly signals allocate. Argument "segv": the
-// program's own fault, 300 times, left by siglongjmp; "abort": abort() with a
-// handler; "misuse": the allocator itself aborts over a pointer that is not its
-// own, while the handler allocates, frees and prints through stdio.
+// Probes trap 34: handlers of deadly signals allocate. Argument "segv": the program's
+// own fault, 300 times, left by siglongjmp; "abort": abort() with a handler; "misuse":
+// the allocator aborts because of a foreign pointer, while the handler allocates, frees
+// and prints through stdio.
 #include "expect.h"
 
 #include <setjmp.h>

@@ -1,7 +1,7 @@
-// A program that does odd things to descriptor 2 before it ends, for the tests
-// of the dump (trap 39): nothing may ever be written to a descriptor that is
-// not the stderr it started with. It reports by its exit status, as it has no
-// stderr left. argv[1] says what to do, argv[2] is a file of its own.
+// A program that changes descriptor 2 before it ends, for the tests of the dump (trap
+// 39): nothing may ever be written to a descriptor that is not the stderr it started
+// with. It reports by its exit status, since it has no stderr left. argv[1] says what to
+// do, argv[2] is a file of its own.
 #include "expect.h"
 
 #include <sys/resource.h>
@@ -32,7 +32,7 @@ int main(int argc, char **argv) {
         }
         return write(2, "data\n", 5) == 5 ? 0 : BAD;
     } else if (strcmp(way, "misuse_file") == 0) {
-        // A mistake while its data has the number.
+        // A write by mistake while its data file has the number.
         close(2);
         if (open(path, O_RDWR | O_CREAT | O_TRUNC, 0600) != 2 ||
             write(2, "data\n", 5) != 5) {
@@ -48,7 +48,7 @@ int main(int argc, char **argv) {
         misuse();
         return 0;
     } else if (strcmp(way, "daemon") == 0 || strcmp(way, "daemon_exec") == 0) {
-        // Nobody who started it shall wait for it.
+        // The process that started it must not wait for it.
         if (fork() != 0) {
             _exit(0);
         }
@@ -63,7 +63,7 @@ int main(int argc, char **argv) {
         sleep(15);
         return 0;
     } else if (strcmp(way, "socket") == 0) {
-        // The peer must see what the program sent and nothing else.
+        // The peer must see only what the program sent.
         int pair[2];
         if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) {
             return BAD;
@@ -82,8 +82,8 @@ int main(int argc, char **argv) {
         ssize_t n = recv(pair[1], got, sizeof got, MSG_DONTWAIT);
         return n == 4 && memcmp(got, "data", 4) == 0 ? 0 : BAD;
     } else if (strcmp(way, "all_reused") == 0) {
-        // A daemon closes all it has; then every number is a file of its own,
-        // that of a hidden duplicate of stderr too.
+        // A daemon closes all descriptors and opens its own files, also with the number
+        // of a hidden duplicate of stderr.
         struct rlimit limit;
         getrlimit(RLIMIT_NOFILE, &limit);
         for (unsigned fd = 2; fd < limit.rlim_cur && fd < 70000; fd++) {
@@ -98,7 +98,7 @@ int main(int argc, char **argv) {
         } while (fd >= 0);
         return 0;
     } else if (strcmp(way, "closefrom3") == 0) {
-        // Descriptor 2 itself is still what it was.
+        // Descriptor 2 itself is unchanged.
         close_range(3, ~0U, 0);
         return 0;
     } else if (strcmp(way, "closefrom3_reused") == 0) {
@@ -109,8 +109,8 @@ int main(int argc, char **argv) {
         } while (fd >= 0 && fd < NFILES);
         return 0;
     } else if (strcmp(way, "broken_pipe") == 0) {
-        // Whoever read our stderr is gone before we start. The end must still
-        // be a normal one, no SIGPIPE.
+        // The reader of our stderr has ended before we start. The end must still be a
+        // normal one, without SIGPIPE.
         int pair[2];
         if (pipe(pair) != 0) {
             return BAD;
@@ -127,8 +127,8 @@ int main(int argc, char **argv) {
     } else if (strcmp(way, "nothing") == 0) {
         return 0;
     } else if (strcmp(way, "leak") == 0) {
-        // exec: a duplicate of stderr must not reach other programs. Prints the
-        // number of descriptors that are left open.
+        // exec: other programs must not inherit a duplicate of stderr. Prints the number
+        // of open descriptors.
         execl("/bin/sh", "sh", "-c", "set -- /proc/$$/fd/*; echo $#",
               (char *)NULL);
         return BAD;

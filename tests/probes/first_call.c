@@ -1,7 +1,7 @@
-// Probes trap 1 (and 3): the very first call of the program, before any
-// constructor of the program, may be any function of the family, free(NULL)
-// among them. argv[1] names the function; it is called from .preinit_array,
-// which runs before every constructor but that of an initfirst library.
+// Probes trap 1 (and 3): the very first call of the program, before any constructor of
+// it, may be any function of the family, also free(NULL). argv[1] names the function; it
+// is called from .preinit_array, which runs before every constructor except that of an
+// initfirst library.
 #include "expect.h"
 
 #include <malloc.h>

@@ -1,10 +1,11 @@
-// Probes traps 23, 27 and 29: a program forks while other threads are inside
-// malloc and free, in each of the ways there are (argument: fork, _Fork,
-// SYS_fork, SYS_clone). The child finds a heap that works: all sizes, blocks of
-// its parent's threads, threads of its own, a fork of its own. All but fork run
-// no handlers. Nothing is handed out twice: every block has a pattern.
-// A second argument "quiet" lets the others stand still at the fork, with full
-// caches; "busy" does not. A third is the seed, a fourth how many forks there are.
+// Probes traps 23, 27 and 29: a program forks while other threads are inside malloc and
+// free, in each possible way (argument: fork, _Fork, SYS_fork, SYS_clone; all but fork
+// run no handlers). The child's heap must work: all sizes, blocks of its parent's
+// threads, threads and a fork of its own. Every block has a pattern, which shows if one
+// is allocated twice.
+// With a second argument "quiet" the other threads stop before the fork, with full
+// caches; with "busy" they do not. The third is the seed, the fourth the number of
+// forks.
 #include "expect.h"
 
 #include <pthread.h>
@@ -14,14 +15,14 @@ enum { NTHREADS = 4, NSLOTS = 200, NFORKS = 20, NFORKS_QUIET = 10 };
 
 static _Atomic bool stop;
 static _Atomic long nblocks;
-static void *shared[NSLOTS]; // one taken, another given: frees cross threads
+static void *shared[NSLOTS]; // threads exchange blocks, so frees cross threads
 static const char *how;
 static bool quiet;
 static pthread_rwlock_t gate; // written by the forker, read by all others
 
 static size_t size_at(uint64_t *state) {
     uint64_t r = probe_random(state);
-    // Mostly small, some large, so that every lock is busy.
+    // Most are small, some large, so that every lock is used.
     return r % 10 == 0 ? r / 16 % 200000 : r / 16 % 3000;
 }
 
@@ -81,7 +82,7 @@ static void in_child(uint64_t seed) {
     probe_child_starts();
     bool by_libc = strcmp(how, "fork") == 0;
     uint64_t state = seed;
-    // What the parent had allocated is ours to free.
+    // The child may free what the parent had allocated.
     for (size_t i = 0; i < NSLOTS; i++) {
         free(shared[i]);
         shared[i] = NULL;
@@ -137,7 +138,7 @@ int main(int argc, char **argv) {
     while (nblocks < 1000) {
         sched_yield();
     }
-    // Beside threads that stand still, every fork is like the last.
+    // With stopped threads, every fork is like the previous one.
     uint64_t nforks = argc > 4 ? strtoull(argv[4], NULL, 10)
                       : quiet  ? NFORKS_QUIET
                                : NFORKS;

@@ -1,7 +1,6 @@
-// Probes trap 26: a signal handler that interrupted malloc forks. fork takes
-// the allocator's locks, and the thread it interrupted may hold one. The main
-// loop uses sizes that always take a slow path: a handler that interrupts a hit
-// is not promised anything.
+// Probes trap 26: a signal handler that interrupted malloc forks. fork takes the
+// allocator's locks, and the interrupted thread may hold one. The main loop uses sizes
+// that always take a slow path: a handler that interrupts a hit may not allocate.
 #include "expect.h"
 
 #include <malloc.h>
@@ -13,8 +12,8 @@ enum { NFORKS = 300, NFORKS_WALKS = 100, NTHREADS = 2, PERIOD_US = 500 };
 static volatile sig_atomic_t nforks, nfailed, most = NFORKS;
 static _Atomic bool stop;
 
-// rearm asks for one more signal, so that however slow fork is, the main loop
-// gets its turn in between.
+// rearm requests one more signal, so that the main loop runs in between however slow
+// fork is.
 static void rearm(void) {
     struct itimerval once = {{0, 0}, {0, nforks < most ? PERIOD_US : 0}};
     setitimer(ITIMER_REAL, &once, NULL);
@@ -39,7 +38,7 @@ static void on_timer(int signo) {
     errno = saved;
 }
 
-// walk takes the locks of the whole heap one below the other, again and again.
+// walk takes the locks of the whole heap one after the other, repeatedly.
 static void *walk(void *arg) {
     sigset_t all;
     sigfillset(&all);

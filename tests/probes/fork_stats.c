@@ -1,5 +1,5 @@
-// Probes trap 29: a forked child goes on with its parent's counts, exact from
-// the first reading, in a child of a single thread and of many.
+// Probes trap 29: a forked child continues with its parent's counts, which are exact
+// from the first reading on, in a child of a single thread and of many.
 #include "expect.h"
 
 #include <pthread.h>
@@ -76,7 +76,7 @@ int main(void) {
                "thread");
     }
     pthread_barrier_wait(&ready);
-    // All other threads sleep: a quiet moment.
+    // All other threads sleep, so the counts are exact.
     for (int i = 0; i < 3; i++) {
         read_stats(&stats, sizeof stats);
         pid = fork();

@@ -1,7 +1,7 @@
-// Probes trap 29: a child of fork does not pay for its parent's threads. Their
-// caches hold memory and stay untouched until the child needs some: its first
-// calls cost few page faults, counts are exact all the while, and once it has
-// grown by more than they hold they are given back. Argument: fork or _Fork.
+// Probes trap 29: a child of fork has no cost for its parent's threads. Their caches
+// hold memory and are not touched until the child needs some: its first calls cost few
+// page faults, counts are exact all the time, and once it has allocated more than they
+// hold they are given back. Argument: fork or _Fork.
 #include "expect.h"
 
 #include <pthread.h>

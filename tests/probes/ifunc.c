@@ -1,7 +1,7 @@
-// Probes trap 1: an IFUNC resolver of the executable runs while the executable
-// is being relocated, before any constructor, ours included, and allocates. It
-// also makes a TSD key, which so gets a lower number than any later one, and
-// whose destructor therefore may run before that of the allocator (trap 17).
+// Probes trap 1: an IFUNC resolver of the executable allocates. It runs while the
+// executable is being relocated, before any constructor, ours included. It also makes a
+// TSD key, which therefore has a lower number than any later one, so that its destructor
+// may run before the allocator's (trap 17).
 #include "expect.h"
 
 #include <pthread.h>

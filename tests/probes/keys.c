@@ -1,6 +1,6 @@
 // Probes trap 16: a program uses every pthread key there is. From the 32nd on,
-// pthread_setspecific callocs a second-level array, from inside whatever called
-// it, and frees it after all destructors.
+// pthread_setspecific callocs a second-level array, also when malloc calls it, and frees
+// it after all destructors.
 #include "expect.h"
 
 #include <pthread.h>
@@ -16,8 +16,8 @@ static void destroy(void *p) {
 }
 
 static void *set_all(void *arg) {
-    // From the highest down, so that the thread's first allocation of all may
-    // be the one inside pthread_setspecific.
+    // From the highest down, so that the thread's very first allocation may be the one
+    // inside pthread_setspecific.
     static char marker[1];
     expect(pthread_setspecific(keys[NKEYS - 1], marker) == 0, "setspecific");
     expect(pthread_setspecific(keys[NKEYS - 1], NULL) == 0, "setspecific");

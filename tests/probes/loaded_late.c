@@ -1,6 +1,6 @@
-// Probes traps 10 and 15: libmound.so (argv[1]) is not preloaded but opened by
-// dlopen in a running program, as a plugin that links it would. It fits into
-// the TLS that is left, takes over nothing, and the program goes on.
+// Probes traps 10 and 15: libmound.so (argv[1]) is not preloaded but opened by dlopen in
+// a running program, as by a plugin that links it. It fits into the TLS that is left,
+// replaces nothing, and the program runs on.
 #include "expect.h"
 
 #include <pthread.h>
@@ -34,7 +34,7 @@ int main(int argc, char **argv) {
     }
     probe_child_passed(pid, "fork");
     expect(dlclose(library) == 0, "dlclose: %s", dlerror());
-    // Unloading must not take the code away from under the thread-exit hook.
+    // Unloading must not remove the code of the thread-exit hook.
     expect(pthread_create(&thread, NULL, work, NULL) == 0, "thread");
     pthread_join(thread, NULL);
     return 0;

@@ -1,6 +1,5 @@
-// Probes traps 30, 43 and 45: a single-threaded program stays one, with the
-// descriptors it had and no library more, after it grew, shrank, forked and
-// trimmed.
+// Probes traps 30, 43 and 45: a single-threaded program stays single-threaded, with the
+// same descriptors and libraries, after it grew, shrank, forked and trimmed.
 #include "expect.h"
 
 #include <dirent.h>
@@ -59,7 +58,7 @@ static void expect_lonely(int nfds) {
 }
 
 int main(void) {
-    // What came through exec cannot be close-on-exec, and ours would be.
+    // A descriptor inherited through exec cannot be close-on-exec; ours would be.
     for (int fd = 0; fd < 1000; fd++) {
         int flags = fcntl(fd, F_GETFD);
         expect(flags < 0 || !(flags & FD_CLOEXEC),

@@ -1,4 +1,4 @@
-// memwatch: who watches memory going back to the system hears of all that goes.
+// memwatch: a library that watches memory being released sees all of it.
 //
 // usage: memwatch preload|table|code [threads]
 //   preload  plugins/memwatch.so is preloaded in front of mound
@@ -28,7 +28,7 @@ static void fail(const char *what, size_t n) {
     exit(1);
 }
 
-// In the place of libc's, where this program brings them.
+// Replace libc's functions, if this program interposes them.
 static int my_madvise(void *addr, size_t nbytes, int advice) {
     if (advice == MADV_DONTNEED || advice == MADV_FREE)
         *told += nbytes;
@@ -144,7 +144,7 @@ static void all_is_told(size_t size) {
     malloc_trim(0);
     size_t after = resident();
     size_t gone = *told - told_before;
-    // What was resident at the peak and is no more.
+    // The memory that was resident at the peak and is not any more.
     size_t most = before + NBLOCKS * (size_t)MIB;
     size_t least = after < most ? most - after : 0;
     if (gone + 2 * MIB < least)

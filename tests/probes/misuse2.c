@@ -3,13 +3,13 @@
 //
 //   misuse2 MISUSE HOW [NUMBER]...
 //
-// HOW says where the object comes from: malloc, calloc, grown and shrunk (by
-// realloc), aligned16, aligned64, aligned4096, valloc; with "left" or "right"
-// behind a slash it is asked for until it stands at that end of a page of the
-// system. The program writes "pointer 0x..." before the misuse, "after" behind
-// it, and ends normally unless it is stopped. The functions that allocate,
-// write, free and so on are called by name in reports, so each is one frame.
-// Some arguments are no misuse: those check themselves, as probes do.
+// HOW says how the object is made: malloc, calloc, grown and shrunk (by
+// realloc), aligned16, aligned64, aligned4096, valloc; with "/left" or "/right" it is
+// allocated until it lies at that end of a page of the system. The program writes
+// "pointer 0x..." before the misuse, "after" after it, and ends normally unless it is
+// stopped. Reports name the functions that allocate, write, free and so on, so each is a
+// frame of its own.
+// Some arguments are no misuse: those check themselves, like probes.
 #include "expect.h"
 
 #include <malloc.h>
@@ -40,7 +40,7 @@ static void tell_pointer(const char *what, void *p) {
     tell(line);
 }
 
-// hidden returns p, and the compiler does not know that.
+// hidden returns p without the compiler knowing its value.
 static void *hidden(void *p) {
     __asm__ volatile("" : "+r"(p));
     return p;
@@ -105,7 +105,7 @@ static char *get(const char *how, size_t size) {
             p = one;
         else
             kept[nkept++] = one;
-        // Half of them are live at a time, so that all slots come by.
+        // Half of them are live at a time, so that all slots are used.
         if (nkept == TRIES / 4)
             while (nkept > 0)
                 free(kept[--nkept]);
@@ -118,7 +118,7 @@ static char *get(const char *how, size_t size) {
     return hidden(p);
 }
 
-// churn frees so many objects that whatever waits for its turn has had it.
+// churn frees so many objects that all quarantined ones leave.
 FRAME static void churn(void) {
     static void *some[CHURN];
     for (int i = 0; i < CHURN; i++)
@@ -438,7 +438,7 @@ static void fault_in_child(const char *how) {
     free(p);
 }
 
-// A null pointer is no business of ours.
+// A null pointer is not mound's.
 static void fault_elsewhere(const char *how) {
     (void)how;
     write_byte(hidden(NULL), 16, 1);
@@ -507,8 +507,8 @@ static void no_bytes(const char *how) {
     expect(realloc(malloc(10), 0) == NULL, "realloc to no bytes");
 }
 
-// What is handed out is zero, whoever had it before; and freed memory does not hold
-// what it held.
+// Allocated memory is zero whatever it held before; and freed memory does not keep its
+// contents.
 static void new_is_zero(const char *how) {
     enum { MANY = 3000, BYTES = 1 << 20, WAITS_BYTES = 30000, STALE = 0x77 };
     (void)how;
@@ -635,7 +635,7 @@ static void forks(const char *how) {
         kept[i] = malloc(100 + i);
         fill(kept[i], 100 + i, i);
     }
-    churn(); // full now
+    churn(); // the quarantine is full now
     for (uintptr_t i = 0; busy && i < NTHREADS; i++)
         expect(pthread_create(&t[i], NULL, exchange, (void *)(i + 1)) == 0,
                "thread");
@@ -643,8 +643,8 @@ static void forks(const char *how) {
         pid_t pid = bare ? _Fork() : fork();
         if (pid == 0) {
             child_works(kept, NKEPT);
-            // exit, so that what waits is looked at; not with threads that
-            // are gone.
+            // exit, so that live and quarantined objects are checked; not with threads
+            // that are gone.
             if (bare || busy)
                 _exit(0);
             exit(0);
@@ -657,7 +657,7 @@ static void forks(const char *how) {
     alarm(0);
 }
 
-// Under a limit malloc says no, and goes on when something was freed.
+// Under a limit malloc returns NULL, and works again after frees.
 static void memory_ends(const char *how) {
     enum { NOBJECTS = 1 << 20 };
     static void *objects[NOBJECTS];
@@ -689,7 +689,7 @@ static void memory_ends(const char *how) {
     probe_sound();
 }
 
-// The same number of objects, so often that any that is lost would be missed.
+// The same number of objects, so often that a loss would be noticed.
 static void nothing_is_lost(const char *how) {
     enum { ROUNDS = 2000 };
     (void)how;
@@ -707,7 +707,7 @@ static void nothing_is_lost(const char *how) {
            probe_rss() / KIB, before / KIB);
 }
 
-// Objects that wait keep their pages: who frees does not fault for each of them.
+// Quarantined objects keep their pages: frees do not cause a page fault each.
 static void keeps_pages(const char *how) {
     enum { WARM_UP = 100, ROUNDS = 1000 };
     struct rusage before;
@@ -725,7 +725,7 @@ static void keeps_pages(const char *how) {
            ROUNDS);
 }
 
-// To free what was never touched does not touch it.
+// Freeing a block that was never touched does not touch it.
 static void sparse(const char *how) {
     (void)how;
     char *p = malloc(numbers[0]);
@@ -739,7 +739,7 @@ static void sparse(const char *how) {
            numbers[0] / MIB, usage.ru_maxrss / KIB);
 }
 
-// Handlers free objects of few bytes while the program is in a slow path.
+// Signal handlers free small objects while the program is in a slow path.
 static char *volatile small_ones[64];
 static volatile sig_atomic_t nsignals;
 
@@ -777,7 +777,7 @@ static void handler_frees(const char *how) {
     probe_sound();
 }
 
-// What malloc_usable_size says in a handler may be used, too.
+// All bytes that malloc_usable_size returns in a handler are usable.
 static char *volatile shared;
 static volatile size_t shared_usable;
 
@@ -807,7 +807,7 @@ static void usable_in_handler(const char *how) {
     free(shared);
 }
 
-// More live objects than the guards have places for.
+// More live objects than the pool has guarded slots.
 static void many_live(const char *how) {
     enum { NOBJECTS = 300, ROUNDS = 5 };
     char *objects[NOBJECTS];
@@ -827,7 +827,7 @@ static void many_live(const char *how) {
     probe_sound();
 }
 
-// As many as the first number says stay alive: for the figures at the end.
+// As many objects as the first number says stay live, for the figures at the end.
 static void leave_some(const char *how) {
     for (size_t i = 0; i < 2 * numbers[0]; i++) {
         char *p = allocate(how, 100);

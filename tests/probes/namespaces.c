@@ -1,6 +1,5 @@
-// Probes trap 8: dlmopen brings a second libc with a malloc of its own, while
-// ld.so goes on taking TLS memory from the first. Nothing may assume that there
-// is one libc.
+// Probes trap 8: dlmopen loads a second libc with a malloc of its own, while ld.so still
+// takes TLS memory from the first. No code may assume that there is only one libc.
 #include "expect.h"
 
 #include <pthread.h>

@@ -1,5 +1,5 @@
-// Probes MOUND_OFF=1: with it (argument "off") every block is libc's and every
-// entry point passes on; without it (argument "on") none is.
+// Probes MOUND_OFF=1: with it (argument "off") every block is libc's and every entry
+// point passes calls on; without it (argument "on") none does.
 #include "expect.h"
 
 #include <malloc.h>

@@ -1,6 +1,6 @@
-// Probes trap 12 in a program without a C++ library. The argument "late": one comes
-// with a plugin, which finds our operators, and throws and catches through them;
-// "none": none comes, and operator new without memory ends the program.
+// Probes trap 12 in a program without a C++ library. Argument "late": a plugin loads
+// one, which finds our operators, and throws and catches through them; "none": no C++
+// library is loaded, and operator new without memory ends the program.
 #include "expect.h"
 
 int main(int argc, char **argv) {

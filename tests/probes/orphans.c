@@ -1,6 +1,6 @@
-// Probes trap 18: blocks of threads that are gone are freed by others and serve
-// again: memory stays flat over many rounds. The threads end in every way:
-// return, pthread_exit, cancellation, detached.
+// Probes trap 18: blocks of ended threads are freed by others and used again: memory
+// stays flat over many rounds. The threads end in every way: return, pthread_exit,
+// cancellation, detached.
 #include "expect.h"
 
 #include <pthread.h>

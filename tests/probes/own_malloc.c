@@ -1,7 +1,7 @@
-// Probes trap 10: the program brings malloc, free, calloc and realloc of its
-// own, which win over any preloaded ones, but not aligned_alloc and the rest.
-// What it does not bring must come from libc, as without us: a block must never
-// be served by one heap and freed into another.
+// Probes trap 10: the program defines malloc, free, calloc and realloc, which override
+// any preloaded ones, but not aligned_alloc and the rest. What it does not define must
+// be libc's, as without mound: a block must never be allocated in one heap and freed in
+// another.
 #include "expect.h"
 
 #include <malloc.h>
@@ -12,7 +12,7 @@ enum { HEADER = 16, ARENA = 64 * MIB };
 static char arena[ARENA] __attribute__((aligned(4096)));
 static size_t narena;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-// volatile: glibc's headers promise that strdup calls nobody back.
+// volatile: glibc's headers promise that strdup calls no function of the program.
 static volatile unsigned long nmallocs, nfrees;
 static void (*libc_free)(void *);
 
@@ -49,7 +49,7 @@ void free(void *p) {
         return;
     }
     if (!mine(p)) {
-        // From an entry point that this program lacks: libc's, as anywhere.
+        // From an entry point that this program does not define: libc's.
         libc_free(p);
         return;
     }
@@ -94,7 +94,7 @@ int main(void) {
         (struct mallinfo2(*)(void))dlsym(libc, "mallinfo2");
     expect(libc_free && libc_usable && libc_info, "dlsym: %s", dlerror());
 
-    // What libc allocates inside comes to the program's malloc.
+    // Allocations inside libc use the program's malloc.
     unsigned long before = nmallocs;
     char *copy = strdup("a copy");
     expect(mine(copy) && nmallocs == before + 1, "strdup passed us by");
@@ -136,7 +136,7 @@ int main(void) {
         expect(libc_info().uordblks + libc_info().hblkhd < used + 6400,
                "entry point %d: libc did not get its block back", which);
     }
-    // As libc's, reallocarray calls the first realloc there is.
+    // Like libc's, reallocarray calls the first realloc in the process.
     void *array = reallocarray(NULL, 10, 640);
     expect(mine(array), "reallocarray passed realloc by");
     array = reallocarray(array, 10, 6400);

@@ -1,9 +1,8 @@
-// Probes trap 10: the program brings a malloc of its own, with some names of the
-// family and without others. tests/preload/own_malloc.py shows the names that a
-// copy of this file is to have; the arguments are those names. A library (this
-// probe calls as one, by dlsym) gets from a name that is there the program's block,
-// from one that is not libc's, as without us: but what glibc builds on realloc and
-// free ends in the program's.
+// Probes trap 10: the program defines a malloc with some names of the family and without
+// others. tests/preload/own_malloc.py exports the names that a copy of this file is to
+// have; the arguments are those names. A library (this probe acts as one, by dlsym) gets
+// the program's block from a defined name and libc's from the others, as without mound;
+// but what glibc builds on realloc and free calls the program's.
 #include "expect.h"
 
 #include <malloc.h>
@@ -44,7 +43,7 @@ void free(void *p) {
     if (mine(p)) {
         nfrees++;
     } else if (p) {
-        // From a name that this program lacks: libc's, as anywhere.
+        // From a name that this program does not define: libc's.
         libc_free(p);
     }
 }
@@ -103,7 +102,7 @@ static bool has(const char *name) {
     return false;
 }
 
-// found returns what a library finds under a name.
+// found returns the function that a library finds under a name.
 static void *found(const char *name) {
     void *function = dlsym(RTLD_DEFAULT, name);
     expect(function, "%s: %s", name, dlerror());

@@ -1,9 +1,10 @@
-// Keeps a page of its own (mound_page.h) as a process on mound does, with figures that
-// are known, for tests of what reads pages:
+// Keeps a page (mound_page.h) as a process on mound does, with known figures, for tests
+// of the readers of pages:
 //
 //   page_keeper NAME [serves=N] [refused=1] [listening=1]
 //
-// NAME is that of the program, in the page and to the kernel. The others are for those members of it.
+// NAME is the program's name, in the page and for the kernel. The others set those
+// members of the page.
 //
 // It prints the path of the page and sleeps. The figures: live objects 20 MiB, idle 8, in
 // caches 2, and 1000 mallocs of each of the first ten classes. Readers take the RSS from

@@ -1,5 +1,5 @@
-// Probes trap 70: what the library watches and passes on leads to whoever is behind
-// it, and past that to the C library.
+// Probes trap 70: calls that the library watches and passes on reach the next definition
+// and, through that, the C library.
 #include "expect.h"
 
 #include <sys/prctl.h>

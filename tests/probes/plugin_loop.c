@@ -1,6 +1,6 @@
-// Probes traps 14, 15, 18 and 42: plugins with a large TLS block of their own
-// are loaded and unloaded in a loop, while other threads touch that TLS (ld.so
-// then allocates it through malloc), allocate and come and go.
+// Probes traps 14, 15, 18 and 42: plugins with large TLS blocks are loaded and unloaded
+// in a loop, while other threads touch that TLS (ld.so then allocates it by malloc),
+// allocate, start and end.
 #include "expect.h"
 
 #include <pthread.h>

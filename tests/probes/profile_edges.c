@@ -1,10 +1,10 @@
-// profile_edges: what a profile must not miss, and must not trip over. Argument:
+// profile_edges: difficult cases for a profile. Argument:
 //
 //   first      each thread makes one object, and that is sampled
 //   no-room    a heap whose caches have no room for large slots: each malloc
 //              counts towards the next sample all the same
-//   raw-exit   threads that ended by a raw system call, then a start
-//   raw-fork   a stop in a child that no handler saw made
+//   raw-exit   a start after threads have ended by a raw system call
+//   raw-fork   a stop in a child whose fork ran no handlers
 #include "expect.h"
 
 #include <pthread.h>

@@ -1,5 +1,5 @@
-// profile_filter: a program that forbids itself what unwinding may want of the
-// kernel, and goes on allocating. Exit 0; 77 where it may not forbid.
+// profile_filter: a program that forbids system calls that unwinding may make, and goes
+// on allocating. Exit 0; 77 if it cannot set a filter.
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>

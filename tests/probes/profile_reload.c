@@ -1,5 +1,5 @@
 // profile_reload.c: a library that allocates much is unloaded, and one that allocates
-// little comes to its place. Prints their paths. For profiles of it: see
+// little is loaded at the same address. Prints their paths. For profiles of it: see
 // preload/profile.py.
 //
 // usage: profile_reload [relative]

@@ -1,6 +1,6 @@
-// Probes trap 19: a child made by clone(CLONE_VM) without TLS of its own, as
-// sandboxes and runtimes make them, allocates on its parent's TLS while the
-// parent waits. Nobody may rely on a thread id.
+// Probes trap 19: a child made by clone(CLONE_VM) without TLS of its own, as sandboxes
+// and runtimes make them, allocates on its parent's TLS while the parent waits. So code
+// must not rely on thread IDs.
 #include "expect.h"
 
 #include <sched.h>

@@ -1,13 +1,13 @@
-// Probes trap 30 for the helper: that a thread of ours which returns memory is in
-// nobody's way. Each way runs with it alive.
+// Probes trap 30 for the helper: the thread that returns memory does not disturb the
+// program. Each case runs while it is alive.
 //
 // usage: rights WAY [any]   any: also without a helper
 //   users     all threads of the process have the user and groups that it changed to
-//   confined  it can do nothing but return memory, and has "/" as its folder
-//   spaces    setns and unshare as in a program without it
-//   forks     one thread is all that is there after a fork
-//   filters   a filter for all threads may be set, by prctl or by number
-//   alone     none is started when all threads but one have ended
+//   confined  it can only return memory, and its folder is "/"
+//   spaces    setns and unshare work as in a program without it
+//   forks     after a fork there is one thread only
+//   filters   a filter for all threads can be set, by prctl or by number
+//   alone     none is started once all threads but one have ended
 #include "expect.h"
 
 #include <dirent.h>
@@ -97,7 +97,7 @@ static void *wait_main(void *arg) {
 static pthread_t thread;
 static bool any;
 
-// start_helper returns the helper's number; another thread waits meanwhile.
+// start_helper returns the helper's thread ID; another thread waits meanwhile.
 static int start_helper(void) {
     int tids[10];
     pthread_barrier_init(&ready, NULL, 2);

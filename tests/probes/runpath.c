@@ -1,6 +1,6 @@
-// Probes trap 9: dlopen looks at the RUNPATH of whoever called it. An
-// interposed dlopen must not become that caller. The program itself has no
-// RUNPATH to the target and so must not find it.
+// Probes trap 9: dlopen uses the RUNPATH of its caller. An interposed dlopen must not
+// become that caller. The program itself has no RUNPATH to the target, so it must not
+// find it.
 #include "expect.h"
 
 int main(void) {

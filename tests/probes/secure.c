@@ -1,7 +1,7 @@
 // Probes trap 7. The runner copies this program, which is linked to libmound.so
-// (LD_PRELOAD with a path is ignored for such programs), makes the copy
-// set-user-ID and asks for a dump by path: in a program that runs with rights
-// of another the environment must not name files to be written.
+// (LD_PRELOAD with a path is ignored for such programs), makes the copy set-user-ID and
+// requests a dump by path: in a program with another user's rights the environment must
+// not name files to write to.
 // Prints whether it is secure; the runner looks for the file.
 #include "expect.h"
 

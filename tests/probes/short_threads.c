@@ -1,6 +1,6 @@
-// Probes traps 17, 18 and 20: 10 000 short threads, or as many as the argument
-// says, joined and detached, each with a little of every size; memory stays flat
-// and no cache is left behind.
+// Probes traps 17, 18 and 20: 10 000 short threads, or as many as the argument says,
+// joined and detached, each with a few objects of every size; memory stays flat and no
+// cache is lost.
 #include "expect.h"
 
 #include <pthread.h>
@@ -61,7 +61,7 @@ int main(int argc, char **argv) {
     if (read_stats) {
         struct mound_memstats stats;
         read_stats(&stats, sizeof stats);
-        // The last detached ones may still be on their way out.
+        // The last detached threads may still be ending.
         expect(stats.nthreads <= 1 + AT_ONCE, "%lu thread caches are left",
                (unsigned long)stats.nthreads);
         expect(stats.mcache_sys < 16 * MIB, "caches took %lu KiB",

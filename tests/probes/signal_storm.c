@@ -1,8 +1,8 @@
-// Probes trap 33: timer signals arrive all the time and their handlers malloc,
-// free, calloc and realloc, small and large, while the program is in slow paths
-// (sizes over 32 KiB always are). A handler that interrupts a hit is promised
-// nothing, so the main loop makes none. Every block carries a pattern.
-// Argument "threads": each of three threads gets the storm.
+// Probes trap 33: timer signals arrive all the time and their handlers malloc, free,
+// calloc and realloc, small and large, while the program is in slow paths (sizes over 32
+// KiB always are). A handler that interrupts a hit may not allocate, so the main loop
+// makes no hits. Every block has a pattern. Argument "threads": each of three threads
+// gets the signals.
 #include "expect.h"
 
 #include <pthread.h>
@@ -22,8 +22,8 @@ static _Thread_local struct {
 static _Thread_local uint64_t handler_state
     __attribute__((tls_model("initial-exec")));
 
-// rearm asks for one more timer signal, so that on a slow machine the main loop
-// gets its turn in between.
+// rearm requests one more timer signal, so that the main loop runs in between, also on a
+// slow machine.
 static void rearm(void) {
     struct itimerval once = {{0, 0}, {0, stop ? 0 : PERIOD_US}};
     setitimer(ITIMER_REAL, &once, NULL);

@@ -1,8 +1,7 @@
-// Probes the bound on caches: 1 000 threads allocate and free, then sleep. What
-// the process holds for them is tens of MiB at most. The limit is what each is
-// allowed: 64 KiB of free slots, 3 KiB of record, and the 8.4 KiB that a
-// sleeping thread's stack takes. (Here libc's own malloc takes 88 MiB, others
-// up to 320.)
+// Probes the bound on caches: 1 000 threads allocate and free, then sleep. The process
+// may hold some tens of MiB for them at most. The limit is each thread's share: 64 KiB
+// of free slots, 3 KiB for its cache's record, and the 8.4 KiB of a sleeping thread's
+// stack. (Here libc's own malloc takes 88 MiB, others up to 320.)
 #include "expect.h"
 
 #include <pthread.h>

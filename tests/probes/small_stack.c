@@ -1,8 +1,8 @@
-// Probes traps 15 and 22: threads with the smallest stack there is, a signal
-// handler on an alternate stack with 2 KiB beyond what the kernel itself puts
-// there, and coroutines on 4 KiB allocate with cold caches. A guard page below
-// each stack makes an overflow visible. Built with -z now: a lazy binding would
-// save the vector registers on that stack.
+// Probes traps 15 and 22: threads with the smallest possible stack, a signal handler on
+// an alternate stack with 2 KiB more than the kernel itself needs, and coroutines on 4
+// KiB allocate with cold caches. A guard page below each stack makes an overflow
+// visible. Built with -z now: a lazy binding would save the vector registers on that
+// stack.
 #include "expect.h"
 
 #include <pthread.h>
@@ -57,8 +57,8 @@ static void *on_thread(void *arg) {
     return arg;
 }
 
-// guarded_stack returns the lowest byte of nbytes (whole pages) above a page
-// that nobody may touch.
+// guarded_stack returns the lowest byte of nbytes (whole pages) above an inaccessible
+// page.
 static char *guarded_stack(size_t nbytes) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     nbytes = (nbytes + page - 1) / page * page;

@@ -1,7 +1,7 @@
-// Probes trap 28: vfork and exec, posix_spawn, system and popen while other
-// threads allocate. A vfork child shares our memory and TLS: it allocates and
-// frees, and ends by _exit, exec or a signal; nothing of that may hurt the
-// parent, and its blocks are the parent's afterwards.
+// Probes trap 28: vfork and exec, posix_spawn, system and popen while other threads
+// allocate. A vfork child shares our memory and TLS: it allocates and frees, and ends by
+// _exit, exec or a signal; none of that may damage the parent, which owns its blocks
+// afterwards.
 #include "expect.h"
 
 #include <pthread.h>

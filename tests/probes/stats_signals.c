@@ -1,5 +1,5 @@
-// Not a probe of its own: what tests/preload/dump.py sends signals to. It says
-// "ready" when it may come.
+// Not a probe by itself: tests/preload/dump.py sends signals to it after it has printed
+// "ready".
 #include "expect.h"
 
 #include <linux/filter.h>

@@ -1,5 +1,5 @@
-// Not a probe but a program to be looked at: it allocates, stops, and leaves
-// without another call of the allocator once it is continued.
+// Not a probe but a program to be inspected: it allocates, stops, and exits without
+// another call of the allocator after it is continued.
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>

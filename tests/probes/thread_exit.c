@@ -1,7 +1,7 @@
-// Probes traps 16, 17 and 18: TSD destructors with keys on both sides of the
-// allocator's own allocate, free and set themselves again in all rounds, so
-// that some always run after the thread's cache is gone. What they allocated
-// lives on; main frees it.
+// Probes traps 16, 17 and 18: TSD destructors, with keys on both sides of the
+// allocator's own, allocate, free and set themselves again in all rounds, so that some
+// always run after the thread's cache is gone. Their blocks outlive the thread; main
+// frees them.
 #include "expect.h"
 
 #include <malloc.h>
@@ -27,7 +27,7 @@ static void leave(size_t n) {
     pthread_mutex_unlock(&lock);
 }
 
-// struct value tells a destructor who it is.
+// struct value tells a destructor its identity.
 struct value {
     int key;
     int nrounds;

@@ -1,7 +1,6 @@
-// unwind_descriptors.c: the program closes every descriptor that it did not open,
-// as daemons do, and opens its own with the same numbers. Nothing of what waits
-// in them may be read by malloc, nor anything written. Means something when every
-// malloc is sampled (MOUND_PROFILE_RATE=1).
+// unwind_descriptors.c: the program closes every descriptor that it did not open, as
+// daemons do, and opens its own with the same numbers. malloc must not read or write any
+// of them. Useful only if every malloc is sampled (MOUND_PROFILE_RATE=1).
 #include "expect.h"
 
 #include <sys/socket.h>
@@ -10,7 +9,7 @@ enum { NPAIRS = 40, FD_END = 1024 };
 
 static const char text[] = "keep this";
 
-// From here libunwind has to guess: there are no tables.
+// From here libunwind has to guess: there are no unwind tables.
 #if defined(__x86_64__)
 void without_tables(void (*f)(void));
 __asm__(".text\n"

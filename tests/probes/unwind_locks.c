@@ -1,9 +1,8 @@
-// unwind_locks.c: what takes a stack inside malloc waits for no lock that a
-// program can hold. Means something when every malloc is sampled
-// (MOUND_PROFILE_RATE=1).
+// unwind_locks.c: taking a stack inside malloc never waits for a lock that a program can
+// hold. Useful only if every malloc is sampled (MOUND_PROFILE_RATE=1).
 //
 // usage: unwind_locks loader     a thread mallocs while it holds a lock that the
-//                                callback of another's dl_iterate_phdr wants
+//                                callback of another thread's dl_iterate_phdr needs
 //        unwind_locks profiler   a handler of SIGPROF unwinds under a lock of its
 //                                own, by backtrace(), while plugins come and go
 //        unwind_locks libunwind  the same by libunwind, without plugins: their
@@ -98,7 +97,7 @@ static __attribute__((noinline)) void dive(int depth) {
     __asm__ volatile("");
 }
 
-// ready does what a thread's first stack does besides: it allocates, under the
+// ready does the rest of what a thread's first stack takes: an allocation under the
 // loader's lock for thread-local memory, which a new thread takes too.
 static void ready(void) {
     void *pcs[NFRAMES];

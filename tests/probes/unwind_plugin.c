@@ -1,7 +1,7 @@
-// unwind_plugin.c: built twice, with FRAME and with NUMBER. call is at the same
-// place in both libraries and calls back from the same place; but the one keeps
-// a frame pointer, which its unwind tables refer to, and in the other that
-// register holds a number like any other. Loaded by unwind_reload.
+// unwind_plugin.c: built twice, with FRAME and with NUMBER. In both libraries call is at
+// the same place and calls back from the same place. One keeps a frame pointer, which
+// its unwind tables refer to; in the other that register holds an ordinary number.
+// Loaded by unwind_reload.
 void call(void (*back)(void));
 
 #if defined(FRAME)

@@ -1,7 +1,6 @@
-// unwind_reload.c: a library is unloaded and another one comes to its place. What
-// an unwinder remembers of the code that was there must not be used on the stack
-// of what is there now. Means something when every malloc is sampled
-// (MOUND_PROFILE_RATE=1).
+// unwind_reload.c: a library is unloaded and another one is loaded at its address. What
+// an unwinder has cached about the old code must not be used for stacks of the new code.
+// Useful only if every malloc is sampled (MOUND_PROFILE_RATE=1).
 #include "expect.h"
 
 #include <pthread.h>

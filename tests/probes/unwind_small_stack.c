@@ -1,8 +1,7 @@
-// unwind_small_stack.c: malloc and free at every depth of the smallest stacks
-// there are: that of a thread and a coroutine of 8 KiB, each above a page that
-// nobody may touch, and one in the middle of a block. Means something when every malloc is sampled
-// (MOUND_PROFILE_RATE=1): an unwinder that needs more than is left must not be
-// started.
+// unwind_small_stack.c: malloc and free at every depth of the smallest stacks: that of a
+// thread and a coroutine of 8 KiB, each above an inaccessible page, and one in the
+// middle of a block. Useful only if every malloc is sampled (MOUND_PROFILE_RATE=1): an
+// unwinder that needs more than what is left must not be started.
 #include "expect.h"
 
 #include <pthread.h>

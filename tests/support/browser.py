@@ -1,5 +1,5 @@
-"""A real browser without a window: chromium, told by its own protocol over a pipe
-(--remote-debugging-pipe) to open a page, to click and to type."""
+"""A real browser without a window: chromium, controlled by its own protocol over a pipe
+(--remote-debugging-pipe) to open a page, click and type."""
 import base64
 import json
 import os
@@ -23,8 +23,8 @@ class Trouble(Exception):
 
 
 class Browser:
-    """One browser with one page. errors are what its scripts threw, requests
-    all addresses that it loaded or tried to."""
+    """A browser with one page. errors are the exceptions of its scripts, requests all
+    addresses that it loaded or tried to load."""
 
     def __init__(self, width=1400, height=900):
         self.folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
@@ -118,7 +118,7 @@ class Browser:
         return result['result'].get('value')
 
     def click(self, element):
-        """Clicks in the middle of what an expression gives, as the mouse does."""
+        """Clicks in the middle of an element that an expression returns."""
         box = self.run('(() => { const e = %s; e.scrollIntoView('
                        '{block: "nearest"}); const b = '
                        'e.getBoundingClientRect(); return [b.left + b.width / '

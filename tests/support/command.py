@@ -1,4 +1,4 @@
-"""The command mound for tests: how it is called, and what a message of it is."""
+"""The command mound for tests: runs it, and checks its messages."""
 import os
 import subprocess
 

@@ -49,7 +49,8 @@ struct fixture fixture_start(void) {
     mheap_init(f.heap, f.stats, sizeof(struct mcache));
     scavenger_init(f.heap);
     f.heap->misuse = note_misuse;
-    f.heap->pages.now = 0; // what was taken before the first tick is old then
+    f.heap->pages.now =
+        0; // so that pages taken before the first tick count as old
     return f;
 }
 

@@ -1,6 +1,5 @@
-// fixture.h: a private heap on fake memory, with as many caches as a test
-// likes, all used by one thread. Each Criterion test is a process of its own,
-// so nothing is given back at the end.
+// fixture.h: a private heap on fake memory, with any number of caches, all used by one
+// thread. Each Criterion test is a process of its own, so nothing is freed at the end.
 #ifndef TESTS_SUPPORT_FIXTURE_H
 #define TESTS_SUPPORT_FIXTURE_H
 
@@ -54,7 +53,7 @@ struct fixture_count {
 };
 struct fixture_count fixture_count(struct fixture *f, unsigned sizeclass);
 
-// fixture_cap_bytes adds up what the magazines of all caches may hold.
+// fixture_cap_bytes adds up the capacity of the magazines of all caches.
 uint64_t fixture_cap_bytes(struct fixture *f);
 
 // fixture_reuses has the heap have used freed pages again just now, however long the test
@@ -78,8 +77,8 @@ static inline uint64_t random_below(struct random *r, uint64_t n) {
     return random_next(r) % n;
 }
 
-// FIXTURE_NEEDS_SMALL_PAGES skips a test of what is not done where the pages of the system
-// are larger than those of the heap: objects do not begin at them there.
+// FIXTURE_NEEDS_SMALL_PAGES skips a test of features that are off if the system's pages
+// are larger than the heap's: objects do not begin at the system's pages there.
 #define FIXTURE_NEEDS_SMALL_PAGES()                                            \
     do {                                                                       \
         if (sys_page_size() > PAGE_SIZE)                                       \

@@ -1,5 +1,5 @@
-// helper_none.c: stands in for alloc/os/helper_linux.c at link where every
-// thread must be one of the C library's: a helper that never starts.
+// helper_none.c: replaces alloc/os/helper_linux.c where every thread must be one of the
+// C library's: a helper that never starts.
 #include "os/helper.h"
 
 const char helper_path_status[] = "/proc/self/status";

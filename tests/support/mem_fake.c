@@ -10,9 +10,8 @@
 
 #include "os/mem.h"
 
-// The stretch is reserved at the first call; its pages' states stand in one
-// byte each. Reservations without a hint go downwards from its end, as the
-// kernel's do.
+// The stretch is reserved at the first call; the state of each page is a byte.
+// Reservations without a hint go downwards from its end, like the kernel's.
 enum { GRAIN_SHIFT = 12, GRAIN = 1 << GRAIN_SHIFT };
 static const size_t STRETCH = (size_t)32 << 30;
 static const size_t STRETCH_ALIGN = (size_t)1 << 28; // of an arena

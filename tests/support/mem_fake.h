@@ -1,7 +1,7 @@
-// mem_fake.h: what tests can ask of mem_fake.c, which stands in for
-// alloc/os/mem_linux.c at link. Memory is real, but address space comes from
-// one stretch that the fake owns, in a fixed order; calls are counted, the n-th
-// can be made to fail, and the state of every page is known.
+// mem_fake.h: controls mem_fake.c, which replaces alloc/os/mem_linux.c at link. Memory
+// is real, but address space comes from one stretch that the fake owns, in a fixed
+// order; calls are counted, the n-th one can be made to fail, and the state of every
+// page is known.
 //
 // A call that breaks the contract of os/mem.h (committing what is not
 // reserved, releasing what is not committed, ...) ends the test with a message.
@@ -61,7 +61,7 @@ size_t mem_fake_bytes(uintptr_t addr, size_t nbytes, enum mem_state state);
 // mem_fake_total counts the bytes of the whole stretch in a state.
 size_t mem_fake_total(enum mem_state state);
 
-// mem_fake_stall makes each mem_populate from now on take so long.
+// mem_fake_stall makes each mem_populate from now on take that long.
 void mem_fake_stall(unsigned ms);
 
 // mem_fake_setting is what mem_hugepages_setting returns: at first ASKED.
@@ -70,8 +70,8 @@ void mem_fake_setting(enum mem_hugepages_setting setting);
 // mem_fake_hugepage_bytes is what mem_hugepage_bytes returns: at first 2 MiB.
 void mem_fake_hugepage_bytes(size_t nbytes);
 
-// mem_fake_occupy makes a range belong to somebody else, as a mapping of the
-// program would. It returns false if the range is not free.
+// mem_fake_occupy reserves a range as a mapping of the program. It returns false if the
+// range is not free.
 bool mem_fake_occupy(uintptr_t addr, size_t nbytes);
 
 // The stretch: [mem_fake_base(), mem_fake_end()).

@@ -1,6 +1,6 @@
-// memwatch_none.c: os/memwatch.h where nobody watches. ThreadSanitizer has functions of
-// its own in the place of libc's, which would be told of each release: then there are no
-// holes, and no release beside other threads.
+// memwatch_none.c: replaces os/memwatch.h's functions. ThreadSanitizer interposes libc's
+// functions and would get each release: so there are no holes here, and no release while
+// other threads run.
 #include "os/memwatch.h"
 
 #include <sys/mman.h>

@@ -26,7 +26,7 @@ HEAP_PAGE = 8192
 HANG_S = 120
 
 ABORT, FAULT = -signal.SIGABRT, -signal.SIGSEGV
-# No byte of a canary, nor what fills the slack, is one of these.
+# No byte of a canary and no fill byte of the slack is one of these.
 NUL, LETTER = 0, 0x40
 
 
@@ -114,7 +114,7 @@ class Report:
 
 
 def pointers(r):
-    """What the program said it has, and what it is about to misuse."""
+    """The pointers that the program printed, and the one it is about to misuse."""
     said = re.findall(r'^(pointer|misused) 0x([0-9a-f]+)$', r.stdout, re.M)
     must(said, 'no pointer in', r.stdout, r.stderr)
     known = {kind: int(value, 16) for kind, value in said}
@@ -141,7 +141,7 @@ def expect_report(r, status, line, **stacks):
 
 
 def expect_span(text, pointer):
-    """What is said of a span agrees with the pointer."""
+    """The description of the span matches the pointer."""
     if text == '(no span)':
         return
     m = re.fullmatch(r'\(span 0x([0-9a-f]+), (?:class \d+ of|large of) (\d+) '
@@ -170,7 +170,7 @@ def probe_passes(settings, *argv):
 
 
 def memstats_of(settings, folder, *argv):
-    """What the process said of its heap at its end."""
+    """The statistics of the process at its end."""
     path = os.path.join(folder, 'stats.json')
     r = run(argv, {**settings, 'MOUND_STATS': path})
     must(r.returncode == 0 and r.stderr == '', argv, r.returncode, r.stderr)
@@ -240,7 +240,7 @@ LINES = ''.join('%d line\n' % (i * 7919 % 20011) for i in range(20000))
 
 
 def same(settings, argv, needs=None, stdin=None, files=None):
-    """The program says the same with and without, and mound nothing."""
+    """The program's output is the same with and without mound, which prints nothing."""
     for tool in needs or argv[:1]:
         if shutil.which(tool) is None:
             raise Skipped('no ' + tool)
@@ -296,7 +296,7 @@ def run_node(settings):
 
 
 def run_redis(settings):
-    """A server under load for a moment, which then ends as it is asked to."""
+    """A server under load for a moment, which is then asked to end."""
     for tool in ('redis-server', 'redis-benchmark'):
         if shutil.which(tool) is None:
             raise Skipped('no ' + tool)

@@ -11,11 +11,11 @@ MAGIC = 0x6567617064756f6d
 CLASSES = 68
 
 
-WRITTEN_S = 5 # what writes a section, or a whole new page, is done long before
+WRITTEN_S = 5 # longer than writing a section, or a whole new page, takes
 
 
 class Torn(Exception):
-    """A page or a section was being written; of a process that died so it stays."""
+    """A page or a section was being written; after the death of its process for ever."""
 
 
 def _parse(header):
@@ -52,8 +52,8 @@ def of_bytes(data):
 
 
 def read(path):
-    """A page with whole sections, of a process that runs or not. The magic is
-    the last that a process writes into a new one."""
+    """A page with consistent sections, of a process that runs or not. A process writes the
+    magic of a new page last."""
     end = time.monotonic() + WRITTEN_S
     while time.monotonic() < end:
         with open(path, 'rb') as f:
@@ -80,8 +80,8 @@ def path_of(pid):
 
 
 def pages_of(pid):
-    """The names of all pages of processes of that number that began after this one:
-    numbers come again, and a process that is killed leaves its page."""
+    """The names of all pages of processes with that ID that started after this one: IDs
+    are reused, and a killed process leaves its page."""
     try:
         names = os.listdir(folder())
     except FileNotFoundError:

@@ -1,5 +1,5 @@
-"""Requests to a process with MOUND_CONTROL=1, as mound_page.h says they are made; and a
-program that does what a test tells it, line by line."""
+"""Requests to a process with MOUND_CONTROL=1, made as mound_page.h describes; and a
+program that executes a test's commands, line by line."""
 import ctypes
 import mmap
 import os
@@ -36,7 +36,7 @@ def environment(**variables):
 
 
 class Driven:
-    """A python3 with the library that executes what do is given."""
+    """A python3 on mound that executes the text passed to do."""
 
     def __init__(self, **variables):
         variables.setdefault('MOUND_CONTROL', '1')
@@ -117,7 +117,7 @@ class Control:
         return self.result()
 
     def profile(self, op, before):
-        """The path of the profile that came after number before."""
+        """The path of the profile written after the one of that number."""
         wait_for(lambda: self.box.profile_done != before, 'a profile')
         must(self.box.profile_result == 0, self.box.profile_result, op)
         return '%s.%d.pb.gz' % (self.path[:-len('.page')],

@@ -7,7 +7,7 @@ KEEPER = os.path.join(os.environ['MOUND_PROBES'], 'page_keeper')
 
 
 def is_root():
-    """Whether this is root of the machine, and not of a namespace of its own."""
+    """Whether this is root of the machine, not of a user namespace."""
     with open('/proc/self/uid_map', encoding='utf-8') as f:
         return os.geteuid() == 0 and f.read().split() == ['0', '0', '4294967295']
 

@@ -1,5 +1,5 @@
-"""Writes profiles in pprof's form of stacks that a test makes up, for readers of
-them."""
+"""Writes profiles in pprof's format from stacks that a test makes up, for tests of
+readers."""
 import gzip
 
 U64 = (1 << 64) - 1

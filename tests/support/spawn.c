@@ -15,11 +15,10 @@
 
 extern char **environ;
 
-// What a child may write before the rest is thrown away.
+// The output of a child that is kept; the rest is dropped.
 enum { MAX_OUTPUT = 16 << 20, READ_STEP = 64 << 10, SHOWN_OUTPUT = 4000 };
 
-// After the child itself has ended, others may still hold its pipes. They get
-// this long.
+// How long other processes may hold the child's pipes after it has ended.
 enum { STRAGGLER_MS = 20000 };
 
 // die reports a fault of the test machinery itself.
@@ -34,7 +33,7 @@ static long now_ms(void) {
     return ts.tv_sec * 1000L + ts.tv_nsec / 1000000L;
 }
 
-// same_name tells whether two "NAME=VALUE" or "NAME" strings name the same.
+// same_name says whether two "NAME=VALUE" or "NAME" strings have the same name.
 static bool same_name(const char *a, const char *b) {
     size_t na = strcspn(a, "=");
     return na == strcspn(b, "=") && memcmp(a, b, na) == 0;
@@ -94,7 +93,7 @@ static _Noreturn void run_child(const struct spawn *cmd, char **env, int in,
     dup2(in, STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
     dup2(err, STDERR_FILENO);
-    // A program must find no descriptor of ours: some probes count them.
+    // The program must inherit no descriptor of ours: some probes count them.
     for (int fd = STDERR_FILENO + 1; fd < 256; fd++) {
         close(fd);
     }
@@ -141,7 +140,7 @@ static int input_fd(const char *text) {
     return fd;
 }
 
-// drop_qemu removes what qemu's user mode says of a child that a signal ended.
+// drop_qemu removes the message of qemu's user mode about a child that a signal ended.
 static void drop_qemu(char *text, size_t *ntext) {
     static const char said[] = "qemu: uncaught target signal";
     char *at = strstr(text, said);

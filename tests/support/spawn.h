@@ -1,4 +1,4 @@
-// spawn.h: run a command as a child process and bring back all it said.
+// spawn.h: runs a command as a child process and returns its output.
 //
 // Tests that need malloc itself replaced cannot run in the test process, whose
 // own messages allocate. They start a plain program through this file, with
@@ -24,8 +24,7 @@ struct spawn {
     bool bare_env;          // start from an empty environment, not from ours
 };
 
-// struct spawn_result is what came of it. out and err end in a NUL that does
-// not count.
+// struct spawn_result is its result. out and err end in a NUL that does not count.
 struct spawn_result {
     int status;     // as waitpid gives it; use the functions below
     bool timed_out; // killed by us because it hung
@@ -37,8 +36,8 @@ struct spawn_result {
     char *described; // used by spawn_describe
 };
 
-// spawn_run starts the command, waits for it and for everyone who holds its
-// stdout or stderr, and returns what they wrote. A command that cannot be
+// spawn_run starts the command, waits for it and for all processes that hold its stdout
+// or stderr, and returns what they wrote. A command that cannot be
 // started exits with status 127. The child leads a process group of its own; at
 // the time limit the whole group is killed. Core dumps are switched off.
 //

@@ -1,5 +1,5 @@
-"""What runners in python share: how a test says that it failed, or that it cannot
-run here, and the TAP that they print. A test is a function of a folder."""
+"""Shared by the runners in python: how a test reports that it failed, or that it cannot
+run here, and TAP output. A test is a function that gets a folder."""
 import contextlib
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A probe that runs under MOUND_WATCH, and what it left."""
+"""A probe that runs under MOUND_WATCH, and the pages that it left."""
 import contextlib
 import os
 import subprocess
@@ -18,7 +18,7 @@ def environment(watch='1', **more):
 
 
 class Watched:
-    """A probe that runs, and says lines that are read."""
+    """A running probe, whose output lines are read."""
 
     def __init__(self, *arguments, before=(), **env):
         self.process = subprocess.Popen(
@@ -38,7 +38,7 @@ class Watched:
         return page_read.read(page_read.path_of(self.pid))
 
     def let_go(self):
-        """Lets it end."""
+        """Closes its stdin, so that it ends."""
         self.process.stdin.close()
         self.process.stdin = None
 
