@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core.h"
@@ -101,23 +102,40 @@ static bool find_page(const struct pages_entry *entry, void *argument) {
     return entry->pid != t->pid || !target_of_page(entry, t);
 }
 
+// is_young says whether a process began less than half a second ago: it may still load its
+// libraries, and have no page yet.
+static bool is_young(const struct process *p) {
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    double start = (double)p->start_ticks / (double)sysconf(_SC_CLK_TCK);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9 < start + 0.5;
+}
+
 bool target_open_pid(pid_t pid, struct target *ret) {
+    enum { STEP_NS = 10 * 1000 * 1000 };
     struct process p;
     struct live_why why;
     enum live_answer answer;
-    *ret = (struct target){.pid = pid};
-    if (!process_read(pid, &p)) {
-        message_error("%d: %s", (int)pid, strerror(ESRCH));
-        return false;
+    for (;;) {
+        *ret = (struct target){.pid = pid};
+        if (!process_read(pid, &p)) {
+            message_error("%d: %s", (int)pid, strerror(ESRCH));
+            return false;
+        }
+        if (!process_runs(&p)) {
+            message_error(
+                "%d (%s): it has ended, and its parent has not waited for it",
+                (int)pid, p.name);
+            return false;
+        }
+        pages_of(&p, find_page, ret);
+        if (ret->path != NULL)
+            return true;
+        if (!is_young(&p))
+            break;
+        nanosleep(&(struct timespec){0, STEP_NS}, NULL);
     }
-    if (!process_runs(&p)) {
-        message_error(
-            "%d (%s): it has ended, and its parent has not waited for it",
-            (int)pid, p.name);
-        return false;
-    }
-    pages_of(&p, find_page, ret);
-    if (ret->path != NULL || target_of_process(&p, ret, &answer, &why))
+    if (target_of_process(&p, ret, &answer, &why))
         return true;
     message_error("%d (%s): %s%s", (int)pid, p.name, why.s,
                   answer == LIVE_ABSENT ? "; mound doctor says why" : "");

@@ -33,7 +33,9 @@ struct target {
 
 // target_open finds what: a number is a process; anything else a file (a page or a core)
 // or, if there is no such file, the name of the only process on mound of that name.
-// False, after one line on stderr that says why: there is nothing to read.
+// False, after one line on stderr that says why: there is nothing to read. A process
+// that has no page and began less than half a second ago gets the rest of that time: it
+// may still load its libraries.
 bool target_open(const char *what, struct target *ret);
 bool target_open_pid(pid_t pid, struct target *ret);
 

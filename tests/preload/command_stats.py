@@ -220,6 +220,21 @@ sys.stdin.read()
              json.dumps(seen).count('"Threads": 41'), seen['mound'])
 
 
+def a_process_that_has_just_started_is_read(_):
+    """It is mound itself, then loads its libraries, then makes its page."""
+    for verb in (['stats'], ['profile', '--for=0'], ['stats'], ['release'], ['stats']):
+        p = subprocess.Popen(
+            [MOUND, 'run', '/usr/bin/python3', '-c',
+             'while True: bytes(1000)'])
+        try:
+            done = subprocess.run([MOUND, *verb, str(p.pid)], capture_output=True,
+                                  text=True, timeout=HANG_S, check=False)
+            must(done.returncode == 0 and done.stderr == '', verb, done)
+        finally:
+            p.kill()
+            p.wait(timeout=HANG_S)
+
+
 def what_does_not_run_on_mound_is_one_line(_):
     with subprocess.Popen(['sleep', '60']) as p:
         said = one_line(mound('stats', str(p.pid), status=2)[1])
@@ -394,6 +409,7 @@ TESTS = [
     redis_is_read_and_answers_on,
     a_program_of_gxx_is_read,
     many_threads_are_all_counted,
+    a_process_that_has_just_started_is_read,
     what_does_not_run_on_mound_is_one_line,
     what_may_not_be_read_says_who_may,
     a_user_reads_his_own,
