@@ -114,8 +114,8 @@ Test(memstats, stalls_and_refusals_are_told_once_there_are_some) {
     mound_free(mound_malloc(1));
     read_stats();
     cr_assert(zero(u64, st.huge_stalls + st.release_refused));
-    cr_assert(zero(ptr, strstr(table(), "stalls")));
-    cr_assert(zero(ptr, strstr(table(), "refused")));
+    cr_assert(strstr(table(), "stalls") == NULL);
+    cr_assert(strstr(table(), "refused") == NULL);
 
     mound_heap.nstalls = 3;
     atomic_store(&mound_heap.release_refused, true);
@@ -123,8 +123,8 @@ Test(memstats, stalls_and_refusals_are_told_once_there_are_some) {
     read_stats();
     cr_assert(eq(u64, st.huge_stalls, 3));
     cr_assert(eq(u64, st.release_refused, 1));
-    cr_assert(not(zero(ptr, strstr(table(), "  stalls "))));
-    cr_assert(not(zero(ptr, strstr(table(), "  refused "))));
+    cr_assert(strstr(table(), "  stalls ") != NULL);
+    cr_assert(strstr(table(), "  refused ") != NULL);
     mound_malloc_trim(0); // it tries again
     read_stats();
     cr_assert(zero(u64, st.release_refused));

@@ -216,14 +216,10 @@ Test(options, signals_have_names_and_numbers) {
 }
 
 Test(options, what_needs_a_profile_says_so) {
-    cr_assert(ne(ptr,
-                 strstr(SAID("MOUND_PROFILE_SIGNAL=USR1"),
-                        "has no effect without MOUND_PROFILE"),
-                 NULL));
-    cr_assert(ne(ptr,
-                 strstr(SAID("MOUND_PROFILE_EVERY=1MiB"),
-                        "has no effect without MOUND_PROFILE"),
-                 NULL));
+    cr_assert(strstr(SAID("MOUND_PROFILE_SIGNAL=USR1"),
+                     "has no effect without MOUND_PROFILE") != NULL);
+    cr_assert(strstr(SAID("MOUND_PROFILE_EVERY=1MiB"),
+                     "has no effect without MOUND_PROFILE") != NULL);
     cr_assert(eq(
         str,
         (char *)SAID("MOUND_PROFILE_EVERY=1MiB", "MOUND_PROFILE=/dev/./null"),
@@ -269,10 +265,8 @@ Test(options, a_relative_path_needs_a_directory_that_is_there) {
     const char *text = SAID("MOUND_STATS=./stats", "MOUND_PROFILE=heap.pb.gz");
 
     cr_assert(eq(u32, lines(text), 2));
-    cr_assert(ne(ptr,
-                 strstr(text, "MOUND_STATS=./stats: the current directory "
-                              "has no path; using the default"),
-                 NULL));
+    cr_assert(strstr(text, "MOUND_STATS=./stats: the current directory "
+                           "has no path; using the default") != NULL);
     cr_assert(eq(int, options->stats, STATS_OFF));
     cr_assert(eq(str, (char *)options->profile_path, ""));
 }
