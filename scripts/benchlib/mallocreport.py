@@ -15,7 +15,7 @@ from .suite import Figure
 from .workloads import NOTE
 
 KIB = 1024
-WIDEST = 14  # a column's name
+WIDEST = 16  # a column's name
 
 
 def form_memory(kib):

@@ -58,7 +58,7 @@ def form(rate):
 def print_rates(steps, chosen, samples, cores):
     print('\nmillions of operations a second; the model is one thread\'s '
           'throughput for each core in use\n')
-    lines = [['threads', *(c for p in chosen for c in (p.name[:14], 'model'))],
+    lines = [['threads', *(c for p in chosen for c in (p.name[:16], 'model'))],
              None]
     for step in steps:
         cells = [str(step.threads)]
