@@ -11,7 +11,7 @@ MAGIC = 0x6567617064756f6d
 CLASSES = 68
 
 
-WRITTEN_S = 5 # longer than writing a section, or a whole new page, takes
+WRITTEN_S = 2 # longer than writing a section, or a whole new page, takes
 
 
 class Torn(Exception):
