@@ -68,7 +68,7 @@ static void draw(void) {
     }
     for (int i = 0; i < 2; i++) {
         state += ODD_1;
-        // Odd: a multiplier that loses no bit of what it meets.
+        // Odd, so that the product loses no bit of the other factor.
         mound_map_key_[i] =
             (mix(state ^ seed[i], state ^ ODD_2) ^ seed[3 - i]) | 1;
     }
@@ -99,7 +99,7 @@ static __attribute__((noinline, cold)) uint64_t chance_renew(void) {
     uint64_t seed[2], none = 0;
     entropy(seed, sizeof seed / sizeof *seed);
     uint64_t key = mix(seed[0] ^ ODD_1, seed[1] ^ ODD_2) | 1;
-    // Of threads that come at once, one sets it for all.
+    // If several threads are here at once, one sets it for all.
     if (__atomic_compare_exchange_n(&chance_key, &none, key, false,
                                     __ATOMIC_RELAXED, __ATOMIC_RELAXED))
         return key;

@@ -31,7 +31,7 @@ void map_type_misuse(const struct mound_map_type *t, const char *message) {
     char line[128];
     int n = snprintf(line, sizeof line, "fatal error: %s\n", message);
     ssize_t written = write(STDERR_FILENO, line, (size_t)n);
-    (void)written; // nobody left to tell
+    (void)written; // the process ends anyway
     abort();
 }
 

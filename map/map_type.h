@@ -1,5 +1,5 @@
-// map_type.h: what the maps do by a type alone: whether it can be, what it is told of
-// misuse, entries of a clone.
+// map_type.h: what depends on a type alone: whether it is valid, reports of misuse, and
+// the entries of a clone.
 #ifndef MAP_TYPE_H
 #define MAP_TYPE_H
 

@@ -1,5 +1,5 @@
-// map_whole.c: the operations on a map as a whole: cloning, sizing, and what is told
-// of it.
+// map_whole.c: the operations on a map as a whole: cloning, sizing, and
+// its figures.
 #include "mound_map.h"
 
 #include "array.h"

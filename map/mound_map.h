@@ -97,8 +97,8 @@
 //     MOUND_MAP_DECLARE(board, struct point, double, point_hash, point_eq)
 //
 // Threads: any number may read (get, len, iterate) at once, also while the map is
-// in the middle of growing; none while one writes. What breaks that rule is found
-// now and then, and ends the program with Go's message.
+// in the middle of growing; none while one writes. Some violations of
+// that rule are detected; they end the program with Go's message.
 //
 // Iteration begins at a random place and hands out each entry at most once; one
 // that was deleted before it was reached never, one that was put meanwhile maybe.
@@ -108,8 +108,8 @@
 // PTR and F64), iterators begun some 64 outgrown arrays ago end early.
 // free, also inside foreach, ends the loop.
 //
-// Declaring a type in a header is fine, in each file that includes it. The names
-// that end in an underscore are not yours.
+// Declaring a type in a header is fine, in each file that includes it. Names that
+// end in an underscore are internal.
 //
 // The map is Go 1.19's (runtime/map.go), in all that can be seen: buckets of 8, a
 // load of at most 6.5, growth in steps of two buckets a write, no shrinking by
@@ -235,7 +235,7 @@ MOUND_MAP_API void mound_map_start_(const struct mound_map_type *t,
                                     struct mound_map_iter *it);
 MOUND_MAP_API void mound_map_end(struct mound_map_iter *it);
 
-// struct mound_map_info is a map's state in Go's words, for tests and the curious.
+// struct mound_map_info is a map's state in Go's terms, for tests and diagnosis.
 struct mound_map_info {
     size_t count;       // entries
     unsigned B;         // the array has 2^B buckets, besides overflow buckets
@@ -323,7 +323,7 @@ MOUND_MAP_API const char *mound_map_verify(const struct mound_map_type *t,
     MOUND_KIND_SET_VIEW_BORROWED_(mound_map, NAME)
 
 // MOUND_SET_DECLARE(NAME, K, hash, eq): a set. NAME_add returns false when out of
-// memory; ret_new, if not NULL, is told whether the key was new.
+// memory; *ret_new, unless ret_new is NULL, is set to whether the key was new.
 #define MOUND_SET_DECLARE(NAME, K, hash, eq)                                   \
     MOUND_TYPED_SET_(mound_map, NAME, K, hash, eq, 0)
 #define MOUND_SET_DECLARE_OWNING(NAME, K, hash, eq, key_copy, key_drop)        \

@@ -7,7 +7,8 @@
 extern "C" {
 #endif
 
-// Begins a write with what outgrown arrays want done; false: another is under way.
+// Begins a write: first frees outgrown arrays that no iterator needs; false: another write
+// is under way.
 MOUND_MAP_API bool mound_map_write_begin_(const struct mound_map_type *t,
                                           struct mound_map *m);
 // These return false when out of memory, with nothing lost.
@@ -27,7 +28,7 @@ MOUND_MAP_API void mound_map_forget_(const struct mound_map_type *t,
 // Makes the filter of a hash's chain anew, when an entry of it has gone.
 MOUND_MAP_API void mound_map_refilter_(struct mound_map *m, uint64_t hash);
 MOUND_MAP_API void mound_map_reseed_(struct mound_map *m);
-// Says that somebody else has ended a write meanwhile; errno is EBUSY then.
+// Reports that another thread ended a write meanwhile, and sets errno to EBUSY.
 MOUND_MAP_API __attribute__((cold)) void
 mound_map_clash_(const struct mound_map_type *t, const struct mound_map *m);
 // Says that the map is written to from two places, or was freed. Returns when the

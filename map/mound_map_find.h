@@ -16,8 +16,8 @@ MOUND_MAP_INLINE_ uint64_t mound_map_hash_(const struct mound_map_type *t,
     return t->hash(key, m->hash0_, t->user);
 }
 
-// mound_map_prefetch_ asks for the cache lines that hold a small bucket's data, or
-// a larger one's first keys.
+// mound_map_prefetch_ prefetches the cache lines of a small bucket's data, or of a
+// larger one's first keys.
 MOUND_MAP_INLINE_ void mound_map_prefetch_(const struct mound_map_type *t,
                                            const char *base, size_t index) {
     const char *data = base + index * mound_map_datasize_(t);
@@ -67,7 +67,7 @@ mound_map_chain_(const struct mound_map *m, uint64_t hash) {
 MOUND_MAP_INLINE_ void mound_map_prefetch_chain_(const struct mound_map_type *t,
                                                  const struct mound_map *m,
                                                  uint64_t hash) {
-    // Where there is no filter or link yet, that harms nobody.
+    // Harmless if there is no filter or link yet.
     unsigned B = m->B_;
     unsigned oldB = B - !(mound_map_flags_(m) & MOUND_MAP_SAME_SIZE);
     size_t index = hash & ~(~(size_t)0 << oldB);

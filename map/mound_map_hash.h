@@ -1,9 +1,9 @@
 // mound_map_hash.h: hashes and equality for the usual keys. See mound_map.h.
 //
 // A hash is keyed twice: by the process (32 bytes drawn from the system before the
-// first map is made) and by the map (its seed). Who does not know them cannot pick
-// keys that fall into one bucket. They are not for anything that outlives the
-// process, and not for cryptography.
+// first map is made) and by the map (its seed). Without knowing them nobody can choose
+// keys that fall into one bucket. A hash must not outlive the process, and is not for
+// cryptography.
 //
 //   integers, pointers, floats   two 64 x 64 -> 128 bit products, as in Wang Yi's
 //                                wyhash (final version 4, public domain): the key
@@ -46,7 +46,7 @@ struct mound_view {
 static inline uint64_t mound_hash_u64(uint64_t x, uint64_t seed) {
     x ^= seed;
 #ifdef __x86_64__
-    // As below. gcc would move the halves of the products about, five steps of 14.
+    // The same as below in 6 instructions; gcc makes 14, five of them moves.
     uint64_t high;
     __asm__("mulq %2" : "+a"(x), "=&d"(high) : "m"(mound_map_key_[0]) : "cc");
     high ^= mound_map_key_[1];

@@ -1,4 +1,4 @@
-// mound_map_type.h: what a map is told of its keys, elements and memory. The map of
+// mound_map_type.h: the type of a map: its keys, elements and memory. The map of
 // mound_map.h and that of mound_swiss.h share it.
 #ifndef MOUND_MAP_TYPE_H
 #define MOUND_MAP_TYPE_H
@@ -54,8 +54,8 @@ struct mound_map_type {
     bool (*elem_copy)(void *dst, const void *src, void *user);
     void (*elem_drop)(void *elem, void *user);
 
-    // misuse is told of concurrent writes in place of the message and abort. When
-    // it returns, the call gives up: put NULL with EBUSY, others as if the key
+    // misuse is called at concurrent writes, in place of the message and abort. If
+    // it returns, the call fails: put NULL with EBUSY, others as if the key
     // were not there.
     void (*misuse)(const char *message, void *user);
 

@@ -326,8 +326,8 @@ void old_forget(const struct mound_map_type *t, struct mound_map *m,
     }
 }
 
-// Readers walk and change the list under this lock; it is held for a few steps, by
-// ends of iterators over arrays that were outgrown. A writer needs it not.
+// Readers walk and change the list under this lock. It is held for a few steps, when an
+// iterator over an outgrown array ends. A writer does not need it.
 static void old_lock(struct mound_map_extra *extra) {
     while (__atomic_exchange_n(&extra->lock_, 1, __ATOMIC_ACQUIRE) != 0)
         sched_yield();

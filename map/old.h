@@ -20,15 +20,15 @@
 struct mound_map_extra *map_extra(const struct mound_map_type *t,
                                   struct mound_map *m);
 
-// old_release gives pages below nevacuate back to the system, when there is enough
-// of them, and free would give them back at the end. Old arrays of large maps go bit by
-// bit, so that no write has to unmap one whole: a system call of microseconds now and
-// then. What malloc will hand out again is left alone.
+// old_release returns pages below nevacuate to the system, once there are enough of
+// them, if free would return them at the end. Old arrays of large maps so go in parts, and
+// no write unmaps one whole: each part is a system call of microseconds. Memory that malloc
+// would reuse is left alone.
 void old_release(const struct mound_map_type *t, struct mound_map *m);
 
-// old_populate makes the next bit of a growing map's new array ready to be written to:
-// each page of it is about to be, at random, and faults that come one by one cost many
-// times what they cost together.
+// old_populate populates the next part of a growing map's new array: each of its pages
+// is about to be written, in random order, and single page faults cost several times what
+// they cost together.
 void old_populate(const struct mound_map_type *t, struct mound_map *m);
 
 // old_retire ends the growth: the old array is freed, or waits for its iterators, or

@@ -54,13 +54,14 @@
 // Which of the two: this one does lookups, updates and deletions in less time and takes
 // less memory while it grows; README.md has the figures. What differs:
 //
-// - A write that finds its part of the map full replaces a table of at most 1918 slots by
-//   one twice as large, or by two. Nothing is left to later writes: evacuate has nothing
-//   to move, it only frees what ended iterators have left, and returns 0.
-// - A slot stays where it is as long, until the next write; but a put may move more
+// - A put into a full table replaces that table, of at most 1920 slots, by one twice as
+//   large or by two. (A table whose hashes share their first bits grows larger.) No work is
+//   left to later writes: evacuate moves nothing, frees what ended iterators left, and
+//   returns 0.
+// - Here, too, a slot stays where it is until the next write; but a put may move more
 //   entries at once, and delete moves none.
-// - The hash function's bits are used from both ends: keys whose hashes differ in few bits
-//   share tables, which then grow instead of splitting.
+// - Both the highest and the lowest bits of a hash are used: keys whose hashes differ in
+//   few bits share tables, which then grow instead of splitting.
 // - Where keys may point to memory (all but U64, U32, PTR and F64), iterators that are in a
 //   table that was replaced some 64 tables ago end early.
 // - An iterator that is in a table when shrink is called keeps it from joining tables.
@@ -154,7 +155,7 @@ MOUND_MAP_API void mound_swiss_start_(const struct mound_map_type *t,
                                       struct mound_swiss_iter *it);
 MOUND_MAP_API void mound_swiss_end(struct mound_swiss_iter *it);
 
-// struct mound_swiss_info is a map's state, for tests and the curious.
+// struct mound_swiss_info is a map's state, for tests and diagnosis.
 struct mound_swiss_info {
     size_t count;    // entries
     size_t capacity; // slots
@@ -239,7 +240,7 @@ MOUND_MAP_API const char *mound_swiss_verify(const struct mound_map_type *t,
     MOUND_KIND_SET_VIEW_BORROWED_(mound_swiss, NAME)
 
 // MOUND_SWISS_SET_DECLARE(NAME, K, hash, eq): a set. NAME_add returns false when out of
-// memory; ret_new, if not NULL, is told whether the key was new.
+// memory; *ret_new, unless ret_new is NULL, is set to whether the key was new.
 #define MOUND_SWISS_SET_DECLARE(NAME, K, hash, eq)                             \
     MOUND_TYPED_SET_(mound_swiss, NAME, K, hash, eq, 0)
 #define MOUND_SWISS_SET_DECLARE_OWNING(NAME, K, hash, eq, key_copy, key_drop)  \

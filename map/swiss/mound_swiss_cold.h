@@ -31,7 +31,7 @@ MOUND_MAP_API void mound_swiss_forget_(const struct mound_map_type *t,
                                        const void *key);
 // Draws another seed, for the last entry has gone.
 MOUND_MAP_API void mound_swiss_emptied_(struct mound_swiss *m);
-// Says that somebody else has ended a write meanwhile; errno is EBUSY then.
+// Reports that another thread ended a write meanwhile, and sets errno to EBUSY.
 MOUND_MAP_API __attribute__((cold)) void
 mound_swiss_clash_(const struct mound_map_type *t, const struct mound_swiss *m);
 // Says that the map is written to from two places, or was freed. Returns when the type's

@@ -80,7 +80,7 @@ MOUND_MAP_INLINE_ bool mound_swiss_visit_(const struct mound_map_type *t,
 }
 
 // mound_swiss_visit_batch_ hands out the next entry of the batch; false: there is none, or
-// it takes the long way to tell. While the map's epoch is the iterator's, the table is in
+// only the slow path can tell. While the map's epoch is the iterator's, the table is in
 // its place. An iterator without a map has no batch.
 MOUND_MAP_INLINE_ bool mound_swiss_visit_batch_(const struct mound_map_type *t,
                                                 struct mound_swiss_cursor_ *c) {
@@ -149,8 +149,8 @@ MOUND_MAP_INLINE_ bool mound_swiss_enter_groups_(const struct mound_map_type *t,
     return true;
 }
 
-// mound_swiss_enter_batch_ goes on when the batch is done with, and returns true; false:
-// it was not, or that takes the long way.
+// mound_swiss_enter_batch_ takes the next batch if this one is used up, and returns true;
+// false: it is not, or that needs the slow path.
 MOUND_MAP_INLINE_ bool mound_swiss_enter_batch_(const struct mound_map_type *t,
                                                 struct mound_swiss_iter *it) {
     if (MOUND_MAP_UNLIKELY_(it->map_ == NULL) ||

@@ -7,23 +7,23 @@
 // twice the groups; one of MOUND_SWISS_GROUPS_MAX groups splits in two, and the directory
 // doubles when it has no entry of its own for each. So no write moves more than one table.
 //
-// The groups are not Go's. Go has 8 slots to a group, a tag of 7 bits, and stones in the
-// place of deleted entries. Here a group is what 16 bytes of metadata tell of at once, as
-// in boost's unordered_flat_map: 15 tags and a byte of overflow bits. An entry whose home
+// The groups are not Go's. Go has 8 slots to a group, a tag of 7 bits, and tombstones for
+// deleted entries. Here a group is what 16 bytes of metadata describe, as in boost's
+// unordered_flat_map: 15 tags and a byte of overflow bits. An entry whose home
 // group is full is put into the next group with room, and sets a bit, chosen by its hash,
-// in each full group that it was turned away from. A search ends in the first group
-// without its bit, full or not. So nothing stays behind where an entry was deleted, and
-// whether a search goes on is all but always foreseen. Overflow bits are never unset one
-// by one; a table that has too many of them is put in order.
+// in each full group before that one. A search ends in the first group without its
+// bit, full or not. So deletion leaves no tombstone, and the branch whether a search goes
+// on is nearly always predicted. Overflow bits are never cleared one by one; a table that
+// has too many of them is tidied.
 //
 //   block    slots, last group first | header of 32 bytes | metadata, first group first
 //                             ^ the table's base: the last slot, which is the first group's first
 //   group g  metadata at base + size + 32 + 16 * g: 15 tags, overflow bits
 //            slot s at base - size * (15 * g + s), key and element beside each other
 //
-// What a miss reads is dense, what a hit reads in addition is one line. Large tables do
-// without the last slots of the last group, in whose place the header is, so that a table
-// of 8-byte keys and elements is a power of two of bytes.
+// The metadata, all that a miss reads, is dense; a hit reads one more cache line. In large
+// tables the header replaces the last slots of the last group, so that a table of 8-byte
+// keys and elements has a power of two of bytes.
 //
 // Invariants (mound_swiss_verify checks them):
 // - An entry of home group h is in h, or in a group after it in the order of search, and
@@ -36,13 +36,14 @@
 //   slot all the same: room_ is below 0 then.
 //
 // Iterators. One that walks a table has pinned it. A pinned table is never changed in
-// place but by put and delete: growth copies it, and it waits in the map's list old_ until
-// nobody pins it, until the next growth, shrink, clear or free. Its entries are stale
-// copies then; the iterator looks their keys up. From table to table an iterator goes by
-// prefix: tables split, but their borders stay. A key with memory of its own (without
+// place but by put and delete: growth copies it, and it waits in the map's list old_. A
+// write on the slow path, shrink and evacuate free waiting tables that are not pinned;
+// clear and free free all. The entries of a waiting table are stale copies; the iterator
+// looks their keys up. An iterator goes from table to table by prefix: tables split, but
+// their borders stay. A key with memory of its own (without
 // MOUND_MAP_KEY_PLAIN) that is deleted or replaced is found in the waiting tables too, as
-// the memory may be gone when the iterator reads it. So that a deletion is bounded,
-// at most MOUND_MAP_WAITING_MAX tables wait; iterators over older ones end.
+// the memory may be gone when the iterator reads it. So that a deletion is bounded, it
+// searches only the newest MOUND_SWISS_WAITING_MAX of them; iterators over older ones end.
 #ifndef MOUND_SWISS_TABLE_H
 #define MOUND_SWISS_TABLE_H
 
@@ -55,8 +56,8 @@ enum {
     MOUND_SWISS_GROUP = 16,       // bytes of a group's metadata
     MOUND_SWISS_FIRST = 8,        // slots of the first table
     MOUND_SWISS_GROUPS_MAX = 128, // of a table that splits
-    MOUND_SWISS_SPARE_GROUPS = 4, // from here on the header takes slots' place
-    MOUND_SWISS_WAITING_MAX = 64, // tables that a deleted key is looked for in
+    MOUND_SWISS_SPARE_GROUPS = 4, // from here on the header replaces slots
+    MOUND_SWISS_WAITING_MAX = 64, // tables in which a deleted key is searched
 };
 
 // Values of a tag.
@@ -77,7 +78,7 @@ enum { MOUND_SWISS_SHIFT_MAX = 63 }; // of a directory of two entries or one
 // Bits of mound_swiss_table.flags_.
 enum {
     MOUND_SWISS_LENT = 1,  // the memory is the caller's
-    MOUND_SWISS_STALE = 2, // another table has taken its place
+    MOUND_SWISS_STALE = 2, // another table replaced it
     MOUND_SWISS_ENDED = 4, // iterators over it have ended
 };
 
@@ -86,7 +87,7 @@ struct mound_swiss_table {
     uint64_t prefix_; // the first depth bits of its hashes, then zeros
     uint32_t npins_;  // iterators that are in it; atomic
     int32_t room_;    // entries that it may have beside those it has
-    uint32_t budget_; // entries to be put away from home until the next look
+    uint32_t budget_; // entries to be put away from home before the next look
     uint8_t ngroups_log2_;
     uint8_t depth_;
     uint8_t nslots_; // of the only group of small tables
@@ -99,14 +100,15 @@ struct mound_swiss_ref_ {
     uint64_t mask;
 };
 
-// The directory has its entries twice. dir_ is for all that may take its time. near_ is
-// what a search of the home group reads: bases only, which are found in a step less, of
-// tables that have one mask, one_.mask. That is the mask of the only table, or of the
-// largest that split. Tables of another, which are rare, have another in their
-// place, whose groups send every search the long way.
+// The directory has two arrays. A search of the home group reads near_, which has bases
+// only, 8 bytes each: that saves a shift and an addition on the way from the hash to the
+// tags. It holds for tables of one mask, one_.mask: that of the only table, or of tables
+// that split. For a table of another mask, which is rare, near_ holds the base of
+// table_far, whose overflow bits are all set: the search takes the slow path, which reads
+// dir_ (16 bytes each, with the mask), as all other code does.
 //
-// A directory of depth 0 is the entry in the header. near_ is twin_ and one_.base then,
-// which are alike, so that it is read as all others are.
+// A directory of depth 0 is in the header: dir_ is one_, and near_ is twin_ and one_.base,
+// which are equal.
 struct mound_swiss {
     size_t count_;
     struct mound_swiss_ref_ *dir_;
@@ -115,8 +117,8 @@ struct mound_swiss {
     uint32_t epoch_;    // counts tables that were replaced, and reseeding
     uint32_t clearseq_; // counts what ended all iterators at once
     uint16_t npinned_;  // loops of foreach that the header waits for; atomic
-    // Not one byte: what a write reads to find its group would be what the last
-    // one has just written.
+    // Separate bytes: a write stores flags_ and loads shift_, and a load of a byte
+    // just stored would wait for the store.
     uint8_t flags_;
     uint8_t shift_; // of a hash to the right, to its entry in the directory
     char *twin_;
@@ -131,8 +133,8 @@ MOUND_MAP_STATIC_ASSERT_(offsetof(struct mound_swiss, twin_) + sizeof(char *) ==
                              offsetof(struct mound_swiss, one_),
                          "near_ is both");
 
-// get reads flags as it reads all else, so that a loop of lookups need not do it again
-// and again. A write that goes on where none should is found by the others.
+// get loads flags without a barrier, so that a compiler may load them once for a loop of
+// lookups. Writers detect concurrent writes.
 MOUND_MAP_INLINE_ unsigned mound_swiss_flags_(const struct mound_swiss *m) {
     return __atomic_load_n(&m->flags_, __ATOMIC_RELAXED);
 }
@@ -168,8 +170,8 @@ MOUND_MAP_INLINE_ uint8_t *mound_swiss_group_(const struct mound_map_type *t,
            sizeof(struct mound_swiss_table);
 }
 
-// Slot 0 of a group is at base - size * 15 * group, in as few steps as there can be, for
-// each lookup has them: 15 times the group is 16 times, which is the offset, less once.
+// Slot 0 of a group is at base - size * 15 * group, in the fewest instructions, because
+// each lookup executes them: 15 times the group is the offset (16 times) less the group.
 MOUND_MAP_INLINE_ char *mound_swiss_first_(const struct mound_map_type *t,
                                            char *base, uint64_t offset) {
     size_t size = mound_swiss_slotsize_(t);

@@ -4,11 +4,10 @@
 #include "memory.h"
 
 enum {
-    // Entries to be put away from home until overflow bits are looked at again, at least:
-    LOOKS = 8, // this part of the groups
-    FEW_LOOKS =
-        4,      // this part of the entries, where putting in order did not help
-    SPARSE = 8, // a directory has no fewer entries than limits of that part
+    // After look, at least this many entries are put away from home before the next:
+    LOOKS = 8,     // the groups of the table / LOOKS
+    FEW_LOOKS = 4, // its entries / FEW_LOOKS, if tidying did not help
+    SPARSE = 8,    // a directory has no fewer entries than limits of that part
     SPARSE_DEPTH = 4,
 };
 
@@ -196,8 +195,8 @@ static size_t overflowed(const struct mound_map_type *t,
     return n;
 }
 
-// tidy puts a table's entries to their homes, as far as there is room, and unsets overflow
-// bits that stand for nothing; false: out of memory.
+// tidy puts a table's entries to their homes, as far as there is room, and clears overflow
+// bits of entries that were deleted; false: out of memory.
 static bool tidy(const struct mound_map_type *t, struct mound_swiss *m,
                  struct mound_swiss_table *table) {
     struct mound_swiss_ref_ ref = {table_base(t, table), table_mask(table)};
@@ -209,9 +208,9 @@ static bool tidy(const struct mound_map_type *t, struct mound_swiss *m,
 }
 
 // look is called when an entry is to be put away from home. A search goes on where there
-// are overflow bits, of entries that were deleted too: when half of all groups have some,
-// the table is put in order, and the caller searches for the entry's place again. Tables
-// are not looked at before enough entries were put away that half can have some.
+// are overflow bits, also those of deleted entries: when half of all groups have some,
+// the table is tidied, and the caller searches for the entry's place again. budget_ counts
+// the entries that must be put away from home before half of the groups can have some.
 static bool look(const struct mound_map_type *t, struct mound_swiss *m,
                  struct mound_swiss_table *table, uint64_t hash) {
     struct mound_swiss_ref_ ref = *dir_ref(m, hash);

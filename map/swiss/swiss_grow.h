@@ -26,7 +26,7 @@ bool swiss_join(const struct mound_map_type *t, struct mound_swiss *m,
                 struct mound_swiss_table *left, struct mound_swiss_table *right,
                 struct table_size size);
 
-// swiss_sweep frees tables that wait for nobody any more: of the first
+// swiss_sweep frees waiting tables that no iterator pins: of the first
 // MOUND_SWISS_WAITING_MAX, or of all. swiss_free_old frees all that wait.
 void swiss_sweep(const struct mound_map_type *t, struct mound_swiss *m,
                  bool all);

@@ -62,10 +62,10 @@ struct mound_swiss *mound_swiss_clone(const struct mound_map_type *t,
 static const uint64_t max_mask =
     MOUND_SWISS_GROUP * (MOUND_SWISS_GROUPS_MAX - 1);
 
-// Tables of the largest size share n entries evenly, but for chance. There are so many
-// that one of 44 at most gets more than it has room for, and splits while the map is
-// filled: the square root of the mean, twice, is left free for that. To leave more room
-// would take all the tables twice, where n is next to what they hold.
+// Tables of the largest size share n entries evenly, but for chance. Twice the square root
+// of a table's limit (two standard deviations) is left free, so that at most one table in
+// 44 gets more entries than it has room for, and splits while the map is filled. More room
+// would double the number of tables if n is close to what they hold.
 static unsigned depth_for(const struct mound_map_type *t, size_t n) {
     size_t limit = table_limit(t, max_mask, 0), spread = 1;
     while (spread * spread < SPREAD * SPREAD * limit)
@@ -76,8 +76,8 @@ static unsigned depth_for(const struct mound_map_type *t, size_t n) {
     return depth;
 }
 
-// holds: whether there may be so much memory. Tables are allocated one by one: without
-// looking ahead, a number out of the blue would take all there is.
+// holds says whether the system may have that many bytes. Tables are allocated one by one:
+// without this trial a number of entries that is too large would use up all memory first.
 static bool holds(const struct mound_map_type *t, size_t bytes) {
     if (bytes < PROBED)
         return true;
@@ -150,8 +150,8 @@ static bool any_pinned(const struct mound_map_type *t,
     return false;
 }
 
-// share_fit is table_fit for a table of that depth. One of several is not smaller than
-// they are when they split, so that it is found as they are.
+// share_fit is table_fit for a table of that depth. One of several has
+// at least the size at which tables split, so that all have one mask (near_).
 static struct table_size share_fit(const struct mound_map_type *t, size_t n,
                                    unsigned depth) {
     struct table_size size = table_fit(t, n);

@@ -50,7 +50,7 @@ void table_free(const struct mound_map_type *t,
                 struct mound_swiss_table *table);
 size_t table_bytes(const struct mound_map_type *t,
                    const struct mound_swiss_table *table);
-// Of a table of so many groups that is to be.
+// table_bytes_of returns the bytes of a table with that mask, before it is made.
 size_t table_bytes_of(const struct mound_map_type *t, uint64_t mask);
 // table_count counts the entries, table_set_count says how many there are.
 size_t table_count(const struct mound_map_type *t, struct mound_swiss_ref_ ref);
