@@ -283,7 +283,8 @@ MOUND_MAP_API const char *mound_map_verify(const struct mound_map_type *t,
 #endif
 
 // mound_map_foreach walks a map or set declared as NAME: it.key and it.elem point to
-// the entry. break, return and goto out of it are fine, longjmp leaves it un-ended.
+// the entry. break, return, goto and C++ exceptions out of it are fine; longjmp leaves it
+// un-ended.
 #define mound_map_foreach(NAME, it, m) MOUND_TYPED_FOREACH_(NAME, it, m)
 
 #define MOUND_MAP_U64(NAME, V) MOUND_KIND_U64_(mound_map, NAME, V)

@@ -34,8 +34,8 @@
     static_assert(::std::is_trivially_copyable<T>::value ||                    \
                       (::std::is_trivially_copy_constructible<T>::value &&     \
                        ::std::is_trivially_destructible<T>::value),            \
-                  "mound_map moves keys and elements as bytes: they have to "  \
-                  "be trivially copyable; store a pointer to this type");
+                  "the map moves keys and elements as bytes: they have to be " \
+                  "trivially copyable; store a pointer to this type");
 #else
 #define MOUND_MAP_BYTES_(T)
 #endif
