@@ -17,7 +17,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ['MOUND_SOURCE'], 'tests', 'support'))
 import page_read  # noqa: E402
 import tap  # noqa: E402
-from tap import Skipped, must  # noqa: E402
+from tap import Skipped, must, wait_until  # noqa: E402
 
 from watched import (EXITED, HANG_S, LIB, MIB, RUNNING, WATCHED,  # noqa: E402
                      environment, run, watched)
@@ -316,11 +316,7 @@ def a_child_that_lives_has_a_page_of_its_own(_):
 
 
 def wait_for_page(pid):
-    end = time.monotonic() + HANG_S
-    while not page_read.pages_of(pid):
-        must(time.monotonic() < end, 'no page')
-        time.sleep(0.001)
-    return page_read.pages_of(pid)[0]
+    return wait_until(lambda: page_read.pages_of(pid), 'a page')[0]
 
 
 def who_has_its_parents_memory_writes_its_parents_page(_):

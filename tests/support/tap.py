@@ -24,11 +24,12 @@ def must(condition, *what):
 
 
 def wait_until(condition, *what):
-    """Waits until a condition holds; a machine may be busy for long."""
+    """Waits until a condition holds, and returns it; a machine may be busy for long."""
     end = time.monotonic() + WAIT_S
-    while not condition():
+    while not (value := condition()):
         must(time.monotonic() < end, 'not within %d s:' % WAIT_S, *what)
-        time.sleep(0.01)
+        time.sleep(0.005)
+    return value
 
 
 def main(tests, *failures, folder=None):
